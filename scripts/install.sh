@@ -1,0 +1,117 @@
+# Installs what OpenRSSP needs and builds it; sourced by the other scripts. Whatever is there is left alone.
+# Set before sourcing: NEED_BROWSER=1 when tests are to run.
+
+say() { printf '%s\n' "$*"; }
+stop() { printf '\nopenrssp: %s\n' "$*" >&2; exit 1; }
+
+# Runs a long step quietly, with the seconds passing, and shows what it said only when it fails.
+long_step() {
+  local title=$1 log started pid
+  shift
+  log=$(mktemp)
+  started=$SECONDS
+  "$@" >"$log" 2>&1 &
+  pid=$!
+  if [ -t 1 ]; then
+    while kill -0 "$pid" 2>/dev/null; do
+      printf '\r%s … %ss ' "$title" "$((SECONDS - started))"
+      sleep 1
+    done
+  else
+    say "$title …"
+  fi
+  if wait "$pid"; then
+    if [ -t 1 ]; then printf '\r%s … done in %ss\n' "$title" "$((SECONDS - started))"; fi
+    rm -f "$log"
+  else
+    printf '\n'
+    cat "$log" >&2
+    rm -f "$log"
+    stop "$title failed; what it said is above."
+  fi
+}
+
+node_is_recent() {
+  command -v node >/dev/null || return 1
+  node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 || (+a === 20 && +b >= 19) ? 0 : 1)'
+}
+
+# Debian packages that are missing, by what they give us.
+missing_packages() {
+  find_softhsm >/dev/null || printf 'softhsm2 '
+  command -v openssl >/dev/null || printf 'openssl '
+  if ! native_modules_built; then
+    command -v python3 >/dev/null || printf 'python3 '
+    command -v make >/dev/null || printf 'make '
+    command -v g++ >/dev/null || printf 'g++ '
+  fi
+  if [ "${NEED_BROWSER:-}" = 1 ]; then command -v chromium >/dev/null || printf 'chromium '; fi
+}
+
+find_softhsm() {
+  [ -n "${OPENRSSP_PKCS11_MODULE:-}" ] && return 0
+  ls /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so \
+    /usr/lib64/softhsm/libsofthsm.so /usr/local/lib/softhsm/libsofthsm2.so \
+    /opt/homebrew/lib/softhsm/libsofthsm2.so 2>/dev/null | grep -q .
+}
+
+native_modules_built() {
+  [ -f node_modules/pkcs11js/build/Release/pkcs11.node ] &&
+    [ -f node_modules/better-sqlite3/build/Release/better_sqlite3.node ]
+}
+
+install_system_packages() {
+  local missing
+  missing=$(missing_packages)
+  [ -z "$missing" ] && return 0
+  if ! command -v apt-get >/dev/null; then
+    stop "please install these first: $missing"
+  fi
+  if [ "$(id -u)" != 0 ]; then
+    stop "please run this first:  sudo apt-get install -y $missing"
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  long_step 'Updating the package list' apt-get update
+  # shellcheck disable=SC2086 # a list of names
+  long_step "Installing $missing" apt-get install -y --no-install-recommends $missing
+}
+
+install_npm_packages() {
+  local headers
+  cmp -s package-lock.json node_modules/.openrssp-installed && native_modules_built && return 0
+  # Headers that came with Node.js serve to compile the native modules; nothing is downloaded for it.
+  headers=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
+  [ -f "$headers/include/node/node.h" ] && export npm_config_nodedir="$headers"
+  long_step 'Installing npm packages (a minute or two)' npm ci --no-audit --no-fund
+  cp package-lock.json node_modules/.openrssp-installed
+}
+
+# True when a source is newer than what was made from it.
+outdated() {
+  local made=$1
+  shift
+  [ -e "$made" ] || return 0
+  [ -n "$(find -L "$@" -newer "$made" -type f -print -quit)" ]
+}
+
+generate_client() {
+  outdated src/storage/prisma-client/client.ts prisma package-lock.json || return 0
+  long_step 'Generating the database client' npm run --silent generate
+  touch src/storage/prisma-client/client.ts
+}
+
+build() {
+  outdated dist/.built src package-lock.json tsconfig.json || return 0
+  long_step 'Building' npm run --silent build
+  touch dist/.built
+}
+
+# Prisma's native engine is not used, and not downloaded.
+export PRISMA_SCHEMA_ENGINE_BINARY=/bin/true
+export CHECKPOINT_DISABLE=1
+
+node_is_recent || stop 'Node.js 20.19 or newer is needed: https://nodejs.org'
+install_system_packages
+install_npm_packages
+generate_client
+build

@@ -1,0 +1,71 @@
+import type { AuditEvent } from '../audit/events.js'
+
+/** One signature the signer agreed to, and what became of it. */
+export interface AuthorisedDigest {
+  readonly id: string
+  /** Null while a SCAL 1 signature is not tied to a digest. */
+  readonly digest: Buffer | null
+  readonly state: 'authorised' | 'reserved' | 'consumed' | 'released' | 'indeterminate'
+}
+
+/** What the signer agreed to. A SAD, of whatever form, is a reference to one of these. */
+export interface Authorisation {
+  readonly id: string
+  readonly transactionId: string
+  readonly clientId: string
+  readonly userId: string
+  readonly credentialId: string
+  /** Hash algorithm OID of the digests; null when none were named. */
+  readonly hashAlgorithm: string | null
+  readonly numSignatures: number
+  readonly createdAt: Date
+  readonly expiresAt: Date
+  readonly revokedAt: Date | null
+  readonly digests: readonly AuthorisedDigest[]
+}
+
+/** A row to reserve, with the digest it will be spent on. */
+export interface Reservation {
+  readonly rowId: string
+  readonly digest: Buffer
+}
+
+/**
+ * The ledger. Every method is one atomic write whose row counts are checked, with its audit records in
+ * the same commit; `false` means that another writer was first or that the authorisation, its
+ * credential, person or application ended meanwhile, and that nothing changed.
+ */
+export interface ActivationStore {
+  find(id: string): Promise<Authorisation | null>
+  /** Whether it is unrevoked and unexpired, and its credential, person and application are in force. */
+  stands(id: string, now: Date): Promise<boolean>
+  /** Turns the pending transaction into an authorisation. Of concurrent calls, exactly one gets true. */
+  grant(authorisation: Authorisation, now: Date, audit: readonly AuditEvent[]): Promise<boolean>
+  reserve(request: {
+    authorisationId: string
+    operationId: string
+    rows: readonly Reservation[]
+    signAlgorithm: string
+    reservedUntil: Date
+    now: Date
+    audit: readonly AuditEvent[]
+  }): Promise<boolean>
+  consume(request: {
+    authorisationId: string
+    operationId: string
+    signatures: readonly { rowId: string; signature: Buffer }[]
+    now: Date
+    audit: readonly AuditEvent[]
+  }): Promise<boolean>
+  /** Ends a reservation without a released signature. */
+  settle(request: {
+    operationId: string
+    rows: readonly Reservation[]
+    state: 'released' | 'indeterminate'
+    now: Date
+    audit: readonly AuditEvent[]
+  }): Promise<boolean>
+  revoke(id: string, now: Date, audit: readonly AuditEvent[]): Promise<boolean>
+  /** Reservations whose holder stopped answering. */
+  abandoned(now: Date): Promise<{ operationId: string; credentialId: string; rows: Reservation[] }[]>
+}

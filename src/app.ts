@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import Koa, { type Context, type Middleware } from 'koa'
+import mount from 'koa-mount'
+import type { Provider } from 'oidc-provider'
+import { CSC_ENDPOINTS } from './csc/index.js'
+import { mountCsc } from './csc/mount.js'
+import type { CscServices } from './csc/services.js'
+import { demo } from './demo/demo.js'
+import { isServiceError } from './errors.js'
+import { interactions, type InteractionParts } from './oauth/interactions.js'
+import type { Logger } from './observability/logger.js'
+import { health, type HealthChecks } from './observability/health.js'
+
+/** Where the CSC API answers; the OAuth endpoints answer at the root and again below each of these. */
+const CSC_BASES = ['/csc/v2'] as const
+
+export interface AppParts {
+  readonly provider: Provider
+  readonly interactions: InteractionParts
+  readonly csc: Omit<CscServices, 'methods'>
+  readonly checks: HealthChecks
+  readonly cookieKeys: string[]
+  readonly logger: Logger
+}
+
+/** Which APIs are mounted, and in which order a request passes them. */
+export function createApp(parts: AppParts): Koa {
+  const { provider, logger, csc } = parts
+  const app = new Koa()
+  app.proxy = csc.config.proxy.trusted
+  app.keys = parts.cookieKeys
+  app.on('error', (error: unknown) => {
+    logger.error({ err: error }, 'request failed')
+  })
+  app.use(answerFailures(parts))
+  app.use(tidyPath)
+  app.use(health(parts.checks))
+  app.use(assets())
+  if (csc.config.sandbox) {
+    app.use(demo({ directory: join(import.meta.dirname, '../dist/demo') }))
+  }
+  for (const base of CSC_BASES) {
+    app.use(oauthBelow(base))
+    app.use(mountCsc({ base, endpoints: CSC_ENDPOINTS, services: csc, logger }))
+  }
+  app.use(interactions(parts.interactions).routes())
+  app.use(mount(provider))
+  return app
+}
+
+/** Nothing a client sends ends in a stack trace, and nothing unforeseen goes unlogged. */
+function answerFailures({ interactions: { pages }, logger }: AppParts): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next()
+    } catch (error) {
+      if (isServiceError(error)) {
+        pages.renderProblem(ctx, 400, 'invalid_request', 'invalid-request')
+        return
+      }
+      logger.error({ err: error, path: ctx.path }, 'request failed')
+      pages.renderProblem(ctx, 500, 'server_error', 'failure')
+    }
+  }
+}
+
+/** Published base URIs get appended to with and without a slash; both spellings are one address. */
+const tidyPath: Middleware = (ctx, next) => {
+  const path = ctx.path.replaceAll(/\/{2,}/g, '/')
+  const keepsSlash = path === '/' || path.startsWith('/demo')
+  ctx.path = keepsSlash ? path : path.replace(/\/$/, '')
+  return next()
+}
+
+function oauthBelow(base: string): Middleware {
+  return (ctx, next) => {
+    if (ctx.path.startsWith(`${base}/oauth2/`)) ctx.path = ctx.path.slice(base.length)
+    return next()
+  }
+}
+
+/** Style sheet and logo: read once, the same for everybody. */
+function assets(): Middleware {
+  const files: Readonly<Record<string, { type: string; bytes: Buffer }>> = {
+    '/assets/pages.css': asset('text/css; charset=utf-8', 'pages.css'),
+    '/assets/logo.png': asset('image/png', 'logo.png'),
+  }
+  return (ctx: Context, next) => {
+    const file = ctx.method === 'GET' || ctx.method === 'HEAD' ? files[ctx.path] : undefined
+    if (!file) return next()
+    ctx.type = file.type
+    ctx.set('Cache-Control', 'public, max-age=3600')
+    ctx.set('X-Content-Type-Options', 'nosniff')
+    ctx.body = file.bytes
+    return Promise.resolve()
+  }
+}
+
+function asset(type: string, name: string) {
+  const folder = join(import.meta.dirname, '../src/oauth/pages')
+  return { type, bytes: readFileSync(join(folder, name)) }
+}

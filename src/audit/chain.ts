@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto'
+
+/** A record as stored: `detail` is JSON text, hashed as it stands. */
+export interface AuditRecord {
+  readonly seq: number
+  /** ISO 8601, UTC. */
+  readonly at: string
+  readonly event: string
+  readonly detail: string
+  readonly prevHash: string
+  readonly hash: string
+}
+
+/** The newest record the log is known to have reached. */
+export interface AuditHead {
+  readonly seq: number
+  readonly hash: string
+}
+
+export const EMPTY_LOG: AuditHead = { seq: 0, hash: '0'.repeat(64) }
+
+/** Chains a record to the head: its hash covers every field and the hash before it. */
+export function chainRecord(
+  head: AuditHead,
+  record: Pick<AuditRecord, 'at' | 'event' | 'detail'>,
+): AuditRecord {
+  const seq = head.seq + 1
+  const fields = [seq, record.at, record.event, record.detail, head.hash]
+  const hash = createHash('sha256').update(JSON.stringify(fields)).digest('hex')
+  return { seq, ...record, prevHash: head.hash, hash }
+}
+
+export interface ChainProblem {
+  readonly seq: number
+  readonly problem: string
+}
+
+/**
+ * Walks records in order of `seq` and names everything that is not as it was written: an edited,
+ * missing, inserted or moved record, and a tail that was cut off before one of the known heads.
+ */
+export class ChainVerifier {
+  #head: AuditHead = EMPTY_LOG
+  readonly #knownHeads: Map<number, string>
+  readonly problems: ChainProblem[] = []
+
+  constructor(knownHeads: readonly AuditHead[]) {
+    this.#knownHeads = new Map(knownHeads.map((head) => [head.seq, head.hash]))
+  }
+
+  add(record: AuditRecord): void {
+    const expected = chainRecord(this.#head, record)
+    if (record.seq !== expected.seq) {
+      this.#report(record.seq, `record ${expected.seq} is missing or out of place`)
+    } else if (record.prevHash !== this.#head.hash) {
+      this.#report(record.seq, 'does not follow the record before it')
+    } else if (record.hash !== expected.hash) {
+      this.#report(record.seq, 'was changed after it was written')
+    }
+    const known = this.#knownHeads.get(record.seq)
+    if (known !== undefined && known !== record.hash) {
+      this.#report(record.seq, 'is not the record that was seen here before')
+    }
+    this.#head = { seq: record.seq, hash: record.hash }
+  }
+
+  /** Call after the last record. Returns the head reached. */
+  finish(): AuditHead {
+    for (const seq of this.#knownHeads.keys()) {
+      if (seq > this.#head.seq) {
+        this.#report(this.#head.seq, `the log ends here but had reached record ${seq}`)
+      }
+    }
+    return this.#head
+  }
+
+  #report(seq: number, problem: string): void {
+    this.problems.push({ seq, problem })
+  }
+}

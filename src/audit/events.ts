@@ -1,0 +1,77 @@
+/**
+ * Every event the audit log knows, with what each records. Digests and signatures are recorded as
+ * SHA-256 of their bytes where they would be long; secrets, tokens and SADs never.
+ */
+export interface AuditEventDetails {
+  'service.started': { version: string; pid: number; baseUrl: string }
+  'service.stopped': { pid: number; reason: string }
+  'configuration.loaded': { sha256: string }
+  'audit.exported': { from: number; to: number }
+
+  'user.added': { userId: string; username: string }
+  'user.disabled': { userId: string }
+  'client.added': { clientId: string; name: string }
+  'client.disabled': { clientId: string }
+
+  'sign-in.succeeded': { userId: string; clientId: string; factors: string[] }
+  'sign-in.failed': { username: string; clientId: string; address: string; why: string }
+  'factor.failed': { userId: string; credentialId: string; factor: string }
+  'credential.locked': { credentialId: string; until: string }
+
+  'key.generated': { keyId: string; algorithm: string }
+  'key.destroyed': { keyId: string; credentialId: string }
+  'certificate.issued': { serialNumber: string; subject: string; sha256: string }
+  'credential.created': { credentialId: string; userId: string; keyId: string }
+  'credential.revoked': { credentialId: string; reason: string }
+  'credential.refused': { credentialId: string; why: string }
+
+  'transaction.created': {
+    transactionId: string
+    clientId: string
+    userId: string
+    credentialId: string
+    hashAlgorithm: string | null
+    numSignatures: number
+    digests: string[]
+  }
+  'transaction.rejected': { transactionId: string; userId: string }
+  'authorisation.granted': {
+    authorisationId: string
+    transactionId: string
+    clientId: string
+    userId: string
+    credentialId: string
+    factors: string[]
+    digests: string[]
+  }
+  'authorisation.revoked': { authorisationId: string; why: string }
+  'token.revoked': { clientId: string; kind: string }
+
+  'signature.requested': {
+    operationId: string
+    authorisationId: string
+    clientId: string
+    userId: string
+    credentialId: string
+    algorithm: string
+    digests: string[]
+  }
+  'signature.created': { operationId: string; credentialId: string; signatures: string[] }
+  'signature.failed': { operationId: string; credentialId: string; why: string }
+  'signature.indeterminate': { operationId: string; credentialId: string; why: string }
+  'signature.refused': { clientId: string; userId: string; credentialId: string; why: string }
+}
+
+export type AuditEventName = keyof AuditEventDetails
+
+export type AuditEvent = {
+  [Name in AuditEventName]: { readonly event: Name; readonly detail: AuditEventDetails[Name] }
+}[AuditEventName]
+
+/** Builds a well-typed event; `detail` is checked against the event's name. */
+export function auditEvent<Name extends AuditEventName>(
+  event: Name,
+  detail: AuditEventDetails[Name],
+): AuditEvent {
+  return { event, detail } as AuditEvent
+}

@@ -1,0 +1,196 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { SignatureWithheldError } from '../../errors.js'
+import { HASH_ALGORITHMS, type SignatureAlgorithm } from '../../keys/algorithms.js'
+import { verifyDigest } from '../../keys/digest-verifier.js'
+import type { KeyCustody } from '../../keys/key-custody.js'
+import type {
+  CertificateAuthority,
+  IssuedCertificate,
+  SubjectName,
+} from '../certificate-authority.js'
+import type { CertificatePlan } from '../certificate-plan.js'
+import { parseCertificate, type ParsedCertificate } from '../certificate.js'
+import { encodeName } from '../distinguished-name.js'
+import { assembleCertificate, lintCertificate, type LintedCertificate } from '../lint.js'
+import type { CertificateProfile } from '../profiles.js'
+import { encodeToBeSigned } from '../to-be-signed.js'
+import type { AuthorityName, AuthorityRecord, AuthorityStore } from './authority-store.js'
+
+export interface EmbeddedAuthorityOptions {
+  readonly custody: KeyCustody
+  readonly store: AuthorityStore
+  readonly now: () => Date
+  readonly subject: { readonly organization: string; readonly country: string }
+}
+
+/** A certificate with the key that signs below it. */
+interface Authority {
+  readonly keyId: string
+  readonly certificate: ParsedCertificate
+}
+
+const MINUTE = 60_000
+const DAY = 24 * 60 * MINUTE
+const ROOT_DAYS = 20 * 365
+const ISSUING_DAYS = 10 * 365
+const ANY_POLICY = '2.5.29.32.0'
+const SIGNED_WITH: SignatureAlgorithm = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha384 }
+
+/** A root and an issuing authority below it, whose keys live in key custody like everybody's. */
+export class EmbeddedAuthority implements CertificateAuthority {
+  readonly #options: EmbeddedAuthorityOptions
+  readonly #root: Authority
+  readonly #issuing: Authority
+
+  private constructor(options: EmbeddedAuthorityOptions, root: Authority, issuing: Authority) {
+    this.#options = options
+    this.#root = root
+    this.#issuing = issuing
+  }
+
+  /**
+   * Takes up the authorities of the store, or makes them where there are none.
+   * @throws {Error} when certificates and keys do not belong together
+   */
+  static async open(options: EmbeddedAuthorityOptions): Promise<EmbeddedAuthority> {
+    const root = await openAuthority(options, 'root', null)
+    const issuing = await openAuthority(options, 'issuing', root)
+    return new EmbeddedAuthority(options, root, issuing)
+  }
+
+  /** DER. */
+  get rootCertificate(): Buffer {
+    return this.#root.certificate.der
+  }
+
+  /** DER. */
+  get issuingCertificate(): Buffer {
+    return this.#issuing.certificate.der
+  }
+
+  async issue(request: {
+    readonly publicKey: Buffer
+    readonly subject: SubjectName
+    readonly profile: CertificateProfile
+  }): Promise<IssuedCertificate> {
+    const { custody, now } = this.#options
+    const { publicKey, subject, profile } = request
+    const { email, ...name } = subject
+    const issuer = this.#issuing.certificate
+    const plan: CertificatePlan = {
+      serialNumber: randomSerialNumber(),
+      issuer: issuer.subjectName,
+      subject: encodeName(name),
+      ...validity(now(), profile.validityDays, issuer),
+      publicKey: Buffer.from(publicKey),
+      issuerPublicKey: issuer.publicKey,
+      keyUsage: profile.keyUsage,
+      authority: null,
+      policyOids: profile.policyOid === undefined ? [] : [profile.policyOid],
+      extendedKeyUsage: profile.extendedKeyUsage,
+      email,
+    }
+    const linted = lintCertificate(encodeToBeSigned(plan), plan, issuer)
+    const certificate = await signCertificate(custody, linted, this.#issuing.keyId)
+    return { certificate, chain: [this.issuingCertificate, this.rootCertificate] }
+  }
+}
+
+async function openAuthority(
+  options: EmbeddedAuthorityOptions,
+  name: AuthorityName,
+  issuer: Authority | null,
+): Promise<Authority> {
+  const { custody, store } = options
+  const stored = await store.load(name)
+  if (stored !== null) return checkedAuthority(custody, name, stored, issuer)
+  const made = await makeAuthority(options, issuer)
+  await store.save(name, made)
+  const kept = await store.load(name)
+  if (kept === null) throw new Error(`The ${name} authority could not be stored`)
+  // another replica may have been first
+  if (kept.keyId !== made.keyId) await custody.destroy(made.keyId)
+  return checkedAuthority(custody, name, kept, issuer)
+}
+
+async function makeAuthority(
+  { custody, now, subject }: EmbeddedAuthorityOptions,
+  issuer: Authority | null,
+): Promise<AuthorityRecord> {
+  const { keyId, publicKey } = await custody.generate('p-384')
+  const isRoot = issuer === null
+  const commonName = `${subject.organization} ${isRoot ? 'Root CA' : 'Issuing CA'}`
+  const subjectName = encodeName({ ...subject, commonName })
+  const plan: CertificatePlan = {
+    serialNumber: randomSerialNumber(),
+    issuer: issuer?.certificate.subjectName ?? subjectName,
+    subject: subjectName,
+    ...validity(now(), isRoot ? ROOT_DAYS : ISSUING_DAYS, issuer?.certificate ?? null),
+    publicKey,
+    issuerPublicKey: issuer?.certificate.publicKey ?? publicKey,
+    keyUsage: ['keyCertSign', 'cRLSign'],
+    authority: { pathLength: isRoot ? 1 : 0 },
+    policyOids: isRoot ? [] : [ANY_POLICY],
+    extendedKeyUsage: [],
+    email: undefined,
+  }
+  try {
+    const linted = lintCertificate(encodeToBeSigned(plan), plan, issuer?.certificate ?? null)
+    const certificate = await signCertificate(custody, linted, issuer?.keyId ?? keyId)
+    return { keyId, certificate }
+  } catch (error) {
+    await custody.destroy(keyId).catch(() => undefined) // the failure that counts is the first
+    throw error
+  }
+}
+
+/** A store that was tampered with or restored without its token must not go unnoticed. */
+async function checkedAuthority(
+  custody: KeyCustody,
+  name: AuthorityName,
+  { keyId, certificate: der }: AuthorityRecord,
+  issuer: Authority | null,
+): Promise<Authority> {
+  const certificate = parseCertificate(der)
+  const publicKey = await custody.publicKey(keyId)
+  if (publicKey === null) throw new Error(`The key of the ${name} authority is not in the token`)
+  if (!publicKey.equals(certificate.publicKey)) {
+    throw new Error(`The certificate of the ${name} authority is for another key`)
+  }
+  const issuerKey = issuer?.certificate.publicKey ?? certificate.publicKey
+  const digest = createHash('sha384').update(certificate.tbs).digest()
+  if (!(await verifyDigest(issuerKey, digest, certificate.signature, SIGNED_WITH))) {
+    throw new Error(`The certificate of the ${name} authority has a wrong signature`)
+  }
+  return { keyId, certificate }
+}
+
+async function signCertificate(
+  custody: KeyCustody,
+  linted: LintedCertificate,
+  issuerKeyId: string,
+): Promise<Buffer> {
+  const digest = createHash('sha384').update(linted.tbs).digest()
+  const [signature] = await custody.sign(issuerKeyId, [digest], SIGNED_WITH)
+  const { issuerPublicKey } = linted.plan
+  const good =
+    signature !== undefined && (await verifyDigest(issuerPublicKey, digest, signature, SIGNED_WITH))
+  if (!good) throw new SignatureWithheldError('A certificate signature does not verify')
+  return assembleCertificate(linted, signature)
+}
+
+/** 16 bytes, so 126 random bits: the first is neither 0 nor makes the number negative. */
+function randomSerialNumber(): Buffer {
+  const serial = randomBytes(16)
+  serial.writeUInt8((serial.readUInt8(0) & 0x7f) | 0x40, 0)
+  return serial
+}
+
+/** From a minute ago, for clocks that are slow; never outside the validity of the issuer. */
+function validity(now: Date, days: number, issuer: ParsedCertificate | null) {
+  const start = Math.floor((now.getTime() - MINUTE) / MINUTE) * MINUTE
+  const notBefore = Math.max(start, issuer?.notBefore.getTime() ?? start)
+  const end = start + days * DAY
+  const notAfter = Math.min(end, issuer?.notAfter.getTime() ?? end)
+  return { notBefore: new Date(notBefore), notAfter: new Date(notAfter) }
+}

@@ -1,0 +1,85 @@
+import type { Command } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
+import { certificateStatus } from '../credentials/credentials.js'
+import { KEY_ALGORITHMS, type KeyAlgorithm } from '../keys/algorithms.js'
+import {
+  CommandError,
+  configured,
+  printRows,
+  withRecords,
+  withServices,
+  type CommonOptions,
+} from './command-line.js'
+
+interface CreateOptions extends CommonOptions {
+  readonly algorithm: KeyAlgorithm
+  readonly description: string
+  readonly scal: '1' | '2'
+  readonly multisign: number
+}
+
+export function credentialCommands(program: Command): void {
+  const credential = program.command('credential').description('keys with their certificates')
+
+  configured(credential.command('create'))
+    .description('make a key in the token and have it certified for a person')
+    .argument('<username>')
+    .addOption(
+      new Option('-a, --algorithm <name>', 'key algorithm')
+        .choices(Object.keys(KEY_ALGORITHMS))
+        .default('p-256'),
+    )
+    .option('-d, --description <text>', 'shown to the signer', 'Signing key')
+    .addOption(new Option('--scal <level>', 'sole control assurance level').choices(['1', '2']).default('2'))
+    .option('--multisign <count>', 'most signatures per approval', wholeNumber, 50)
+    .action((username: string, options: CreateOptions) =>
+      withServices(options, async ({ users, credentials }) => {
+        const user = await users.findByUsername(username)
+        if (!user) throw new CommandError(`There is no user "${username}".`)
+        const { algorithm, description, multisign } = options
+        const created = await credentials.create({
+          ...{ user, algorithm, description, multisign },
+          SCAL: options.scal,
+          pin: null,
+        })
+        printRows([{ credentialID: created.id, algorithm, username }], options.json)
+      }),
+    )
+
+  configured(credential.command('list'))
+    .description('list credentials')
+    .argument('[username]', 'only this person’s')
+    .action((username: string | undefined, options: CommonOptions) =>
+      withRecords(options, async ({ users, credentialStore, now }) => {
+        const user = username === undefined ? null : await users.findByUsername(username)
+        if (username !== undefined && !user) throw new CommandError(`There is no user "${username}".`)
+        const found = user ? await credentialStore.list(user.id) : await credentialStore.listAll()
+        const names = new Map((await users.list()).map((each) => [each.id, each.username]))
+        const rows = found.map((each) => {
+          const { id, userId, keyAlgorithm, status, SCAL, description } = each
+          const certificate = certificateStatus(each, now())
+          const owner = names.get(userId)
+          return { credentialID: id, owner, keyAlgorithm, status, certificate, SCAL, description }
+        })
+        printRows(rows, options.json)
+      }),
+    )
+
+  configured(credential.command('revoke'))
+    .description('end a credential for good and destroy its key')
+    .argument('<credentialID>')
+    .option('-r, --reason <text>', 'for the audit log', 'operator')
+    .action((id: string, options: CommonOptions & { reason: string }) =>
+      withServices(options, async ({ credentials }) => {
+        if (!(await credentials.revoke(id, options.reason))) {
+          throw new CommandError(`There is no credential "${id}" that could be revoked.`)
+        }
+        printRows([{ credentialID: id, status: 'revoked' }], options.json)
+      }),
+    )
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9][0-9]{0,3}$/.test(text)) throw new InvalidArgumentError('Give a number from 1 to 9999.')
+  return Number(text)
+}

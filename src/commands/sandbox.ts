@@ -1,0 +1,108 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { InvalidArgumentError, type Command } from 'commander'
+import { secondsToNextCode, totpCode } from '../identity/totp.js'
+import { markTokenReady, openDataFolder, type SandboxOptions } from '../sandbox/data-folder.js'
+import { fillSandbox, readSandboxFile, type SandboxFile } from '../sandbox/sandbox.js'
+import { VERSION } from '../version.js'
+import { CommandError, print } from './command-line.js'
+import { loadServer, stopOnSignals } from './serve.js'
+
+interface StartOptions {
+  readonly port: number
+  readonly host: string
+  readonly dataDir: string
+}
+
+export function sandboxCommands(program: Command): void {
+  const sandbox = program.command('sandbox').description('a complete service with demo data')
+  const { env } = process
+
+  sandbox
+    .command('start')
+    .description('create the sandbox where it is missing, and serve it')
+    .option('--port <number>', 'TCP port', portNumber, portNumber(env['OPENRSSP_PORT'] ?? '8700'))
+    .option('--host <address>', 'address to listen on', env['OPENRSSP_HOST'] ?? '127.0.0.1')
+    .option('--data-dir <dir>', 'where everything is kept', env['OPENRSSP_DATA_DIR'] ?? './data')
+    .action(async ({ port, host, dataDir }: StartOptions) => {
+      if (env['NODE_ENV'] === 'production') {
+        throw new CommandError('The sandbox does not start with NODE_ENV=production; use "openrssp serve".')
+      }
+      const databaseUrl = env['OPENRSSP_DATABASE_URL']
+      await start({ port, host, dataDir, environment: env, ...(databaseUrl ? { databaseUrl } : {}) })
+    })
+
+  sandbox
+    .command('code')
+    .description('the current one-time code of a demo person')
+    .argument('[username]', 'whose', 'alice')
+    .option('--data-dir <dir>', 'the sandbox', env['OPENRSSP_DATA_DIR'] ?? './data')
+    .option('--json', 'print JSON, for scripts')
+    .action((username: string, { dataDir, json }: { dataDir: string; json?: true }) => {
+      const file = readSandboxFile(join(dataDir, 'sandbox.json'))
+      const user = file?.users.find((each) => each.username === username)
+      if (!user) throw new CommandError(`There is no "${username}" in a sandbox at ${dataDir}.`)
+      const now = new Date()
+      const code = totpCode(user.totpSecret, now)
+      const seconds = secondsToNextCode(now)
+      print(json ? JSON.stringify({ code, validSeconds: seconds }) : `${code}  (the next one in ${seconds} s)`)
+    })
+}
+
+async function start(options: SandboxOptions): Promise<void> {
+  const folder = openDataFolder(options)
+  if (!folder.hasToken) {
+    print('Making the token …')
+    initToken(options)
+    markTokenReady(options)
+  }
+  const [{ openServices }, { startServer }] = await loadServer()
+  const services = await openServices(folder.config)
+  const sandbox = await fillSandbox(services, folder.sandboxFile, (step, done, of) => {
+    print(`Making key ${String(done).padStart(2)} of ${of}  ${step} …`)
+  })
+  const server = await startServer(services, VERSION)
+  stopOnSignals(server, services)
+  print(panel(sandbox, options))
+}
+
+/** In a process of its own, with the PIN in a file: nothing secret is in a process list. */
+function initToken({ dataDir }: SandboxOptions): void {
+  const cli = process.argv[1] ?? ''
+  const { status } = spawnSync(
+    process.execPath,
+    [...process.execArgv, cli, 'token', 'init', '--config', join(dataDir, 'config.json')],
+    { stdio: ['ignore', 'ignore', 'inherit'] },
+  )
+  if (status !== 0) throw new CommandError('The token could not be made; see above.')
+}
+
+function panel({ baseUrl, users }: SandboxFile, { dataDir }: SandboxOptions): string {
+  const [user] = users
+  if (!user) return `OpenRSSP answers at ${baseUrl}`
+  const now = new Date()
+  const elsewhere = dataDir === './data' ? '' : ` --data-dir ${dataDir}`
+  return `
+  OpenRSSP sandbox ${VERSION} is ready.
+
+    Base URL    ${baseUrl}   (CSC API: ${baseUrl}/csc/v2)
+    Demo        ${baseUrl}/demo/
+    Sign in as  ${user.username}   password ${user.password}
+    Code        ${totpCode(user.totpSecret, now)} for the next ${secondsToNextCode(now)} s; then: npx openrssp sandbox code ${user.username}${elsewhere}
+    Others      ${dataDir}/sandbox.json
+
+  Sign a file and let openssl verify it (in a second terminal, in this folder):
+
+    ./scripts/sign README.md${elsewhere}
+
+  Ctrl-C stops.
+`
+}
+
+function portNumber(text: string): number {
+  const port = Number(text)
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new InvalidArgumentError('Give a port from 1 to 65535.')
+  }
+  return port
+}

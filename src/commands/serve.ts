@@ -1,0 +1,56 @@
+import type { Command } from 'commander'
+import { insecureSettings } from '../config/load.js'
+import type { RunningServer } from '../server.js'
+import type { Services } from '../services.js'
+import { CommandError, configured, readConfig, type CommonOptions } from './command-line.js'
+import { VERSION } from '../version.js'
+
+export function serveCommand(program: Command): void {
+  configured(program.command('serve'))
+    .description('serve the CSC API with this configuration')
+    .action(async (options: CommonOptions) => {
+      const config = readConfig(options)
+      const [{ openServices }, { startServer }] = await loadServer()
+      const services = await openServices(config)
+      await rejectSandboxInProduction(services)
+      const server = await startServer(services, VERSION)
+      for (const warning of insecureSettings(config)) services.logger.warn(warning)
+      services.logger.info({ port: server.port, baseUrl: config.baseUrl }, 'serving')
+      stopOnSignals(server, services)
+    })
+}
+
+/** Demo people and published secrets stay marked in the database, whatever the configuration says. */
+async function rejectSandboxInProduction(services: Services): Promise<void> {
+  if (process.env['NODE_ENV'] !== 'production') return
+  if ((await services.installation.get('sandbox')) === null) return
+  await services.close()
+  throw new CommandError('This database holds sandbox data; with NODE_ENV=production it is not served.')
+}
+
+/** One signal ends the service cleanly, a second one at once. */
+export function stopOnSignals(server: RunningServer, { logger }: { logger: Services['logger'] }): void {
+  let asked = false
+  const stop = (signal: NodeJS.Signals) => {
+    if (asked) process.exit(1)
+    asked = true
+    server.stop(signal).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error({ err: error }, 'could not stop cleanly')
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  process.on('unhandledRejection', (error) => {
+    logger.error({ err: error }, 'unhandled rejection')
+  })
+}
+
+
+/** The server's modules, loaded only by the commands that serve. */
+export function loadServer() {
+  return Promise.all([import('../services.js'), import('../server.js')])
+}

@@ -1,0 +1,69 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+
+/**
+ * Keys derived from the installation's master secret. What is sealed here is unreadable and
+ * unchangeable in the database, and cannot be moved to another row: the context is authenticated.
+ */
+export class Secrets {
+  readonly #master: Buffer
+  readonly #sealing: Buffer
+  readonly #binding: Buffer
+
+  constructor(master: Buffer) {
+    if (master.length !== 32) throw new Error('The master secret must be 32 bytes')
+    this.#master = master
+    this.#sealing = this.derive('seal')
+    this.#binding = this.derive('bind')
+  }
+
+  /** @param file 64 hexadecimal digits */
+  static read(file: string): Secrets {
+    const text = readFileSync(file, 'utf8').trim()
+    if (!/^[0-9a-f]{64}$/i.test(text)) throw new Error(`${file} does not hold 64 hexadecimal digits`)
+    return new Secrets(Buffer.from(text, 'hex'))
+  }
+
+  static create(file: string): void {
+    writeFileSync(file, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' })
+  }
+
+  /** A 32-byte key for one purpose. */
+  derive(purpose: string): Buffer {
+    return Buffer.from(hkdfSync('sha256', this.#master, '', `openrssp ${purpose}`, 32))
+  }
+
+  seal(context: string, text: string): string {
+    const nonce = randomBytes(12)
+    const cipher = createCipheriv('aes-256-gcm', this.#sealing, nonce).setAAD(Buffer.from(context))
+    const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
+    return Buffer.concat([nonce, body, cipher.getAuthTag()]).toString('base64url')
+  }
+
+  /** @throws when the text was sealed for another context, with another key, or was changed */
+  unseal(context: string, sealed: string): string {
+    const bytes = Buffer.from(sealed, 'base64url')
+    const decipher = createDecipheriv('aes-256-gcm', this.#sealing, bytes.subarray(0, 12))
+      .setAAD(Buffer.from(context))
+      .setAuthTag(bytes.subarray(-16))
+    return decipher.update(bytes.subarray(12, -16), undefined, 'utf8') + decipher.final('utf8')
+  }
+
+  /** MAC over facts that belong together, such as a person and a key. */
+  bind(...facts: readonly string[]): string {
+    return createHmac('sha256', this.#binding).update(JSON.stringify(facts)).digest('base64url')
+  }
+
+  isBound(mac: string, ...facts: readonly string[]): boolean {
+    const expected = Buffer.from(this.bind(...facts))
+    const actual = Buffer.from(mac)
+    return expected.length === actual.length && timingSafeEqual(expected, actual)
+  }
+}

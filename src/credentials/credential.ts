@@ -1,0 +1,44 @@
+import type { KeyAlgorithm } from '../keys/algorithms.js'
+import type { AuditEvent } from '../audit/events.js'
+
+export type CredentialStatus = 'enabled' | 'disabled' | 'suspended' | 'revoked'
+
+/** A key, its certificate and the person who may use it. */
+export interface Credential {
+  readonly id: string
+  readonly userId: string
+  readonly description: string
+  readonly keyId: string
+  readonly keyAlgorithm: KeyAlgorithm
+  /** DER, leaf first, root last. */
+  readonly certificates: readonly Buffer[]
+  readonly SCAL: '1' | '2'
+  /** Most signatures one authorisation may cover. */
+  readonly multisign: number
+  readonly authMode: 'oauth2code'
+  /** scrypt; null when approving needs no PIN. */
+  readonly pinHash: string | null
+  readonly binding: string
+  readonly status: CredentialStatus
+  readonly lockedUntil: Date | null
+}
+
+export interface CredentialStore {
+  find(id: string): Promise<Credential | null>
+  list(userId: string): Promise<Credential[]>
+  listAll(): Promise<Credential[]>
+  add(credential: Credential, createdAt: Date, audit: readonly AuditEvent[]): Promise<void>
+  /** Ends outstanding authorisations too. Returns false when it was revoked before or does not exist. */
+  revoke(id: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
+  /**
+   * Takes one of the guesses left before a factor of this credential is looked at. False when none is
+   * left or the credential is locked. Parallel calls never get more than `limit` between successes.
+   */
+  takeGuess(id: string, limit: number, now: Date): Promise<boolean>
+  /** After a correct factor: guesses start anew. */
+  clearGuesses(id: string): Promise<void>
+  /** After a code that was right but used before: it was no guess. */
+  giveBackGuess(id: string): Promise<void>
+  /** After a wrong one: locks when no guess is left. Returns the lock's end when it did. */
+  lockIfExhausted(id: string, limit: number, until: Date): Promise<Date | null>
+}

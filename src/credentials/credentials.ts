@@ -1,0 +1,173 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { auditEvent } from '../audit/events.js'
+import type { AuditLog } from '../audit/audit-log.js'
+import type { CertificateAuthority } from '../certificates/certificate-authority.js'
+import { expiredSubject, parseCertificate } from '../certificates/certificate.js'
+import type { CertificateProfile } from '../certificates/profiles.js'
+import type { Secrets } from '../config/secrets.js'
+import { CertificateExpiredError, CredentialDisabledError } from '../errors.js'
+import { hashPassword } from '../identity/password.js'
+import type { User } from '../identity/user.js'
+import type { KeyAlgorithm } from '../keys/algorithms.js'
+import type { KeyCustody } from '../keys/key-custody.js'
+import type { Credential, CredentialStore } from './credential.js'
+
+export interface NewCredential {
+  readonly user: User
+  readonly algorithm: KeyAlgorithm
+  readonly description: string
+  readonly SCAL: '1' | '2'
+  readonly multisign: number
+  readonly pin: string | null
+}
+
+export class Credentials {
+  readonly #store: CredentialStore
+  readonly #custody: KeyCustody
+  readonly #authority: CertificateAuthority
+  readonly #profile: CertificateProfile
+  readonly #secrets: Secrets
+  readonly #audit: AuditLog
+  readonly #now: () => Date
+
+  constructor(parts: {
+    store: CredentialStore
+    custody: KeyCustody
+    authority: CertificateAuthority
+    profile: CertificateProfile
+    secrets: Secrets
+    audit: AuditLog
+    now: () => Date
+  }) {
+    this.#store = parts.store
+    this.#custody = parts.custody
+    this.#authority = parts.authority
+    this.#profile = parts.profile
+    this.#secrets = parts.secrets
+    this.#audit = parts.audit
+    this.#now = parts.now
+  }
+
+  /** The credential, unless it is unknown or its link to its owner and key was tampered with. */
+  async find(id: string): Promise<Credential | null> {
+    const credential = await this.#store.find(id)
+    if (!credential) return null
+    if (this.#isIntact(credential)) return credential
+    await this.#audit.append(auditEvent('credential.refused', { credentialId: id, why: 'binding' }))
+    return null
+  }
+
+  async list(userId: string): Promise<Credential[]> {
+    return (await this.#store.list(userId)).filter((credential) => this.#isIntact(credential))
+  }
+
+  listAll(): Promise<Credential[]> {
+    return this.#store.listAll()
+  }
+
+  /** Makes the key in the token, has it certified and puts both on record; a failure leaves no key behind. */
+  async create(request: NewCredential): Promise<Credential> {
+    const key = await this.#custody.generate(request.algorithm)
+    try {
+      const { user } = request
+      const issued = await this.#authority.issue({
+        publicKey: key.publicKey,
+        profile: this.#profile,
+        subject: {
+          commonName: user.displayName,
+          givenName: user.givenName,
+          surname: user.surname,
+          serialNumber: user.id,
+          ...(user.country === null ? {} : { country: user.country }),
+        },
+      })
+      const id = randomUUID()
+      const certificates = [issued.certificate, ...issued.chain]
+      const pinHash = request.pin === null ? null : await hashPassword(request.pin)
+      const unbound = {
+        id,
+        userId: user.id,
+        description: request.description,
+        keyId: key.keyId,
+        keyAlgorithm: request.algorithm,
+        certificates,
+        SCAL: request.SCAL,
+        multisign: request.multisign,
+        authMode: 'oauth2code' as const,
+        pinHash,
+        status: 'enabled' as const,
+        lockedUntil: null,
+      }
+      const credential = { ...unbound, binding: this.#secrets.bind(...boundFacts(unbound)) }
+      const parsed = parseCertificate(issued.certificate)
+      await this.#store.add(credential, this.#now(), [
+        auditEvent('key.generated', { keyId: key.keyId, algorithm: request.algorithm }),
+        auditEvent('certificate.issued', {
+          serialNumber: parsed.serialNumber,
+          subject: parsed.subject,
+          sha256: createHash('sha256').update(issued.certificate).digest('hex'),
+        }),
+        auditEvent('credential.created', { credentialId: id, userId: user.id, keyId: key.keyId }),
+      ])
+      return credential
+    } catch (error) {
+      await this.#custody.destroy(key.keyId)
+      throw error
+    }
+  }
+
+  /** Ends the credential for good: authorisations end at once, then the key is destroyed. */
+  async revoke(id: string, reason: string): Promise<boolean> {
+    const credential = await this.#store.find(id)
+    if (!credential) return false
+    const event = auditEvent('credential.revoked', { credentialId: id, reason })
+    if (!(await this.#store.revoke(id, this.#now(), [event]))) return false
+    await this.#custody.destroy(credential.keyId)
+    await this.#audit.append(
+      auditEvent('key.destroyed', { keyId: credential.keyId, credentialId: id }),
+    )
+    return true
+  }
+
+  /** @throws {CredentialDisabledError} @throws {CertificateExpiredError} before and after validity */
+  rejectUnusable(credential: Credential): void {
+    if (credential.status !== 'enabled') throw new CredentialDisabledError('Credential is disabled')
+    if (certificateStatus(credential, this.#now()) !== 'valid') {
+      throw new CertificateExpiredError(expiredSubject(parseCertificate(leaf(credential))))
+    }
+  }
+
+  isUsable(credential: Credential): boolean {
+    return credential.status === 'enabled' && certificateStatus(credential, this.#now()) === 'valid'
+  }
+
+  #isIntact(credential: Credential): boolean {
+    return this.#secrets.isBound(credential.binding, ...boundFacts(credential))
+  }
+}
+
+/** The end-entity certificate, DER. */
+export function leaf(credential: Credential): Buffer {
+  const [certificate] = credential.certificates
+  if (!certificate) throw new Error(`Credential ${credential.id} has no certificate`)
+  return certificate
+}
+
+/** `cert.status` of the CSC API at that moment. */
+export function certificateStatus(
+  credential: Credential,
+  now: Date,
+): 'valid' | 'expired' | 'revoked' | 'suspended' {
+  if (credential.status === 'revoked' || credential.status === 'suspended') return credential.status
+  const { notBefore, notAfter } = parseCertificate(leaf(credential))
+  return now >= notBefore && now <= notAfter ? 'valid' : 'expired'
+}
+
+function boundFacts(credential: Omit<Credential, 'binding'>): string[] {
+  const { id, userId, keyId, keyAlgorithm, SCAL, authMode, pinHash } = credential
+  const [certificate] = credential.certificates
+  return [
+    ...['credential', id, userId, keyId, keyAlgorithm, SCAL, authMode, pinHash ?? ''],
+    certificate?.toString('base64') ?? '',
+  ]
+}

@@ -1,0 +1,75 @@
+import { isServiceError } from '../errors.js'
+
+/** A failure as a CSC client sees it (CSC API v2, 10.1). */
+export interface RenderedError {
+  readonly status: number
+  readonly error: string
+  readonly error_description: string
+  /** Seconds after which to try again. */
+  readonly retryAfter?: number
+  /** Whether RFC 6750 wants a challenge. */
+  readonly challenge?: boolean
+}
+
+const MALFORMED =
+  'The request is missing a required parameter, includes an invalid parameter value, includes a parameter more than once, or is otherwise malformed.'
+const UNEXPECTED =
+  'The authorization server encountered an unexpected condition that prevented it from fulfilling the request.'
+const OVERLOADED =
+  'The authorization server is currently unable to handle the request due to a temporary overloading or maintenance of the server.'
+const EXPIRED = 'The access or refresh token is expired or has been revoked.'
+const UNKNOWN_TOKEN = 'The token provided is not a valid OAuth access or refresh token.'
+
+/** All that CSC clients learn of a failure. A new `kind` without a case does not compile. */
+export function renderCscError(error: unknown): RenderedError {
+  if (!isServiceError(error)) return { status: 500, error: 'server_error', error_description: UNEXPECTED }
+  switch (error.kind) {
+    case 'missing-parameter':
+    case 'invalid-parameter':
+    case 'refused-request':
+    case 'malformed-authorization':
+      return refusal(error.message)
+    case 'malformed-request':
+      return refusal(MALFORMED)
+    case 'request-too-large':
+      return { ...refusal('The request body is too large.'), status: 413 }
+    case 'invalid-token':
+      return { status: 401, error: 'invalid_token', error_description: UNKNOWN_TOKEN, challenge: true }
+    case 'expired-token':
+      return { status: 401, error: 'expired_token', error_description: EXPIRED, challenge: true }
+    case 'insufficient-scope':
+      return {
+        status: 403,
+        error: 'insufficient_scope',
+        error_description: 'The request requires higher privileges than provided by the access token.',
+        challenge: true,
+      }
+    case 'unusable-sad':
+      return refusal('Invalid parameter SAD')
+    case 'sad-expired':
+      return refusal('SAD expired')
+    case 'hash-not-authorized':
+      return refusal('Hash is not authorized by the SAD.')
+    case 'too-many-signatures':
+      return refusal('Numbers of signatures is too high')
+    case 'credential-disabled':
+      return refusal('The credential identified by credentialID is disabled')
+    case 'certificate-expired':
+      return refusal(`Signing certificate '${error.subject}' is expired.`)
+    case 'hsm-unavailable':
+    case 'storage-unavailable':
+      return {
+        status: 503,
+        error: 'temporarily_unavailable',
+        error_description: OVERLOADED,
+        retryAfter: 1,
+      }
+    case 'hsm-outcome-unknown':
+    case 'signature-withheld':
+      return { status: 500, error: 'server_error', error_description: UNEXPECTED }
+  }
+}
+
+function refusal(error_description: string): RenderedError {
+  return { status: 400, error: 'invalid_request', error_description }
+}

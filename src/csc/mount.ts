@@ -1,0 +1,60 @@
+import type { Context, Middleware } from 'koa'
+import { InsufficientScopeError } from '../errors.js'
+import { requireBearer } from '../http/bearer.js'
+import type { Endpoint } from '../http/endpoint.js'
+import { readJson } from '../http/json-body.js'
+import type { Logger } from '../observability/logger.js'
+import { renderCscError, type RenderedError } from './errors.js'
+import type { CscServices } from './services.js'
+
+/**
+ * Answers every path below a CSC base URI. The order of checks is that of the specification: is the
+ * method on, the header, the token, the scope, the JSON, then its members.
+ */
+export function mountCsc(parts: {
+  base: string
+  endpoints: readonly Endpoint<CscServices>[]
+  services: Omit<CscServices, 'methods'>
+  logger: Logger
+}): Middleware {
+  const { base, endpoints, logger } = parts
+  const byPath = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]))
+  const methods = endpoints.map(({ path }) => path.slice(1)).filter((name) => name !== 'info')
+  const services: CscServices = { ...parts.services, methods }
+  const { bodyBytes } = services.config.limits
+
+  return async (ctx, next) => {
+    if (ctx.path !== base && !ctx.path.startsWith(`${base}/`)) return next()
+    ctx.set('Cache-Control', 'no-store')
+    ctx.set('X-Content-Type-Options', 'nosniff')
+    const endpoint = byPath.get(ctx.path.slice(base.length))
+    if (!endpoint) {
+      return send(ctx, { status: 501, error: 'not_implemented', error_description: 'The method is not supported by this service.' })
+    }
+    const readsByGet = ctx.method === 'GET' && endpoint.path === '/info'
+    if (ctx.method !== 'POST' && !readsByGet) {
+      ctx.set('Allow', endpoint.path === '/info' ? 'GET, POST' : 'POST')
+      return send(ctx, { status: 405, error: 'invalid_request', error_description: 'Use the POST method.' })
+    }
+    try {
+      const caller = endpoint.scopes.length === 0 ? null : await requireBearer(ctx, services.tokens)
+      if (caller && !endpoint.scopes.includes(caller.scope)) throw new InsufficientScopeError('scope')
+      const body = readsByGet ? {} : await readJson(ctx, bodyBytes)
+      ctx.body = await endpoint.invoke(body, caller, services)
+      ctx.type = 'application/json; charset=UTF-8'
+    } catch (error) {
+      const rendered = renderCscError(error)
+      if (rendered.status >= 500) logger.error({ err: error, path: endpoint.path }, 'method failed')
+      send(ctx, rendered)
+    }
+  }
+}
+
+function send(ctx: Context, rendered: RenderedError): void {
+  const { status, error, error_description, retryAfter, challenge } = rendered
+  ctx.status = status
+  if (retryAfter !== undefined) ctx.set('Retry-After', String(retryAfter))
+  if (challenge) ctx.set('WWW-Authenticate', `Bearer error="${error}"`)
+  ctx.body = { error, error_description }
+  ctx.type = 'application/json; charset=UTF-8'
+}

@@ -1,0 +1,20 @@
+import type { Activations } from '../activation/activations.js'
+import type { Config } from '../config/schema.js'
+import type { Credentials } from '../credentials/credentials.js'
+import { defineEndpoint } from '../http/endpoint.js'
+import type { AccessTokens } from '../http/bearer.js'
+import type { Signing } from '../signing/signing.js'
+
+/** What the methods of the CSC API call. */
+export interface CscServices {
+  readonly config: Config
+  readonly credentials: Credentials
+  readonly activations: Activations
+  readonly signing: Signing
+  readonly tokens: AccessTokens
+  /** Names of the methods that are mounted, for `info`. */
+  readonly methods: readonly string[]
+  readonly now: () => Date
+}
+
+export const defineCscEndpoint = defineEndpoint<CscServices>()

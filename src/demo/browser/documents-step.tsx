@@ -1,0 +1,149 @@
+import { useRef, useState } from 'preact/hooks'
+import { MOST_DOCUMENTS, type Demo, type State } from './demo.js'
+import { fileSize, Fingerprint, Icon, plural, StepHeading } from './parts.js'
+
+export function DocumentsStep({
+  demo,
+  state,
+  takeFocus,
+}: {
+  demo: Demo
+  state: State
+  takeFocus: boolean
+}) {
+  const { documents, busy } = state
+  return (
+    <section class="card" aria-busy={busy !== undefined}>
+      <StepHeading takeFocus={takeFocus}>What do you want to sign?</StepHeading>
+      <p>
+        Any file will do. It stays in this browser: only its fingerprint, a hash from which the
+        content cannot be restored, goes to the signing service.
+      </p>
+      <FilePicker demo={demo} disabled={busy !== undefined} hasDocuments={documents.length > 0} />
+      {documents.length > 0 && <Documents demo={demo} state={state} />}
+      {documents.length > 0 && (
+        <>
+          <div class="actions">
+            <button
+              type="button"
+              class="primary"
+              disabled={busy !== undefined}
+              onClick={() => void demo.signIn()}
+            >
+              Sign in to continue
+            </button>
+          </div>
+          <p class="hint">
+            You are taken to the signing service. Your password goes there and nowhere else; this
+            page never sees it.
+          </p>
+        </>
+      )}
+    </section>
+  )
+}
+
+function FilePicker({
+  demo,
+  disabled,
+  hasDocuments,
+}: {
+  demo: Demo
+  disabled: boolean
+  hasDocuments: boolean
+}) {
+  const input = useRef<HTMLInputElement>(null)
+  const [over, setOver] = useState(false)
+  const take = (files: FileList | null | undefined) => {
+    if (files && files.length > 0) void demo.addDocuments([...files])
+  }
+  return (
+    <div
+      class={`drop${over ? ' over' : ''}${hasDocuments ? ' compact' : ''}`}
+      onDragOver={(event) => {
+        event.preventDefault()
+        setOver(true)
+      }}
+      onDragLeave={() => {
+        setOver(false)
+      }}
+      onDrop={(event) => {
+        event.preventDefault()
+        setOver(false)
+        take(event.dataTransfer?.files)
+      }}
+    >
+      <Icon name="upload" />
+      <p class="drop-text">
+        {hasDocuments ? 'Add more: drop them here or' : 'Drop documents here, or'}
+      </p>
+      <div class="drop-buttons">
+        <button
+          type="button"
+          class={hasDocuments ? 'secondary' : 'primary'}
+          disabled={disabled}
+          onClick={() => input.current?.click()}
+        >
+          Choose files
+        </button>
+        {!hasDocuments && (
+          <button
+            type="button"
+            class="secondary"
+            disabled={disabled}
+            onClick={() => void demo.addSample()}
+          >
+            Use a sample
+          </button>
+        )}
+      </div>
+      <input
+        ref={input}
+        type="file"
+        multiple
+        hidden
+        aria-label="Documents to sign"
+        onChange={(event) => {
+          take(event.currentTarget.files)
+          event.currentTarget.value = ''
+        }}
+      />
+    </div>
+  )
+}
+
+function Documents({ demo, state: { documents, busy } }: { demo: Demo; state: State }) {
+  return (
+    <>
+      <h3>
+        {plural(documents.length, 'document')}
+        {documents.length === MOST_DOCUMENTS && ' (the most this demonstration takes)'}
+      </h3>
+      <ul class="documents">
+        {documents.map((document) => (
+          <li key={document.fingerprint}>
+            <Icon name="document" />
+            <div class="document-text">
+              <p>
+                <bdi class="document-name">{document.name}</bdi>{' '}
+                <span class="muted">{fileSize(document.content.length)}</span>
+              </p>
+              <p class="muted">
+                SHA-256 <Fingerprint hex={document.fingerprint} />
+              </p>
+            </div>
+            <button
+              type="button"
+              class="quiet icon-only"
+              disabled={busy !== undefined}
+              aria-label={`Remove ${document.name}`}
+              onClick={() => void demo.removeDocument(document)}
+            >
+              <Icon name="cross" />
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
+  )
+}

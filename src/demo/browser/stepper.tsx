@@ -1,0 +1,34 @@
+import type { Step } from './demo.js'
+
+const PLACES = ['Documents', 'Sign in', 'Certificate', 'Approve', 'Signature'] as const
+/** How many of the places are behind us. Signing in and approving happen at the service. */
+const DONE: Record<Step, number> = { documents: 0, certificate: 2, result: 4, finished: 5 }
+
+export function Stepper({ step, leaving }: { step: Step; leaving: boolean }) {
+  const done = DONE[step] + (leaving ? 1 : 0)
+  return (
+    <nav aria-label="Progress" class="stepper">
+      <p class="stepper-short" aria-hidden="true">
+        {done < PLACES.length
+          ? `Step ${done + 1} of ${PLACES.length}: ${PLACES[done] ?? ''}`
+          : 'Done'}
+      </p>
+      <ol>
+        {PLACES.map((place, index) => (
+          <li
+            class={index < done ? 'done' : index === done ? 'current' : 'ahead'}
+            aria-current={index === done ? 'step' : undefined}
+          >
+            <span class="stepper-dot" aria-hidden="true">
+              {index < done ? '✓' : index + 1}
+            </span>
+            <span class="stepper-name">
+              {place}
+              {index < done && <span class="for-ears"> (done)</span>}
+            </span>
+          </li>
+        ))}
+      </ol>
+    </nav>
+  )
+}

@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Middleware } from 'koa'
+
+/** All there is. Paths are looked up here and never built from the request. */
+const FILES: Readonly<Record<string, { file: string; type: string; cache: string }>> = {
+  '/demo/': { file: 'index.html', type: 'text/html; charset=utf-8', cache: 'no-store' },
+  '/demo/demo.js': { file: 'demo.js', type: 'text/javascript; charset=utf-8', cache: 'no-cache' },
+  '/demo/demo.css': { file: 'demo.css', type: 'text/css; charset=utf-8', cache: 'no-cache' },
+}
+
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' data:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/**
+ * Serves the demo signature application of the sandbox under `/demo/`. It is an application like
+ * any other: static files that use the public API as client `openrssp-demo`.
+ */
+export function demo({ directory }: { directory: string }): Middleware {
+  return async (ctx, next) => {
+    if (ctx.path === '/demo') {
+      ctx.status = 308
+      ctx.set('Location', '/demo/')
+      return
+    }
+    const entry = Object.hasOwn(FILES, ctx.path) ? FILES[ctx.path] : undefined
+    if (!entry) {
+      await next()
+      return
+    }
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      ctx.status = 405
+      ctx.set('Allow', 'GET, HEAD')
+      return
+    }
+    ctx.set({
+      'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+      'Content-Type': entry.type,
+      'Cache-Control': entry.cache,
+      'X-Content-Type-Options': 'nosniff',
+      'Referrer-Policy': 'no-referrer',
+      'Cross-Origin-Opener-Policy': 'same-origin',
+    })
+    ctx.body = await readFile(join(directory, entry.file))
+  }
+}

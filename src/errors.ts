@@ -1,0 +1,166 @@
+/** What can go wrong, in our own words. Each public API renders these in its own vocabulary. */
+export abstract class ServiceError extends Error {
+  abstract readonly kind: string
+}
+
+/** A required member is absent, or has another JSON type than the specification gives it. */
+export class MissingParameterError extends ServiceError {
+  override readonly name = 'MissingParameterError'
+  readonly kind = 'missing-parameter'
+  readonly parameter: string
+  readonly type: 'string' | 'integer' | 'array' | 'object' | 'boolean'
+  constructor(parameter: string, type: MissingParameterError['type']) {
+    super(`Missing (or invalid type) ${type} parameter ${parameter}`)
+    this.parameter = parameter
+    this.type = type
+  }
+}
+
+/** A member is there and well typed, but its value is unknown, foreign or out of range. */
+export class InvalidParameterError extends ServiceError {
+  override readonly name = 'InvalidParameterError'
+  readonly kind = 'invalid-parameter'
+  readonly parameter: string
+  constructor(parameter: string) {
+    super(`Invalid parameter ${parameter}`)
+    this.parameter = parameter
+  }
+}
+
+/** A refusal for which the specification prints a sentence of its own; the message is that sentence. */
+export class RefusedRequestError extends ServiceError {
+  override readonly name = 'RefusedRequestError'
+  readonly kind = 'refused-request'
+}
+
+/** The body as a whole cannot be read: syntax, nesting, duplicate members, media type, encoding. */
+export class MalformedRequestError extends ServiceError {
+  override readonly name = 'MalformedRequestError'
+  readonly kind = 'malformed-request'
+}
+
+/** The body is larger than the endpoint takes. */
+export class RequestTooLargeError extends ServiceError {
+  override readonly name = 'RequestTooLargeError'
+  readonly kind = 'request-too-large'
+}
+
+/** The `Authorization` header is absent or not of the form `Bearer <token>`. */
+export class MalformedAuthorizationError extends ServiceError {
+  override readonly name = 'MalformedAuthorizationError'
+  readonly kind = 'malformed-authorization'
+  constructor() {
+    super('Malformed authorization header.')
+  }
+}
+
+export class InvalidTokenError extends ServiceError {
+  override readonly name = 'InvalidTokenError'
+  readonly kind = 'invalid-token'
+}
+
+/** The token was good once: it has expired, was revoked, or its account or client was disabled. */
+export class ExpiredTokenError extends ServiceError {
+  override readonly name = 'ExpiredTokenError'
+  readonly kind = 'expired-token'
+}
+
+/** The token is good, but for another scope than the method needs. */
+export class InsufficientScopeError extends ServiceError {
+  override readonly name = 'InsufficientScopeError'
+  readonly kind = 'insufficient-scope'
+}
+
+/** The SAD does not authorise this call. `why` is for the audit log; clients see one sentence for most of them. */
+export class UnusableSadError extends ServiceError {
+  override readonly name = 'UnusableSadError'
+  readonly kind = 'unusable-sad'
+  readonly why: 'unknown' | 'spent' | 'revoked' | 'other credential' | 'other client or user'
+  constructor(why: UnusableSadError['why']) {
+    super(`SAD is not usable: ${why}`)
+    this.why = why
+  }
+}
+
+export class SadExpiredError extends ServiceError {
+  override readonly name = 'SadExpiredError'
+  readonly kind = 'sad-expired'
+}
+
+/** At least one digest of the call is not among the authorised ones that are still unspent. */
+export class HashNotAuthorizedError extends ServiceError {
+  override readonly name = 'HashNotAuthorizedError'
+  readonly kind = 'hash-not-authorized'
+}
+
+/** More digests than the authorisation has signatures left. */
+export class TooManySignaturesError extends ServiceError {
+  override readonly name = 'TooManySignaturesError'
+  readonly kind = 'too-many-signatures'
+}
+
+/** The credential cannot sign now: disabled, revoked or suspended. */
+export class CredentialDisabledError extends ServiceError {
+  override readonly name = 'CredentialDisabledError'
+  readonly kind = 'credential-disabled'
+}
+
+/** The signing certificate is outside its validity; the subject is the RFC 4514 text of its holder. */
+export class CertificateExpiredError extends ServiceError {
+  override readonly name = 'CertificateExpiredError'
+  readonly kind = 'certificate-expired'
+  readonly subject: string
+  constructor(subject: string) {
+    super('Signing certificate is expired')
+    this.subject = subject
+  }
+}
+
+/** The token was not asked to sign: nothing was used up, the caller may try again. */
+export class HsmUnavailableError extends ServiceError {
+  override readonly name = 'HsmUnavailableError'
+  readonly kind = 'hsm-unavailable'
+}
+
+/** The token was asked and no one can tell whether it signed: counts as used. */
+export class HsmOutcomeUnknownError extends ServiceError {
+  override readonly name = 'HsmOutcomeUnknownError'
+  readonly kind = 'hsm-outcome-unknown'
+}
+
+/** A signature came back that does not verify under the credential's certificate; it was withheld. */
+export class SignatureWithheldError extends ServiceError {
+  override readonly name = 'SignatureWithheldError'
+  readonly kind = 'signature-withheld'
+}
+
+/** The ledger or the audit log could not be written durably, so nothing may leave. */
+export class StorageUnavailableError extends ServiceError {
+  override readonly name = 'StorageUnavailableError'
+  readonly kind = 'storage-unavailable'
+}
+
+export type AnyServiceError =
+  | MissingParameterError
+  | InvalidParameterError
+  | RefusedRequestError
+  | MalformedRequestError
+  | RequestTooLargeError
+  | MalformedAuthorizationError
+  | InvalidTokenError
+  | ExpiredTokenError
+  | InsufficientScopeError
+  | UnusableSadError
+  | SadExpiredError
+  | HashNotAuthorizedError
+  | TooManySignaturesError
+  | CredentialDisabledError
+  | CertificateExpiredError
+  | HsmUnavailableError
+  | HsmOutcomeUnknownError
+  | SignatureWithheldError
+  | StorageUnavailableError
+
+export function isServiceError(error: unknown): error is AnyServiceError {
+  return error instanceof ServiceError
+}

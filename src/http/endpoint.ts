@@ -1,0 +1,92 @@
+import { Kind, type Static, type TObject, type TProperties, type TSchema } from '@sinclair/typebox'
+import { Ajv, type ValidateFunction } from 'ajv'
+import type { AccessToken, Scope } from './bearer.js'
+import { MissingParameterError, RefusedRequestError, type ServiceError } from '../errors.js'
+import type { JsonObject } from './json-body.js'
+
+const ajv = new Ajv({ allErrors: true, strict: true, keywords: ['complaint'] })
+
+/** An API method: what it takes, what it answers, who may call it, and what it does. */
+export interface Endpoint<Services> {
+  readonly path: string
+  /** Scopes of access token that open it; empty for none needed. */
+  readonly scopes: readonly Scope[]
+  readonly request: TObject
+  readonly response: TSchema
+  /** @throws what `readInput` throws, and what the method refuses */
+  invoke(body: JsonObject, caller: AccessToken | null, services: Services): Promise<unknown>
+}
+
+interface Definition<Request extends TObject, Response extends TSchema, Services> {
+  readonly path: string
+  readonly scopes: readonly Scope[]
+  readonly request: Request
+  readonly response: Response
+  handle(
+    input: Static<Request>,
+    caller: AccessToken,
+    services: Services,
+  ): Promise<Static<Response>> | Static<Response>
+}
+
+/** For methods that need no token, where nobody is the caller. */
+const NOBODY: AccessToken = { clientId: '', userId: '', scope: 'service', authorisationId: null }
+
+export function defineEndpoint<Services>() {
+  return <Request extends TObject, Response extends TSchema>(
+    definition: Definition<Request, Response, Services>,
+  ): Endpoint<Services> => {
+    const { path, scopes, request, response } = definition
+    const validate = ajv.compile(request)
+    return {
+      ...{ path, scopes, request, response },
+      async invoke(body, caller, services) {
+        const input = readInput(request, validate, body) as Static<Request>
+        return definition.handle(input, caller ?? NOBODY, services)
+      },
+    }
+  }
+}
+
+/**
+ * Checks types, in the order in which the members are declared: that is the order of the
+ * specification's error tables. A null member counts as absent; members not declared are ignored.
+ * @throws {MissingParameterError} @throws {RefusedRequestError} in the member's own `complaint`
+ */
+function readInput(schema: TObject, validate: ValidateFunction, body: JsonObject): unknown {
+  const known = Object.entries(body).filter(([name, value]) => name in schema.properties && value !== null)
+  const input: unknown = Object.fromEntries(known)
+  if (validate(input)) return input
+  const wrong = new Set(
+    (validate.errors ?? []).map(({ instancePath, params }) => {
+      const missing = (params as { missingProperty?: string }).missingProperty
+      return instancePath.split('/')[1] ?? missing
+    }),
+  )
+  for (const [name, property] of Object.entries(schema.properties as TProperties)) {
+    if (wrong.has(name)) throw complaint(name, property)
+  }
+  throw new RefusedRequestError('Invalid request')
+}
+
+function complaint(name: string, property: TSchema): ServiceError {
+  const sentence = property['complaint'] as string | undefined
+  if (sentence !== undefined) return new RefusedRequestError(sentence)
+  return new MissingParameterError(name, jsonType(property))
+}
+
+function jsonType(property: TSchema): MissingParameterError['type'] {
+  switch (property[Kind]) {
+    case 'Array':
+      return 'array'
+    case 'Boolean':
+      return 'boolean'
+    case 'Integer':
+    case 'Number':
+      return 'integer'
+    case 'Object':
+      return 'object'
+    default:
+      return 'string'
+  }
+}

@@ -1,0 +1,79 @@
+import type { Context } from 'koa'
+import { MalformedRequestError } from '../errors.js'
+import { readBody } from './body.js'
+
+const MAX_DEPTH = 16
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/**
+ * The JSON object of a request; an empty body counts as `{}`.
+ * @throws {MalformedRequestError} @throws {RequestTooLargeError}
+ */
+export async function readJson(ctx: Context, limit: number): Promise<JsonObject> {
+  const text = await readBody(ctx, limit)
+  if (text.trim() === '') return {}
+  if (!ctx.is('application/json')) throw new MalformedRequestError('media type')
+  return parseJsonObject(text)
+}
+
+/**
+ * Parses an object, strictly: no member twice in one object (parsers differ on which one counts), no
+ * deep nesting, no `__proto__`.
+ * @throws {MalformedRequestError}
+ */
+export function parseJsonObject(text: string): JsonObject {
+  rejectDepthAndDuplicates(text)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new MalformedRequestError('JSON', { cause: error })
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new MalformedRequestError('not an object')
+  }
+  return value as JsonObject
+}
+
+const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]/gs
+
+/** Looks at names and brackets only; whether the rest is JSON is for the parser to say. */
+function rejectDepthAndDuplicates(text: string): void {
+  const open: (Set<string> | null)[] = []
+  let candidate: string | null = null
+  for (const [token] of text.matchAll(TOKEN)) {
+    switch (token) {
+      case '{':
+      case '[':
+        if (open.push(token === '{' ? new Set() : null) > MAX_DEPTH) {
+          throw new MalformedRequestError('nesting')
+        }
+        break
+      case '}':
+      case ']':
+        open.pop()
+        break
+      case ':':
+        if (candidate !== null) addMember(open.at(-1) ?? null, candidate)
+        candidate = null
+        break
+      case ',':
+        candidate = null
+        break
+      default:
+        candidate = token
+    }
+  }
+}
+
+function addMember(members: Set<string> | null, quoted: string): void {
+  let name: string
+  try {
+    name = JSON.parse(quoted) as string
+  } catch (error) {
+    throw new MalformedRequestError('JSON', { cause: error })
+  }
+  if (name === '__proto__' || members?.has(name)) throw new MalformedRequestError('member twice')
+  members?.add(name)
+}

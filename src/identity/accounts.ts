@@ -1,0 +1,98 @@
+import { auditEvent } from '../audit/events.js'
+import type { AuditLog } from '../audit/audit-log.js'
+import { UNKNOWN_USER_HASH, verifyPassword } from './password.js'
+import type { Throttle } from './throttle.js'
+import { totpStep } from './totp.js'
+import type { User, UserStore } from './user.js'
+
+export type PasswordOutcome =
+  | { readonly outcome: 'accepted'; readonly user: User }
+  | { readonly outcome: 'wrong-credentials' | 'too-many-attempts' }
+
+export type CodeOutcome = 'accepted' | 'wrong-code' | 'used-code' | 'too-many-attempts'
+
+/** Signing in: who sits there? Answers are the same, and as slow, for known and unknown names. */
+export class Accounts {
+  readonly #users: UserStore
+  readonly #throttle: Throttle
+  readonly #audit: AuditLog
+  readonly #now: () => Date
+  readonly #limits: { signInFailures: number; signInWindowSeconds: number }
+
+  constructor(parts: {
+    users: UserStore
+    throttle: Throttle
+    audit: AuditLog
+    now: () => Date
+    limits: { signInFailures: number; signInWindowSeconds: number }
+  }) {
+    this.#users = parts.users
+    this.#throttle = parts.throttle
+    this.#audit = parts.audit
+    this.#now = parts.now
+    this.#limits = parts.limits
+  }
+
+  /** The account, unless it is disabled. */
+  async find(userId: string): Promise<User | null> {
+    const user = await this.#users.find(userId)
+    return user?.disabledAt === null ? user : null
+  }
+
+  /**
+   * Checks a password. Attempts are counted per account and address, so that a stranger elsewhere
+   * cannot lock the account's owner out.
+   */
+  async checkPassword(attempt: {
+    username: string
+    password: string
+    address: string
+    clientId: string
+  }): Promise<PasswordOutcome> {
+    const { signInFailures, signInWindowSeconds } = this.#limits
+    const key = `password ${attempt.username.toLowerCase()} ${attempt.address}`
+    const allowed =
+      (await this.#throttle.allow(key, signInFailures, signInWindowSeconds)) &&
+      (await this.#throttle.allow(`address ${attempt.address}`, signInFailures * 20, signInWindowSeconds))
+    if (!allowed) {
+      await this.#fail(attempt, 'too many attempts')
+      return { outcome: 'too-many-attempts' }
+    }
+    const user = await this.#users.findByUsername(attempt.username)
+    const secrets = user ? await this.#users.secrets(user.id) : null
+    const fits = await verifyPassword(attempt.password, secrets?.passwordHash ?? UNKNOWN_USER_HASH)
+    if (!user || !fits || user.disabledAt) {
+      await this.#fail(attempt, user?.disabledAt ? 'disabled' : 'wrong credentials')
+      return { outcome: 'wrong-credentials' }
+    }
+    await this.#throttle.clear(key)
+    return { outcome: 'accepted', user }
+  }
+
+  /** Checks the one-time code of the second factor at sign-in. */
+  async checkSignInCode(userId: string, code: string): Promise<CodeOutcome> {
+    const { signInFailures, signInWindowSeconds } = this.#limits
+    const key = `code ${userId}`
+    if (!(await this.#throttle.allow(key, signInFailures, signInWindowSeconds))) {
+      return 'too-many-attempts'
+    }
+    const outcome = await this.checkCode(userId, code)
+    if (outcome === 'accepted') await this.#throttle.clear(key)
+    return outcome
+  }
+
+  /** Checks and uses up a one-time code; whoever calls limits the guesses. */
+  async checkCode(userId: string, code: string): Promise<'accepted' | 'wrong-code' | 'used-code'> {
+    const secrets = await this.#users.secrets(userId)
+    const step = secrets?.totpSecret ? totpStep(secrets.totpSecret, code, this.#now()) : null
+    if (step === null) return 'wrong-code'
+    return (await this.#users.acceptTotpStep(userId, step)) ? 'accepted' : 'used-code'
+  }
+
+  async #fail(attempt: { username: string; address: string; clientId: string }, why: string) {
+    const { username, address, clientId } = attempt
+    await this.#audit.append(
+      auditEvent('sign-in.failed', { username: username.slice(0, 100), address, clientId, why }),
+    )
+  }
+}

@@ -1,0 +1,44 @@
+export interface User {
+  readonly id: string
+  readonly username: string
+  readonly displayName: string
+  readonly givenName: string
+  readonly surname: string
+  readonly email: string | null
+  readonly country: string | null
+  readonly otpAtSignIn: boolean
+  readonly lang: string | null
+  readonly disabledAt: Date | null
+}
+
+/** What a person proves to be there with; it never leaves `identity/`. */
+export interface UserSecrets {
+  readonly passwordHash: string
+  /** Base32, or null when no authenticator is enrolled. */
+  readonly totpSecret: string | null
+}
+
+export interface NewUser extends Omit<User, 'disabledAt'> {
+  readonly passwordHash: string
+  readonly totpSecret: string | null
+}
+
+export interface UserStore {
+  find(id: string): Promise<User | null>
+  findByUsername(username: string): Promise<User | null>
+  list(): Promise<User[]>
+  /** @throws {UsernameTakenError} */
+  add(user: NewUser): Promise<void>
+  /** Also ends the person's grants and outstanding authorisations. Returns false when there is none to disable. */
+  disable(id: string, at: Date): Promise<boolean>
+  secrets(id: string): Promise<UserSecrets | null>
+  /**
+   * Accepts a TOTP time step when it is newer than every step accepted before. Of concurrent calls
+   * with one step, exactly one gets true.
+   */
+  acceptTotpStep(userId: string, step: number): Promise<boolean>
+}
+
+export class UsernameTakenError extends Error {
+  override readonly name = 'UsernameTakenError'
+}

@@ -1,0 +1,134 @@
+/**
+ * What return values of PKCS#11 mean for a signature. Values not in this table, those of vendors
+ * among them, mean the worst: no one knows, and the session is gone.
+ */
+interface Meaning {
+  readonly code: number
+  /** Even when C_Sign itself returned it: the token refused before computing anything. */
+  readonly refusedBeforeSigning?: true
+  /** Sessions, login or handles are lost: start afresh, find keys again by their id. */
+  readonly deviceLost?: true
+  /** The configured PIN is of no use; trying again locks tokens. */
+  readonly pinRefused?: true
+}
+
+const MEANINGS: Readonly<Record<string, Meaning>> = {
+  CKR_HOST_MEMORY: { code: 0x02 },
+  CKR_SLOT_ID_INVALID: { code: 0x03, deviceLost: true },
+  CKR_GENERAL_ERROR: { code: 0x05, deviceLost: true },
+  CKR_FUNCTION_FAILED: { code: 0x06 },
+  CKR_ARGUMENTS_BAD: { code: 0x07, refusedBeforeSigning: true },
+  CKR_CANT_LOCK: { code: 0x0a },
+  CKR_ATTRIBUTE_READ_ONLY: { code: 0x10 },
+  CKR_ATTRIBUTE_SENSITIVE: { code: 0x11 },
+  CKR_ATTRIBUTE_TYPE_INVALID: { code: 0x12 },
+  CKR_ATTRIBUTE_VALUE_INVALID: { code: 0x13 },
+  CKR_DATA_INVALID: { code: 0x20, refusedBeforeSigning: true },
+  CKR_DATA_LEN_RANGE: { code: 0x21, refusedBeforeSigning: true },
+  CKR_DEVICE_ERROR: { code: 0x30, deviceLost: true },
+  CKR_DEVICE_MEMORY: { code: 0x31 },
+  CKR_DEVICE_REMOVED: { code: 0x32, deviceLost: true },
+  CKR_FUNCTION_CANCELED: { code: 0x50 },
+  CKR_FUNCTION_NOT_SUPPORTED: { code: 0x54, refusedBeforeSigning: true },
+  CKR_KEY_HANDLE_INVALID: { code: 0x60, refusedBeforeSigning: true, deviceLost: true },
+  CKR_KEY_SIZE_RANGE: { code: 0x62, refusedBeforeSigning: true },
+  CKR_KEY_TYPE_INCONSISTENT: { code: 0x63, refusedBeforeSigning: true },
+  CKR_KEY_FUNCTION_NOT_PERMITTED: { code: 0x68, refusedBeforeSigning: true },
+  CKR_MECHANISM_INVALID: { code: 0x70, refusedBeforeSigning: true },
+  CKR_MECHANISM_PARAM_INVALID: { code: 0x71, refusedBeforeSigning: true },
+  CKR_OBJECT_HANDLE_INVALID: { code: 0x82, deviceLost: true },
+  CKR_OPERATION_ACTIVE: { code: 0x90 },
+  CKR_OPERATION_NOT_INITIALIZED: { code: 0x91, refusedBeforeSigning: true },
+  CKR_PIN_INCORRECT: { code: 0xa0, pinRefused: true },
+  CKR_PIN_INVALID: { code: 0xa1, pinRefused: true },
+  CKR_PIN_LEN_RANGE: { code: 0xa2, pinRefused: true },
+  CKR_PIN_EXPIRED: { code: 0xa3, pinRefused: true },
+  CKR_PIN_LOCKED: { code: 0xa4, pinRefused: true },
+  CKR_SESSION_CLOSED: { code: 0xb0, deviceLost: true },
+  CKR_SESSION_COUNT: { code: 0xb1 },
+  CKR_SESSION_HANDLE_INVALID: { code: 0xb3, deviceLost: true },
+  CKR_TEMPLATE_INCOMPLETE: { code: 0xd0 },
+  CKR_TEMPLATE_INCONSISTENT: { code: 0xd1 },
+  CKR_TOKEN_NOT_PRESENT: { code: 0xe0, deviceLost: true },
+  CKR_TOKEN_NOT_RECOGNIZED: { code: 0xe1, deviceLost: true },
+  CKR_TOKEN_WRITE_PROTECTED: { code: 0xe2 },
+  CKR_USER_ALREADY_LOGGED_IN: { code: 0x100 },
+  CKR_USER_NOT_LOGGED_IN: { code: 0x101, refusedBeforeSigning: true, deviceLost: true },
+  CKR_USER_PIN_NOT_INITIALIZED: { code: 0x102, pinRefused: true },
+  CKR_USER_TYPE_INVALID: { code: 0x103, pinRefused: true },
+  CKR_USER_ANOTHER_ALREADY_LOGGED_IN: { code: 0x104 },
+  CKR_BUFFER_TOO_SMALL: { code: 0x150 },
+  CKR_CRYPTOKI_NOT_INITIALIZED: { code: 0x190, refusedBeforeSigning: true, deviceLost: true },
+  CKR_CRYPTOKI_ALREADY_INITIALIZED: { code: 0x191 },
+}
+
+export interface Ckr {
+  readonly name: string
+  readonly code: number
+  readonly refusedBeforeSigning: boolean
+  readonly deviceLost: boolean
+  readonly pinRefused: boolean
+}
+
+/** Vendor codes and whatever the binding says in words we do not know. */
+const UNKNOWN_MEANING = { refusedBeforeSigning: false, deviceLost: true, pinRefused: false }
+
+/**
+ * Reads the return value out of whatever the binding threw: an error with a number as `code`, or
+ * one with `CKR_…:n` as its text and no code at all (C_FindObjects does that).
+ */
+export function classifyCkr(error: unknown): Ckr {
+  const { code: given, message } =
+    typeof error === 'object' && error !== null
+      ? (error as { code?: unknown; message?: unknown })
+      : { code: undefined, message: error }
+  const text = /(CKR_\w+)(?::(\d+))?/.exec(typeof message === 'string' ? message : '')
+  const inText = text?.[2] === undefined ? undefined : Number(text[2])
+  const code = typeof given === 'number' && given !== 0 ? given : inText
+  const known = Object.entries(MEANINGS).find(([name, meaning]) =>
+    code === undefined ? name === text?.[1] : meaning.code === code,
+  )
+  if (known === undefined) {
+    return { name: text?.[1] ?? 'unknown', code: code ?? 0, ...UNKNOWN_MEANING }
+  }
+  const [name, meaning] = known
+  return {
+    name,
+    code: meaning.code,
+    refusedBeforeSigning: meaning.refusedBeforeSigning ?? false,
+    deviceLost: meaning.deviceLost ?? false,
+    pinRefused: meaning.pinRefused ?? false,
+  }
+}
+
+/** A PKCS#11 call failed. */
+export class TokenError extends Error {
+  override readonly name = 'TokenError'
+  /** The function of PKCS#11, for example `C_SignInit`. */
+  readonly call: string
+  readonly ckr: Ckr
+  constructor(call: string, cause: unknown) {
+    const ckr = classifyCkr(cause)
+    super(`${call}: ${ckr.name} (0x${ckr.code.toString(16)})`, { cause })
+    this.call = call
+    this.ckr = ckr
+  }
+
+  /** C_Sign alone makes signatures; every other call failed without one. */
+  get mayHaveSigned(): boolean {
+    return this.call === 'C_Sign' && !this.ckr.refusedBeforeSigning
+  }
+}
+
+/** A call did not return in time. It is still under way inside the library. */
+export class TokenTimeoutError extends Error {
+  override readonly name = 'TokenTimeoutError'
+  readonly mayHaveSigned: boolean
+  /** Resolves when the call has returned after all. */
+  readonly returned: Promise<void>
+  constructor(call: string, mayHaveSigned: boolean, returned: Promise<void>) {
+    super(`${call} did not return in time`)
+    this.mayHaveSigned = mayHaveSigned
+    this.returned = returned
+  }
+}

@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto'
+import { errors, Provider, type Adapter, type AdapterPayload } from 'oidc-provider'
+import type { Secrets } from '../config/secrets.js'
+import type { Client, ClientStore } from './client.js'
+import type { OAuthRecord, OAuthRecordStore } from './oauth-record.js'
+
+/** Models whose identifier says that something happened: writing one twice is a replay. */
+const WRITTEN_ONCE = new Set(['ReplayDetection'])
+
+/** Identifiers are bearer values, so only their hash is kept. */
+export function hashIdentifier(identifier: string): string {
+  return createHash('sha256').update(identifier).digest('base64url')
+}
+
+/**
+ * The memory of oidc-provider. The library reads, decides and writes; what may happen only once is
+ * therefore decided here, by one conditional write, whatever the library has read before.
+ */
+export class RecordAdapter implements Adapter {
+  readonly #model: string
+  readonly #records: OAuthRecordStore
+  readonly #secrets: Secrets
+  readonly #now: () => Date
+
+  constructor(model: string, records: OAuthRecordStore, secrets: Secrets, now: () => Date) {
+    this.#model = model
+    this.#records = records
+    this.#secrets = secrets
+    this.#now = now
+  }
+
+  async upsert(id: string, payload: AdapterPayload, expiresIn?: number): Promise<void> {
+    const idHash = hashIdentifier(id)
+    const record = {
+      model: this.#model,
+      idHash,
+      grantId: this.#model === 'Grant' ? id : (payload.grantId ?? null),
+      uidHash: payload.uid === undefined ? null : hashIdentifier(payload.uid),
+      payload: this.#secrets.seal(
+        context(this.#model, idHash),
+        JSON.stringify({ ...payload, jti: undefined }),
+      ),
+      expiresAt: expiresIn ? new Date(this.#now().getTime() + expiresIn * 1000) : null,
+    }
+    if (!WRITTEN_ONCE.has(this.#model)) return this.#records.put(record)
+    if (!(await this.#records.putOnce(record))) {
+      throw new errors.InvalidRequest('this value was used before')
+    }
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    const record = await this.#records.find(this.#model, hashIdentifier(id))
+    return record ? this.#payload(record, id, hashIdentifier(id)) : undefined
+  }
+
+  async findByUid(uid: string): Promise<AdapterPayload | undefined> {
+    const record = await this.#records.findByUid(this.#model, hashIdentifier(uid))
+    return record ? this.#payload(record, undefined, record.idHash) : undefined
+  }
+
+  findByUserCode(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  /** The loser of a race gets `invalid_grant`, and what the winner was given is taken back. */
+  async consume(id: string): Promise<void> {
+    const idHash = hashIdentifier(id)
+    if (await this.#records.consume(this.#model, idHash, this.#now())) return
+    const record = await this.#records.find(this.#model, idHash)
+    if (record?.grantId) await this.#records.revokeGrant(record.grantId, this.#now())
+    throw new errors.InvalidGrant(`${this.#model} already consumed`)
+  }
+
+  async destroy(id: string): Promise<void> {
+    if (this.#model === 'Grant') return this.#records.revokeGrant(id, this.#now())
+    return this.#records.revoke(this.#model, hashIdentifier(id), this.#now())
+  }
+
+  /** Revoking one access token leaves its siblings alone (CSC API, oauth2/revoke); all else takes the grant. */
+  async revokeByGrantId(grantId: string): Promise<void> {
+    const oidc = Provider.ctx?.oidc
+    if (oidc?.route === 'revocation' && oidc.entities.AccessToken) return
+    await this.#records.revokeGrant(grantId, this.#now())
+  }
+
+  #payload(record: OAuthRecord, id: string | undefined, idHash: string): AdapterPayload | undefined {
+    if (record.revokedAt) return undefined
+    const payload = unsealPayload(this.#secrets, this.#model, idHash, record)
+    return {
+      ...payload,
+      ...(id === undefined ? {} : { jti: id }),
+      ...(record.consumedAt ? { consumed: Math.floor(record.consumedAt.getTime() / 1000) } : {}),
+    }
+  }
+}
+
+/** The payload of a stored record; one that was moved or changed does not open. */
+export function unsealPayload(
+  secrets: Secrets,
+  model: string,
+  idHash: string,
+  record: OAuthRecord,
+): AdapterPayload {
+  return JSON.parse(secrets.unseal(context(model, idHash), record.payload)) as AdapterPayload
+}
+
+function context(model: string, idHash: string): string {
+  return `oauth ${model} ${idHash}`
+}
+
+/** Clients live in their own table; oidc-provider only ever reads them. */
+export class ClientAdapter implements Adapter {
+  readonly #clients: ClientStore
+
+  constructor(clients: ClientStore) {
+    this.#clients = clients
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    const client = await this.#clients.find(id)
+    return client && !client.disabledAt ? clientMetadata(client) : undefined
+  }
+
+  upsert(): Promise<void> {
+    throw new Error('Clients are not registered through oidc-provider')
+  }
+
+  findByUid(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  findByUserCode(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  consume(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  destroy(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  revokeByGrantId(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+}
+
+function clientMetadata(client: Client): AdapterPayload {
+  return {
+    client_id: client.id,
+    client_name: client.name,
+    ...(client.secret === null ? {} : { client_secret: client.secret }),
+    redirect_uris: [...client.redirectUris],
+    grant_types: [...client.grantTypes],
+    response_types: client.grantTypes.includes('authorization_code') ? ['code'] : [],
+    // The library takes basic and post for either of the two.
+    token_endpoint_auth_method: client.authMethod === 'none' ? 'none' : 'client_secret_basic',
+  }
+}

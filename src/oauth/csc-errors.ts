@@ -1,0 +1,137 @@
+import type Provider from 'oidc-provider'
+import type { errors, KoaContextWithOIDC } from 'oidc-provider'
+import type { Middleware } from 'koa'
+
+interface Answer {
+  readonly status: number
+  readonly error: string
+  readonly error_description: string
+}
+
+type Parameters = Readonly<Record<string, unknown>>
+type OAuthError = errors.OIDCProviderError
+
+function refusal(error_description: string, error = 'invalid_request', status = 400): Answer {
+  return { status, error, error_description }
+}
+
+const INVALID_HEADER = refusal('Invalid authorization header', 'invalid_client', 401)
+const EXPIRED_CODE = refusal('Authorization code is invalid or expired', 'invalid_grant')
+
+/**
+ * The library speaks OAuth; the CSC API prints its own codes and sentences for `oauth2/token` and
+ * `oauth2/revoke` (v2, 8.4.4 and 8.4.5). This gives its answers that form; it changes no decision.
+ */
+export function translateOAuthErrors(provider: Provider): Middleware {
+  const failures = new WeakMap<KoaContextWithOIDC, OAuthError>()
+  provider.on('grant.error', (ctx, error) => failures.set(ctx, error))
+  provider.on('revocation.error', (ctx, error) => failures.set(ctx, error))
+
+  return async (koa, next) => {
+    const ctx = koa as KoaContextWithOIDC
+    await next()
+    const route = ctx.oidc?.route
+    if (route !== 'token' && route !== 'revocation') return
+    ctx.set('Cache-Control', 'no-store')
+    const failure = failures.get(ctx)
+    const answer = failure ? translate(ctx, failure) : route === 'revocation' ? revoked(ctx) : null
+    if (!answer) return
+    const { status, error, error_description } = answer
+    ctx.status = status
+    ctx.type = 'json'
+    ctx.body = { error, error_description }
+  }
+}
+
+/** RFC 7009 answers 200 to anything; the CSC API wants 204, and tells unknown tokens. */
+function revoked(ctx: KoaContextWithOIDC): Answer | null {
+  const { AccessToken, RefreshToken } = ctx.oidc.entities
+  const hint = (ctx.oidc.params ?? {})['token_type_hint']
+  if (hint !== undefined && hint !== 'access_token' && hint !== 'refresh_token') {
+    return refusal('Invalid parameter token_type_hint')
+  }
+  const token = AccessToken ?? RefreshToken
+  if (!token || token.clientId !== ctx.oidc.client?.clientId) {
+    return refusal('Invalid string parameter token')
+  }
+  ctx.status = 204
+  return null
+}
+
+function translate(ctx: KoaContextWithOIDC, failure: OAuthError): Answer | null {
+  const parameters: Parameters = ctx.oidc.params ?? {}
+  const detail = `${failure.error_description ?? ''} ${failure.error_detail ?? ''}`
+  return (
+    clientFailure(ctx, parameters, failure, detail) ??
+    (ctx.oidc.route === 'revocation'
+      ? revocationFailure(parameters)
+      : tokenFailure(parameters, failure, detail))
+  )
+}
+
+function clientFailure(
+  ctx: KoaContextWithOIDC,
+  parameters: Parameters,
+  failure: OAuthError,
+  detail: string,
+): Answer | null {
+  if (detail.includes('authorization header')) return INVALID_HEADER
+  if (detail.includes('no client authentication mechanism')) {
+    return refusal('Missing parameter client_id')
+  }
+  if (failure.error !== 'invalid_client') return null
+  if (detail.includes('client not found')) return refusal('Invalid parameter client_id')
+  const tried = parameters['client_secret'] ?? ctx.get('authorization')
+  if (!tried) return refusal('Client authorization required', 'invalid_request', 401)
+  return refusal('Invalid parameter client_secret')
+}
+
+function revocationFailure(parameters: Parameters): Answer | null {
+  return parameters['token'] ? null : refusal('Missing parameter token')
+}
+
+function tokenFailure(
+  parameters: Parameters,
+  failure: OAuthError,
+  detail: string,
+): Answer | null {
+  const { grant_type } = parameters
+  if (!grant_type) return refusal('Missing parameter grant_type')
+  if (failure.error === 'unsupported_grant_type' || detail.includes('grant type is not allowed')) {
+    return refusal('Invalid parameter grant_type')
+  }
+  if (grant_type === 'authorization_code') return codeFailure(parameters, failure, detail)
+  if (grant_type === 'refresh_token') return refreshFailure(parameters, failure, detail)
+  return null
+}
+
+function codeFailure(
+  parameters: Parameters,
+  failure: OAuthError,
+  detail: string,
+): Answer | null {
+  if (!parameters['code']) return refusal('Missing parameter code')
+  if (failure.error !== 'invalid_grant') return null
+  if (detail.includes('authorization code not found')) {
+    return refusal('Invalid parameter code', 'invalid_grant')
+  }
+  if (detail.includes('redirect_uri mismatch')) {
+    return refusal(
+      'redirect_uri parameter does not match redirect_uri parameter of authorization request',
+      'invalid_grant',
+    )
+  }
+  return /expired|consumed|mismatch|not found/.test(detail) ? EXPIRED_CODE : null
+}
+
+function refreshFailure(
+  parameters: Parameters,
+  failure: OAuthError,
+  detail: string,
+): Answer | null {
+  if (!parameters['refresh_token']) return refusal('Missing parameter refresh_token')
+  if (failure.error !== 'invalid_grant') return null
+  return detail.includes('expired')
+    ? refusal('Refresh token expired', 'invalid_grant')
+    : refusal('Invalid parameter refresh_token', 'invalid_grant')
+}

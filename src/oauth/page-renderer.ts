@@ -1,0 +1,83 @@
+import type { Context } from 'koa'
+import type { KoaContextWithOIDC } from 'oidc-provider'
+import type { ClientStore } from './client.js'
+import { chooseLanguage, renderError, type Explanation, type Language } from './pages/index.js'
+
+const SECURITY_HEADERS = {
+  'Cache-Control': 'no-store',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Permissions-Policy': 'camera=(), geolocation=(), microphone=(), payment=()',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'X-Robots-Tag': 'noindex, nofollow',
+} as const
+
+/** Sends the authorization server's pages with what S46 to S51 demand of each. */
+export class PageRenderer {
+  readonly #clients: ClientStore
+  readonly #defaultLanguage: string
+
+  constructor(parts: { clients: ClientStore; defaultLanguage: string }) {
+    this.#clients = parts.clients
+    this.#defaultLanguage = parts.defaultLanguage
+  }
+
+  /** `lang` (CSC) or `ui_locales` (OpenID Connect) of the request, else the browser's wish. */
+  language(ctx: Context, parameters: Readonly<Record<string, unknown>>): Language {
+    const wishes = [parameters['lang'], parameters['ui_locales'], ctx.get('accept-language')]
+    const wish = wishes.find((text) => typeof text === 'string' && text !== '')
+    return chooseLanguage(typeof wish === 'string' ? wish : this.#defaultLanguage)
+  }
+
+  /** @param afterPost origins a posted form may lead to, besides our own */
+  send(ctx: Context, status: number, html: string, afterPost: readonly string[] = []): void {
+    ctx.status = status
+    ctx.set(SECURITY_HEADERS)
+    const formAction = ["'self'", ...afterPost].join(' ')
+    ctx.set(
+      'Content-Security-Policy',
+      `default-src 'none'; style-src 'self'; img-src 'self' data:; form-action ${formAction}; frame-ancestors 'none'; base-uri 'none'`,
+    )
+    ctx.type = 'html'
+    ctx.body = html
+  }
+
+  /** For errors that must not be redirected: unknown client, foreign redirect URI, lost session. */
+  async renderOAuthError(
+    ctx: KoaContextWithOIDC,
+    out: { error?: unknown; error_description?: unknown },
+    _error: Error,
+  ): Promise<void> {
+    const error = text(out.error) ?? 'server_error'
+    const description = text(out.error_description)
+    if (ctx.oidc.route === 'token' || ctx.oidc.route === 'revocation') {
+      ctx.body = out
+      return
+    }
+    const { redirect_uri, client_id } = ctx.query
+    const client = typeof client_id === 'string' ? await this.#clients.find(client_id) : null
+    const known = client?.redirectUris.find((uri) => uri === redirect_uri)
+    this.send(
+      ctx,
+      ctx.status,
+      renderError({
+        lang: this.language(ctx, ctx.query),
+        error,
+        ...(description === undefined ? {} : { description }),
+        ...(error === 'invalid_client' ? { explanation: 'unknown-application' as const } : {}),
+        ...(client && known ? { backTo: { href: new URL(known).origin, name: client.name } } : {}),
+      }),
+    )
+  }
+
+  renderProblem(ctx: Context, status: number, error: string, explanation: Explanation): void {
+    const lang = this.language(ctx, ctx.query)
+    this.send(ctx, status, renderError({ lang, error, explanation }))
+  }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

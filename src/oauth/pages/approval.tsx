@@ -1,0 +1,218 @@
+import {
+  AgreeButton,
+  Buttons,
+  CodeProblemText,
+  Field,
+  Form,
+  Problem,
+  RejectButton,
+  type CodeProblem,
+  type FormView,
+  type PinProblem,
+} from './form.js'
+import { displayText } from './display-text.js'
+import { duration, groups } from './format.js'
+import { Asks, ClientName, Foreign, messagesOf, renderPage, Time } from './layout.js'
+
+/** A digest the person is asked to sign. */
+export interface ApprovalItem {
+  /** The application's name for the document. */
+  readonly label?: string
+  readonly digestHex: string
+  readonly digestBase64: string
+}
+
+export interface ApprovalView extends FormView {
+  readonly user: { readonly displayName: string }
+  readonly credential: {
+    readonly description: string
+    /** The certificate's holder, as RFC 4514 text. */
+    readonly subject: string
+    readonly serialNumber: string
+  }
+  /** What the application says the signatures are for. */
+  readonly description?: string
+  readonly numSignatures: number
+  /** How long the approval lasts once it is given, in seconds. */
+  readonly validFor: number
+  /** When this page stops being answerable. */
+  readonly expiresAt: Date
+  /** “SHA-256” */
+  readonly hashAlgorithm: string
+  /** Every digest the approval covers; none are left out of the page. */
+  readonly items: readonly ApprovalItem[]
+  readonly asks: { readonly pin: boolean; readonly otp: boolean }
+  readonly problem?: CodeProblem | PinProblem
+}
+
+export function renderApproval(view: ApprovalView): string {
+  const messages = messagesOf(view).approval
+  const title = messages.title(view.numSignatures)
+  return renderPage(
+    view,
+    { title, problem: view.problem !== undefined, wide: true },
+    <>
+      <h1>{title}</h1>
+      <Asks>
+        {messages.asks(<ClientName client={view.client} view={view} />, view.numSignatures)}
+      </Asks>
+      {view.problem && <ApprovalProblem problem={view.problem} view={view} />}
+      <Request view={view} />
+      <Items view={view} />
+      <Decision view={view} />
+    </>,
+  )
+}
+
+function ApprovalProblem({
+  problem,
+  view,
+}: {
+  problem: CodeProblem | PinProblem
+  view: ApprovalView
+}) {
+  return (
+    <Problem>
+      {problem === 'wrong-pin' ? (
+        messagesOf(view).pin.problems[problem]
+      ) : (
+        <CodeProblemText problem={problem} view={view} />
+      )}
+    </Problem>
+  )
+}
+
+/** What for, who signs, how many, until when, with which certificate. */
+function Request({ view }: { view: ApprovalView }) {
+  const messages = messagesOf(view).approval
+  const description = displayText(view.description ?? '', 500)
+  return (
+    <section aria-labelledby="request">
+      <h2 id="request">{messages.details}</h2>
+      <dl class="facts">
+        {description !== '' && (
+          <div class="purpose">
+            <dt>{messages.purpose}</dt>
+            <dd>
+              <bdi>{description}</bdi>
+            </dd>
+          </div>
+        )}
+        <div>
+          <dt>{messages.signer}</dt>
+          <dd>
+            <Foreign text={view.user.displayName} />
+          </dd>
+        </div>
+        <div>
+          <dt>{messages.count}</dt>
+          <dd>{view.numSignatures}</dd>
+        </div>
+        <div>
+          <dt>{messages.validity}</dt>
+          <dd>{messages.validFor(duration(messagesOf(view), view.validFor))}</dd>
+        </div>
+        <div class="certificate">
+          <dt>{messages.certificate}</dt>
+          <dd>
+            <Foreign text={view.credential.description} max={255} />
+            <span class="detail">
+              <DistinguishedName text={view.credential.subject} />
+            </span>
+            <span class="detail">
+              {messages.serialNumber}{' '}
+              <code>
+                <Foreign text={view.credential.serialNumber} max={100} />
+              </code>
+            </span>
+          </dd>
+        </div>
+      </dl>
+    </section>
+  )
+}
+
+/** Lines may break after each part of the name. */
+function DistinguishedName({ text }: { text: string }) {
+  const parts = displayText(text, 500).split(/(?<=[^\\],)/)
+  return (
+    <bdi>
+      {parts.map((part) => (
+        <>
+          {part}
+          <wbr />
+        </>
+      ))}
+    </bdi>
+  )
+}
+
+/** All digests: in view at once, or in a region that scrolls with the keyboard too. */
+function Items({ view }: { view: ApprovalView }) {
+  const messages = messagesOf(view).approval
+  const list = (
+    <ol class="items">
+      {view.items.map((item, index) => (
+        <li>
+          <span class="item-label">
+            <bdi>{displayText(item.label ?? '', 200) || messages.item(index + 1)}</bdi>
+          </span>
+          <Fingerprint item={item} />
+        </li>
+      ))}
+    </ol>
+  )
+  return (
+    <section aria-labelledby="items">
+      <h2 id="items">{messages.items(view.items.length)}</h2>
+      <p class="hint">
+        {messages.itemsHint(displayText(view.hashAlgorithm, 20), view.items.length)}
+      </p>
+      {view.items.length > 4 ? (
+        <div class="scroll" role="region" aria-labelledby="items" tabIndex={0}>
+          {list}
+        </div>
+      ) : (
+        list
+      )}
+    </section>
+  )
+}
+
+/** Groups are set apart by style alone, so that copying gives the plain digest. */
+function Fingerprint({ item }: { item: ApprovalItem }) {
+  return (
+    <data class="fingerprint" value={item.digestBase64}>
+      {groups(item.digestHex).map((group) => (
+        <>
+          <span>{group}</span>
+          <wbr />
+        </>
+      ))}
+    </data>
+  )
+}
+
+function Decision({ view }: { view: ApprovalView }) {
+  const { approval: messages, pin, otp } = messagesOf(view)
+  const wrongPin = view.problem === 'wrong-pin'
+  const wrongCode = view.problem !== undefined && !wrongPin
+  return (
+    <section aria-labelledby="decision" class="decision">
+      <h2 id="decision">{messages.confirm}</h2>
+      <p class="hint">{messages.answerBy(<Time at={view.expiresAt} view={view} />)}</p>
+      <Form view={view}>
+        {view.asks.pin && (
+          <Field name="pin" label={pin.label} hint={pin.hint} wrong={wrongPin} focus={wrongPin} />
+        )}
+        {view.asks.otp && (
+          <Field name="otp" label={otp.label} hint={otp.hint} wrong={wrongCode} focus={wrongCode} />
+        )}
+        <Buttons>
+          <AgreeButton value="approve">{messages.approve(view.numSignatures)}</AgreeButton>
+          <RejectButton>{messages.reject}</RejectButton>
+        </Buttons>
+      </Form>
+    </section>
+  )
+}

@@ -1,0 +1,27 @@
+import type { Messages } from './messages.js'
+
+/** “5 minutes”, “90 seconds”: whole minutes where nothing is lost, rounded down otherwise. */
+export function duration(messages: Messages, seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds))
+  if (whole >= 60 && (whole % 60 === 0 || whole >= 300)) {
+    return messages.minutes(Math.floor(whole / 60))
+  }
+  return messages.seconds(whole)
+}
+
+/** The server cannot know the clock of the person's device, so the zone is always named. */
+export function clockTime(messages: Messages, time: Date, timeZone: string): string {
+  return new Intl.DateTimeFormat(messages.locale, {
+    day: 'numeric',
+    month: 'long',
+    hour: '2-digit',
+    minute: '2-digit',
+    timeZoneName: 'short',
+    timeZone,
+  }).format(time)
+}
+
+/** Groups of four characters that the eye can compare. */
+export function groups(hex: string): string[] {
+  return hex.match(/.{1,4}/gs) ?? []
+}

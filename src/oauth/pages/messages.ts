@@ -1,0 +1,295 @@
+import type { ComponentChild } from 'preact'
+import type { Language } from './language.js'
+
+type Child = ComponentChild
+type Phrase = Child[]
+
+const en = {
+  service: 'Remote signing service',
+  caution: 'Enter a password, PIN or code here only if you started this yourself.',
+  problem: 'Problem',
+  unnamedClient: 'An application without a name',
+  minutes: (minutes: number) => (minutes === 1 ? '1 minute' : `${minutes} minutes`),
+  seconds: (seconds: number) => (seconds === 1 ? '1 second' : `${seconds} seconds`),
+  locale: 'en-GB',
+
+  signIn: {
+    title: 'Sign in',
+    asks: {
+      service: (client: Child): Phrase => [client, ' asks to see your signing credentials.'],
+      credential: (client: Child): Phrase => [client, ' asks you for a signature.'],
+    },
+    means: {
+      service:
+        'Signing in lets this application list your certificates. It cannot sign anything unless you approve it.',
+      credential: 'Once signed in, you see exactly what would be signed, and you decide.',
+    },
+    username: 'User name',
+    password: 'Password',
+    continue: 'Sign in',
+    reject: 'Cancel',
+    problems: {
+      'wrong-credentials': 'User name or password is not correct. Please try again.',
+      'too-many-attempts':
+        'There were too many attempts. Please wait a few minutes, then try again.',
+      disabled: 'This account is disabled. Please contact your signing service.',
+    },
+  },
+
+  secondFactor: {
+    title: 'Enter your code',
+    asks: (client: Child): Phrase => ['One more step to sign in for ', client, '.'],
+    means: 'Open your authenticator app and enter the code it shows now.',
+    continue: 'Continue',
+    reject: 'Cancel',
+  },
+
+  otp: {
+    label: 'One-time code',
+    hint: '6 digits from your authenticator app',
+    problems: {
+      'wrong-code': 'The one-time code is not correct. Please check it and try again.',
+      'used-code':
+        'This one-time code has been used already. Please wait until your app shows the next one.',
+    },
+  },
+  pin: {
+    label: 'Signature PIN',
+    hint: 'The PIN of this certificate',
+    problems: { 'wrong-pin': 'The PIN is not correct. Please try again.' },
+  },
+  locked: (until: Child): Phrase => [
+    'There were too many wrong entries. For your protection, this is locked until ',
+    until,
+    '.',
+  ],
+
+  consent: {
+    title: 'Allow access?',
+    asks: (client: Child): Phrase => [client, ' asks to see your signing credentials.'],
+    signedInAs: (user: Child): Phrase => ['You are signed in as ', user, '.'],
+    may: 'If you allow it, this application can',
+    mayList: 'see the names and certificates of your signing credentials',
+    mayAsk: 'ask you to approve signatures',
+    mayNot: 'It cannot sign anything unless you approve it.',
+    continue: 'Allow access',
+    reject: 'Do not allow',
+  },
+
+  approval: {
+    title: (count: number) =>
+      count === 1 ? 'Approve this signature?' : `Approve these ${count} signatures?`,
+    asks: (client: Child, count: number): Phrase => [
+      client,
+      ' asks you for ',
+      count === 1 ? 'one signature.' : `${count} signatures.`,
+    ],
+    details: 'The request',
+    signer: 'Signer',
+    purpose: 'Purpose, as stated by the application',
+    count: 'Signatures',
+    validity: 'Valid for',
+    validFor: (duration: string) => `${duration} after your approval`,
+    answerBy: (time: Child): Phrase => ['Please decide by ', time, '.'],
+    certificate: 'Certificate',
+    serialNumber: 'Serial number',
+    items: (count: number) => (count === 1 ? 'What you sign' : `What you sign (${count})`),
+    itemsHint: (algorithm: string, count: number) =>
+      count === 1
+        ? `This ${algorithm} fingerprint stands for exactly one document. Compare it with what the application shows.`
+        : `Each ${algorithm} fingerprint stands for exactly one document. Compare them with what the application shows.`,
+    item: (number: number) => `Document ${number}`,
+    confirm: 'Your decision',
+    approve: (count: number) => (count === 1 ? 'Approve and sign' : `Approve ${count} signatures`),
+    reject: 'Reject',
+  },
+
+  error: {
+    back: (client: Child): Phrase => ['Back to ', client],
+    close: 'You can close this window.',
+    forDevelopers: 'Technical details',
+    code: 'Error',
+    description: 'Description',
+    reference: 'Reference',
+    explanations: {
+      expired: {
+        title: 'This page is no longer valid',
+        detail:
+          'The request has expired or was answered already. Please go back to the application and start again.',
+      },
+      'invalid-request': {
+        title: 'This request cannot be processed',
+        detail:
+          'The application sent a request that this service does not accept. Nothing was signed.',
+      },
+      'unknown-application': {
+        title: 'This application is not known here',
+        detail:
+          'The application is not registered with this service, or gave a return address that is not. For your safety you are not sent back.',
+      },
+      denied: {
+        title: 'The request was refused',
+        detail: 'Nothing was signed. You can go back to the application.',
+      },
+      unavailable: {
+        title: 'Not available at the moment',
+        detail: 'This service is busy or being maintained. Please try again in a few minutes.',
+      },
+      failure: {
+        title: 'Something went wrong',
+        detail:
+          'The fault is on our side. Please try again; if it happens again, contact your signing service.',
+      },
+    },
+  },
+}
+
+export type Messages = typeof en
+
+const de: Messages = {
+  service: 'Fernsignaturdienst',
+  caution:
+    'Geben Sie Passwort, PIN oder Code hier nur ein, wenn Sie den Vorgang selbst begonnen haben.',
+  problem: 'Problem',
+  unnamedClient: 'Eine Anwendung ohne Namen',
+  minutes: (minutes) => (minutes === 1 ? '1 Minute' : `${minutes} Minuten`),
+  seconds: (seconds) => (seconds === 1 ? '1 Sekunde' : `${seconds} Sekunden`),
+  locale: 'de-DE',
+
+  signIn: {
+    title: 'Anmelden',
+    asks: {
+      service: (client) => [client, ' möchte Ihre Signaturzertifikate einsehen.'],
+      credential: (client) => [client, ' bittet Sie um eine Signatur.'],
+    },
+    means: {
+      service:
+        'Mit der Anmeldung erlauben Sie dieser Anwendung, Ihre Zertifikate aufzulisten. Ohne Ihre Freigabe kann sie nichts signieren.',
+      credential: 'Nach der Anmeldung sehen Sie genau, was signiert werden soll, und entscheiden.',
+    },
+    username: 'Benutzername',
+    password: 'Passwort',
+    continue: 'Anmelden',
+    reject: 'Abbrechen',
+    problems: {
+      'wrong-credentials':
+        'Benutzername oder Passwort ist nicht richtig. Bitte versuchen Sie es noch einmal.',
+      'too-many-attempts':
+        'Es gab zu viele Versuche. Bitte warten Sie einige Minuten und versuchen Sie es dann erneut.',
+      disabled: 'Dieses Konto ist gesperrt. Bitte wenden Sie sich an Ihren Signaturdienst.',
+    },
+  },
+
+  secondFactor: {
+    title: 'Einmalcode eingeben',
+    asks: (client) => ['Noch ein Schritt zur Anmeldung für ', client, '.'],
+    means: 'Öffnen Sie Ihre Authenticator-App und geben Sie den Code ein, den sie gerade anzeigt.',
+    continue: 'Weiter',
+    reject: 'Abbrechen',
+  },
+
+  otp: {
+    label: 'Einmalcode',
+    hint: '6 Ziffern aus Ihrer Authenticator-App',
+    problems: {
+      'wrong-code':
+        'Der Einmalcode ist nicht richtig. Bitte prüfen Sie ihn und versuchen Sie es noch einmal.',
+      'used-code':
+        'Dieser Einmalcode wurde bereits verwendet. Bitte warten Sie, bis Ihre App den nächsten anzeigt.',
+    },
+  },
+  pin: {
+    label: 'Signatur-PIN',
+    hint: 'Die PIN dieses Zertifikats',
+    problems: {
+      'wrong-pin': 'Die PIN ist nicht richtig. Bitte versuchen Sie es noch einmal.',
+    },
+  },
+  locked: (until) => [
+    'Es gab zu viele falsche Eingaben. Zu Ihrem Schutz ist die Eingabe bis zum ',
+    until,
+    ' gesperrt.',
+  ],
+
+  consent: {
+    title: 'Zugriff erlauben?',
+    asks: (client) => [client, ' möchte Ihre Signaturzertifikate einsehen.'],
+    signedInAs: (user) => ['Sie sind angemeldet als ', user, '.'],
+    may: 'Wenn Sie zustimmen, kann diese Anwendung',
+    mayList: 'die Namen und Zertifikate Ihrer Signaturschlüssel sehen',
+    mayAsk: 'Sie um die Freigabe von Signaturen bitten',
+    mayNot: 'Ohne Ihre Freigabe kann sie nichts signieren.',
+    continue: 'Zugriff erlauben',
+    reject: 'Nicht erlauben',
+  },
+
+  approval: {
+    title: (count) =>
+      count === 1 ? 'Diese Signatur freigeben?' : `Diese ${count} Signaturen freigeben?`,
+    asks: (client, count) => [
+      client,
+      ' bittet Sie um ',
+      count === 1 ? 'eine Signatur.' : `${count} Signaturen.`,
+    ],
+    details: 'Die Anfrage',
+    signer: 'Unterzeichnende Person',
+    purpose: 'Zweck nach Angabe der Anwendung',
+    count: 'Signaturen',
+    validity: 'Gültig für',
+    validFor: (duration) => `${duration} ab Ihrer Freigabe`,
+    answerBy: (time) => ['Bitte entscheiden Sie bis zum ', time, '.'],
+    certificate: 'Zertifikat',
+    serialNumber: 'Seriennummer',
+    items: (count) => (count === 1 ? 'Was Sie signieren' : `Was Sie signieren (${count})`),
+    itemsHint: (algorithm, count) =>
+      count === 1
+        ? `Dieser ${algorithm}-Fingerabdruck steht für genau ein Dokument. Vergleichen Sie ihn mit der Anzeige der Anwendung.`
+        : `Jeder ${algorithm}-Fingerabdruck steht für genau ein Dokument. Vergleichen Sie die Werte mit der Anzeige der Anwendung.`,
+    item: (number) => `Dokument ${number}`,
+    confirm: 'Ihre Entscheidung',
+    approve: (count) => (count === 1 ? 'Freigeben und signieren' : `${count} Signaturen freigeben`),
+    reject: 'Ablehnen',
+  },
+
+  error: {
+    back: (client) => ['Zurück zu ', client],
+    close: 'Sie können dieses Fenster schließen.',
+    forDevelopers: 'Technische Einzelheiten',
+    code: 'Fehler',
+    description: 'Beschreibung',
+    reference: 'Vorgangsnummer',
+    explanations: {
+      expired: {
+        title: 'Diese Seite ist nicht mehr gültig',
+        detail:
+          'Die Anfrage ist abgelaufen oder wurde schon beantwortet. Bitte kehren Sie zur Anwendung zurück und beginnen Sie von vorn.',
+      },
+      'invalid-request': {
+        title: 'Diese Anfrage kann nicht bearbeitet werden',
+        detail:
+          'Die Anwendung hat eine Anfrage gesendet, die dieser Dienst nicht annimmt. Es wurde nichts signiert.',
+      },
+      'unknown-application': {
+        title: 'Diese Anwendung ist hier nicht bekannt',
+        detail:
+          'Die Anwendung oder ihre Rücksprungadresse ist bei diesem Dienst nicht registriert. Zu Ihrer Sicherheit werden Sie nicht zurückgeleitet.',
+      },
+      denied: {
+        title: 'Die Anfrage wurde abgelehnt',
+        detail: 'Es wurde nichts signiert. Sie können zur Anwendung zurückkehren.',
+      },
+      unavailable: {
+        title: 'Derzeit nicht verfügbar',
+        detail:
+          'Dieser Dienst ist ausgelastet oder wird gewartet. Bitte versuchen Sie es in einigen Minuten noch einmal.',
+      },
+      failure: {
+        title: 'Etwas ist schiefgegangen',
+        detail:
+          'Der Fehler liegt bei uns. Bitte versuchen Sie es noch einmal; tritt er wieder auf, wenden Sie sich an Ihren Signaturdienst.',
+      },
+    },
+  },
+}
+
+export const MESSAGES: Record<Language, Messages> = { en, de }

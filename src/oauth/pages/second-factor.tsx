@@ -1,0 +1,41 @@
+import {
+  AgreeButton,
+  Buttons,
+  CodeProblemText,
+  Field,
+  Form,
+  Problem,
+  RejectButton,
+  type CodeProblem,
+  type FormView,
+} from './form.js'
+import { Asks, ClientName, messagesOf, renderPage } from './layout.js'
+
+export interface SecondFactorView extends FormView {
+  readonly problem?: CodeProblem
+}
+
+export function renderSecondFactor(view: SecondFactorView): string {
+  const { secondFactor: messages, otp } = messagesOf(view)
+  return renderPage(
+    view,
+    { title: messages.title, problem: view.problem !== undefined },
+    <>
+      <h1>{messages.title}</h1>
+      <Asks>{messages.asks(<ClientName client={view.client} view={view} />)}</Asks>
+      <p>{messages.means}</p>
+      {view.problem && (
+        <Problem>
+          <CodeProblemText problem={view.problem} view={view} />
+        </Problem>
+      )}
+      <Form view={view}>
+        <Field name="otp" label={otp.label} hint={otp.hint} wrong={Boolean(view.problem)} focus />
+        <Buttons>
+          <AgreeButton value="continue">{messages.continue}</AgreeButton>
+          <RejectButton>{messages.reject}</RejectButton>
+        </Buttons>
+      </Form>
+    </>,
+  )
+}

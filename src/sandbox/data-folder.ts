@@ -1,0 +1,91 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { checkConfig } from '../config/load.js'
+import { Secrets } from '../config/secrets.js'
+import type { Config } from '../config/schema.js'
+
+const TOKEN_LABEL = 'openrssp'
+
+const SOFTHSM_MODULES = [
+  '/usr/lib/softhsm/libsofthsm2.so',
+  '/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so',
+  '/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so',
+  '/usr/lib64/softhsm/libsofthsm.so',
+  '/usr/local/lib/softhsm/libsofthsm2.so',
+  '/opt/homebrew/lib/softhsm/libsofthsm2.so',
+]
+
+export interface SandboxOptions {
+  readonly dataDir: string
+  readonly host: string
+  readonly port: number
+  /** `file:` URL; a file in the data folder when absent. */
+  readonly databaseUrl?: string
+  readonly environment: NodeJS.ProcessEnv
+}
+
+export interface DataFolder {
+  readonly config: Config
+  /** Whether there is a token in it yet. */
+  readonly hasToken: boolean
+  readonly sandboxFile: string
+}
+
+/** Makes the data folder with its secrets where they are missing, and the configuration for it. */
+export function openDataFolder(options: SandboxOptions): DataFolder {
+  const folder = resolve(options.dataDir)
+  const at = (name: string) => join(folder, name)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  mkdirSync(at('tokens'), { recursive: true, mode: 0o700 })
+  if (!existsSync(at('secrets.key'))) Secrets.create(at('secrets.key'))
+  if (!existsSync(at('hsm.pin'))) {
+    writeFileSync(at('hsm.pin'), `${randomBytes(16).toString('hex')}\n`, { mode: 0o600 })
+  }
+  writeFileSync(
+    at('softhsm2.conf'),
+    `directories.tokendir = ${at('tokens')}\nobjectstore.backend = file\nlog.level = ERROR\n`,
+  )
+  const settings = sandboxSettings(options, at)
+  writeFileSync(at('config.json'), `${JSON.stringify(settings, null, 2)}\n`)
+  return {
+    config: checkConfig(settings, folder, options.environment),
+    hasToken: existsSync(at('token-ready')),
+    sandboxFile: at('sandbox.json'),
+  }
+}
+
+/** Remembers that the token was made: from now on its absence is an error, not an invitation. */
+export function markTokenReady(options: SandboxOptions): void {
+  writeFileSync(join(resolve(options.dataDir), 'token-ready'), '')
+}
+
+
+function sandboxSettings(options: SandboxOptions, at: (name: string) => string) {
+  const { host, port, databaseUrl, environment } = options
+  const shownHost = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+  return {
+    baseUrl: environment['OPENRSSP_BASE_URL'] ?? `http://${shownHost}:${port}`,
+    listen: { host, port },
+    database: databaseUrl ?? `file:${at('openrssp.db')}`,
+    secretsFile: at('secrets.key'),
+    hsm: {
+      module: environment['OPENRSSP_PKCS11_MODULE'] ?? softHsmModule(),
+      tokenLabel: TOKEN_LABEL,
+      pinFile: at('hsm.pin'),
+      environment: { SOFTHSM2_CONF: at('softhsm2.conf') },
+    },
+    service: {
+      name: 'OpenRSSP Sandbox',
+      description: 'Remote signing for trying out: demo people, demo keys',
+      region: 'LT',
+    },
+    certificateAuthority: { organization: 'OpenRSSP Sandbox', country: 'LT' },
+    log: { level: environment['OPENRSSP_LOG_LEVEL'] ?? 'warn' },
+    sandbox: true,
+  }
+}
+
+function softHsmModule(): string {
+  return SOFTHSM_MODULES.find((path) => existsSync(path)) ?? 'libsofthsm2.so'
+}

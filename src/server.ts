@@ -1,0 +1,94 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { auditEvent } from './audit/events.js'
+import { recordStart, type Services } from './services.js'
+
+const SWEEP_SECONDS = 5
+const CLEAN_UP_SECONDS = 600
+/** How long expired records are kept, so that an expired token is told from an unknown one. */
+const KEEP_EXPIRED_HOURS = 24
+const DRAIN_SECONDS = 20
+
+export interface RunningServer {
+  readonly port: number
+  /** Stops accepting, lets requests under way finish, then closes token and database in that order. */
+  stop(reason: string): Promise<void>
+}
+
+export async function startServer(services: Services, version: string): Promise<RunningServer> {
+  const { config, app } = services
+  await recordStart(services, version)
+  await services.activations.settleAbandoned()
+  const server = createServer({ maxHeaderSize: 32 * 1024, requestTimeout: 60_000 })
+  // Koa answers and logs its own failures; the promise it returns says nothing more.
+  const handle = app.callback()
+  server.on('request', (request, response) => void handle(request, response))
+  try {
+    await listen(server, config.listen)
+  } catch (error) {
+    await services.close()
+    throw error
+  }
+  const stopChores = startChores(services)
+
+  let stopped: Promise<void> | null = null
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop(reason) {
+      stopped ??= (async () => {
+        await stopChores()
+        await drain(server)
+        await services.audit.append(auditEvent('service.stopped', { pid: process.pid, reason }))
+        await services.close()
+      })()
+      return stopped
+    },
+  }
+}
+
+function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const cutOff = setTimeout(() => {
+    server.closeAllConnections()
+  }, DRAIN_SECONDS * 1000)
+  await closed
+  clearTimeout(cutOff)
+}
+
+/** Sweeps up abandoned reservations and forgets what expired; a failure is logged and tried again. */
+function startChores({ activations, oauthRecords, logger, now }: Services): () => Promise<void> {
+  let running: Promise<void> = Promise.resolve()
+  const every = (seconds: number, chore: () => Promise<unknown>): NodeJS.Timeout => {
+    const run = async () => {
+      try {
+        await chore()
+      } catch (error) {
+        logger.error({ err: error }, 'chore failed')
+      }
+    }
+    return setInterval(() => {
+      running = running.then(run)
+    }, seconds * 1000)
+  }
+  const timers = [
+    every(SWEEP_SECONDS, () => activations.settleAbandoned()),
+    every(CLEAN_UP_SECONDS, () =>
+      oauthRecords.deleteExpired(new Date(now().getTime() - KEEP_EXPIRED_HOURS * 3600_000)),
+    ),
+  ]
+  return async () => {
+    for (const timer of timers) clearInterval(timer)
+    await running
+  }
+}

@@ -1,0 +1,176 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { exportJWK, generateKeyPair, type JWK } from 'jose'
+import { Activations } from './activation/activations.js'
+import { createApp } from './app.js'
+import { auditEvent } from './audit/events.js'
+import { EmbeddedAuthority } from './certificates/embedded/embedded-authority.js'
+import { certificateProfile, SIGNER_PROFILE } from './certificates/profiles.js'
+import type { Config } from './config/schema.js'
+import { Secrets } from './config/secrets.js'
+import { Credentials } from './credentials/credentials.js'
+import { Accounts } from './identity/accounts.js'
+import { SigningFactors } from './identity/signing-factors.js'
+import { verifyDigest } from './keys/digest-verifier.js'
+import { ResidentKeyCustody } from './keys/hsm-resident.js'
+import type { KeyCustody } from './keys/key-custody.js'
+import { IssuedAccessTokens } from './oauth/access-tokens.js'
+import { PageRenderer } from './oauth/page-renderer.js'
+import { createProvider } from './oauth/provider.js'
+import { createLogger, type Logger } from './observability/logger.js'
+import { Signing } from './signing/signing.js'
+import { DatabaseActivationStore } from './storage/activation-store.js'
+import { DatabaseAuditLog } from './storage/audit-store.js'
+import { DatabaseAuthorityStore } from './storage/authority-store.js'
+import { DatabaseClientStore } from './storage/client-store.js'
+import { DatabaseCredentialStore } from './storage/credential-store.js'
+import type { Database } from './storage/database.js'
+import { InstallationStore } from './storage/installation-store.js'
+import { DatabaseOAuthRecordStore } from './storage/oauth-record-store.js'
+import { SqliteDatabase } from './storage/sqlite/sqlite-database.js'
+import { DatabaseThrottle } from './storage/throttle-store.js'
+import { DatabaseTransactionStore } from './storage/transaction-store.js'
+import { DatabaseUserStore } from './storage/user-store.js'
+import { Transactions } from './transactions/transactions.js'
+
+/** What a test may put in the place of the real thing. */
+export interface Overrides {
+  readonly now?: () => Date
+  readonly custody?: KeyCustody
+  readonly logger?: Logger
+}
+
+export type Records = Awaited<ReturnType<typeof openRecords>>
+export type Services = Awaited<ReturnType<typeof openServices>>
+
+/** The database and what stands in it: enough for administration that touches no key. */
+export async function openRecords(config: Config, overrides: Overrides = {}) {
+  const now = overrides.now ?? (() => new Date())
+  const secrets = Secrets.read(config.secretsFile)
+  const headFile = config.auditHeadFile ?? null
+  const database: Database = await SqliteDatabase.open({
+    file: config.database.slice('file:'.length),
+    headFile,
+    now,
+  })
+  return {
+    config,
+    now,
+    secrets,
+    database,
+    audit: new DatabaseAuditLog(database, headFile),
+    users: new DatabaseUserStore(database, secrets, now),
+    clients: new DatabaseClientStore(database, secrets, now),
+    credentialStore: new DatabaseCredentialStore(database),
+    installation: new InstallationStore(database),
+    close: () => database.close(),
+  }
+}
+
+/** Everything, opened in order: the database, the token, the authority, the rules on top. */
+export async function openServices(config: Config, overrides: Overrides = {}) {
+  const records = await openRecords(config, overrides)
+  const { now, secrets, database, audit, users, clients, credentialStore } = records
+  const logger = overrides.logger ?? createLogger(config.log.level)
+  const custody = overrides.custody ?? (await openCustody(config))
+  const authority = await EmbeddedAuthority.open({
+    custody,
+    store: new DatabaseAuthorityStore(database),
+    now,
+    subject: config.certificateAuthority,
+  })
+  const credentials = new Credentials({
+    ...{ custody, authority, secrets, audit, now },
+    store: credentialStore,
+    profile: certificateProfile({
+      ...SIGNER_PROFILE,
+      validityDays: config.certificateAuthority.signerValidityDays,
+    }),
+  })
+  const { lifetimes, limits } = config
+  const accounts = new Accounts({
+    ...{ users, audit, now, limits },
+    throttle: new DatabaseThrottle(database, now),
+  })
+  const factors = new SigningFactors({ accounts, guesses: credentialStore, audit, now, limits })
+  const transactions = new Transactions({
+    store: new DatabaseTransactionStore(database),
+    now,
+    decideWithinSeconds: lifetimes.interactionSeconds,
+  })
+  const approvalSeconds = lifetimes.authorizationCodeSeconds + lifetimes.credentialTokenSeconds
+  const activations = new Activations({
+    store: new DatabaseActivationStore(database),
+    now,
+    lifetimeSeconds: approvalSeconds,
+    reservationSeconds: config.hsm.signTimeoutSeconds + RESERVATION_MARGIN_SECONDS,
+  })
+  const signing = new Signing({ custody, activations, verify: verifyDigest, logger })
+  const oauthRecords = new DatabaseOAuthRecordStore(database)
+  const tokens = new IssuedAccessTokens({ records: oauthRecords, clients, accounts, secrets, now })
+  const pages = new PageRenderer({ clients, defaultLanguage: config.service.lang })
+  const cookieKeys = [secrets.derive('cookies').toString('base64url')]
+  const provider = createProvider({
+    ...{ config, clients, accounts, secrets, cookieKeys, pages, logger, now },
+    records: oauthRecords,
+    signingKey: await oauthSigningKey(records),
+  })
+  const app = createApp({
+    ...{ provider, logger, cookieKeys },
+    interactions: {
+      ...{ provider, pages, clients, accounts, credentials, factors, transactions, activations },
+      ...{ audit, now, approvalSeconds, formBytes: limits.formBytes, baseUrl: config.baseUrl },
+    },
+    csc: { config, credentials, activations, signing, tokens, now },
+    checks: {
+      hsm: () => custody.ready(),
+      database: async () => (await records.installation.get('oauth-signing-key')) !== null,
+    },
+  })
+  return {
+    ...records,
+    ...{ app, logger, custody, authority, credentials, accounts, activations, signing, oauthRecords },
+    async close() {
+      await custody.close()
+      await records.close()
+    },
+  }
+}
+
+/** A reservation outlives the longest HSM call by this, so that only the dead are swept up. */
+const RESERVATION_MARGIN_SECONDS = 10
+
+function openCustody(config: Config): Promise<KeyCustody> {
+  const { module, tokenLabel, pinFile, sessions, signTimeoutSeconds, environment } = config.hsm
+  Object.assign(process.env, environment)
+  return ResidentKeyCustody.open({
+    ...{ module, tokenLabel, sessions },
+    pin: readFileSync(pinFile, 'utf8').trim(),
+    signTimeoutMs: signTimeoutSeconds * 1000,
+  })
+}
+
+/** The authorization server's own key, for the metadata it publishes; made once and kept sealed. */
+async function oauthSigningKey(
+  records: Pick<Records, 'installation' | 'secrets'>,
+): Promise<JWK> {
+  const { installation, secrets } = records
+  const name = 'oauth-signing-key'
+  const stored = await installation.get(name)
+  if (stored !== null) return JSON.parse(secrets.unseal(name, stored)) as JWK
+  const { privateKey } = await generateKeyPair('ES256', { extractable: true })
+  const key = { ...(await exportJWK(privateKey)), use: 'sig', alg: 'ES256' }
+  const kid = createHash('sha256').update(JSON.stringify(key.x)).digest('base64url').slice(0, 16)
+  await installation.set(name, secrets.seal(name, JSON.stringify({ ...key, kid })))
+  return oauthSigningKey(records)
+}
+
+/** Puts the start of the process on record, with what it was configured to do. */
+export async function recordStart(services: Services, version: string): Promise<void> {
+  const { config, audit } = services
+  const sha256 = createHash('sha256').update(JSON.stringify(config)).digest('hex')
+  await audit.append(
+    auditEvent('service.started', { version, pid: process.pid, baseUrl: config.baseUrl }),
+    auditEvent('configuration.loaded', { sha256 }),
+  )
+}

@@ -1,0 +1,84 @@
+import { auditEvent } from '../audit/events.js'
+import type { Secrets } from '../config/secrets.js'
+import type { Client, ClientStore, GrantType } from '../oauth/client.js'
+import { change, committed, insert, sql, sweep, type Database } from './database.js'
+import type { ClientModel } from './prisma-client/models/Client.js'
+
+export class DatabaseClientStore implements ClientStore {
+  readonly #database: Database
+  readonly #secrets: Secrets
+  readonly #now: () => Date
+
+  constructor(database: Database, secrets: Secrets, now: () => Date) {
+    this.#database = database
+    this.#secrets = secrets
+    this.#now = now
+  }
+
+  async find(id: string): Promise<Client | null> {
+    const row = await this.#database.read.client.findUnique({ where: { id } })
+    return row ? this.#toClient(row) : null
+  }
+
+  async list(): Promise<Client[]> {
+    const rows = await this.#database.read.client.findMany({ orderBy: { createdAt: 'asc' } })
+    return rows.map((row) => this.#toClient(row))
+  }
+
+  add(client: Client): Promise<boolean> {
+    const { id, name, secret, redirectUris, grantTypes, authMethod } = client
+    return committed(this.#database, {
+      changes: [
+        insert('Client', {
+          id,
+          name,
+          secret: secret === null ? null : this.#secrets.seal(secretContext(id), secret),
+          redirectUris: JSON.stringify(redirectUris),
+          grantTypes: JSON.stringify(grantTypes),
+          authMethod,
+          createdAt: this.#now(),
+        }),
+      ],
+      audit: [auditEvent('client.added', { clientId: id, name })],
+    })
+  }
+
+  setRedirectUris(id: string, uris: readonly string[]): Promise<boolean> {
+    const text = JSON.stringify(uris)
+    return committed(this.#database, {
+      changes: [change(sql`UPDATE "Client" SET "redirectUris" = ${text} WHERE "id" = ${id}`, 1)],
+    })
+  }
+
+  disable(id: string, at: Date): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`UPDATE "Client" SET "disabledAt" = ${at} WHERE "id" = ${id} AND "disabledAt" IS NULL`,
+          1,
+        ),
+        sweep(
+          sql`UPDATE "Authorisation" SET "revokedAt" = ${at} WHERE "clientId" = ${id} AND "revokedAt" IS NULL`,
+        ),
+      ],
+      audit: [auditEvent('client.disabled', { clientId: id })],
+    })
+  }
+
+  #toClient(row: ClientModel): Client {
+    const { id, name, secret, redirectUris, grantTypes, authMethod, disabledAt } = row
+    return {
+      id,
+      name,
+      secret: secret === null ? null : this.#secrets.unseal(secretContext(id), secret),
+      redirectUris: JSON.parse(redirectUris) as string[],
+      grantTypes: JSON.parse(grantTypes) as GrantType[],
+      authMethod: authMethod as Client['authMethod'],
+      disabledAt,
+    }
+  }
+}
+
+function secretContext(clientId: string): string {
+  return `client ${clientId} secret`
+}

@@ -1,0 +1,96 @@
+import type { AuditEvent } from '../audit/events.js'
+import type { Credential, CredentialStatus, CredentialStore } from '../credentials/credential.js'
+import type { KeyAlgorithm } from '../keys/algorithms.js'
+import { change, committed, insert, sql, sweep, type Database } from './database.js'
+import type { CredentialModel } from './prisma-client/models/Credential.js'
+
+export class DatabaseCredentialStore implements CredentialStore {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async find(id: string): Promise<Credential | null> {
+    const row = await this.#database.read.credential.findUnique({ where: { id } })
+    return row ? toCredential(row) : null
+  }
+
+  async list(userId: string): Promise<Credential[]> {
+    const orderBy = [{ createdAt: 'asc' as const }, { id: 'asc' as const }]
+    const rows = await this.#database.read.credential.findMany({ where: { userId }, orderBy })
+    return rows.map(toCredential)
+  }
+
+  async listAll(): Promise<Credential[]> {
+    const rows = await this.#database.read.credential.findMany({ orderBy: { createdAt: 'asc' } })
+    return rows.map(toCredential)
+  }
+
+  async add(credential: Credential, createdAt: Date, audit: readonly AuditEvent[]): Promise<void> {
+    const certificates = credential.certificates.map((der) => der.toString('base64'))
+    const row = { ...credential, certificates: JSON.stringify(certificates), createdAt }
+    await this.#database.commit({ changes: [insert('Credential', row)], audit })
+  }
+
+  revoke(id: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`UPDATE "Credential" SET "status" = 'revoked', "statusChangedAt" = ${at}
+               WHERE "id" = ${id} AND "status" <> 'revoked'`,
+          1,
+        ),
+        sweep(
+          sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
+               WHERE "credentialId" = ${id} AND "revokedAt" IS NULL`,
+        ),
+      ],
+      audit,
+    })
+  }
+
+  takeGuess(id: string, limit: number, now: Date): Promise<boolean> {
+    return this.#update(
+      sql`UPDATE "Credential" SET "failedAttempts" = "failedAttempts" + 1
+           WHERE "id" = ${id} AND "failedAttempts" < ${limit}
+             AND ("lockedUntil" IS NULL OR "lockedUntil" <= ${now})`,
+    )
+  }
+
+  async clearGuesses(id: string): Promise<void> {
+    await this.#update(
+      sql`UPDATE "Credential" SET "failedAttempts" = 0, "lockedUntil" = NULL WHERE "id" = ${id}`,
+    )
+  }
+
+  async giveBackGuess(id: string): Promise<void> {
+    await this.#update(
+      sql`UPDATE "Credential" SET "failedAttempts" = "failedAttempts" - 1
+           WHERE "id" = ${id} AND "failedAttempts" > 0`,
+    )
+  }
+
+  async lockIfExhausted(id: string, limit: number, until: Date): Promise<Date | null> {
+    const locked = await this.#update(
+      sql`UPDATE "Credential" SET "failedAttempts" = 0, "lockedUntil" = ${until}
+           WHERE "id" = ${id} AND "failedAttempts" >= ${limit}`,
+    )
+    return locked ? until : null
+  }
+
+  #update(statement: ReturnType<typeof sql>): Promise<boolean> {
+    return committed(this.#database, { changes: [change(statement, 1)] })
+  }
+}
+
+function toCredential(row: CredentialModel): Credential {
+  return {
+    ...row,
+    keyAlgorithm: row.keyAlgorithm as KeyAlgorithm,
+    certificates: (JSON.parse(row.certificates) as string[]).map((der) => Buffer.from(der, 'base64')),
+    SCAL: row.SCAL as Credential['SCAL'],
+    authMode: row.authMode as Credential['authMode'],
+    status: row.status as CredentialStatus,
+  }
+}

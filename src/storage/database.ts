@@ -1,0 +1,76 @@
+import type { AuditEvent } from '../audit/events.js'
+import { Prisma, type PrismaClient } from './prisma-client/client.js'
+
+/** Parameterised SQL; its text never holds a value. */
+export type Statement = Prisma.Sql
+
+/** A write, and how many rows it must touch for the unit it is part of to stand. */
+export interface Change {
+  readonly statement: Statement
+  readonly rows?: number
+}
+
+/** Writes that stand or fall together, with the audit records of what they mean. */
+export interface Unit {
+  readonly changes: readonly Change[]
+  readonly audit?: readonly AuditEvent[]
+}
+
+/** A demanded row count was not met, or a unique value was taken: nothing of the unit was kept. */
+export class ConflictError extends Error {
+  override readonly name = 'ConflictError'
+  /** Index of the change that failed. */
+  readonly change: number
+  constructor(change: number) {
+    super(`Change ${change} did not touch the rows it had to`)
+    this.change = change
+  }
+}
+
+/**
+ * The one way to the database. Reading goes through Prisma on a connection that cannot write; every
+ * write goes through `commit`, so no request's rollback can undo another's acknowledged write.
+ */
+export interface Database {
+  readonly read: PrismaClient
+  /**
+   * Applies the unit and its audit records atomically. Resolves only when they are on disk; units of
+   * concurrent callers share one disk flush but not their fate.
+   * @throws {ConflictError} when a row count differs or a unique value is taken
+   * @throws {StorageUnavailableError} when the database cannot be written
+   */
+  commit(unit: Unit): Promise<void>
+  close(): Promise<void>
+}
+
+export type Value = string | number | boolean | Date | Uint8Array | null
+
+export const sql = Prisma.sql
+
+/** `INSERT` of one row; fails as a conflict when a unique value is taken. */
+export function insert(table: Prisma.ModelName, row: Readonly<Record<string, Value>>): Change {
+  const columns = Object.keys(row).map((name) => Prisma.raw(`"${name}"`))
+  const statement = Prisma.sql`INSERT INTO ${Prisma.raw(`"${table}"`)} (${Prisma.join(columns)}) VALUES (${Prisma.join(Object.values(row))})`
+  return { statement, rows: 1 }
+}
+
+/** A write that must touch exactly `rows` rows. */
+export function change(statement: Statement, rows: number): Change {
+  return { statement, rows }
+}
+
+/** A write that may touch any number of rows. */
+export function sweep(statement: Statement): Change {
+  return { statement }
+}
+
+/** Commits the unit and tells whether it stood; every other failure is thrown. */
+export async function committed(database: Database, unit: Unit): Promise<boolean> {
+  try {
+    await database.commit(unit)
+    return true
+  } catch (error) {
+    if (error instanceof ConflictError) return false
+    throw error
+  }
+}

@@ -1,0 +1,91 @@
+import type { NewOAuthRecord, OAuthRecord, OAuthRecordStore } from '../oauth/oauth-record.js'
+import { change, committed, insert, sql, sweep, type Database } from './database.js'
+
+export class DatabaseOAuthRecordStore implements OAuthRecordStore {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async put(record: NewOAuthRecord): Promise<void> {
+    const { model, idHash, grantId, uidHash, payload, expiresAt } = record
+    await this.#database.commit({
+      changes: [
+        change(
+          sql`INSERT INTO "OAuthRecord" ("model", "idHash", "grantId", "uidHash", "payload", "expiresAt")
+              VALUES (${model}, ${idHash}, ${grantId}, ${uidHash}, ${payload}, ${expiresAt})
+              ON CONFLICT ("model", "idHash") DO UPDATE SET
+                "grantId" = ${grantId}, "uidHash" = ${uidHash}, "payload" = ${payload}, "expiresAt" = ${expiresAt}`,
+          1,
+        ),
+      ],
+    })
+  }
+
+  putOnce(record: NewOAuthRecord): Promise<boolean> {
+    return committed(this.#database, { changes: [insert('OAuthRecord', { ...record })] })
+  }
+
+  find(model: string, idHash: string): Promise<OAuthRecord | null> {
+    return this.#database.read.oAuthRecord.findUnique({
+      where: { model_idHash: { model, idHash } },
+    })
+  }
+
+  findByUid(model: string, uidHash: string): Promise<(OAuthRecord & { idHash: string }) | null> {
+    return this.#database.read.oAuthRecord.findFirst({ where: { model, uidHash } })
+  }
+
+  consume(model: string, idHash: string, at: Date): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`UPDATE "OAuthRecord" SET "consumedAt" = ${at}
+               WHERE "model" = ${model} AND "idHash" = ${idHash}
+                 AND "consumedAt" IS NULL AND "revokedAt" IS NULL`,
+          1,
+        ),
+      ],
+    })
+  }
+
+  async revoke(model: string, idHash: string, at: Date): Promise<void> {
+    await this.#database.commit({
+      changes: [
+        sweep(
+          sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
+               WHERE "revokedAt" IS NULL AND "id" IN (
+                 SELECT "grantId" FROM "OAuthRecord"
+                  WHERE "model" = 'AccessToken' AND "model" = ${model} AND "idHash" = ${idHash})`,
+        ),
+        sweep(
+          sql`UPDATE "OAuthRecord" SET "revokedAt" = ${at}
+               WHERE "model" = ${model} AND "idHash" = ${idHash} AND "revokedAt" IS NULL`,
+        ),
+      ],
+    })
+  }
+
+  async revokeGrant(grantId: string, at: Date): Promise<void> {
+    await this.#database.commit({
+      changes: [
+        sweep(
+          sql`UPDATE "OAuthRecord" SET "revokedAt" = ${at} WHERE "grantId" = ${grantId} AND "revokedAt" IS NULL`,
+        ),
+        sweep(
+          sql`UPDATE "Authorisation" SET "revokedAt" = ${at} WHERE "id" = ${grantId} AND "revokedAt" IS NULL`,
+        ),
+      ],
+    })
+  }
+
+  async deleteExpired(before: Date): Promise<void> {
+    await this.#database.commit({
+      changes: [
+        sweep(sql`DELETE FROM "OAuthRecord" WHERE "expiresAt" < ${before}`),
+        sweep(sql`DELETE FROM "Throttle" WHERE "windowEnd" < ${before}`),
+      ],
+    })
+  }
+}

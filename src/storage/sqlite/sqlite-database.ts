@@ -1,0 +1,159 @@
+import type { Worker } from 'node:worker_threads'
+import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
+import type Sqlite from 'better-sqlite3'
+import { readHead } from '../../audit/head-file.js'
+import { StorageUnavailableError } from '../../errors.js'
+import { ConflictError, type Database, type Unit, type Value } from '../database.js'
+import { PrismaClient } from '../prisma-client/client.js'
+import { openSqlite } from './connection.js'
+import { applyMigrations } from './migrations.js'
+import { startThread } from './start-thread.js'
+import type {
+  FromWriter,
+  SqliteValue,
+  ToWriter,
+  WireResult,
+  WireUnit,
+  WriterOptions,
+} from './writer-protocol.js'
+
+interface Waiting {
+  readonly unit: WireUnit
+  readonly settle: (result: WireResult) => void
+}
+
+/** Units are sent to the writer while it is idle; those that arrive meanwhile share the next commit. */
+export class SqliteDatabase implements Database {
+  readonly read: PrismaClient
+  readonly #worker: Worker
+  readonly #now: () => Date
+  #queue: Waiting[] = []
+  #underWay: Waiting[] | null = null
+  #closed: (() => void) | null = null
+  #failure: string | null = null
+
+  private constructor(read: PrismaClient, worker: Worker, now: () => Date) {
+    this.read = read
+    this.#worker = worker
+    this.#now = now
+    worker.on('message', (message: FromWriter) => {
+      if ('results' in message) this.#settle(message.results)
+      else this.#closed?.()
+    })
+    worker.on('error', (error) => {
+      this.#fail(error instanceof Error ? error.message : String(error))
+    })
+  }
+
+  /** Creates the file when it is missing and applies the migrations it lacks. */
+  static async open(options: {
+    readonly file: string
+    readonly headFile: string | null
+    readonly now: () => Date
+  }): Promise<SqliteDatabase> {
+    const migrating = openSqlite(options.file)
+    try {
+      applyMigrations(migrating)
+      if (options.headFile !== null) rejectCutLog(migrating, options.headFile)
+    } finally {
+      migrating.close()
+    }
+    const { file, headFile } = options
+    const worker = startThread('writer-thread', { file, headFile } satisfies WriterOptions)
+    const adapter = new ReadingSqliteFactory({ url: `file:${options.file}` })
+    const database = new SqliteDatabase(new PrismaClient({ adapter }), worker, options.now)
+    await database.read.$connect()
+    await database.commit({ changes: [] })
+    return database
+  }
+
+  async commit(unit: Unit): Promise<void> {
+    if (this.#failure !== null) throw new StorageUnavailableError(this.#failure)
+    const at = this.#now().toISOString()
+    const wire: WireUnit = {
+      changes: unit.changes.map(({ statement, rows }) => ({
+        sql: statement.sql,
+        values: statement.values.map((value) => sqliteValue(value as Value)),
+        rows: rows ?? null,
+      })),
+      audit: (unit.audit ?? []).map(({ event, detail }) => ({
+        at,
+        event,
+        detail: JSON.stringify(detail),
+      })),
+    }
+    const result = await new Promise<WireResult>((settle) => {
+      this.#queue.push({ unit: wire, settle })
+      this.#send()
+    })
+    if (result === 'ok') return
+    if ('conflict' in result) throw new ConflictError(result.conflict)
+    throw new StorageUnavailableError(result.failure)
+  }
+
+  async close(): Promise<void> {
+    await this.read.$disconnect()
+    if (this.#failure === null) {
+      await new Promise<void>((resolve) => {
+        this.#closed = resolve
+        this.#post({ close: true })
+      })
+    }
+    await this.#worker.terminate()
+  }
+
+  #send(): void {
+    if (this.#underWay || this.#queue.length === 0) return
+    this.#underWay = this.#queue
+    this.#queue = []
+    this.#post({ batch: this.#underWay.map(({ unit }) => unit) })
+  }
+
+  #settle(results: WireResult[]): void {
+    const done = this.#underWay ?? []
+    this.#underWay = null
+    this.#send()
+    done.forEach(({ settle }, index) => {
+      settle(results[index] ?? { failure: 'no answer' })
+    })
+  }
+
+  #fail(message: string): void {
+    this.#failure = message
+    for (const { settle } of [...(this.#underWay ?? []), ...this.#queue]) settle({ failure: message })
+    this.#underWay = null
+    this.#queue = []
+  }
+
+  #post(message: ToWriter): void {
+    this.#worker.postMessage(message)
+  }
+}
+
+/** A log that is shorter or other than it was is left as it is, for someone to look at. */
+function rejectCutLog(database: Sqlite.Database, headFile: string): void {
+  const known = readHead(headFile)
+  if (!known || known.seq === 0) return
+  const row = database.prepare('SELECT hash FROM AuditRecord WHERE seq = ?').get(known.seq)
+  if ((row as { hash: string } | undefined)?.hash === known.hash) return
+  throw new StorageUnavailableError(
+    `the audit log does not hold record ${known.seq} as ${headFile} remembers it; ` +
+      'run "openrssp audit verify", and move that file away only when the database was restored on purpose',
+  )
+}
+
+/** Prisma's connection may read only: the database itself refuses it a write. */
+class ReadingSqliteFactory extends PrismaBetterSqlite3 {
+  override async connect(): ReturnType<PrismaBetterSqlite3['connect']> {
+    const connection = await super.connect()
+    await connection.executeScript('PRAGMA synchronous = FULL; PRAGMA query_only = ON;')
+    return connection
+  }
+}
+
+/** Dates take the form Prisma writes, so that text compares like time. */
+function sqliteValue(value: Value): SqliteValue {
+  if (value instanceof Date) return value.toISOString().replace('Z', '+00:00')
+  if (typeof value === 'boolean') return value ? 1 : 0
+  return value
+}

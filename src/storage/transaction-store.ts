@@ -1,0 +1,51 @@
+import type { AuditEvent } from '../audit/events.js'
+import { hashAlgorithmByOid } from '../keys/algorithms.js'
+import type { Transaction, TransactionStore } from '../transactions/transaction.js'
+import { change, committed, insert, sql, type Database } from './database.js'
+
+export class DatabaseTransactionStore implements TransactionStore {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  add(transaction: Transaction, audit: readonly AuditEvent[]): Promise<boolean> {
+    const { items, hashAlgorithm, ...row } = transaction
+    const stored = items.map(({ digest, label }) => ({ digest: digest.toString('base64'), label }))
+    return committed(this.#database, {
+      changes: [
+        insert('Transaction', {
+          ...row,
+          hashAlgorithm: hashAlgorithm?.oid ?? null,
+          items: JSON.stringify(stored),
+        }),
+      ],
+      audit,
+    })
+  }
+
+  async find(id: string): Promise<Transaction | null> {
+    const row = await this.#database.read.transaction.findUnique({ where: { id } })
+    if (!row) return null
+    const items = JSON.parse(row.items) as { digest: string; label: string | null }[]
+    return {
+      ...row,
+      state: row.state as Transaction['state'],
+      hashAlgorithm: row.hashAlgorithm === null ? null : hashAlgorithmByOid(row.hashAlgorithm),
+      items: items.map(({ digest, label }) => ({ digest: Buffer.from(digest, 'base64'), label })),
+    }
+  }
+
+  reject(id: string, audit: readonly AuditEvent[]): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`UPDATE "Transaction" SET "state" = 'rejected' WHERE "id" = ${id} AND "state" = 'pending'`,
+          1,
+        ),
+      ],
+      audit,
+    })
+  }
+}

@@ -1,0 +1,97 @@
+import { auditEvent } from '../audit/events.js'
+import type { Secrets } from '../config/secrets.js'
+import {
+  UsernameTakenError,
+  type NewUser,
+  type User,
+  type UserSecrets,
+  type UserStore,
+} from '../identity/user.js'
+import { change, committed, insert, sql, sweep, type Database } from './database.js'
+import type { UserModel } from './prisma-client/models/User.js'
+
+export class DatabaseUserStore implements UserStore {
+  readonly #database: Database
+  readonly #secrets: Secrets
+  readonly #now: () => Date
+
+  constructor(database: Database, secrets: Secrets, now: () => Date) {
+    this.#database = database
+    this.#secrets = secrets
+    this.#now = now
+  }
+
+  async find(id: string): Promise<User | null> {
+    return toUser(await this.#database.read.user.findUnique({ where: { id } }))
+  }
+
+  async findByUsername(username: string): Promise<User | null> {
+    return toUser(await this.#database.read.user.findUnique({ where: { username } }))
+  }
+
+  async list(): Promise<User[]> {
+    const rows = await this.#database.read.user.findMany({ orderBy: { username: 'asc' } })
+    return rows.flatMap((row) => toUser(row) ?? [])
+  }
+
+  async add(user: NewUser): Promise<void> {
+    const { id, username, totpSecret } = user
+    const sealed = totpSecret === null ? null : this.#secrets.seal(totpContext(id), totpSecret)
+    const row = { ...user, totpSecret: sealed, createdAt: this.#now() }
+    const added = await committed(this.#database, {
+      changes: [insert('User', row)],
+      audit: [auditEvent('user.added', { userId: id, username })],
+    })
+    if (!added) throw new UsernameTakenError(username)
+  }
+
+  disable(id: string, at: Date): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [
+        change(sql`UPDATE "User" SET "disabledAt" = ${at} WHERE "id" = ${id} AND "disabledAt" IS NULL`, 1),
+        sweep(
+          sql`UPDATE "Authorisation" SET "revokedAt" = ${at} WHERE "userId" = ${id} AND "revokedAt" IS NULL`,
+        ),
+      ],
+      audit: [auditEvent('user.disabled', { userId: id })],
+    })
+  }
+
+  async secrets(id: string): Promise<UserSecrets | null> {
+    const row = await this.#database.read.user.findUnique({
+      where: { id },
+      select: { passwordHash: true, totpSecret: true },
+    })
+    if (!row) return null
+    const { passwordHash, totpSecret } = row
+    return {
+      passwordHash,
+      totpSecret: totpSecret === null ? null : this.#secrets.unseal(totpContext(id), totpSecret),
+    }
+  }
+
+  acceptTotpStep(userId: string, step: number): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`UPDATE "User" SET "totpLastStep" = ${step} WHERE "id" = ${userId} AND "totpLastStep" < ${step}`,
+          1,
+        ),
+      ],
+    })
+  }
+}
+
+function totpContext(userId: string): string {
+  return `user ${userId} totp`
+}
+
+function toUser(row: UserModel | null): User | null {
+  if (!row) return null
+  const { id, username, displayName, givenName, surname, email, country } = row
+  const { otpAtSignIn, lang, disabledAt } = row
+  return {
+    ...{ id, username, displayName, givenName, surname, email, country },
+    ...{ otpAtSignIn, lang, disabledAt },
+  }
+}

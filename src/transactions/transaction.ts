@@ -1,0 +1,34 @@
+import type { AuditEvent } from '../audit/events.js'
+import type { HashAlgorithm } from '../keys/algorithms.js'
+
+/** One thing to sign: its digest, and what the application calls it. */
+export interface TransactionItem {
+  readonly digest: Buffer
+  readonly label: string | null
+}
+
+/** One signing story from request to agreement: exactly what the signer is shown and then agrees to. */
+export interface Transaction {
+  readonly id: string
+  readonly clientId: string
+  readonly userId: string
+  readonly credentialId: string
+  /** Null when no digests were given (SCAL 1). */
+  readonly hashAlgorithm: HashAlgorithm | null
+  readonly numSignatures: number
+  readonly description: string | null
+  readonly clientData: string | null
+  readonly items: readonly TransactionItem[]
+  readonly state: 'pending' | 'approved' | 'rejected'
+  readonly createdAt: Date
+  /** Until when it can be approved. */
+  readonly expiresAt: Date
+}
+
+export interface TransactionStore {
+  /** False when there is one of that id. */
+  add(transaction: Transaction, audit: readonly AuditEvent[]): Promise<boolean>
+  find(id: string): Promise<Transaction | null>
+  /** False when it was decided before. */
+  reject(id: string, audit: readonly AuditEvent[]): Promise<boolean>
+}
