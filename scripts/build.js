@@ -7,11 +7,11 @@ rmSync('dist', { recursive: true, force: true })
 execFileSync('npx', ['--no-install', 'tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 await build({
   entryPoints: ['src/demo/browser/main.ts'],
-  outfile: 'dist/demo/demo.js',
+  outfile: 'dist/demo/public/demo.js',
   bundle: true,
   format: 'esm',
   minify: true,
   target: 'es2022',
   logLevel: 'warning',
 })
-cpSync('src/demo/public', 'dist/demo', { recursive: true })
+cpSync('src/demo/public', 'dist/demo/public', { recursive: true })

@@ -24,7 +24,13 @@ export async function schemaDifference(): Promise<string> {
     './schema_engine_bg.js': engineModule as unknown as WebAssembly.ModuleImports,
   })
   // The engine reports a panic through this global; without it the true cause is hidden.
-  Object.assign(globalThis, { PRISMA_WASM_PANIC_REGISTRY: { set_message: (text: string) => { throw new Error(text) } } })
+  Object.assign(globalThis, {
+    PRISMA_WASM_PANIC_REGISTRY: {
+      set_message: (text: string) => {
+        throw new Error(text)
+      },
+    },
+  })
   engineModule.__wbg_set_wasm(instance.exports)
   ;(instance.exports['__wbindgen_start'] as (() => void) | undefined)?.()
 
@@ -41,7 +47,11 @@ export async function schemaDifference(): Promise<string> {
       path: name,
       content: readFileSync(join('prisma/sqlite', name), 'utf8'),
     }))
-    const engine = await engineModule.SchemaEngine.new({ datamodels: files.map(({ path, content }): [string, string] => [path, content]) }, () => undefined, factory)
+    const engine = await engineModule.SchemaEngine.new(
+      { datamodels: files.map(({ path, content }): [string, string] => [path, content]) },
+      () => undefined,
+      factory,
+    )
     const result = await engine.diff({
       from: { tag: 'schemaDatasource', files, configDir: temporary },
       to: { tag: 'schemaDatamodel', files },

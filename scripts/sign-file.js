@@ -21,9 +21,21 @@ const [file] = positionals
 if (!file) fail('Usage: scripts/sign FILE [--data-dir DIR] [--user NAME] [--algorithm NAME]')
 
 const HASHES = {
-  sha256: { oid: '2.16.840.1.101.3.4.2.1', ecdsa: '1.2.840.10045.4.3.2', rsa: '1.2.840.113549.1.1.11' },
-  sha384: { oid: '2.16.840.1.101.3.4.2.2', ecdsa: '1.2.840.10045.4.3.3', rsa: '1.2.840.113549.1.1.12' },
-  sha512: { oid: '2.16.840.1.101.3.4.2.3', ecdsa: '1.2.840.10045.4.3.4', rsa: '1.2.840.113549.1.1.13' },
+  sha256: {
+    oid: '2.16.840.1.101.3.4.2.1',
+    ecdsa: '1.2.840.10045.4.3.2',
+    rsa: '1.2.840.113549.1.1.11',
+  },
+  sha384: {
+    oid: '2.16.840.1.101.3.4.2.2',
+    ecdsa: '1.2.840.10045.4.3.3',
+    rsa: '1.2.840.113549.1.1.12',
+  },
+  sha512: {
+    oid: '2.16.840.1.101.3.4.2.3',
+    ecdsa: '1.2.840.10045.4.3.4',
+    rsa: '1.2.840.113549.1.1.13',
+  },
 }
 const HASH_FOR = { 'p-384': 'sha384', 'p-521': 'sha512' }
 
@@ -135,7 +147,8 @@ async function browse({ url, method, body }) {
 
 async function fillIn(html, url) {
   const has = (name) => html.includes(`name="${name}"`)
-  if (!has('action')) fail(`The service shows an error: ${html.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ')}`)
+  if (!has('action'))
+    fail(`The service shows an error: ${html.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ')}`)
   if (html.includes('role="alert"') && has('otp')) await nextCode()
   const form = new URLSearchParams()
   if (has('username')) form.set('username', user.username)
@@ -168,7 +181,15 @@ function verifyWithOpenssl() {
   const publicKey = `${names.certificate}.pub`
   const key = spawnSync('openssl', ['x509', '-in', names.certificate, '-noout', '-pubkey'])
   writeFileSync(publicKey, key.stdout)
-  const command = ['dgst', `-${hashName}`, '-verify', publicKey, '-signature', names.signature, file]
+  const command = [
+    'dgst',
+    `-${hashName}`,
+    '-verify',
+    publicKey,
+    '-signature',
+    names.signature,
+    file,
+  ]
   step(`6. openssl ${command.join(' ')}`)
   const { status, stdout, stderr } = spawnSync('openssl', command, { encoding: 'utf8' })
   step(`   ${(stdout || stderr).trim()}`)
@@ -191,7 +212,9 @@ function readSandbox(path) {
   try {
     return JSON.parse(readFileSync(path, 'utf8'))
   } catch {
-    return fail(`No sandbox at ${path}; run ./scripts/start first, or name its folder with --data-dir.`)
+    return fail(
+      `No sandbox at ${path}; run ./scripts/start first, or name its folder with --data-dir.`,
+    )
   }
 }
 

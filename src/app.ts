@@ -38,7 +38,7 @@ export function createApp(parts: AppParts): Koa {
   app.use(health(parts.checks))
   app.use(assets())
   if (csc.config.sandbox) {
-    app.use(demo({ directory: join(import.meta.dirname, '../dist/demo') }))
+    app.use(demo({ directory: join(import.meta.dirname, '../dist/demo/public') }))
   }
   for (const base of CSC_BASES) {
     app.use(oauthBelow(base))

@@ -1,12 +1,13 @@
 import { Command } from 'commander'
 import { auditCommands } from './commands/audit.js'
 import { clientCommands } from './commands/client.js'
-import { CommandError } from './commands/command-line.js'
+import { CommandError, configCommandError, printable } from './commands/command-line.js'
 import { credentialCommands } from './commands/credential.js'
 import { sandboxCommands } from './commands/sandbox.js'
 import { serveCommand } from './commands/serve.js'
 import { tokenCommands } from './commands/token.js'
 import { userCommands } from './commands/user.js'
+import { ConfigError } from './config/load.js'
 import { VERSION } from './version.js'
 
 const program = new Command('openrssp')
@@ -22,19 +23,24 @@ auditCommands(program)
 tokenCommands(program)
 sandboxCommands(program)
 
+// What is written here, the database above all, is its owner's alone.
+process.umask(0o077)
+// Whoever reads our output may have seen enough, as in: openrssp audit export | head
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+  process.exit(code === 'EPIPE' ? 0 : 1)
+})
+
 try {
   await program.parseAsync()
 } catch (error) {
-  const mendable = error instanceof CommandError
-  const message = explain(error)
-  process.stderr.write(`openrssp: ${message}\n`)
-  if (!mendable && process.env['OPENRSSP_DEBUG']) process.stderr.write(`${String((error as Error).stack)}\n`)
-  process.exitCode = 1
+  process.stderr.write(`openrssp: ${explain(error)}\n`)
+  if (process.env['OPENRSSP_DEBUG']) process.stderr.write(`${String((error as Error).stack)}\n`)
+  // At once: what was opened before the failure must not keep the process alive.
+  process.exit(1)
 }
 
 function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const { code, port } = error as NodeJS.ErrnoException & { port?: number }
-  if (code === 'EADDRINUSE') return `Port ${port ?? ''} is taken; choose another with --port.`
-  return error.message
+  if (error instanceof ConfigError) return configCommandError(error).message
+  if (error instanceof CommandError) return error.message.split('\n').map(printable).join('\n')
+  return printable(error instanceof Error ? error.message : String(error))
 }

@@ -129,7 +129,17 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   })
   return {
     ...records,
-    ...{ app, logger, custody, authority, credentials, accounts, activations, signing, oauthRecords },
+    ...{
+      app,
+      logger,
+      custody,
+      authority,
+      credentials,
+      accounts,
+      activations,
+      signing,
+      oauthRecords,
+    },
     async close() {
       await custody.close()
       await records.close()
@@ -151,9 +161,7 @@ function openCustody(config: Config): Promise<KeyCustody> {
 }
 
 /** The authorization server's own key, for the metadata it publishes; made once and kept sealed. */
-async function oauthSigningKey(
-  records: Pick<Records, 'installation' | 'secrets'>,
-): Promise<JWK> {
+async function oauthSigningKey(records: Pick<Records, 'installation' | 'secrets'>): Promise<JWK> {
   const { installation, secrets } = records
   const name = 'oauth-signing-key'
   const stored = await installation.get(name)

@@ -10,7 +10,12 @@ import {
 } from '../errors.js'
 import type { SignatureAlgorithm } from '../keys/algorithms.js'
 import type { Transaction } from '../transactions/transaction.js'
-import type { ActivationStore, Authorisation, AuthorisedDigest, Reservation } from './authorisation.js'
+import type {
+  ActivationStore,
+  Authorisation,
+  AuthorisedDigest,
+  Reservation,
+} from './authorisation.js'
 
 /** Who calls: the application, and the person it calls for. */
 export interface Caller {
@@ -155,7 +160,8 @@ export class Activations {
     const operationId = randomUUID()
     for (;;) {
       const authorisation = await this.find(authorisationId, caller)
-      if (authorisation.credentialId !== credential.id) throw new UnusableSadError('other credential')
+      if (authorisation.credentialId !== credential.id)
+        throw new UnusableSadError('other credential')
       this.rejectExpired(authorisation)
       const rows = matchRows(authorisation, credential, digests, algorithm.hash.oid)
       const now = this.#now()

@@ -67,5 +67,7 @@ export interface ActivationStore {
   }): Promise<boolean>
   revoke(id: string, now: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /** Reservations whose holder stopped answering. */
-  abandoned(now: Date): Promise<{ operationId: string; credentialId: string; rows: Reservation[] }[]>
+  abandoned(
+    now: Date,
+  ): Promise<{ operationId: string; credentialId: string; rows: Reservation[] }[]>
 }

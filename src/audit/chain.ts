@@ -40,12 +40,17 @@ export interface ChainProblem {
  * missing, inserted or moved record, and a tail that was cut off before one of the known heads.
  */
 export class ChainVerifier {
-  #head: AuditHead = EMPTY_LOG
-  readonly #knownHeads: Map<number, string>
+  #head: AuditHead
+  readonly #knownHeads: readonly AuditHead[]
   readonly problems: ChainProblem[] = []
 
-  constructor(knownHeads: readonly AuditHead[]) {
-    this.#knownHeads = new Map(knownHeads.map((head) => [head.seq, head.hash]))
+  /**
+   * @param knownHeads every one is held against the log; they come from places with different keepers
+   * @param start what the first record follows; the beginning of the log unless a part is looked at
+   */
+  constructor(knownHeads: readonly AuditHead[], start: AuditHead = EMPTY_LOG) {
+    this.#knownHeads = knownHeads
+    this.#head = start
   }
 
   add(record: AuditRecord): void {
@@ -57,8 +62,8 @@ export class ChainVerifier {
     } else if (record.hash !== expected.hash) {
       this.#report(record.seq, 'was changed after it was written')
     }
-    const known = this.#knownHeads.get(record.seq)
-    if (known !== undefined && known !== record.hash) {
+    const known = this.#knownHeads.filter(({ seq }) => seq === record.seq)
+    if (known.some(({ hash }) => hash !== record.hash)) {
       this.#report(record.seq, 'is not the record that was seen here before')
     }
     this.#head = { seq: record.seq, hash: record.hash }
@@ -66,7 +71,7 @@ export class ChainVerifier {
 
   /** Call after the last record. Returns the head reached. */
   finish(): AuditHead {
-    for (const seq of this.#knownHeads.keys()) {
+    for (const { seq } of this.#knownHeads) {
       if (seq > this.#head.seq) {
         this.#report(this.#head.seq, `the log ends here but had reached record ${seq}`)
       }

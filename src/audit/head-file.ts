@@ -6,10 +6,14 @@ export function formatHead(head: AuditHead): string {
   return `${String(head.seq).padStart(16, '0')} ${head.hash}\n`
 }
 
-/** The head kept beside the database, or null when there is none. */
+/**
+ * The head kept in the file, or null when none is: there is no file, or nothing was written to it yet.
+ * @throws when it holds something else, which is no reason to take the log as it comes
+ */
 export function readHead(file: string): AuditHead | null {
-  if (!existsSync(file)) return null
-  const match = /^(\d{16}) ([0-9a-f]{64})\n/.exec(readFileSync(file, 'utf8'))
-  if (!match?.[1] || !match[2]) return null
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  if (text === '') return null
+  const match = /^(\d{16}) ([0-9a-f]{64})\n?$/.exec(text)
+  if (!match?.[1] || !match[2]) throw new Error(`${file} does not hold an audit head`)
   return { seq: Number(match[1]), hash: match[2] }
 }

@@ -116,17 +116,10 @@ function dateOf(block: asn1js.AsnType): Date {
   return block.toDate()
 }
 
-/** BER knows 255 ways to say true, DER one. */
-function isTrue(block: asn1js.AsnType): boolean {
-  if (!(block instanceof asn1js.Boolean) || !block.getValue()) return false
-  if (bytesOf(block).at(-1) !== 0xff) throw new Error('Not DER')
-  return true
-}
-
 function readExtensions(wrapper: asn1js.AsnType): CertificateExtension[] {
   return childrenOf(childrenOf(wrapper)[0]).map((extension) => {
     const [oid, ...others] = childrenOf(extension)
-    const critical = others.some(isTrue)
+    const critical = others.some((block) => block instanceof asn1js.Boolean && block.getValue())
     const value = others.at(-1)
     if (!(oid instanceof asn1js.ObjectIdentifier) || !(value instanceof asn1js.OctetString)) {
       throw new Error('An extension is incomplete')

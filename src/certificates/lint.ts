@@ -3,6 +3,7 @@ import * as asn1js from 'asn1js'
 import { allowsKeyAlgorithm } from '../keys/algorithms.js'
 import { SIGNATURE_OID, type CertificatePlan } from './certificate-plan.js'
 import { parseCertificate, type ParsedCertificate } from './certificate.js'
+import { isDer } from './der.js'
 import { nameProblems } from './distinguished-name.js'
 import { KEY_USAGE_BITS, type KeyUsage } from './profiles.js'
 import { EXTENSION_OIDS, extensionsOf } from './to-be-signed.js'
@@ -50,18 +51,21 @@ export function assembleCertificate(linted: LintedCertificate, signature: Buffer
   return withSignature(linted.tbs, signature)
 }
 
+/** `tbs` goes in as it is: encoded anew, it might be mended on the way. */
 function withSignature(tbs: Buffer, signature: Buffer): Buffer {
-  const certificate = new asn1js.Sequence({
-    value: [
-      asn1js.fromBER(tbs).result,
-      new asn1js.Sequence({ value: [new asn1js.ObjectIdentifier({ value: SIGNATURE_OID })] }),
-      new asn1js.BitString({ valueHex: signature }),
-    ],
+  const algorithm = new asn1js.Sequence({
+    value: [new asn1js.ObjectIdentifier({ value: SIGNATURE_OID })],
   })
-  return Buffer.from(certificate.toBER())
+  const signatureValue = new asn1js.BitString({ valueHex: signature })
+  const rest = Buffer.concat([algorithm, signatureValue].map((each) => Buffer.from(each.toBER())))
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(tbs.length + rest.length)
+  const short = length.subarray(length.findIndex((byte) => byte !== 0))
+  return Buffer.concat([Buffer.of(0x30, 0x80 | short.length), short, tbs, rest])
 }
 
 function problemsOf(tbs: Buffer, plan: CertificatePlan, issuer: ParsedCertificate | null) {
+  if (!isDer(tbs)) return ['it is not DER']
   let certificate, secondOpinion
   try {
     const der = withSignature(tbs, Buffer.from('3006020101020101', 'hex'))
@@ -70,7 +74,6 @@ function problemsOf(tbs: Buffer, plan: CertificatePlan, issuer: ParsedCertificat
   } catch (error) {
     return [`it cannot be read: ${String(error)}`]
   }
-  if (!certificate.tbs.equals(tbs)) return ['it is not DER']
   return [
     ...headProblems(certificate, plan),
     ...dateProblems(certificate, plan, issuer),

@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { Command } from 'commander'
-import { CommandError, configured, printRows, withRecords, type CommonOptions } from './command-line.js'
+import {
+  CommandError,
+  configured,
+  printRows,
+  withRecords,
+  type CommonOptions,
+} from './command-line.js'
 
 interface AddOptions extends CommonOptions {
   readonly redirectUri: string[]
@@ -20,8 +26,11 @@ export function clientCommands(program: Command): void {
       withRecords(options, async ({ clients }) => {
         for (const uri of options.redirectUri) rejectBadRedirectUri(uri)
         if (!/^[\w.-]{1,64}$/.test(id)) {
-          throw new CommandError('A client_id is 1 to 64 letters, digits, dots, dashes or underscores.')
+          throw new CommandError(
+            'A client_id is 1 to 64 letters, digits, dots, dashes or underscores.',
+          )
         }
+        demandPlainText('name', name)
         const secret = options.public ? null : randomBytes(32).toString('base64url')
         const added = await clients.add({
           ...{ id, name, secret },
@@ -31,7 +40,7 @@ export function clientCommands(program: Command): void {
           disabledAt: null,
         })
         if (!added) throw new CommandError(`There is a client "${id}" already.`)
-        printRows([{ client_id: id, client_secret: secret }], options.json)
+        printFacts({ client_id: id, client_secret: secret }, options.json)
       }),
     )
 
@@ -53,7 +62,7 @@ export function clientCommands(program: Command): void {
       withRecords(options, async ({ clients, now }) => {
         if (!(await clients.find(id))) throw new CommandError(`There is no client "${id}".`)
         const disabled = await clients.disable(id, now())
-        printRows([{ client_id: id, disabled }], options.json)
+        printFacts({ client_id: id, disabled }, options.json)
       }),
     )
 }
@@ -62,6 +71,8 @@ function rejectBadRedirectUri(uri: string): void {
   const url = URL.canParse(uri) ? new URL(uri) : null
   const isWeb = url?.protocol === 'https:' || url?.protocol === 'http:'
   if (!url || !isWeb || url.hash !== '' || url.username !== '') {
-    throw new CommandError(`"${uri}" is not a redirect URI: give an absolute http(s) URI without fragment.`)
+    throw new CommandError(
+      `"${uri}" is not a redirect URI: give an absolute http(s) URI without fragment.`,
+    )
   }
 }

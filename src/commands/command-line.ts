@@ -1,5 +1,7 @@
-import { existsSync } from 'node:fs'
+import { once } from 'node:events'
+import { accessSync, constants, existsSync } from 'node:fs'
 import type { Command } from 'commander'
+import { escapeCharacter, UNPRINTABLE } from '../audit/export.js'
 import { ConfigError, loadConfig } from '../config/load.js'
 import type { Config } from '../config/schema.js'
 import { createLogger } from '../observability/logger.js'
@@ -14,6 +16,31 @@ export class CommandError extends Error {
 
 export function print(line: string): void {
   process.stdout.write(`${line}\n`)
+}
+
+/** For many lines: waits while the reader is slower than we are. */
+export async function printInTurn(line: string): Promise<void> {
+  if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain')
+}
+
+/** Text from the database or a file, with nothing in it that a terminal would obey. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, escapeCharacter)
+}
+
+/** @throws {CommandError} */
+export function demandReadable(file: string): void {
+  try {
+    accessSync(file, constants.R_OK)
+  } catch {
+    throw new CommandError(`${file} cannot be read.`)
+  }
+}
+
+/** @throws {CommandError} when the text is empty, long or holds what a terminal or page would obey */
+export function demandPlainText(name: string, text: string): void {
+  if (text.trim() !== '' && text.length <= 200 && printable(text) === text) return
+  throw new CommandError(`The ${name} must be 1 to 200 characters of plain text.`)
 }
 
 /** Adds the options every command that reads the configuration has. */
@@ -33,9 +60,13 @@ export function readConfig({ config }: Pick<CommonOptions, 'config'>): Config {
     return loadConfig(config, process.env)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    const list = error.problems.map(({ setting, problem }) => `  ${setting}: ${problem}`)
-    throw new CommandError(`The configuration has problems:\n${list.join('\n')}`)
+    throw configCommandError(error)
   }
+}
+
+export function configCommandError({ problems }: ConfigError): CommandError {
+  const list = problems.map(({ setting, problem }) => `  ${printable(`${setting}: ${problem}`)}`)
+  return new CommandError(`The configuration has problems:\n${list.join('\n')}`)
 }
 
 /** Runs against the database alone; no token is opened. The rest is loaded when it is needed. */
@@ -65,7 +96,7 @@ export async function withServices<T>(
   }
 }
 
-/** Prints rows for people as a table, for scripts as JSON. */
+/** Prints rows for people as a table, for scripts as a JSON array. */
 export function printRows(rows: readonly Readonly<Record<string, unknown>>[], json = false): void {
   if (json) return print(JSON.stringify(rows, null, 2))
   const [first] = rows
@@ -78,9 +109,16 @@ export function printRows(rows: readonly Readonly<Record<string, unknown>>[], js
   }
 }
 
+/** Prints what was done to one thing: for people line by line, for scripts as a JSON object. */
+export function printFacts(facts: Readonly<Record<string, unknown>>, json = false): void {
+  if (json) return print(JSON.stringify(facts, null, 2))
+  const width = Math.max(...Object.keys(facts).map((name) => name.length))
+  for (const [name, value] of Object.entries(facts)) print(`${name.padEnd(width)}  ${cellText(value)}`)
+}
+
 function cellText(value: unknown): string {
   if (value === null || value === undefined) return '-'
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  return printable(typeof value === 'string' ? value : JSON.stringify(value))
 }
 
 function defaultConfigFile(): string {

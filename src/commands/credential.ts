@@ -5,6 +5,8 @@ import { KEY_ALGORITHMS, type KeyAlgorithm } from '../keys/algorithms.js'
 import {
   CommandError,
   configured,
+  demandPlainText,
+  printFacts,
   printRows,
   withRecords,
   withServices,
@@ -30,19 +32,23 @@ export function credentialCommands(program: Command): void {
         .default('p-256'),
     )
     .option('-d, --description <text>', 'shown to the signer', 'Signing key')
-    .addOption(new Option('--scal <level>', 'sole control assurance level').choices(['1', '2']).default('2'))
+    .addOption(
+      new Option('--scal <level>', 'sole control assurance level').choices(['1', '2']).default('2'),
+    )
     .option('--multisign <count>', 'most signatures per approval', wholeNumber, 50)
     .action((username: string, options: CreateOptions) =>
       withServices(options, async ({ users, credentials }) => {
         const user = await users.findByUsername(username)
         if (!user) throw new CommandError(`There is no user "${username}".`)
+        if (user.disabledAt) throw new CommandError(`${username} is disabled.`)
         const { algorithm, description, multisign } = options
+        demandPlainText('description', description)
         const created = await credentials.create({
           ...{ user, algorithm, description, multisign },
           SCAL: options.scal,
           pin: null,
         })
-        printRows([{ credentialID: created.id, algorithm, username }], options.json)
+        printFacts({ credentialID: created.id, algorithm, username }, options.json)
       }),
     )
 
@@ -52,7 +58,8 @@ export function credentialCommands(program: Command): void {
     .action((username: string | undefined, options: CommonOptions) =>
       withRecords(options, async ({ users, credentialStore, now }) => {
         const user = username === undefined ? null : await users.findByUsername(username)
-        if (username !== undefined && !user) throw new CommandError(`There is no user "${username}".`)
+        if (username !== undefined && !user)
+          throw new CommandError(`There is no user "${username}".`)
         const found = user ? await credentialStore.list(user.id) : await credentialStore.listAll()
         const names = new Map((await users.list()).map((each) => [each.id, each.username]))
         const rows = found.map((each) => {
@@ -74,12 +81,13 @@ export function credentialCommands(program: Command): void {
         if (!(await credentials.revoke(id, options.reason))) {
           throw new CommandError(`There is no credential "${id}" that could be revoked.`)
         }
-        printRows([{ credentialID: id, status: 'revoked' }], options.json)
+        printFacts({ credentialID: id, status: 'revoked' }, options.json)
       }),
     )
 }
 
 function wholeNumber(text: string): number {
-  if (!/^[1-9][0-9]{0,3}$/.test(text)) throw new InvalidArgumentError('Give a number from 1 to 9999.')
+  if (!/^[1-9][0-9]{0,3}$/.test(text))
+    throw new InvalidArgumentError('Give a number from 1 to 9999.')
   return Number(text)
 }

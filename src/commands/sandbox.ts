@@ -6,7 +6,7 @@ import { markTokenReady, openDataFolder, type SandboxOptions } from '../sandbox/
 import { fillSandbox, readSandboxFile, type SandboxFile } from '../sandbox/sandbox.js'
 import { VERSION } from '../version.js'
 import { CommandError, print } from './command-line.js'
-import { loadServer, stopOnSignals } from './serve.js'
+import { listenError, loadServer, stopOnSignals } from './serve.js'
 
 interface StartOptions {
   readonly port: number
@@ -21,15 +21,23 @@ export function sandboxCommands(program: Command): void {
   sandbox
     .command('start')
     .description('create the sandbox where it is missing, and serve it')
-    .option('--port <number>', 'TCP port', portNumber, portNumber(env['OPENRSSP_PORT'] ?? '8700'))
+    .option('--port <number>', 'TCP port', portNumber, 8700)
     .option('--host <address>', 'address to listen on', env['OPENRSSP_HOST'] ?? '127.0.0.1')
     .option('--data-dir <dir>', 'where everything is kept', env['OPENRSSP_DATA_DIR'] ?? './data')
     .action(async ({ port, host, dataDir }: StartOptions) => {
       if (env['NODE_ENV'] === 'production') {
-        throw new CommandError('The sandbox does not start with NODE_ENV=production; use "openrssp serve".')
+        throw new CommandError(
+          'The sandbox does not start with NODE_ENV=production; use "openrssp serve".',
+        )
       }
       const databaseUrl = env['OPENRSSP_DATABASE_URL']
-      await start({ port, host, dataDir, environment: env, ...(databaseUrl ? { databaseUrl } : {}) })
+      await start({
+        port,
+        host,
+        dataDir,
+        environment: env,
+        ...(databaseUrl ? { databaseUrl } : {}),
+      })
     })
 
   sandbox
@@ -45,7 +53,11 @@ export function sandboxCommands(program: Command): void {
       const now = new Date()
       const code = totpCode(user.totpSecret, now)
       const seconds = secondsToNextCode(now)
-      print(json ? JSON.stringify({ code, validSeconds: seconds }) : `${code}  (the next one in ${seconds} s)`)
+      print(
+        json
+          ? JSON.stringify({ code, validSeconds: seconds })
+          : `${code}  (the next one in ${seconds} s)`,
+      )
     })
 }
 
@@ -56,12 +68,14 @@ async function start(options: SandboxOptions): Promise<void> {
     initToken(options)
     markTokenReady(options)
   }
-  const [{ openServices }, { startServer }] = await loadServer()
+  const { openServices, startServer } = await loadServer()
   const services = await openServices(folder.config)
   const sandbox = await fillSandbox(services, folder.sandboxFile, (step, done, of) => {
     print(`Making key ${String(done).padStart(2)} of ${of}  ${step} …`)
   })
-  const server = await startServer(services, VERSION)
+  const server = await startServer(services, VERSION).catch((error: unknown) => {
+    throw listenError(error, '--host or --port')
+  })
   stopOnSignals(server, services)
   print(panel(sandbox, options))
 }
@@ -81,7 +95,7 @@ function panel({ baseUrl, users }: SandboxFile, { dataDir }: SandboxOptions): st
   const [user] = users
   if (!user) return `OpenRSSP answers at ${baseUrl}`
   const now = new Date()
-  const elsewhere = dataDir === './data' ? '' : ` --data-dir ${dataDir}`
+  const elsewhere = dataDir === './data' ? '' : ` --data-dir ${shellWord(dataDir)}`
   return `
   OpenRSSP sandbox ${VERSION} is ready.
 
@@ -97,6 +111,11 @@ function panel({ baseUrl, users }: SandboxFile, { dataDir }: SandboxOptions): st
 
   Ctrl-C stops.
 `
+}
+
+/** The text as a shell takes it for one word. */
+function shellWord(text: string): string {
+  return /^[\w./~+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
 }
 
 function portNumber(text: string): number {

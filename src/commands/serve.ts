@@ -10,10 +10,12 @@ export function serveCommand(program: Command): void {
     .description('serve the CSC API with this configuration')
     .action(async (options: CommonOptions) => {
       const config = readConfig(options)
-      const [{ openServices }, { startServer }] = await loadServer()
+      const { openServices, startServer } = await loadServer()
       const services = await openServices(config)
       await rejectSandboxInProduction(services)
-      const server = await startServer(services, VERSION)
+      const server = await startServer(services, VERSION).catch((error: unknown) => {
+        throw listenError(error, 'listen.host and listen.port')
+      })
       for (const warning of insecureSettings(config)) services.logger.warn(warning)
       services.logger.info({ port: server.port, baseUrl: config.baseUrl }, 'serving')
       stopOnSignals(server, services)
@@ -25,11 +27,16 @@ async function rejectSandboxInProduction(services: Services): Promise<void> {
   if (process.env['NODE_ENV'] !== 'production') return
   if ((await services.installation.get('sandbox')) === null) return
   await services.close()
-  throw new CommandError('This database holds sandbox data; with NODE_ENV=production it is not served.')
+  throw new CommandError(
+    'This database holds sandbox data; with NODE_ENV=production it is not served.',
+  )
 }
 
 /** One signal ends the service cleanly, a second one at once. */
-export function stopOnSignals(server: RunningServer, { logger }: { logger: Services['logger'] }): void {
+export function stopOnSignals(
+  server: RunningServer,
+  { logger }: { logger: Services['logger'] },
+): void {
   let asked = false
   const stop = (signal: NodeJS.Signals) => {
     if (asked) process.exit(1)
@@ -48,9 +55,27 @@ export function stopOnSignals(server: RunningServer, { logger }: { logger: Servi
     logger.error({ err: error }, 'unhandled rejection')
   })
 }
-
-
 /** The server's modules, loaded only by the commands that serve. */
-export function loadServer() {
-  return Promise.all([import('../services.js'), import('../server.js')])
+export async function loadServer() {
+  // One after the other: Node 20 trips over two imports at once that share modules.
+  const { openServices } = await import('../services.js')
+  const { startServer } = await import('../server.js')
+  return { openServices, startServer }
+}
+
+/** The usual reasons for which an address cannot be had, in words that name what to change. */
+export function listenError(error: unknown, toChange: string): unknown {
+  const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string }
+  const place = `port ${port ?? ''} of ${address ?? ''}`
+  switch (code) {
+    case 'EADDRINUSE':
+      return new CommandError(`Cannot listen: ${place} is taken. Change ${toChange}.`)
+    case 'EACCES':
+      return new CommandError(`Cannot listen: ${place} needs more rights. Change ${toChange}.`)
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new CommandError(`Cannot listen: ${address ?? 'the host'} is not an address of this machine. Change ${toChange}.`)
+    default:
+      return error
+  }
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import type { Command } from 'commander'
 import { initToken } from '../keys/pkcs11/init-token.js'
-import { configured, print, readConfig, type CommonOptions } from './command-line.js'
+import { configured, printFacts, readConfig, type CommonOptions } from './command-line.js'
 
 export function tokenCommands(program: Command): void {
   const token = program.command('token').description('the PKCS#11 token')
@@ -19,7 +19,6 @@ export function tokenCommands(program: Command): void {
         // Nobody needs the security officer again: a token whose PIN is lost is made anew.
         securityOfficerPin: randomBytes(16).toString('hex'),
       })
-      if (options.json) print(JSON.stringify({ tokenLabel }))
-      else print(`Initialised the token "${tokenLabel}".`)
+      printFacts({ tokenLabel, initialised: true }, options.json)
     })
 }

@@ -3,7 +3,14 @@ import type { Command } from 'commander'
 import { hashPassword } from '../identity/password.js'
 import { generateTotpSecret } from '../identity/totp.js'
 import { UsernameTakenError } from '../identity/user.js'
-import { CommandError, configured, print, printRows, withRecords, type CommonOptions } from './command-line.js'
+import {
+  CommandError,
+  configured,
+  print,
+  printRows,
+  withRecords,
+  type CommonOptions,
+} from './command-line.js'
 
 interface AddOptions extends CommonOptions {
   readonly givenName: string
@@ -26,6 +33,7 @@ export function userCommands(program: Command): void {
     .option('--otp-at-sign-in', 'ask for a one-time code at sign-in too')
     .action((username: string, options: AddOptions) =>
       withRecords(options, async ({ users }) => {
+        rejectBadPerson(username, options)
         const password = randomBytes(12).toString('base64url')
         const totpSecret = generateTotpSecret()
         const { givenName, surname } = options
@@ -44,7 +52,7 @@ export function userCommands(program: Command): void {
           if (!(error instanceof UsernameTakenError)) throw error
           throw new CommandError(`There is a user "${username}" already.`)
         }
-        printRows([{ id, username, password, totpSecret }], options.json)
+        printFacts({ id, username, password, totpSecret }, options.json)
       }),
     )
 
@@ -67,8 +75,21 @@ export function userCommands(program: Command): void {
         const found = await users.findByUsername(username)
         if (!found) throw new CommandError(`There is no user "${username}".`)
         const disabled = await users.disable(found.id, now())
-        if (options.json) return print(JSON.stringify({ username, disabled }))
-        print(disabled ? `Disabled ${username}.` : `${username} was disabled before.`)
+        printFacts({ username, disabled }, options.json)
       }),
     )
+}
+
+function rejectBadPerson(username: string, { givenName, surname, email, country }: AddOptions): void {
+  if (!/^[\w.@+-]{1,64}$/.test(username)) {
+    throw new CommandError('A username is 1 to 64 letters, digits or any of . _ - + @')
+  }
+  demandPlainText('given name', givenName)
+  demandPlainText('surname', surname)
+  if (email !== undefined && !/^[^\s@]{1,64}@[^\s@]{1,190}$/.test(email)) {
+    throw new CommandError(`"${email}" is not an e-mail address.`)
+  }
+  if (country !== undefined && !/^[A-Z]{2}$/.test(country)) {
+    throw new CommandError('A country is two capital letters, as in ISO 3166-1.')
+  }
 }

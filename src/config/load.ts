@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { dirname, isAbsolute, join } from 'node:path'
-import { Ajv } from 'ajv'
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { Ajv, type ErrorObject } from 'ajv'
 import { ConfigSchema, type Config } from './schema.js'
+import { masterSecretProblem } from './secrets.js'
 
 export interface ConfigProblem {
   /** Dotted path of the setting. */
@@ -19,7 +20,9 @@ export class ConfigError extends Error {
   }
 }
 
-const validate = new Ajv({ allErrors: true, useDefaults: true }).compile<Config>(ConfigSchema)
+const validate = new Ajv({ allErrors: true, useDefaults: true, verbose: true }).compile<Config>(
+  ConfigSchema,
+)
 
 /** Reads, completes and checks a configuration file. Nothing is opened before it passes. */
 export function loadConfig(file: string, environment: NodeJS.ProcessEnv): Config {
@@ -35,7 +38,7 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv): Config
   } catch (error) {
     throw new ConfigError([{ setting: file, problem: `is not JSON: ${(error as Error).message}` }])
   }
-  return checkConfig(settings, dirname(file), environment)
+  return checkConfig(settings, dirname(resolve(file)), environment)
 }
 
 /** @param folder where relative paths start */
@@ -45,70 +48,199 @@ export function checkConfig(
   environment: NodeJS.ProcessEnv,
 ): Config {
   const config: unknown = structuredClone(settings)
-  if (!validate(config)) {
-    throw new ConfigError(
-      (validate.errors ?? []).map(({ instancePath, message, params }) => {
-        const extra = (params as { additionalProperty?: string }).additionalProperty
-        const path = instancePath.slice(1).replaceAll('/', '.')
-        if (extra === undefined) return { setting: path || '(file)', problem: message ?? 'is wrong' }
-        return { setting: path ? `${path}.${extra}` : extra, problem: 'is not a setting' }
-      }),
+  const fits = validate(config)
+  const problems = fits ? [] : shapeProblems(validate.errors ?? [])
+  const wrong = new Set(problems.map(({ setting }) => setting))
+  // Checks of single settings read those that have their shape, so that their problems show too.
+  const read: ReadText = (setting) => (wrong.has(setting) ? null : textAt(config, setting))
+  problems.push(
+    ...addressProblems(read),
+    ...fileProblems(read, folder),
+    ...(environment['NODE_ENV'] === 'production' ? productionProblems(config, read, folder) : []),
+  )
+  if (!fits || problems.length > 0) throw new ConfigError(problems)
+  return absolutePaths(config, folder)
+}
+
+type ReadText = (setting: string) => string | null
+
+function textAt(config: unknown, setting: string): string | null {
+  const value = setting
+    .split('.')
+    .reduce<unknown>(
+      (part, name) => (part as Record<string, unknown> | null | undefined)?.[name],
+      config,
     )
+  return typeof value === 'string' ? value : null
+}
+
+/** One problem per setting, in words that need no look at the schema. */
+function shapeProblems(errors: readonly ErrorObject[]): ConfigProblem[] {
+  const problems = new Map<string, string>()
+  for (const error of errors) {
+    const { setting, problem } = shapeProblem(error)
+    // The summary of alternatives comes last and says more than any of them.
+    if (!problems.has(setting) || error.keyword === 'anyOf') problems.set(setting, problem)
   }
-  const absolute = absolutePaths(config, folder)
-  const problems = [...fileProblems(absolute), ...productionProblems(absolute, environment)]
-  if (problems.length > 0) throw new ConfigError(problems)
-  return absolute
+  return [...problems].map(([setting, problem]) => ({ setting, problem }))
+}
+
+function shapeProblem({ keyword, instancePath, params, parentSchema, message }: ErrorObject) {
+  const path = instancePath.slice(1).replaceAll('/', '.')
+  const below = (name: string) => (path === '' ? name : `${path}.${name}`)
+  const { additionalProperty, missingProperty, pattern } = params as Record<string, string>
+  const { description, anyOf } = (parentSchema ?? {}) as {
+    description?: string
+    anyOf?: { const: unknown }[]
+  }
+  if (additionalProperty !== undefined) {
+    return { setting: below(additionalProperty), problem: 'is not a setting' }
+  }
+  if (missingProperty !== undefined)
+    return { setting: below(missingProperty), problem: 'is missing' }
+  const setting = path || '(file)'
+  if (keyword === 'pattern') {
+    return { setting, problem: `must match ${pattern}. ${description ?? ''}`.trim() }
+  }
+  if (keyword === 'anyOf') {
+    const choices = (anyOf ?? []).map((choice) => String(choice.const))
+    return { setting, problem: `must be one of ${choices.join(', ')}` }
+  }
+  return { setting, problem: message ?? 'is wrong' }
+}
+
+function addressProblems(read: ReadText): ConfigProblem[] {
+  const baseUrl = read('baseUrl')
+  if (baseUrl === null) return []
+  const { origin } = URL.canParse(baseUrl) ? new URL(baseUrl) : { origin: null }
+  if (origin === baseUrl) return []
+  const problem = origin === null ? 'is not a URL' : `write it as ${origin}`
+  return [{ setting: 'baseUrl', problem }]
+}
+
+function absolute(path: string, folder: string): string {
+  return isAbsolute(path) ? path : join(folder, path)
+}
+
+function databaseFile(url: string, folder: string): string {
+  return absolute(url.slice('file:'.length), folder)
 }
 
 function absolutePaths(config: Config, folder: string): Config {
-  const absolute = (path: string): string => (isAbsolute(path) ? path : join(folder, path))
-  const database = absolute(config.database.slice('file:'.length))
+  const database = databaseFile(config.database, folder)
+  const { module, pinFile } = config.hsm
   return {
     ...config,
     database: `file:${database}`,
-    auditHeadFile: absolute(config.auditHeadFile ?? `${database}.audit-head`),
-    secretsFile: absolute(config.secretsFile),
-    hsm: { ...config.hsm, pinFile: absolute(config.hsm.pinFile) },
+    auditHeadFile: absolute(config.auditHeadFile ?? `${database}.audit-head`, folder),
+    secretsFile: absolute(config.secretsFile, folder),
+    hsm: { ...config.hsm, module: absolute(module, folder), pinFile: absolute(pinFile, folder) },
   }
 }
 
-function fileProblems(config: Config): ConfigProblem[] {
+function fileProblems(read: ReadText, folder: string): ConfigProblem[] {
   const problems: ConfigProblem[] = []
-  const demand = (setting: string, file: string, secret: boolean): void => {
-    if (!existsSync(file)) problems.push({ setting, problem: `${file} does not exist` })
-    else if (secret && (statSync(file).mode & 0o077) !== 0) {
-      problems.push({ setting, problem: `${file} can be read by others; run chmod 600` })
-    }
+  const check = (setting: string, problem: (file: string) => string | null): void => {
+    const path = read(setting)
+    const found = path === null ? null : problem(absolute(path, folder))
+    if (found !== null) problems.push({ setting, problem: found })
   }
-  demand('secretsFile', config.secretsFile, true)
-  demand('hsm.pinFile', config.hsm.pinFile, true)
-  demand('hsm.module', config.hsm.module, false)
-  const databaseFolder = dirname(config.database.slice('file:'.length))
-  demand('database', databaseFolder, false)
+  check('secretsFile', (file) => secretFileProblem(file) ?? masterSecretProblem(file))
+  check('hsm.pinFile', (file) => secretFileProblem(file) ?? emptyFileProblem(file))
+  check('hsm.module', fileProblem)
+  check('auditHeadFile', (file) => folderProblem(dirname(file)))
+  const database = read('database')
+  if (database !== null) {
+    const problem = /^file::memory:|\?/.test(database)
+      ? 'must be a file that outlives the process'
+      : folderProblem(dirname(databaseFile(database, folder)))
+    if (problem !== null) problems.push({ setting: 'database', problem })
+  }
   return problems
+}
+
+function fileProblem(file: string): string | null {
+  const found = statSync(file, { throwIfNoEntry: false })
+  if (!found) return `${file} does not exist`
+  if (!found.isFile()) return `${file} is not a file`
+  return isReadable(file) ? null : `${file} cannot be read`
+}
+
+function secretFileProblem(file: string): string | null {
+  const problem = fileProblem(file)
+  if (problem !== null) return problem
+  return (statSync(file).mode & 0o077) === 0
+    ? null
+    : `${file} can be read by others; run chmod 600 on it`
+}
+
+function emptyFileProblem(file: string): string | null {
+  return readFileSync(file, 'utf8').trim() === '' ? `${file} is empty` : null
+}
+
+function folderProblem(folder: string): string | null {
+  const found = statSync(folder, { throwIfNoEntry: false })
+  if (!found) return `${folder} does not exist`
+  return found.isDirectory() ? null : `${folder} is not a folder`
+}
+
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** S52: what is handy on a laptop must not reach production. */
-function productionProblems(config: Config, environment: NodeJS.ProcessEnv): ConfigProblem[] {
-  if (environment['NODE_ENV'] !== 'production') return []
+function productionProblems(config: unknown, read: ReadText, folder: string): ConfigProblem[] {
   const problems: ConfigProblem[] = []
-  if (config.sandbox) {
-    problems.push({ setting: 'sandbox', problem: 'must be false with NODE_ENV=production' })
+  const refuse = (setting: string, problem: string): void => {
+    problems.push({ setting, problem: `${problem} with NODE_ENV=production` })
   }
-  if (!config.baseUrl.startsWith('https://')) {
-    problems.push({ setting: 'baseUrl', problem: 'must be https with NODE_ENV=production' })
+  if ((config as Partial<Config> | null)?.sandbox === true) refuse('sandbox', 'must be false')
+  if (read('baseUrl')?.startsWith('http://')) refuse('baseUrl', 'must be https')
+  if (read('log.level') === 'debug') refuse('log.level', 'must not be debug')
+  const database = read('database')
+  const file = database === null ? null : databaseFile(database, folder)
+  if (file !== null && isOpenToOthers(file, 0o004)) {
+    refuse('database', `${file} must not be readable by everybody; run chmod 600 on it`)
+  }
+  const module = read('hsm.module')
+  if (module !== null && isOpenToOthers(absolute(module, folder), 0o002)) {
+    refuse('hsm.module', `${absolute(module, folder)} must not be writable by everybody`)
   }
   return problems
+}
+
+function isOpenToOthers(file: string, bits: number): boolean {
+  return ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & bits) !== 0
 }
 
 /** Settings that are allowed but that an operator should know about, named one by one. */
 export function insecureSettings(config: Config): string[] {
   const warnings: string[] = []
-  if (config.sandbox) warnings.push('sandbox: demo users and clients with published secrets')
+  if (config.sandbox)
+    warnings.push('sandbox: demo users and clients whose secrets are in sandbox.json')
   if (!config.baseUrl.startsWith('https://')) warnings.push('baseUrl: plain http')
   if (config.hsm.module.includes('softhsm')) {
     warnings.push('hsm.module: SoftHSM keeps keys in files of this machine')
   }
+  if (config.log.level === 'debug')
+    warnings.push('log.level: debug tells more than production should')
+  if (config.proxy.trusted && !isLoopback(config.listen.host)) {
+    warnings.push('proxy.trusted: whoever reaches listen.host directly can claim any address')
+  }
+  const database = config.database.slice('file:'.length)
+  if (isOpenToOthers(database, 0o004))
+    warnings.push(`database: ${database} is readable by everybody`)
+  if (dirname(database) === dirname(config.auditHeadFile ?? database)) {
+    warnings.push('auditHeadFile: lies beside the database; who can cut the log can cut it too')
+  }
   return warnings
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }

@@ -19,7 +19,8 @@ export const ConfigSchema = Type.Object(
     ),
     database: Type.String({
       pattern: '^file:.+',
-      description: 'SQLite database, as file:PATH. A relative path starts at the configuration file.',
+      description:
+        'SQLite database, as file:PATH. A relative path starts at the configuration file.',
     }),
     auditHeadFile: Type.Optional(
       Type.String({
@@ -35,7 +36,9 @@ export const ConfigSchema = Type.Object(
       {
         module: Type.String({ description: 'Path of the PKCS#11 library.' }),
         tokenLabel: Type.String({ description: 'Label of the token that holds the keys.' }),
-        pinFile: Type.String({ description: 'File (mode 0600) with the user PIN; never the PIN itself.' }),
+        pinFile: Type.String({
+          description: 'File (mode 0600) with the user PIN; never the PIN itself.',
+        }),
         environment: Type.Record(Type.String(), Type.String(), {
           default: {},
           description: 'Environment variables for the PKCS#11 library, such as SOFTHSM2_CONF.',
@@ -57,12 +60,28 @@ export const ConfigSchema = Type.Object(
     ),
     service: Type.Object(
       {
-        name: Type.String({ maxLength: 255, description: 'Commercial name, shown to signers and in info.' }),
-        description: Type.String({ maxLength: 255, default: 'Remote signing service', description: 'In info.' }),
-        region: Type.String({ pattern: '^[A-Z]{2}$', description: 'ISO 3166-1 country of establishment.' }),
-        lang: Type.String({ default: 'en', description: 'Language of texts when a client names none.' }),
+        name: Type.String({
+          maxLength: 255,
+          description: 'Commercial name, shown to signers and in info.',
+        }),
+        description: Type.String({
+          maxLength: 255,
+          default: 'Remote signing service',
+          description: 'In info.',
+        }),
+        region: Type.String({
+          pattern: '^[A-Z]{2}$',
+          description: 'ISO 3166-1 country of establishment.',
+        }),
+        lang: Type.String({
+          default: 'en',
+          description: 'Language of texts when a client names none.',
+        }),
         logo: Type.Optional(
-          Type.String({ pattern: '^https?://', description: 'URI of a JPEG or PNG, at most 256 by 256.' }),
+          Type.String({
+            pattern: '^https?://',
+            description: 'URI of a JPEG or PNG, at most 256 by 256.',
+          }),
         ),
         specs: Type.String({
           pattern: '^[0-9]+(\\.[0-9]+){3}$',
@@ -74,37 +93,103 @@ export const ConfigSchema = Type.Object(
     ),
     lifetimes: Type.Object(
       {
-        serviceTokenSeconds: Type.Integer({ minimum: 60, maximum: 86400, default: 3600, description: 'Service-scope access tokens.' }),
-        credentialTokenSeconds: Type.Integer({ minimum: 30, maximum: 3600, default: 300, description: 'Credential-scope access tokens (SAD).' }),
-        refreshTokenDays: Type.Integer({ minimum: 1, maximum: 365, default: 30, description: 'Absolute end of a refresh token chain.' }),
-        authorizationCodeSeconds: Type.Integer({ minimum: 5, maximum: 60, default: 60, description: 'Authorization codes.' }),
-        interactionSeconds: Type.Integer({ minimum: 60, maximum: 3600, default: 600, description: 'How long a signer may take to sign in or approve.' }),
-        sessionSeconds: Type.Integer({ minimum: 60, maximum: 86400, default: 3600, description: 'Sign-in session, absolute.' }),
+        serviceTokenSeconds: Type.Integer({
+          minimum: 60,
+          maximum: 86400,
+          default: 3600,
+          description: 'Service-scope access tokens.',
+        }),
+        credentialTokenSeconds: Type.Integer({
+          minimum: 30,
+          maximum: 3600,
+          default: 300,
+          description: 'Credential-scope access tokens (SAD).',
+        }),
+        refreshTokenDays: Type.Integer({
+          minimum: 1,
+          maximum: 365,
+          default: 30,
+          description: 'Absolute end of a refresh token chain.',
+        }),
+        authorizationCodeSeconds: Type.Integer({
+          minimum: 5,
+          maximum: 60,
+          default: 60,
+          description: 'Authorization codes.',
+        }),
+        interactionSeconds: Type.Integer({
+          minimum: 60,
+          maximum: 3600,
+          default: 600,
+          description: 'How long a signer may take to sign in or approve.',
+        }),
+        sessionSeconds: Type.Integer({
+          minimum: 60,
+          maximum: 86400,
+          default: 3600,
+          description: 'Sign-in session, absolute.',
+        }),
       },
       { ...closed, default: {} },
     ),
     limits: Type.Object(
       {
-        bodyBytes: Type.Integer({ minimum: 1024, default: 1048576, description: 'Largest JSON body.' }),
-        formBytes: Type.Integer({ minimum: 1024, default: 131072, description: 'Largest form body.' }),
-        factorFailures: Type.Integer({ minimum: 1, maximum: 20, default: 5, description: 'Wrong codes or PINs in a row before a credential is locked.' }),
-        lockSeconds: Type.Integer({ minimum: 30, default: 900, description: 'How long a credential stays locked.' }),
-        signInFailures: Type.Integer({ minimum: 1, default: 10, description: 'Wrong passwords for one account from one address in the window below.' }),
-        signInWindowSeconds: Type.Integer({ minimum: 30, default: 900, description: 'Window for wrong passwords.' }),
+        bodyBytes: Type.Integer({
+          minimum: 1024,
+          default: 1048576,
+          description: 'Largest JSON body.',
+        }),
+        formBytes: Type.Integer({
+          minimum: 1024,
+          default: 131072,
+          description: 'Largest form body.',
+        }),
+        factorFailures: Type.Integer({
+          minimum: 1,
+          maximum: 20,
+          default: 5,
+          description: 'Wrong codes or PINs in a row before a credential is locked.',
+        }),
+        lockSeconds: Type.Integer({
+          minimum: 30,
+          default: 900,
+          description: 'How long a credential stays locked.',
+        }),
+        signInFailures: Type.Integer({
+          minimum: 1,
+          default: 10,
+          description: 'Wrong passwords for one account from one address in the window below.',
+        }),
+        signInWindowSeconds: Type.Integer({
+          minimum: 30,
+          default: 900,
+          description: 'Window for wrong passwords.',
+        }),
       },
       { ...closed, default: {} },
     ),
     certificateAuthority: Type.Object(
       {
         organization: Type.String({ description: 'O of the embedded certification authority.' }),
-        country: Type.String({ pattern: '^[A-Z]{2}$', description: 'C of the embedded certification authority.' }),
-        signerValidityDays: Type.Integer({ minimum: 1, maximum: 1095, default: 730, description: 'Validity of signer certificates.' }),
+        country: Type.String({
+          pattern: '^[A-Z]{2}$',
+          description: 'C of the embedded certification authority.',
+        }),
+        signerValidityDays: Type.Integer({
+          minimum: 1,
+          maximum: 1095,
+          default: 730,
+          description: 'Validity of signer certificates.',
+        }),
       },
       closed,
     ),
     proxy: Type.Object(
       {
-        trusted: Type.Boolean({ default: false, description: 'Whether X-Forwarded-For of the direct peer is believed.' }),
+        trusted: Type.Boolean({
+          default: false,
+          description: 'Whether X-Forwarded-For of the direct peer is believed.',
+        }),
       },
       { ...closed, default: {} },
     ),

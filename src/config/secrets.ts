@@ -26,9 +26,9 @@ export class Secrets {
 
   /** @param file 64 hexadecimal digits */
   static read(file: string): Secrets {
-    const text = readFileSync(file, 'utf8').trim()
-    if (!/^[0-9a-f]{64}$/i.test(text)) throw new Error(`${file} does not hold 64 hexadecimal digits`)
-    return new Secrets(Buffer.from(text, 'hex'))
+    const problem = masterSecretProblem(file)
+    if (problem !== null) throw new Error(problem)
+    return new Secrets(Buffer.from(readFileSync(file, 'utf8').trim(), 'hex'))
   }
 
   static create(file: string): void {
@@ -66,4 +66,15 @@ export class Secrets {
     const actual = Buffer.from(mac)
     return expected.length === actual.length && timingSafeEqual(expected, actual)
   }
+}
+
+/** Fewer different bytes than this in 32 do not come from a random source. */
+const LEAST_DIFFERENT_BYTES = 16
+
+/** What is wrong with the file that should hold the master secret, or null. */
+export function masterSecretProblem(file: string): string | null {
+  const text = readFileSync(file, 'utf8').trim()
+  if (!/^[0-9a-f]{64}$/i.test(text)) return `${file} does not hold 64 hexadecimal digits`
+  const different = new Set(Buffer.from(text, 'hex')).size
+  return different < LEAST_DIFFERENT_BYTES ? `${file} holds a sample, not random bytes` : null
 }

@@ -22,7 +22,8 @@ const UNKNOWN_TOKEN = 'The token provided is not a valid OAuth access or refresh
 
 /** All that CSC clients learn of a failure. A new `kind` without a case does not compile. */
 export function renderCscError(error: unknown): RenderedError {
-  if (!isServiceError(error)) return { status: 500, error: 'server_error', error_description: UNEXPECTED }
+  if (!isServiceError(error))
+    return { status: 500, error: 'server_error', error_description: UNEXPECTED }
   switch (error.kind) {
     case 'missing-parameter':
     case 'invalid-parameter':
@@ -34,14 +35,20 @@ export function renderCscError(error: unknown): RenderedError {
     case 'request-too-large':
       return { ...refusal('The request body is too large.'), status: 413 }
     case 'invalid-token':
-      return { status: 401, error: 'invalid_token', error_description: UNKNOWN_TOKEN, challenge: true }
+      return {
+        status: 401,
+        error: 'invalid_token',
+        error_description: UNKNOWN_TOKEN,
+        challenge: true,
+      }
     case 'expired-token':
       return { status: 401, error: 'expired_token', error_description: EXPIRED, challenge: true }
     case 'insufficient-scope':
       return {
         status: 403,
         error: 'insufficient_scope',
-        error_description: 'The request requires higher privileges than provided by the access token.',
+        error_description:
+          'The request requires higher privileges than provided by the access token.',
         challenge: true,
       }
     case 'unusable-sad':

@@ -29,16 +29,25 @@ export function mountCsc(parts: {
     ctx.set('X-Content-Type-Options', 'nosniff')
     const endpoint = byPath.get(ctx.path.slice(base.length))
     if (!endpoint) {
-      return send(ctx, { status: 501, error: 'not_implemented', error_description: 'The method is not supported by this service.' })
+      return send(ctx, {
+        status: 501,
+        error: 'not_implemented',
+        error_description: 'The method is not supported by this service.',
+      })
     }
     const readsByGet = ctx.method === 'GET' && endpoint.path === '/info'
     if (ctx.method !== 'POST' && !readsByGet) {
       ctx.set('Allow', endpoint.path === '/info' ? 'GET, POST' : 'POST')
-      return send(ctx, { status: 405, error: 'invalid_request', error_description: 'Use the POST method.' })
+      return send(ctx, {
+        status: 405,
+        error: 'invalid_request',
+        error_description: 'Use the POST method.',
+      })
     }
     try {
       const caller = endpoint.scopes.length === 0 ? null : await requireBearer(ctx, services.tokens)
-      if (caller && !endpoint.scopes.includes(caller.scope)) throw new InsufficientScopeError('scope')
+      if (caller && !endpoint.scopes.includes(caller.scope))
+        throw new InsufficientScopeError('scope')
       const body = readsByGet ? {} : await readJson(ctx, bodyBytes)
       ctx.body = await endpoint.invoke(body, caller, services)
       ctx.type = 'application/json; charset=UTF-8'

@@ -2,7 +2,10 @@ import { Type } from '@sinclair/typebox'
 
 /** Parameters that several methods share (CSC API v2, 7 and 11). */
 export const ClientData = Type.Optional(
-  Type.String({ complaint: 'Invalid parameter clientData', description: 'Free data of the application.' }),
+  Type.String({
+    complaint: 'Invalid parameter clientData',
+    description: 'Free data of the application.',
+  }),
 )
 
 export const Lang = Type.Optional(Type.String({ description: 'Preferred language, RFC 5646.' }))

@@ -54,7 +54,9 @@ export function defineEndpoint<Services>() {
  * @throws {MissingParameterError} @throws {RefusedRequestError} in the member's own `complaint`
  */
 function readInput(schema: TObject, validate: ValidateFunction, body: JsonObject): unknown {
-  const known = Object.entries(body).filter(([name, value]) => name in schema.properties && value !== null)
+  const known = Object.entries(body).filter(
+    ([name, value]) => name in schema.properties && value !== null,
+  )
   const input: unknown = Object.fromEntries(known)
   if (validate(input)) return input
   const wrong = new Set(

@@ -53,7 +53,11 @@ export class Accounts {
     const key = `password ${attempt.username.toLowerCase()} ${attempt.address}`
     const allowed =
       (await this.#throttle.allow(key, signInFailures, signInWindowSeconds)) &&
-      (await this.#throttle.allow(`address ${attempt.address}`, signInFailures * 20, signInWindowSeconds))
+      (await this.#throttle.allow(
+        `address ${attempt.address}`,
+        signInFailures * 20,
+        signInWindowSeconds,
+      ))
     if (!allowed) {
       await this.#fail(attempt, 'too many attempts')
       return { outcome: 'too-many-attempts' }

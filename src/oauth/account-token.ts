@@ -34,7 +34,8 @@ export async function verifyAccountToken(
   })
   const { sub, jti, azp } = payload
   if (azp !== client.id) throw new Error('account_token is for another client')
-  if (typeof sub !== 'string' || typeof jti !== 'string') throw new Error('account_token is malformed')
+  if (typeof sub !== 'string' || typeof jti !== 'string')
+    throw new Error('account_token is malformed')
   const lifetime = (MAX_AGE_SECONDS + 2 * CLOCK_SKEW_SECONDS) * 1000
   return { sub, jti, forgetAfter: new Date(now.getTime() + lifetime) }
 }

@@ -42,10 +42,20 @@ export class RecordAdapter implements Adapter {
       ),
       expiresAt: expiresIn ? new Date(this.#now().getTime() + expiresIn * 1000) : null,
     }
-    if (!WRITTEN_ONCE.has(this.#model)) return this.#records.put(record)
+    if (!WRITTEN_ONCE.has(this.#model)) {
+      await this.#records.put(record)
+      return this.#followGrant(record.grantId)
+    }
     if (!(await this.#records.putOnce(record))) {
       throw new errors.InvalidRequest('this value was used before')
     }
+  }
+
+  /** What was written while its grant was being revoked, by the loser of a race, is revoked too. */
+  async #followGrant(grantId: string | null): Promise<void> {
+    if (grantId === null || this.#model === 'Grant') return
+    const grant = await this.#records.find('Grant', hashIdentifier(grantId))
+    if (!grant || grant.revokedAt) await this.#records.revokeGrant(grantId, this.#now())
   }
 
   async find(id: string): Promise<AdapterPayload | undefined> {
@@ -83,14 +93,24 @@ export class RecordAdapter implements Adapter {
     await this.#records.revokeGrant(grantId, this.#now())
   }
 
-  #payload(record: OAuthRecord, id: string | undefined, idHash: string): AdapterPayload | undefined {
+  #payload(
+    record: OAuthRecord,
+    id: string | undefined,
+    idHash: string,
+  ): AdapterPayload | undefined {
     if (record.revokedAt) return undefined
     const payload = unsealPayload(this.#secrets, this.#model, idHash, record)
     return {
       ...payload,
+      ...(record.expiresAt ? { exp: this.#onTheirClock(record.expiresAt) } : {}),
       ...(id === undefined ? {} : { jti: id }),
       ...(record.consumedAt ? { consumed: Math.floor(record.consumedAt.getTime() / 1000) } : {}),
     }
+  }
+
+  /** The library knows the system's clock alone; when something expires is decided by ours. */
+  #onTheirClock(time: Date): number {
+    return Math.floor((Date.now() + time.getTime() - this.#now().getTime()) / 1000)
   }
 }
 

@@ -1,5 +1,9 @@
 import { InvalidParameterError, MissingParameterError } from '../errors.js'
-import { hashAlgorithmByOid, rejectWrongDigestLength, type HashAlgorithm } from '../keys/algorithms.js'
+import {
+  hashAlgorithmByOid,
+  rejectWrongDigestLength,
+  type HashAlgorithm,
+} from '../keys/algorithms.js'
 import { decodeBase64 } from '../keys/base64.js'
 import type { TransactionItem } from '../transactions/transaction.js'
 
@@ -39,7 +43,9 @@ export function readCredentialScope(parameters: CscParameters): CredentialScopeR
   const { credentialID, signatureQualifier } = parameters
   if (signatureQualifier) throw new InvalidParameterError('signatureQualifier')
   if (!credentialID) throw new MissingParameterError('credentialID', 'string')
-  const hashes = (parameters.hashes || parameters.hash || '').split(',').filter((part) => part !== '')
+  const hashes = (parameters.hashes || parameters.hash || '')
+    .split(',')
+    .filter((part) => part !== '')
   const hashAlgorithm = parameters.hashAlgorithmOID
     ? hashAlgorithmByOid(parameters.hashAlgorithmOID)
     : null

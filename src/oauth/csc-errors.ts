@@ -16,6 +16,9 @@ function refusal(error_description: string, error = 'invalid_request', status = 
 }
 
 const INVALID_HEADER = refusal('Invalid authorization header', 'invalid_client', 401)
+const PARAMETER_TWICE = refusal(
+  'The request is missing a required parameter, includes an invalid parameter value, includes a parameter more than once, or is otherwise malformed.',
+)
 const EXPIRED_CODE = refusal('Authorization code is invalid or expired', 'invalid_grant')
 
 /**
@@ -38,18 +41,21 @@ export function translateOAuthErrors(provider: Provider): Middleware {
     if (!answer) return
     const { status, error, error_description } = answer
     ctx.status = status
+    if (status === 401) ctx.set('WWW-Authenticate', `Basic realm="${provider.issuer}"`)
     ctx.type = 'json'
     ctx.body = { error, error_description }
   }
 }
 
+export function isKnownTokenTypeHint(ctx: KoaContextWithOIDC): boolean {
+  const hint = ctx.oidc.params?.['token_type_hint']
+  return hint === undefined || hint === 'access_token' || hint === 'refresh_token'
+}
+
 /** RFC 7009 answers 200 to anything; the CSC API wants 204, and tells unknown tokens. */
 function revoked(ctx: KoaContextWithOIDC): Answer | null {
   const { AccessToken, RefreshToken } = ctx.oidc.entities
-  const hint = (ctx.oidc.params ?? {})['token_type_hint']
-  if (hint !== undefined && hint !== 'access_token' && hint !== 'refresh_token') {
-    return refusal('Invalid parameter token_type_hint')
-  }
+  if (!isKnownTokenTypeHint(ctx)) return refusal('Invalid parameter token_type_hint')
   const token = AccessToken ?? RefreshToken
   if (!token || token.clientId !== ctx.oidc.client?.clientId) {
     return refusal('Invalid string parameter token')
@@ -59,8 +65,11 @@ function revoked(ctx: KoaContextWithOIDC): Answer | null {
 }
 
 function translate(ctx: KoaContextWithOIDC, failure: OAuthError): Answer | null {
-  const parameters: Parameters = ctx.oidc.params ?? {}
+  // Not a form at all: nothing can be said of its fields.
+  if (!ctx.oidc.params) return null
+  const parameters: Parameters = ctx.oidc.params
   const detail = `${failure.error_description ?? ''} ${failure.error_detail ?? ''}`
+  if (detail.includes('must not be provided twice')) return PARAMETER_TWICE
   return (
     clientFailure(ctx, parameters, failure, detail) ??
     (ctx.oidc.route === 'revocation'
@@ -79,6 +88,7 @@ function clientFailure(
   if (detail.includes('no client authentication mechanism')) {
     return refusal('Missing parameter client_id')
   }
+  if (detail.includes('client_id mismatch')) return refusal('Invalid parameter client_id')
   if (failure.error !== 'invalid_client') return null
   if (detail.includes('client not found')) return refusal('Invalid parameter client_id')
   const tried = parameters['client_secret'] ?? ctx.get('authorization')
@@ -90,11 +100,7 @@ function revocationFailure(parameters: Parameters): Answer | null {
   return parameters['token'] ? null : refusal('Missing parameter token')
 }
 
-function tokenFailure(
-  parameters: Parameters,
-  failure: OAuthError,
-  detail: string,
-): Answer | null {
+function tokenFailure(parameters: Parameters, failure: OAuthError, detail: string): Answer | null {
   const { grant_type } = parameters
   if (!grant_type) return refusal('Missing parameter grant_type')
   if (failure.error === 'unsupported_grant_type' || detail.includes('grant type is not allowed')) {
@@ -105,11 +111,7 @@ function tokenFailure(
   return null
 }
 
-function codeFailure(
-  parameters: Parameters,
-  failure: OAuthError,
-  detail: string,
-): Answer | null {
+function codeFailure(parameters: Parameters, failure: OAuthError, detail: string): Answer | null {
   if (!parameters['code']) return refusal('Missing parameter code')
   if (failure.error !== 'invalid_grant') return null
   if (detail.includes('authorization code not found')) {

@@ -210,7 +210,10 @@ class SignerSteps {
       step.parameters.scope === 'credential'
         ? {}
         : { consent: { grantId: await this.#grant(step, userId, 'service') } }
-    await this.#finish(step, { login: { accountId: userId, amr: factors, remember: false }, ...consent })
+    await this.#finish(step, {
+      login: { accountId: userId, amr: factors, remember: false },
+      ...consent,
+    })
   }
 
   // Agree to be seen
@@ -346,8 +349,14 @@ class SignerSteps {
 
   #send(step: Step, html: string, status = 200): void {
     const { redirect_uri } = step.parameters
-    const afterPost = redirect_uri && URL.canParse(redirect_uri) ? [new URL(redirect_uri).origin] : []
-    this.#parts.pages.send(step.ctx, status, html, afterPost.filter((origin) => origin !== 'null'))
+    const afterPost =
+      redirect_uri && URL.canParse(redirect_uri) ? [new URL(redirect_uri).origin] : []
+    this.#parts.pages.send(
+      step.ctx,
+      status,
+      html,
+      afterPost.filter((origin) => origin !== 'null'),
+    )
   }
 
   async #finish(step: Step, result: Record<string, unknown>): Promise<void> {

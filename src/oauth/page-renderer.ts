@@ -14,6 +14,9 @@ const SECURITY_HEADERS = {
   'X-Robots-Tag': 'noindex, nofollow',
 } as const
 
+/** Endpoints that no person looks at, whatever the request accepts. */
+const FOR_APPLICATIONS = new Set(['token', 'revocation', 'pushed_authorization_request'])
+
 /** Sends the authorization server's pages with what S46 to S51 demand of each. */
 export class PageRenderer {
   readonly #clients: ClientStore
@@ -52,7 +55,7 @@ export class PageRenderer {
   ): Promise<void> {
     const error = text(out.error) ?? 'server_error'
     const description = text(out.error_description)
-    if (ctx.oidc.route === 'token' || ctx.oidc.route === 'revocation') {
+    if (FOR_APPLICATIONS.has(ctx.oidc.route)) {
       ctx.body = out
       return
     }

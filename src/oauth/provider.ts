@@ -1,5 +1,11 @@
-import Provider, { errors, interactionPolicy, type Configuration, type KoaContextWithOIDC } from 'oidc-provider'
+import Provider, {
+  errors,
+  interactionPolicy,
+  type Configuration,
+  type KoaContextWithOIDC,
+} from 'oidc-provider'
 import type { JWK } from 'jose'
+import type { Middleware } from 'koa'
 import type { Config } from '../config/schema.js'
 import type { Secrets } from '../config/secrets.js'
 import { isServiceError } from '../errors.js'
@@ -15,7 +21,7 @@ import {
   rejectCredentialParameters,
   type CscParameters,
 } from './credential-scope.js'
-import { translateOAuthErrors } from './csc-errors.js'
+import { isKnownTokenTypeHint, translateOAuthErrors } from './csc-errors.js'
 import type { OAuthRecordStore } from './oauth-record.js'
 import type { PageRenderer } from './page-renderer.js'
 
@@ -45,7 +51,7 @@ export interface ProviderParts {
 export function createProvider(parts: ProviderParts): Provider {
   const { config, clients, records, secrets, now, logger } = parts
   const provider = new Provider(config.baseUrl, {
-    ...protocolConfiguration(config),
+    ...protocolConfiguration(),
     adapter: (model: string) =>
       model === 'Client'
         ? new ClientAdapter(clients)
@@ -65,6 +71,7 @@ export function createProvider(parts: ProviderParts): Provider {
       url: (_ctx, interaction) => `/oauth2/interaction/${interaction.uid}`,
     },
     loadExistingGrant,
+    ttl: lifetimes(config, now),
     extraParams: {
       ...Object.fromEntries([...CREDENTIAL_PARAMETERS, ...COMMON_PARAMETERS].map((n) => [n, null])),
       // One check for all of them: it reads the whole request.
@@ -73,6 +80,7 @@ export function createProvider(parts: ProviderParts): Provider {
     renderError: (ctx, out, error) => parts.pages.renderOAuthError(ctx, out, error),
   } satisfies Configuration)
   provider.proxy = config.proxy.trusted
+  provider.use(pinBaseUrl(config.baseUrl))
   provider.use(translateOAuthErrors(provider))
   provider.on('server_error', (_ctx, error) => {
     logger.error({ err: error }, 'authorization server error')
@@ -83,15 +91,16 @@ export function createProvider(parts: ProviderParts): Provider {
   return provider
 }
 
-function protocolConfiguration(config: Config): Configuration {
-  const { lifetimes } = config
-  const day = 24 * 60 * 60
+function protocolConfiguration(): Configuration {
   return {
     routes: OAUTH_ROUTES,
     scopes: ['service', 'credential'],
     responseTypes: ['code'],
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
-    clientDefaults: { id_token_signed_response_alg: 'ES256', token_endpoint_auth_method: 'client_secret_basic' },
+    clientDefaults: {
+      id_token_signed_response_alg: 'ES256',
+      token_endpoint_auth_method: 'client_secret_basic',
+    },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     pkce: { required: () => true },
     allowOmittingSingleRegisteredRedirectUri: true,
@@ -108,26 +117,41 @@ function protocolConfiguration(config: Config): Configuration {
       dPoP: { enabled: false },
       revocation: {
         enabled: true,
-        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+        // What is answered with a refusal (csc-errors.ts) must not have happened.
+        allowedPolicy: (ctx, client, token) =>
+          token.clientId === client.clientId && isKnownTokenTypeHint(ctx),
       },
       pushedAuthorizationRequests: { enabled: true },
       resourceIndicators: { enabled: false },
     },
-    ttl: {
-      AccessToken: (_ctx, token) =>
-        token.scope === 'credential'
-          ? lifetimes.credentialTokenSeconds
-          : lifetimes.serviceTokenSeconds,
-      AuthorizationCode: lifetimes.authorizationCodeSeconds,
-      Grant: lifetimes.refreshTokenDays * day,
-      IdToken: lifetimes.serviceTokenSeconds,
-      Interaction: lifetimes.interactionSeconds,
-      PushedAuthorizationRequest: 90,
-      RefreshToken: (ctx) =>
-        // The chain of rotated tokens ends when the first would have (S45).
-        ctx.oidc.entities.RotatedRefreshToken?.remainingTTL ?? lifetimes.refreshTokenDays * day,
-      Session: lifetimes.sessionSeconds,
-    },
+  }
+}
+
+function lifetimes({ lifetimes }: Config, now: () => Date): Configuration['ttl'] {
+  const day = 24 * 60 * 60
+  const epoch = () => Math.floor(now().getTime() / 1000)
+  return {
+    AccessToken: (_ctx, token) =>
+      token.scope === 'credential' ? lifetimes.credentialTokenSeconds : lifetimes.serviceTokenSeconds,
+    AuthorizationCode: lifetimes.authorizationCodeSeconds,
+    Grant: lifetimes.refreshTokenDays * day,
+    IdToken: lifetimes.serviceTokenSeconds,
+    Interaction: lifetimes.interactionSeconds,
+    PushedAuthorizationRequest: 60,
+    RefreshToken: (ctx) =>
+      // The chain of rotated tokens ends when the first would have (S45).
+      ctx.oidc.entities.RotatedRefreshToken?.remainingTTL ?? lifetimes.refreshTokenDays * day,
+    Session: (_ctx, { loginTs }) =>
+      // Counted from signing in: using the session does not prolong it (S28).
+      Math.max(1, (loginTs ?? epoch()) + lifetimes.sessionSeconds - epoch()),
+  }
+}
+
+/** What the server says of itself begins with the configured base URL, whatever Host a request names (S51). */
+function pinBaseUrl(baseUrl: string): Middleware {
+  return (ctx, next) => {
+    Object.defineProperty(ctx.request, 'href', { value: `${baseUrl}${ctx.request.url}` })
+    return next()
   }
 }
 
@@ -178,11 +202,13 @@ async function rejectUnfitAuthorizationRequest(
   ctx: KoaContextWithOIDC,
   parts: ProviderParts,
 ): Promise<void> {
-  const parameters = (ctx.oidc.params ?? {}) as CscParameters & { scope?: string }
+  const parameters = (ctx.oidc.params ?? {}) as CscParameters & { scope?: string | undefined }
+  parameters.scope ??= 'service'
   try {
     if (parameters.scope === 'credential') readCredentialScope(parameters)
     else if (parameters.scope === 'service') rejectCredentialParameters(parameters)
-    else throw new errors.InvalidScope('request either service or credential', parameters.scope ?? '')
+    else
+      throw new errors.InvalidScope('request either service or credential', parameters.scope)
   } catch (error) {
     if (isServiceError(error)) throw new errors.InvalidRequest(error.message)
     throw error

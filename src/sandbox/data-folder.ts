@@ -60,7 +60,6 @@ export function markTokenReady(options: SandboxOptions): void {
   writeFileSync(join(resolve(options.dataDir), 'token-ready'), '')
 }
 
-
 function sandboxSettings(options: SandboxOptions, at: (name: string) => string) {
   const { host, port, databaseUrl, environment } = options
   const shownHost = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host

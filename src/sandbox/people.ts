@@ -33,7 +33,12 @@ export const SANDBOX_PEOPLE: readonly SandboxPerson[] = [
     otpAtSignIn: false,
     credentials: [
       ...EVERYBODY,
-      { algorithm: 'p-521', description: 'Signing key with PIN (ECDSA P-521)', SCAL: '2', withPin: true },
+      {
+        algorithm: 'p-521',
+        description: 'Signing key with PIN (ECDSA P-521)',
+        SCAL: '2',
+        withPin: true,
+      },
       { algorithm: 'rsa-3072', description: 'Signing key (RSA 3072)', SCAL: '2' },
     ],
   },

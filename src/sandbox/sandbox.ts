@@ -72,7 +72,9 @@ async function create(
   progress: Progress,
 ): Promise<SandboxFile> {
   if ((await services.users.list()).length > 0) {
-    throw new Error('The database has people in it but sandbox.json is gone; start with a new data folder')
+    throw new Error(
+      'The database has people in it but sandbox.json is gone; start with a new data folder',
+    )
   }
   await services.installation.set('sandbox', new Date().toISOString())
   const clients = await Promise.all(SANDBOX_CLIENTS.map((client) => addClient(services, client)))

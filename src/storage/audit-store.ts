@@ -20,7 +20,7 @@ export class DatabaseAuditLog implements AuditLog {
   }
 
   async *read(fromSeq: number): AsyncIterable<AuditRecord> {
-    for (let after = fromSeq - 1; ; ) {
+    for (let after = fromSeq - 1; ;) {
       const page = await this.#database.read.auditRecord.findMany({
         where: { seq: { gt: after } },
         orderBy: { seq: 'asc' },

@@ -88,7 +88,9 @@ function toCredential(row: CredentialModel): Credential {
   return {
     ...row,
     keyAlgorithm: row.keyAlgorithm as KeyAlgorithm,
-    certificates: (JSON.parse(row.certificates) as string[]).map((der) => Buffer.from(der, 'base64')),
+    certificates: (JSON.parse(row.certificates) as string[]).map((der) =>
+      Buffer.from(der, 'base64'),
+    ),
     SCAL: row.SCAL as Credential['SCAL'],
     authMode: row.authMode as Credential['authMode'],
     status: row.status as CredentialStatus,

@@ -28,6 +28,8 @@ export class DatabaseThrottle implements Throttle {
   }
 
   async clear(key: string): Promise<void> {
-    await this.#database.commit({ changes: [sweep(sql`DELETE FROM "Throttle" WHERE "key" = ${key}`)] })
+    await this.#database.commit({
+      changes: [sweep(sql`DELETE FROM "Throttle" WHERE "key" = ${key}`)],
+    })
   }
 }

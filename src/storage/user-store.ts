@@ -48,7 +48,10 @@ export class DatabaseUserStore implements UserStore {
   disable(id: string, at: Date): Promise<boolean> {
     return committed(this.#database, {
       changes: [
-        change(sql`UPDATE "User" SET "disabledAt" = ${at} WHERE "id" = ${id} AND "disabledAt" IS NULL`, 1),
+        change(
+          sql`UPDATE "User" SET "disabledAt" = ${at} WHERE "id" = ${id} AND "disabledAt" IS NULL`,
+          1,
+        ),
         sweep(
           sql`UPDATE "Authorisation" SET "revokedAt" = ${at} WHERE "userId" = ${id} AND "revokedAt" IS NULL`,
         ),

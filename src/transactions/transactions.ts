@@ -71,7 +71,9 @@ export class Transactions {
 
   async reject(transaction: Transaction): Promise<boolean> {
     const { id, userId } = transaction
-    return this.#store.reject(id, [auditEvent('transaction.rejected', { transactionId: id, userId })])
+    return this.#store.reject(id, [
+      auditEvent('transaction.rejected', { transactionId: id, userId }),
+    ])
   }
 }
 

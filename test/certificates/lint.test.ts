@@ -69,7 +69,7 @@ function refuses(tbs: Buffer, plan: CertificatePlan, problem: RegExp, above = is
 
 /** Plans that nobody should make: what they say is wrong, although it is encoded faithfully. */
 const BAD_PLANS: [string, Partial<CertificatePlan>, RegExp][] = [
-  ['a zero serial number', { serialNumber: Buffer.alloc(16) }, /not positive|cannot be read/],
+  ['a zero serial number', { serialNumber: Buffer.alloc(16) }, /not DER/],
   ['a negative serial number', { serialNumber: Buffer.alloc(16, 0x80) }, /not positive/],
   ['a short serial number', { serialNumber: Buffer.alloc(7, 1) }, /bad length/],
   ['a serial number of 21 bytes', { serialNumber: Buffer.alloc(21, 1) }, /bad length/],
@@ -160,7 +160,7 @@ describe('No certificate is signed', () => {
       Buffer.from('3000', 'hex'),
       encodeToBeSigned(PLAN).subarray(2),
     ]) {
-      refuses(tbs, PLAN, /cannot be read/)
+      refuses(tbs, PLAN, /cannot be read|not DER/)
     }
   })
 

@@ -19,7 +19,9 @@ import { ClientData } from '../parameters.js'
 import { defineCscEndpoint, type CscServices } from '../services.js'
 
 const Request = Type.Object({
-  SAD: Type.Optional(Type.String({ description: 'Unless the bearer token is a credential token.' })),
+  SAD: Type.Optional(
+    Type.String({ description: 'Unless the bearer token is a credential token.' }),
+  ),
   credentialID: Type.String(),
   hashes: Type.Array(Type.Unknown(), {
     complaint: 'Missing (or invalid type) array parameter hash',
@@ -50,7 +52,8 @@ export const signHash = defineCscEndpoint({
     for (const digest of digests) rejectWrongDigestLength(digest, algorithm.hash)
 
     const authorisation = await activations.find(authorisationId, caller)
-    if (authorisation.credentialId !== credential.id) throw new InvalidParameterError('credentialID')
+    if (authorisation.credentialId !== credential.id)
+      throw new InvalidParameterError('credentialID')
     activations.rejectExpired(authorisation)
     rejectForeignHashes(authorisation, credential, digests)
     credentials.rejectUnusable(credential)

@@ -38,7 +38,8 @@ export function applyMigrations(database: Sqlite.Database): string[] {
         const checksum = createHash('sha256').update(sql).digest('hex')
         const recorded = known.get(name)
         if (recorded === checksum) continue
-        if (recorded !== undefined) throw new Error(`Migration ${name} was changed after it was applied`)
+        if (recorded !== undefined)
+          throw new Error(`Migration ${name} was changed after it was applied`)
         database.exec(sql)
         database
           .prepare(

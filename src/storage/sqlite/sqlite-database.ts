@@ -120,7 +120,8 @@ export class SqliteDatabase implements Database {
 
   #fail(message: string): void {
     this.#failure = message
-    for (const { settle } of [...(this.#underWay ?? []), ...this.#queue]) settle({ failure: message })
+    for (const { settle } of [...(this.#underWay ?? []), ...this.#queue])
+      settle({ failure: message })
     this.#underWay = null
     this.#queue = []
   }

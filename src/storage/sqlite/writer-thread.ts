@@ -85,7 +85,8 @@ class Writer {
     try {
       return this.#statement(sql).run(...values).changes
     } catch (error) {
-      const taken = error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT')
+      const taken =
+        error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT')
       throw taken ? new UnmetRowCount(index) : error
     }
   }

@@ -459,16 +459,23 @@ describe('After the device was lost', () => {
     await custody.close()
   })
 
-  it('one loss that many callers meet replaces the sessions once', async () => {
-    const { token, custody } = setUp()
-    const digests = Array.from({ length: 3 }, () => digest)
-    await custody.sign(keyId, digests, ALGORITHM)
-    assert.equal(token.opened.length, 3)
-    token.faults = { sign: fault('CKR_SESSION_HANDLE_INVALID', 'C_SignInit') }
-    token.strikes = 3
-    await custody.sign(keyId, digests, ALGORITHM)
-    assert.ok(token.opened.length <= 6, `${token.opened.length} sessions were opened`)
-    await custody.close()
+  it('one loss that several callers meet does not cost the sessions opened since', async () => {
+    const { token, pool } = setUp()
+    const late = deferred()
+    const lost = fault('CKR_SESSION_HANDLE_INVALID', 'C_SignInit')
+    const lateCaller = pool.withSession(async () => {
+      await late.promise
+      throw lost
+    })
+    await assert.rejects(pool.withSession(() => Promise.reject(lost)))
+    await pool.withSession((session) => session.probe())
+    const since = token.opened.at(-1)!
+    late.resolve()
+    await assert.rejects(lateCaller)
+    assert.equal(since.closed, false)
+    await pool.withSession((session) => session.probe())
+    assert.equal(token.opened.at(-1), since)
+    await pool.close()
   })
 
   it('a library that is no longer initialised is initialised again, with no session out', async () => {

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
+
+const SRC = join(import.meta.dirname, '../src')
+
+/** Top to bottom: a folder imports from its own row and from rows above it (docs/decisions/layout.md). */
+const LAYERS = [
+  ['config', 'audit', 'observability'],
+  ['keys', 'credentials', 'identity', 'certificates'],
+  ['transactions', 'activation', 'signing'],
+  ['http', 'csc', 'oauth', 'demo'],
+  ['storage'],
+  ['sandbox', 'commands'],
+]
+/** These say of themselves that they know who implements what. */
+const ROOTS = ['app', 'cli', 'errors', 'server', 'services', 'version']
+
+interface Import {
+  readonly file: string
+  readonly target: string
+  readonly typeOnly: boolean
+}
+
+const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((path) => /\.tsx?$/.test(path) && !path.includes('prisma-client'))
+  .map((path) => path.split(sep).join('/'))
+
+const imports = sources.flatMap((file): Import[] => {
+  const text = readFileSync(join(SRC, file), 'utf8')
+  return [...text.matchAll(/^(?:import|export) (type )?[^'"]*?from '(\.[^']+)'/gms)].map(
+    (match) => {
+      const target = relative(SRC, join(SRC, file, '..', match[2] ?? ''))
+      return { file, target: target.split(sep).join('/'), typeOnly: match[1] !== undefined }
+    },
+  )
+})
+
+const folderOf = (path: string): string => path.split('/')[0]?.replace(/\.(ts|js)$/, '') ?? ''
+const layerOf = (folder: string): number => LAYERS.findIndex((row) => row.includes(folder))
+
+describe('The layout of src', () => {
+  it('knows every folder', () => {
+    const unknown = sources
+      .map(folderOf)
+      .filter((name) => layerOf(name) < 0 && !ROOTS.includes(name))
+    assert.deepEqual(unknown, [])
+  })
+
+  it('has imports run from lower rows to upper ones only', () => {
+    const wrong = imports
+      .filter(({ file, target }) => layerOf(folderOf(file)) >= 0 && layerOf(folderOf(target)) >= 0)
+      .filter(({ file, target }) => layerOf(folderOf(target)) > layerOf(folderOf(file)))
+    assert.deepEqual(wrong, [])
+  })
+
+  it('lets nothing but the roots and commands know the roots, errors and version apart', () => {
+    const wrong = imports.filter(
+      ({ file, target, typeOnly }) =>
+        !typeOnly &&
+        layerOf(folderOf(file)) >= 0 &&
+        folderOf(file) !== 'commands' &&
+        ROOTS.includes(folderOf(target)) &&
+        !['errors', 'version'].includes(folderOf(target)),
+    )
+    assert.deepEqual(wrong, [])
+  })
+
+  it('keeps façades away from the ledger’s tables and the token', () => {
+    const facades = ['http', 'csc', 'oauth', 'demo']
+    const wrong = imports.filter(
+      ({ file, target }) =>
+        facades.includes(folderOf(file)) &&
+        (target.startsWith('keys/pkcs11') ||
+          target.startsWith('keys/hsm') ||
+          target.startsWith('storage')),
+    )
+    assert.deepEqual(wrong, [])
+  })
+
+  const onlyIn: [string, RegExp, RegExp][] = [
+    ['pkcs11js', /from 'pkcs11js'/, /^keys\/pkcs11\/(module|init-token)\.ts$/],
+    ['better-sqlite3', /from 'better-sqlite3'/, /^storage\/sqlite\//],
+    ['koffi', /from 'koffi'/, /^keys\/digest-verifier\.ts$/],
+    ['oidc-provider', /from 'oidc-provider'/, /^(oauth\/[\w-]+|app)\.ts$/],
+  ]
+  for (const [name, pattern, home] of onlyIn) {
+    it(`imports ${name} only where it is at home`, () => {
+      const users = sources.filter((file) => pattern.test(readFileSync(join(SRC, file), 'utf8')))
+      assert.ok(users.length > 0)
+      assert.deepEqual(
+        users.filter((file) => !home.test(file)),
+        [],
+      )
+    })
+  }
+
+  it('has no drawer for things without a name', () => {
+    const drawers = sources.filter((file) =>
+      /(^|\/)(utils?|helpers?|common|managers?)(\.|\/)/.test(file),
+    )
+    assert.deepEqual(drawers, [])
+  })
+})

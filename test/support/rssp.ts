@@ -1,0 +1,376 @@
+import assert from 'node:assert/strict'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
+import { checkConfig } from '../../src/config/load.js'
+import { Secrets } from '../../src/config/secrets.js'
+import type { Credential } from '../../src/credentials/credential.js'
+import { hashPassword } from '../../src/identity/password.js'
+import { generateTotpSecret, totpCode } from '../../src/identity/totp.js'
+import type { KeyAlgorithm } from '../../src/keys/algorithms.js'
+import type { KeyCustody } from '../../src/keys/key-custody.js'
+import { startServer, type RunningServer } from '../../src/server.js'
+import { openServices, type Services } from '../../src/services.js'
+import { SignerBrowser } from './signer-browser.js'
+import { openTestCustody } from './softhsm.js'
+
+export const REDIRECT_URI = 'https://app.example/callback'
+export const SHA256 = '2.16.840.1.101.3.4.2.1'
+export const SHA384 = '2.16.840.1.101.3.4.2.2'
+export const SHA512 = '2.16.840.1.101.3.4.2.3'
+export const ECDSA_SHA256 = '1.2.840.10045.4.3.2'
+export const RSA_SHA256 = '1.2.840.113549.1.1.11'
+
+/** The real server on a free port, with a temporary database, a real token and a clock that can be moved. */
+export interface Rssp {
+  readonly baseUrl: string
+  readonly services: Services
+  readonly clock: TestClock
+  readonly folder: string
+  addUser(settings?: { username?: string; otpAtSignIn?: boolean }): Promise<TestUser>
+  addClient(settings?: Partial<TestClient>): Promise<TestClient>
+  addCredential(user: TestUser, settings?: CredentialSettings): Promise<Credential>
+  /** Posts JSON (or text as it is) to a method of the CSC API. */
+  call(
+    method: string,
+    body: unknown,
+    token?: string,
+    headers?: Record<string, string>,
+  ): Promise<Answer>
+  /** Both halves of the code flow for scope `service`. */
+  serviceToken(user: TestUser, client: TestClient): Promise<string>
+  /** Lets the signer approve and fetches the credential-scope token. */
+  credentialToken(approval: Approval): Promise<string>
+  /** Events of the audit log, oldest first. */
+  auditEvents(): Promise<{ event: string; detail: Record<string, unknown> }[]>
+  close(): Promise<void>
+}
+
+export interface TestUser {
+  readonly id: string
+  readonly username: string
+  readonly password: string
+  readonly pin: string
+  readonly totpSecret: string
+}
+
+export interface TestClient {
+  readonly client_id: string
+  readonly client_secret: string | null
+  readonly redirect_uris: readonly string[]
+  readonly name: string
+}
+
+export interface CredentialSettings {
+  readonly algorithm?: KeyAlgorithm
+  readonly SCAL?: '1' | '2'
+  readonly multisign?: number
+  readonly withPin?: boolean
+}
+
+export interface Approval {
+  readonly user: TestUser
+  readonly client: TestClient
+  readonly credential: Credential
+  readonly digests: readonly Buffer[]
+  readonly hashAlgorithmOID?: string
+  readonly numSignatures?: number
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: any
+}
+
+export class TestClock {
+  #offset = 0
+  readonly now = (): Date => new Date(Date.now() + this.#offset)
+  advance(seconds: number): void {
+    this.#offset += seconds * 1000
+  }
+}
+
+export async function startRssp(
+  overrides: {
+    custody?: (real: KeyCustody) => KeyCustody
+    settings?: Record<string, unknown>
+    logLines?: string[]
+  } = {},
+): Promise<Rssp> {
+  const folder = mkdtempSync(join(tmpdir(), 'openrssp-test-'))
+  Secrets.create(join(folder, 'secrets.key'))
+  writeFileSync(join(folder, 'pin'), 'unused', { mode: 0o600 })
+  const port = await freePort()
+  const baseUrl = `http://127.0.0.1:${port}`
+  const config = checkConfig(testSettings(baseUrl, port, overrides.settings), folder, {})
+  const clock = new TestClock()
+  const real = await openTestCustody()
+  const { logLines } = overrides
+  const services = await openServices(config, {
+    now: clock.now,
+    custody: unclosed(overrides.custody?.(real) ?? real),
+    logger: logLines
+      ? pino({ level: 'debug' }, { write: (line) => void logLines.push(line) })
+      : pino({ level: 'silent' }),
+  })
+  const server = await startServer(services, 'test')
+  return new RunningRssp({ baseUrl, services, clock, folder, server })
+}
+
+export function testSettings(baseUrl: string, port: number, more: Record<string, unknown> = {}) {
+  return {
+    baseUrl,
+    listen: { host: '127.0.0.1', port },
+    database: 'file:rssp.db',
+    secretsFile: 'secrets.key',
+    hsm: { module: 'pin', tokenLabel: 'test', pinFile: 'pin' },
+    service: { name: 'Test RSSP', region: 'LT' },
+    certificateAuthority: { organization: 'Test', country: 'LT' },
+    ...more,
+  }
+}
+
+export function digestOf(text: string, algorithm = 'sha256'): Buffer {
+  return createHash(algorithm).update(text).digest()
+}
+
+export function pkce(): { code_verifier: string; code_challenge: string } {
+  const code_verifier = randomBytes(32).toString('base64url')
+  const code_challenge = createHash('sha256').update(code_verifier).digest('base64url')
+  return { code_verifier, code_challenge }
+}
+
+/** The shared token outlives one server. */
+function unclosed(custody: KeyCustody): KeyCustody {
+  return {
+    generate: (algorithm) => custody.generate(algorithm),
+    sign: (keyId, digests, algorithm) => custody.sign(keyId, digests, algorithm),
+    publicKey: (keyId) => custody.publicKey(keyId),
+    destroy: (keyId) => custody.destroy(keyId),
+    ready: () => custody.ready(),
+    close: () => Promise.resolve(),
+  }
+}
+
+class RunningRssp implements Rssp {
+  readonly baseUrl: string
+  readonly services: Services
+  readonly clock: TestClock
+  readonly folder: string
+  readonly #server: RunningServer
+
+  constructor(parts: {
+    baseUrl: string
+    services: Services
+    clock: TestClock
+    folder: string
+    server: RunningServer
+  }) {
+    this.baseUrl = parts.baseUrl
+    this.services = parts.services
+    this.clock = parts.clock
+    this.folder = parts.folder
+    this.#server = parts.server
+  }
+
+  async addUser(settings: { username?: string; otpAtSignIn?: boolean } = {}): Promise<TestUser> {
+    const username = settings.username ?? `user-${randomBytes(4).toString('hex')}`
+    const user = {
+      id: randomUUID(),
+      username,
+      password: randomBytes(9).toString('base64url'),
+      pin: '482913',
+      totpSecret: generateTotpSecret(),
+    }
+    await this.services.users.add({
+      id: user.id,
+      username,
+      displayName: `Test ${username}`,
+      givenName: 'Test',
+      surname: username,
+      email: null,
+      country: 'LT',
+      otpAtSignIn: settings.otpAtSignIn ?? false,
+      lang: null,
+      passwordHash: await hashPassword(user.password),
+      totpSecret: user.totpSecret,
+    })
+    return user
+  }
+
+  async addClient(settings: Partial<TestClient> = {}): Promise<TestClient> {
+    const client = {
+      client_id: `client-${randomBytes(4).toString('hex')}`,
+      client_secret: randomBytes(24).toString('base64url'),
+      redirect_uris: [REDIRECT_URI],
+      name: 'Test App',
+      ...settings,
+    }
+    const added = await this.services.clients.add({
+      id: client.client_id,
+      name: client.name,
+      secret: client.client_secret,
+      redirectUris: client.redirect_uris,
+      grantTypes: ['authorization_code', 'refresh_token'],
+      authMethod: client.client_secret === null ? 'none' : 'client_secret',
+      disabledAt: null,
+    })
+    assert.ok(added)
+    return client
+  }
+
+  async addCredential(user: TestUser, settings: CredentialSettings = {}): Promise<Credential> {
+    const account = await this.services.users.find(user.id)
+    assert.ok(account)
+    return this.services.credentials.create({
+      user: account,
+      algorithm: settings.algorithm ?? 'p-256',
+      description: 'Test key',
+      SCAL: settings.SCAL ?? '2',
+      multisign: settings.multisign ?? 10,
+      pin: settings.withPin ? user.pin : null,
+    })
+  }
+
+  async call(
+    method: string,
+    body: unknown,
+    token?: string,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    const response = await fetch(`${this.baseUrl}/csc/v2/${method}`, {
+      method: 'POST',
+      headers: {
+        'Content-Type': 'application/json',
+        ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    })
+    return readAnswer(response)
+  }
+
+  async serviceToken(user: TestUser, client: TestClient): Promise<string> {
+    const { code, code_verifier } = await this.#authorize(user, client, { scope: 'service' })
+    return this.#redeem(client, code, code_verifier)
+  }
+
+  async credentialToken(approval: Approval): Promise<string> {
+    const { user, client, credential, digests } = approval
+    const { code, code_verifier } = await this.#authorize(user, client, {
+      scope: 'credential',
+      credentialID: credential.id,
+      numSignatures: String(approval.numSignatures ?? digests.length),
+      ...(digests.length === 0
+        ? {}
+        : {
+            hashes: digests.map((digest) => digest.toString('base64url')).join(','),
+            hashAlgorithmOID: approval.hashAlgorithmOID ?? SHA256,
+          }),
+    })
+    return this.#redeem(client, code, code_verifier)
+  }
+
+  async auditEvents(): Promise<{ event: string; detail: Record<string, unknown> }[]> {
+    const events = []
+    for await (const { event, detail } of this.services.audit.read(1)) {
+      events.push({ event, detail: JSON.parse(detail) as Record<string, unknown> })
+    }
+    return events
+  }
+
+  async close(): Promise<void> {
+    await this.#server.stop('end of test')
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  async #authorize(user: TestUser, client: TestClient, parameters: Record<string, string>) {
+    const { code_verifier, code_challenge } = pkce()
+    // A one-time code works once; time moves on between approvals.
+    this.clock.advance(30)
+    const browser = new SignerBrowser(this.baseUrl)
+    const answer = await browser.authorize(
+      {
+        response_type: 'code',
+        client_id: client.client_id,
+        redirect_uri: client.redirect_uris[0] ?? '',
+        code_challenge,
+        code_challenge_method: 'S256',
+        ...parameters,
+      },
+      { ...user, otp: () => totpCode(user.totpSecret, this.clock.now()) },
+    )
+    const code = answer.get('code')
+    assert.ok(code, `no code but ${answer.toString()}`)
+    return { code, code_verifier }
+  }
+
+  async #redeem(client: TestClient, code: string, code_verifier: string): Promise<string> {
+    const { status, body } = await postForm(`${this.baseUrl}/oauth2/token`, {
+      grant_type: 'authorization_code',
+      code,
+      code_verifier,
+      redirect_uri: client.redirect_uris[0] ?? '',
+      client_id: client.client_id,
+      ...(client.client_secret === null ? {} : { client_secret: client.client_secret }),
+    })
+    assert.equal(status, 200, JSON.stringify(body))
+    return body.access_token
+  }
+}
+
+export async function postForm(
+  url: string,
+  fields: Record<string, string> | string,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const body = typeof fields === 'string' ? fields : new URLSearchParams(fields).toString()
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
+    body,
+    redirect: 'manual',
+  })
+  return readAnswer(response)
+}
+
+export async function readAnswer(response: Response): Promise<Answer> {
+  const text = await response.text()
+  const isJson = (response.headers.get('content-type') ?? '').includes('json')
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: isJson ? JSON.parse(text) : text,
+  }
+}
+
+/** Demands a refusal in exactly these words. */
+export function assertRefusal(
+  answer: Answer,
+  status: number,
+  error: string,
+  error_description: string,
+): void {
+  assert.deepEqual(
+    { status: answer.status, body: answer.body },
+    { status, body: { error, error_description } },
+  )
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => {
+        resolve(port)
+      })
+    })
+  })
+}
