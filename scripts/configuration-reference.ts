@@ -11,7 +11,7 @@ interface Setting {
   readonly maximum?: number
   readonly properties?: Readonly<Record<string, Setting>>
   readonly required?: readonly string[]
-  readonly anyOf?: readonly { readonly const: unknown }[]
+  readonly anyOf?: readonly object[]
 }
 
 const FILE = 'docs/configuration.md'
@@ -37,7 +37,8 @@ function rows(setting: Setting, path: string): string[] {
 }
 
 function type({ type: name = '', minimum, maximum, anyOf }: Setting): string {
-  if (anyOf) return anyOf.map((choice) => code(choice.const)).join(', ')
+  if (anyOf)
+    return anyOf.map((choice) => ('const' in choice ? code(choice.const) : 'object')).join(' or ')
   if (minimum === undefined && maximum === undefined) return name
   return `${name}, ${minimum ?? ''} to ${maximum ?? 'any'}`
 }
@@ -47,7 +48,7 @@ function code(value: unknown): string {
 }
 
 const options = { parser: 'markdown', printWidth: 100 }
-const text = await format(INTRODUCTION + rows(ConfigSchema as Setting, '').join('\n'), options)
+const text = await format(INTRODUCTION + rows(ConfigSchema, '').join('\n'), options)
 if (!process.argv.includes('--check')) {
   writeFileSync(FILE, text)
 } else if (readFileSync(FILE, 'utf8') !== text) {

@@ -2,7 +2,10 @@
 # Set before sourcing: NEED_BROWSER=1 when tests are to run.
 
 say() { printf '%s\n' "$*"; }
-stop() { printf '\nopenrssp: %s\n' "$*" >&2; exit 1; }
+stop() {
+  printf '\nopenrssp: %s\n' "$*" >&2
+  exit 1
+}
 
 # Runs a long step quietly, with the seconds passing, and shows what it said only when it fails.
 long_step() {
@@ -36,39 +39,41 @@ node_is_recent() {
   node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 || (+a === 20 && +b >= 19) ? 0 : 1)'
 }
 
-# Debian packages that are missing, by what they give us.
+# Names of the Debian packages that are missing.
 missing_packages() {
-  find_softhsm >/dev/null || printf 'softhsm2 '
-  command -v openssl >/dev/null || printf 'openssl '
-  if ! native_modules_built; then
-    command -v python3 >/dev/null || printf 'python3 '
-    command -v make >/dev/null || printf 'make '
-    command -v g++ >/dev/null || printf 'g++ '
+  has_softhsm || echo softhsm2
+  command -v openssl >/dev/null || echo openssl
+  if ! npm_packages_installed; then
+    command -v python3 >/dev/null || echo python3
+    command -v make >/dev/null || echo make
+    command -v g++ >/dev/null || echo g++
   fi
-  if [ "${NEED_BROWSER:-}" = 1 ]; then command -v chromium >/dev/null || printf 'chromium '; fi
+  if [ "${NEED_BROWSER:-}" = 1 ]; then command -v chromium >/dev/null || echo chromium; fi
 }
 
-find_softhsm() {
+has_softhsm() {
+  local library
   [ -n "${OPENRSSP_PKCS11_MODULE:-}" ] && return 0
-  ls /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so \
+  for library in /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so \
     /usr/lib64/softhsm/libsofthsm.so /usr/local/lib/softhsm/libsofthsm2.so \
-    /opt/homebrew/lib/softhsm/libsofthsm2.so 2>/dev/null | grep -q .
-}
-
-native_modules_built() {
-  [ -f node_modules/pkcs11js/build/Release/pkcs11.node ] &&
-    [ -f node_modules/better-sqlite3/build/Release/better_sqlite3.node ]
+    /opt/homebrew/lib/softhsm/libsofthsm2.so; do
+    if [ -e "$library" ]; then return 0; fi
+  done
+  return 1
 }
 
 install_system_packages() {
   local missing
-  missing=$(missing_packages)
+  missing=$(missing_packages | paste -sd ' ')
   [ -z "$missing" ] && return 0
   if ! command -v apt-get >/dev/null; then
     stop "please install these first: $missing"
   fi
   if [ "$(id -u)" != 0 ]; then
-    stop "please run this first:  sudo apt-get install -y $missing"
+    stop "please run this first:
+
+    sudo apt-get update && sudo apt-get install -y --no-install-recommends $missing
+"
   fi
   export DEBIAN_FRONTEND=noninteractive
   long_step 'Updating the package list' apt-get update
@@ -76,14 +81,24 @@ install_system_packages() {
   long_step "Installing $missing" apt-get install -y --no-install-recommends $missing
 }
 
+# What the installed packages depend on: the lock file, and the Node.js that native modules are built for.
+installed_for() {
+  node -p 'process.platform + " " + process.arch + " " + process.versions.modules'
+  cat package-lock.json
+}
+
+npm_packages_installed() {
+  installed_for | cmp -s - node_modules/.openrssp-installed
+}
+
 install_npm_packages() {
   local headers
-  cmp -s package-lock.json node_modules/.openrssp-installed && native_modules_built && return 0
+  npm_packages_installed && return 0
   # Headers that came with Node.js serve to compile the native modules; nothing is downloaded for it.
   headers=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
-  [ -f "$headers/include/node/node.h" ] && export npm_config_nodedir="$headers"
+  if [ -f "$headers/include/node/node.h" ]; then export npm_config_nodedir="$headers"; fi
   long_step 'Installing npm packages (a minute or two)' npm ci --no-audit --no-fund
-  cp package-lock.json node_modules/.openrssp-installed
+  installed_for >node_modules/.openrssp-installed
 }
 
 # True when a source is newer than what was made from it.
@@ -101,7 +116,7 @@ generate_client() {
 }
 
 build() {
-  outdated dist/.built src package-lock.json tsconfig.json || return 0
+  outdated dist/.built src scripts/build.js package-lock.json tsconfig.json tsconfig.build.json || return 0
   long_step 'Building' npm run --silent build
   touch dist/.built
 }

@@ -8,10 +8,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils'
+import type * as engineTypes from '@prisma/schema-engine-wasm/schema_engine_bg'
 import Sqlite from 'better-sqlite3'
 import { applyMigrations } from '../src/storage/sqlite/migrations.js'
 
-type EngineModule = typeof import('@prisma/schema-engine-wasm/schema_engine_bg') & {
+type EngineModule = typeof engineTypes & {
   __wbg_set_wasm(exports: unknown): void
 }
 

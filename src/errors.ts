@@ -140,6 +140,24 @@ export class StorageUnavailableError extends ServiceError {
   readonly kind = 'storage-unavailable'
 }
 
+/** The factors do not fit, whichever of them it was; also when the signer refused. */
+export class InvalidAuthenticationDataError extends ServiceError {
+  override readonly name = 'InvalidAuthenticationDataError'
+  readonly kind = 'invalid-authentication-data'
+}
+
+/** Too many wrong factors: the credential cannot be authorised for a while. */
+export class CredentialLockedError extends ServiceError {
+  override readonly name = 'CredentialLockedError'
+  readonly kind = 'credential-locked'
+}
+
+/** The application may not use this method for this credential. */
+export class UnauthorizedClientError extends ServiceError {
+  override readonly name = 'UnauthorizedClientError'
+  readonly kind = 'unauthorized-client'
+}
+
 export type AnyServiceError =
   | MissingParameterError
   | InvalidParameterError
@@ -156,6 +174,9 @@ export type AnyServiceError =
   | TooManySignaturesError
   | CredentialDisabledError
   | CertificateExpiredError
+  | InvalidAuthenticationDataError
+  | CredentialLockedError
+  | UnauthorizedClientError
   | HsmUnavailableError
   | HsmOutcomeUnknownError
   | SignatureWithheldError

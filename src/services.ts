@@ -10,6 +10,8 @@ import type { Config } from './config/schema.js'
 import { Secrets } from './config/secrets.js'
 import { Credentials } from './credentials/credentials.js'
 import { Accounts } from './identity/accounts.js'
+import { openMail } from './identity/mail.js'
+import { SentCodes } from './identity/sent-codes.js'
 import { SigningFactors } from './identity/signing-factors.js'
 import { verifyDigest } from './keys/digest-verifier.js'
 import { ResidentKeyCustody } from './keys/hsm-resident.js'
@@ -27,6 +29,7 @@ import { DatabaseCredentialStore } from './storage/credential-store.js'
 import type { Database } from './storage/database.js'
 import { InstallationStore } from './storage/installation-store.js'
 import { DatabaseOAuthRecordStore } from './storage/oauth-record-store.js'
+import { DatabaseSentCodeStore } from './storage/sent-code-store.js'
 import { SqliteDatabase } from './storage/sqlite/sqlite-database.js'
 import { DatabaseThrottle } from './storage/throttle-store.js'
 import { DatabaseTransactionStore } from './storage/transaction-store.js'
@@ -92,7 +95,15 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     ...{ users, audit, now, limits },
     throttle: new DatabaseThrottle(database, now),
   })
-  const factors = new SigningFactors({ accounts, guesses: credentialStore, audit, now, limits })
+  const sentCodes = new SentCodes({
+    store: new DatabaseSentCodeStore(database),
+    mail: openMail(config),
+    now,
+  })
+  const factors = new SigningFactors({
+    ...{ accounts, sentCodes, audit, now, limits },
+    guesses: credentialStore,
+  })
   const transactions = new Transactions({
     store: new DatabaseTransactionStore(database),
     now,
@@ -103,6 +114,7 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     store: new DatabaseActivationStore(database),
     now,
     lifetimeSeconds: approvalSeconds,
+    sadSeconds: config.policy.sadSeconds,
     reservationSeconds: config.hsm.signTimeoutSeconds + RESERVATION_MARGIN_SECONDS,
   })
   const signing = new Signing({ custody, activations, verify: verifyDigest, logger })
@@ -121,7 +133,10 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
       ...{ provider, pages, clients, accounts, credentials, factors, transactions, activations },
       ...{ audit, now, approvalSeconds, formBytes: limits.formBytes, baseUrl: config.baseUrl },
     },
-    csc: { config, credentials, activations, signing, tokens, now },
+    csc: {
+      ...{ config, credentials, transactions, activations, signing, tokens, now },
+      ...{ accounts, clients, factors, sentCodes },
+    },
     checks: {
       hsm: () => custody.ready(),
       database: async () => (await records.installation.get('oauth-signing-key')) !== null,

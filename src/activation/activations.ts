@@ -1,5 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { auditEvent } from '../audit/events.js'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { auditEvent, type AuditEvent } from '../audit/events.js'
 import type { Credential } from '../credentials/credential.js'
 import {
   HashNotAuthorizedError,
@@ -15,12 +15,20 @@ import type {
   Authorisation,
   AuthorisedDigest,
   Reservation,
+  StoredSad,
 } from './authorisation.js'
 
 /** Who calls: the application, and the person it calls for. */
 export interface Caller {
   readonly clientId: string
   readonly userId: string
+}
+
+/** A SAD as it is given out, once. */
+export interface IssuedSad {
+  readonly SAD: string
+  /** Seconds. */
+  readonly expiresIn: number
 }
 
 class RedeemedActivation {
@@ -59,9 +67,11 @@ export class Activations {
   readonly #now: () => Date
   readonly #lifetimeSeconds: number
   readonly #reservationSeconds: number
+  readonly #sadSeconds: number
 
   /**
-   * @param parts.lifetimeSeconds from approval until the authorisation expires
+   * @param parts.lifetimeSeconds from approval on our pages until the authorisation expires
+   * @param parts.sadSeconds lifetime of a SAD given out by `credentials/authorize`
    * @param parts.reservationSeconds after which a reservation counts as abandoned; longer than any HSM call
    */
   constructor(parts: {
@@ -69,11 +79,13 @@ export class Activations {
     now: () => Date
     lifetimeSeconds: number
     reservationSeconds: number
+    sadSeconds: number
   }) {
     this.#store = parts.store
     this.#now = parts.now
     this.#lifetimeSeconds = parts.lifetimeSeconds
     this.#reservationSeconds = parts.reservationSeconds
+    this.#sadSeconds = parts.sadSeconds
   }
 
   /**
@@ -87,35 +99,76 @@ export class Activations {
     factors: readonly string[],
   ): Promise<Authorisation | null> {
     const now = this.#now()
-    const { clientId, userId, credentialId, numSignatures, items } = transaction
-    const digests = Array.from({ length: numSignatures }, (_, position): AuthorisedDigest => {
-      return { id: randomUUID(), digest: items[position]?.digest ?? null, state: 'authorised' }
+    const authorisation = authorise(id, transaction, now, this.#lifetimeSeconds)
+    const event = grantedEvent(id, transaction, factors)
+    return (await this.#store.grant(authorisation, now, [event])) ? authorisation : null
+  }
+
+  /**
+   * Records that the signer agreed by factors the application brought, and gives out a SAD for it.
+   * @returns the SAD, known to nobody else, and its lifetime
+   */
+  async grantExplicitly(transaction: Transaction, factors: readonly string[]): Promise<IssuedSad> {
+    const now = this.#now()
+    const id = randomUUID()
+    const authorisation = authorise(id, transaction, now, this.#sadSeconds)
+    const { sad, value } = this.#newSad(id, now)
+    const event = grantedEvent(id, transaction, factors)
+    await this.#store.grantExplicitly(transaction, authorisation, sad, [event])
+    return { SAD: value, expiresIn: this.#sadSeconds }
+  }
+
+  /**
+   * The SAD behind a value an application presents.
+   * @returns null when no such SAD was ever given out
+   */
+  findSad(value: string): Promise<StoredSad | null> {
+    return this.#store.findSad(hashSad(value))
+  }
+
+  /**
+   * Ends a SAD that has not expired and gives out the next, for what is left of its signatures; the
+   * digests given take the place of unspent ones (CSC API v2, 11.9). A SAD that signed once can still
+   * be extended, one that was extended cannot.
+   * @throws {UnusableSadError} @throws {SadExpiredError} @throws {TooManySignaturesError}
+   */
+  async extend(request: {
+    readonly sad: StoredSad
+    readonly caller: Caller
+    readonly digests: readonly Buffer[]
+  }): Promise<IssuedSad> {
+    const { sad, caller, digests } = request
+    const now = this.#now()
+    if (sad.endedAt) throw new UnusableSadError('spent')
+    const authorisation = await this.find(sad.authorisationId, caller)
+    if (sad.expiresAt <= now) throw new SadExpiredError('SAD expired')
+    const rows = rowsForExtension(authorisation, digests)
+    const { sad: next, value } = this.#newSad(authorisation.id, now)
+    const extended = await this.#store.extend({
+      ...{ sad, next, rows, now },
+      authorisationExpiresAt: next.expiresAt,
+      audit: [
+        auditEvent('authorisation.extended', {
+          authorisationId: authorisation.id,
+          digests: digests.map((digest) => digest.toString('base64')),
+        }),
+      ],
     })
-    const authorisation: Authorisation = {
-      id,
-      transactionId: transaction.id,
-      clientId,
-      userId,
-      credentialId,
-      hashAlgorithm: transaction.hashAlgorithm?.oid ?? null,
-      numSignatures,
-      createdAt: now,
-      expiresAt: new Date(now.getTime() + this.#lifetimeSeconds * 1000),
-      revokedAt: null,
-      digests,
+    if (!extended) throw new UnusableSadError('spent')
+    return { SAD: value, expiresIn: this.#sadSeconds }
+  }
+
+  #newSad(authorisationId: string, now: Date): { sad: StoredSad; value: string } {
+    const value = randomBytes(32).toString('base64url')
+    const expiresAt = new Date(now.getTime() + this.#sadSeconds * 1000)
+    const sad = {
+      idHash: hashSad(value),
+      authorisationId,
+      expiresAt,
+      operationId: null,
+      endedAt: null,
     }
-    const granted = await this.#store.grant(authorisation, now, [
-      auditEvent('authorisation.granted', {
-        authorisationId: id,
-        transactionId: transaction.id,
-        clientId,
-        userId,
-        credentialId,
-        factors: [...factors],
-        digests: items.map(({ digest }) => digest.toString('base64')),
-      }),
-    ])
-    return granted ? authorisation : null
+    return { sad, value }
   }
 
   /**
@@ -154,8 +207,10 @@ export class Activations {
     credential: Credential
     digests: readonly Buffer[]
     algorithm: SignatureAlgorithm
+    /** The SAD it came by, unless it was a credential token. */
+    sad: StoredSad | null
   }): Promise<Activation> {
-    const { caller, credential, digests, algorithm } = request
+    const { caller, credential, digests, algorithm, sad } = request
     const authorisationId = request.authorisation.id
     const operationId = randomUUID()
     for (;;) {
@@ -168,6 +223,7 @@ export class Activations {
       const reserved = await this.#store.reserve({
         authorisationId,
         operationId,
+        sadHash: sad?.idHash ?? null,
         rows,
         signAlgorithm: describeAlgorithm(algorithm),
         reservedUntil: new Date(now.getTime() + this.#reservationSeconds * 1000),
@@ -188,6 +244,7 @@ export class Activations {
         return new RedeemedActivation({ operationId, authorisationId, credential, algorithm, rows })
       }
       // Someone else was first, or it was ended: read again. Each turn finds fewer rows or throws.
+      if (sad) await this.#rejectUsedSad(sad)
       await this.#rejectEnded(authorisationId)
     }
   }
@@ -267,11 +324,72 @@ export class Activations {
     })
   }
 
+  async #rejectUsedSad({ idHash }: StoredSad): Promise<void> {
+    const current = await this.#store.findSad(idHash)
+    rejectUsedSad(current)
+    if (current.expiresAt <= this.#now()) throw new SadExpiredError('SAD expired')
+  }
+
   async #rejectEnded(authorisationId: string): Promise<void> {
     const now = this.#now()
     const ended = !(await this.#store.stands(authorisationId, now))
     if (ended) throw new UnusableSadError('revoked')
   }
+}
+
+/** @throws {UnusableSadError} when it signed, was extended or never was */
+export function rejectUsedSad(sad: StoredSad | null): asserts sad is StoredSad {
+  if (!sad) throw new UnusableSadError('unknown')
+  if (sad.operationId !== null || sad.endedAt !== null) throw new UnusableSadError('spent')
+}
+
+/** Digests of an extension go to rows without one first, then take the place of unspent ones. */
+function rowsForExtension(authorisation: Authorisation, digests: readonly Buffer[]): Reservation[] {
+  const unspent = authorisation.digests.filter(isUnspent)
+  if (digests.length > unspent.length) throw new TooManySignaturesError('more than are left')
+  const open = unspent.filter(({ digest }) => digest === null)
+  const known = unspent.filter(({ digest }) => digest !== null)
+  return [...open, ...known].slice(0, digests.length).flatMap(({ id }, index) => {
+    const digest = digests[index]
+    return digest ? [{ rowId: id, digest }] : []
+  })
+}
+
+function authorise(
+  id: string,
+  transaction: Transaction,
+  now: Date,
+  lifetimeSeconds: number,
+): Authorisation {
+  const { clientId, userId, credentialId, numSignatures, items } = transaction
+  return {
+    ...{ id, transactionId: transaction.id, clientId, userId, credentialId, numSignatures },
+    hashAlgorithm: transaction.hashAlgorithm?.oid ?? null,
+    createdAt: now,
+    expiresAt: new Date(now.getTime() + lifetimeSeconds * 1000),
+    revokedAt: null,
+    digests: Array.from({ length: numSignatures }, (_, position): AuthorisedDigest => {
+      return { id: randomUUID(), digest: items[position]?.digest ?? null, state: 'authorised' }
+    }),
+  }
+}
+
+function grantedEvent(
+  id: string,
+  transaction: Transaction,
+  factors: readonly string[],
+): AuditEvent {
+  const { clientId, userId, credentialId, items } = transaction
+  return auditEvent('authorisation.granted', {
+    ...{ authorisationId: id, transactionId: transaction.id, clientId, userId, credentialId },
+    factors: [...factors],
+    digests: items.map(({ digest }) => digest.toString('base64')),
+  })
+}
+
+/** SADs are bearer values: only their hash is kept. */
+function hashSad(value: string): string {
+  return createHash('sha256').update(value).digest('base64url')
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { AuditEvent } from '../audit/events.js'
+import type { Transaction } from '../transactions/transaction.js'
 
 /** One signature the signer agreed to, and what became of it. */
 export interface AuthorisedDigest {
@@ -30,6 +31,16 @@ export interface Reservation {
   readonly digest: Buffer
 }
 
+/** A value from `credentials/authorize`: one call to sign, or one extension. */
+export interface StoredSad {
+  /** SHA-256 of the value, Base64url. */
+  readonly idHash: string
+  readonly authorisationId: string
+  readonly expiresAt: Date
+  readonly operationId: string | null
+  readonly endedAt: Date | null
+}
+
 /**
  * The ledger. Every method is one atomic write whose row counts are checked, with its audit records in
  * the same commit; `false` means that another writer was first or that the authorisation, its
@@ -41,9 +52,28 @@ export interface ActivationStore {
   stands(id: string, now: Date): Promise<boolean>
   /** Turns the pending transaction into an authorisation. Of concurrent calls, exactly one gets true. */
   grant(authorisation: Authorisation, now: Date, audit: readonly AuditEvent[]): Promise<boolean>
+  /** `grant` for an application that brought the factors itself: the transaction is recorded with it. */
+  grantExplicitly(
+    transaction: Transaction,
+    authorisation: Authorisation,
+    sad: StoredSad,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean>
+  findSad(idHash: string): Promise<StoredSad | null>
+  /** Ends one SAD, binds new digests to unspent rows and issues the next. Of concurrent calls, one gets true. */
+  extend(request: {
+    sad: StoredSad
+    next: StoredSad
+    rows: readonly Reservation[]
+    authorisationExpiresAt: Date
+    now: Date
+    audit: readonly AuditEvent[]
+  }): Promise<boolean>
   reserve(request: {
     authorisationId: string
     operationId: string
+    /** The SAD that is used up with it, if it came by one. */
+    sadHash: string | null
     rows: readonly Reservation[]
     signAlgorithm: string
     reservedUntil: Date

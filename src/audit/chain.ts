@@ -24,10 +24,13 @@ export function chainRecord(
   head: AuditHead,
   record: Pick<AuditRecord, 'at' | 'event' | 'detail'>,
 ): AuditRecord {
+  // Field by field: the entry may be a whole record, whose own number and hashes count for nothing.
+  const { at, event, detail } = record
   const seq = head.seq + 1
-  const fields = [seq, record.at, record.event, record.detail, head.hash]
-  const hash = createHash('sha256').update(JSON.stringify(fields)).digest('hex')
-  return { seq, ...record, prevHash: head.hash, hash }
+  const hash = createHash('sha256')
+    .update(JSON.stringify([seq, at, event, detail, head.hash]))
+    .digest('hex')
+  return { seq, at, event, detail, prevHash: head.hash, hash }
 }
 
 export interface ChainProblem {

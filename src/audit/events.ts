@@ -44,6 +44,7 @@ export interface AuditEventDetails {
     factors: string[]
     digests: string[]
   }
+  'authorisation.extended': { authorisationId: string; digests: string[] }
   'authorisation.revoked': { authorisationId: string; why: string }
   'token.revoked': { clientId: string; kind: string }
 

@@ -20,7 +20,9 @@ export function formatRecord(record: AuditRecord): string {
 export function parseRecord(line: string): AuditRecord | null {
   try {
     const record = JSON.parse(line) as AuditRecord
-    return Number.isSafeInteger(record.seq) && formatRecord(record) === line ? record : null
+    const { seq, at, event, detail, prevHash, hash } = record
+    const isText = [at, event, detail, prevHash, hash].every((text) => typeof text === 'string')
+    return isText && Number.isSafeInteger(seq) && formatRecord(record) === line ? record : null
   } catch {
     return null
   }

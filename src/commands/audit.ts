@@ -63,7 +63,10 @@ interface Verdict {
 }
 
 /** Looks at the log as it lies there, and writes nothing. */
-async function verifyDatabase(options: VerifyOptions, kept: readonly AuditHead[]): Promise<Verdict> {
+async function verifyDatabase(
+  options: VerifyOptions,
+  kept: readonly AuditHead[],
+): Promise<Verdict> {
   const { database, auditHeadFile = '' } = readConfig(options)
   const file = database.slice('file:'.length)
   demandReadable(file)
@@ -135,6 +138,7 @@ async function* exportedRecords(file: string): AsyncIterable<AuditRecord> {
 }
 
 function recordNumber(text: string): number {
-  if (!/^[1-9][0-9]{0,14}$/.test(text)) throw new InvalidArgumentError('Give the number of a record.')
+  if (!/^[1-9][0-9]{0,14}$/.test(text))
+    throw new InvalidArgumentError('Give the number of a record.')
   return Number(text)
 }

@@ -3,6 +3,8 @@ import type { Command } from 'commander'
 import {
   CommandError,
   configured,
+  demandPlainText,
+  printFacts,
   printRows,
   withRecords,
   type CommonOptions,

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { accessSync, constants, existsSync } from 'node:fs'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { escapeCharacter, UNPRINTABLE } from '../audit/export.js'
 import { ConfigError, loadConfig } from '../config/load.js'
 import type { Config } from '../config/schema.js'
@@ -46,7 +46,11 @@ export function demandPlainText(name: string, text: string): void {
 /** Adds the options every command that reads the configuration has. */
 export function configured(command: Command): Command {
   return command
-    .option('-c, --config <file>', 'configuration file', defaultConfigFile())
+    .addOption(
+      new Option('-c, --config <file>', 'configuration file')
+        .env('OPENRSSP_CONFIG')
+        .default(existsSync('openrssp.json') ? 'openrssp.json' : DEFAULT_CONFIG_FILE),
+    )
     .option('--json', 'print JSON, for scripts')
 }
 
@@ -105,7 +109,12 @@ export function printRows(rows: readonly Readonly<Record<string, unknown>>[], js
   const cells = [columns, ...rows.map((row) => columns.map((column) => cellText(row[column])))]
   const widths = columns.map((_, index) => Math.max(...cells.map((row) => row[index]?.length ?? 0)))
   for (const row of cells) {
-    print(row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  ').trimEnd())
+    print(
+      row
+        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
   }
 }
 
@@ -113,16 +122,11 @@ export function printRows(rows: readonly Readonly<Record<string, unknown>>[], js
 export function printFacts(facts: Readonly<Record<string, unknown>>, json = false): void {
   if (json) return print(JSON.stringify(facts, null, 2))
   const width = Math.max(...Object.keys(facts).map((name) => name.length))
-  for (const [name, value] of Object.entries(facts)) print(`${name.padEnd(width)}  ${cellText(value)}`)
+  for (const [name, value] of Object.entries(facts))
+    print(`${name.padEnd(width)}  ${cellText(value)}`)
 }
 
 function cellText(value: unknown): string {
   if (value === null || value === undefined) return '-'
   return printable(typeof value === 'string' ? value : JSON.stringify(value))
-}
-
-function defaultConfigFile(): string {
-  const named = process.env['OPENRSSP_CONFIG']
-  if (named) return named
-  return existsSync('openrssp.json') ? 'openrssp.json' : DEFAULT_CONFIG_FILE
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { InvalidArgumentError, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import { secondsToNextCode, totpCode } from '../identity/totp.js'
 import { markTokenReady, openDataFolder, type SandboxOptions } from '../sandbox/data-folder.js'
 import { fillSandbox, readSandboxFile, type SandboxFile } from '../sandbox/sandbox.js'
@@ -21,9 +21,18 @@ export function sandboxCommands(program: Command): void {
   sandbox
     .command('start')
     .description('create the sandbox where it is missing, and serve it')
-    .option('--port <number>', 'TCP port', portNumber, 8700)
-    .option('--host <address>', 'address to listen on', env['OPENRSSP_HOST'] ?? '127.0.0.1')
-    .option('--data-dir <dir>', 'where everything is kept', env['OPENRSSP_DATA_DIR'] ?? './data')
+    .addOption(
+      new Option('--port <number>', 'TCP port')
+        .env('OPENRSSP_PORT')
+        .argParser(portNumber)
+        .default(8700),
+    )
+    .addOption(
+      new Option('--host <address>', 'address to listen on')
+        .env('OPENRSSP_HOST')
+        .default('127.0.0.1'),
+    )
+    .addOption(dataDirOption('where everything is kept'))
     .action(async ({ port, host, dataDir }: StartOptions) => {
       if (env['NODE_ENV'] === 'production') {
         throw new CommandError(
@@ -44,7 +53,7 @@ export function sandboxCommands(program: Command): void {
     .command('code')
     .description('the current one-time code of a demo person')
     .argument('[username]', 'whose', 'alice')
-    .option('--data-dir <dir>', 'the sandbox', env['OPENRSSP_DATA_DIR'] ?? './data')
+    .addOption(dataDirOption('the sandbox'))
     .option('--json', 'print JSON, for scripts')
     .action((username: string, { dataDir, json }: { dataDir: string; json?: true }) => {
       const file = readSandboxFile(join(dataDir, 'sandbox.json'))
@@ -59,6 +68,10 @@ export function sandboxCommands(program: Command): void {
           : `${code}  (the next one in ${seconds} s)`,
       )
     })
+}
+
+function dataDirOption(description: string): Option {
+  return new Option('--data-dir <dir>', description).env('OPENRSSP_DATA_DIR').default('./data')
 }
 
 async function start(options: SandboxOptions): Promise<void> {

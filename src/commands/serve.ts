@@ -65,17 +65,17 @@ export async function loadServer() {
 
 /** The usual reasons for which an address cannot be had, in words that name what to change. */
 export function listenError(error: unknown, toChange: string): unknown {
-  const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string }
-  const place = `port ${port ?? ''} of ${address ?? ''}`
-  switch (code) {
-    case 'EADDRINUSE':
-      return new CommandError(`Cannot listen: ${place} is taken. Change ${toChange}.`)
-    case 'EACCES':
-      return new CommandError(`Cannot listen: ${place} needs more rights. Change ${toChange}.`)
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new CommandError(`Cannot listen: ${address ?? 'the host'} is not an address of this machine. Change ${toChange}.`)
-    default:
-      return error
+  const { code, port, address } = error as NodeJS.ErrnoException & {
+    port?: number
+    address?: string
   }
+  const place = `port ${port ?? ''} of ${address ?? ''}`
+  const reasons: Partial<Record<string, string>> = {
+    EADDRINUSE: `${place} is taken`,
+    EACCES: `${place} needs more rights`,
+    EADDRNOTAVAIL: `${address ?? 'the host'} is not an address of this machine`,
+    ENOTFOUND: 'the host is not known',
+  }
+  const reason = reasons[code ?? '']
+  return reason ? new CommandError(`Cannot listen: ${reason}. Change ${toChange}.`) : error
 }

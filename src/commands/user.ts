@@ -6,7 +6,8 @@ import { UsernameTakenError } from '../identity/user.js'
 import {
   CommandError,
   configured,
-  print,
+  demandPlainText,
+  printFacts,
   printRows,
   withRecords,
   type CommonOptions,
@@ -80,7 +81,10 @@ export function userCommands(program: Command): void {
     )
 }
 
-function rejectBadPerson(username: string, { givenName, surname, email, country }: AddOptions): void {
+function rejectBadPerson(
+  username: string,
+  { givenName, surname, email, country }: AddOptions,
+): void {
   if (!/^[\w.@+-]{1,64}$/.test(username)) {
     throw new CommandError('A username is 1 to 64 letters, digits or any of . _ - + @')
   }

@@ -77,10 +77,15 @@ function textAt(config: unknown, setting: string): string | null {
 /** One problem per setting, in words that need no look at the schema. */
 function shapeProblems(errors: readonly ErrorObject[]): ConfigProblem[] {
   const problems = new Map<string, string>()
+  // What is wrong with each of several alternatives says less than that none of them fits.
+  const unions = errors.filter(({ keyword }) => keyword === 'anyOf')
+  const inUnion = ({ keyword, instancePath }: ErrorObject) =>
+    keyword !== 'anyOf' &&
+    unions.some((union) => `${instancePath}/`.startsWith(`${union.instancePath}/`))
   for (const error of errors) {
+    if (inUnion(error)) continue
     const { setting, problem } = shapeProblem(error)
-    // The summary of alternatives comes last and says more than any of them.
-    if (!problems.has(setting) || error.keyword === 'anyOf') problems.set(setting, problem)
+    if (!problems.has(setting)) problems.set(setting, problem)
   }
   return [...problems].map(([setting, problem]) => ({ setting, problem }))
 }
@@ -89,22 +94,27 @@ function shapeProblem({ keyword, instancePath, params, parentSchema, message }: 
   const path = instancePath.slice(1).replaceAll('/', '.')
   const below = (name: string) => (path === '' ? name : `${path}.${name}`)
   const { additionalProperty, missingProperty, pattern } = params as Record<string, string>
-  const { description, anyOf } = (parentSchema ?? {}) as {
-    description?: string
-    anyOf?: { const: unknown }[]
-  }
   if (additionalProperty !== undefined) {
     return { setting: below(additionalProperty), problem: 'is not a setting' }
   }
-  if (missingProperty !== undefined)
+  if (missingProperty !== undefined) {
     return { setting: below(missingProperty), problem: 'is missing' }
+  }
   const setting = path || '(file)'
+  const { description = '', anyOf = [] } = (parentSchema ?? {}) as {
+    description?: string
+    anyOf?: { const?: string }[]
+  }
   if (keyword === 'pattern') {
-    return { setting, problem: `must match ${pattern}. ${description ?? ''}`.trim() }
+    return { setting, problem: `must match ${pattern}. ${description}`.trim() }
   }
   if (keyword === 'anyOf') {
-    const choices = (anyOf ?? []).map((choice) => String(choice.const))
-    return { setting, problem: `must be one of ${choices.join(', ')}` }
+    const choices = anyOf.flatMap((choice) => choice.const ?? [])
+    const problem =
+      choices.length === anyOf.length
+        ? `must be one of ${choices.join(', ')}`
+        : `has none of its forms. ${description}`
+    return { setting, problem }
   }
   return { setting, problem: message ?? 'is wrong' }
 }
@@ -202,6 +212,7 @@ function productionProblems(config: unknown, read: ReadText, folder: string): Co
   if ((config as Partial<Config> | null)?.sandbox === true) refuse('sandbox', 'must be false')
   if (read('baseUrl')?.startsWith('http://')) refuse('baseUrl', 'must be https')
   if (read('log.level') === 'debug') refuse('log.level', 'must not be debug')
+  if (read('mail.transport') === 'outbox') refuse('mail.transport', 'must not be outbox')
   const database = read('database')
   const file = database === null ? null : databaseFile(database, folder)
   if (file !== null && isOpenToOthers(file, 0o004)) {

@@ -184,6 +184,45 @@ export const ConfigSchema = Type.Object(
       },
       closed,
     ),
+    mail: Type.Optional(
+      Type.Union(
+        [
+          Type.Object(
+            {
+              transport: Type.Literal('smtp'),
+              host: Type.String({ description: 'SMTP server.' }),
+              port: Type.Integer({ minimum: 1, maximum: 65535 }),
+              from: Type.String({ description: 'Sender address.' }),
+              user: Type.Optional(Type.String()),
+              passwordFile: Type.Optional(Type.String()),
+              allowPlainText: Type.Optional(Type.Boolean()),
+            },
+            closed,
+          ),
+          Type.Object({ transport: Type.Literal('outbox'), folder: Type.String() }, closed),
+        ],
+        {
+          description:
+            'How codes reach signers by e-mail: an SMTP server (transport, host, port, from, user, passwordFile, allowPlainText), or an outbox folder (transport, folder) for trying out.',
+        },
+      ),
+    ),
+    policy: Type.Object(
+      {
+        extendTransaction: Type.Union([Type.Literal('explicit'), Type.Literal('never')], {
+          default: 'explicit',
+          description:
+            'Whether credentials/extendTransaction may bring new hashes: for credentials authorised explicitly, or never. What was approved on our own pages is never extended.',
+        }),
+        sadSeconds: Type.Integer({
+          minimum: 30,
+          maximum: 3600,
+          default: 300,
+          description: 'Lifetime of a SAD from credentials/authorize.',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
     proxy: Type.Object(
       {
         trusted: Type.Boolean({

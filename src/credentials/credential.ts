@@ -1,5 +1,6 @@
 import type { KeyAlgorithm } from '../keys/algorithms.js'
 import type { AuditEvent } from '../audit/events.js'
+import type { AuthObject } from './auth-object.js'
 
 export type CredentialStatus = 'enabled' | 'disabled' | 'suspended' | 'revoked'
 
@@ -15,7 +16,11 @@ export interface Credential {
   readonly SCAL: '1' | '2'
   /** Most signatures one authorisation may cover. */
   readonly multisign: number
-  readonly authMode: 'oauth2code'
+  readonly authMode: 'oauth2code' | 'explicit'
+  /** What an application asks the signer for; empty unless `authMode` is `explicit`. */
+  readonly authObjects: readonly AuthObject[]
+  /** How they combine; null for all of them. */
+  readonly authExpression: string | null
   /** scrypt; null when approving needs no PIN. */
   readonly pinHash: string | null
   readonly binding: string

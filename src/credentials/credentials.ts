@@ -10,6 +10,7 @@ import { hashPassword } from '../identity/password.js'
 import type { User } from '../identity/user.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
 import type { KeyCustody } from '../keys/key-custody.js'
+import { compileAuthExpression, type AuthObject } from './auth-object.js'
 import type { Credential, CredentialStore } from './credential.js'
 
 export interface NewCredential {
@@ -19,6 +20,8 @@ export interface NewCredential {
   readonly SCAL: '1' | '2'
   readonly multisign: number
   readonly pin: string | null
+  /** How the signer agrees; on our own pages when absent. */
+  readonly explicit?: { readonly objects: readonly AuthObject[]; readonly expression: string | null }
 }
 
 export class Credentials {
@@ -93,7 +96,7 @@ export class Credentials {
         certificates,
         SCAL: request.SCAL,
         multisign: request.multisign,
-        authMode: 'oauth2code' as const,
+        ...authorisationMode(request),
         pinHash,
         status: 'enabled' as const,
         lockedUntil: null,
@@ -163,11 +166,22 @@ export function certificateStatus(
   return now >= notBefore && now <= notAfter ? 'valid' : 'expired'
 }
 
+function authorisationMode({ explicit }: NewCredential) {
+  if (!explicit) return { authMode: 'oauth2code' as const, authObjects: [], authExpression: null }
+  compileAuthExpression(explicit.expression, explicit.objects)
+  return {
+    authMode: 'explicit' as const,
+    authObjects: explicit.objects,
+    authExpression: explicit.expression,
+  }
+}
+
 function boundFacts(credential: Omit<Credential, 'binding'>): string[] {
   const { id, userId, keyId, keyAlgorithm, SCAL, authMode, pinHash } = credential
   const [certificate] = credential.certificates
   return [
     ...['credential', id, userId, keyId, keyAlgorithm, SCAL, authMode, pinHash ?? ''],
+    ...[JSON.stringify(credential.authObjects), credential.authExpression ?? ''],
     certificate?.toString('base64') ?? '',
   ]
 }

@@ -26,8 +26,19 @@ export const CredentialInfo = Type.Object({
     validTo: Type.Optional(Type.String()),
   }),
   auth: Type.Object({
-    mode: Type.Literal('oauth2code'),
-    objects: Type.Optional(Type.Array(Type.Unknown())),
+    mode: Type.Union([Type.Literal('oauth2code'), Type.Literal('explicit')]),
+    expression: Type.Optional(Type.String()),
+    objects: Type.Optional(
+      Type.Array(
+        Type.Object({
+          type: Type.String(),
+          id: Type.String(),
+          format: Type.Optional(Type.String()),
+          label: Type.Optional(Type.String()),
+          generator: Type.Optional(Type.String()),
+        }),
+      ),
+    ),
   }),
   SCAL: Type.Union([Type.Literal('1'), Type.Literal('2')]),
   multisign: Type.Integer({ minimum: 1 }),
@@ -63,10 +74,17 @@ export function describeCredential(
       ...chosenCertificates(credential, detail.certificates ?? 'single'),
       ...(detail.certInfo ? certificateNames(credential) : {}),
     },
-    // EU wallet clients read `objects` of every mode; with a redirect there are none.
-    auth: { mode: credential.authMode, ...(detail.authInfo ? { objects: [] } : {}) },
+    auth: { mode: credential.authMode, ...(detail.authInfo ? authObjects(credential) : {}) },
     SCAL,
     multisign,
+  }
+}
+
+/** EU wallet clients read `objects` of every mode; with a redirect there are none. */
+function authObjects({ authObjects, authExpression }: Credential) {
+  return {
+    ...(authExpression === null ? {} : { expression: authExpression }),
+    objects: authObjects.map(({ factor: _, ...object }) => object),
   }
 }
 

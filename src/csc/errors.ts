@@ -63,6 +63,20 @@ export function renderCscError(error: unknown): RenderedError {
       return refusal('The credential identified by credentialID is disabled')
     case 'certificate-expired':
       return refusal(`Signing certificate '${error.subject}' is expired.`)
+    case 'invalid-authentication-data':
+      return {
+        status: 400,
+        error: 'invalid_authentication_data',
+        error_description: 'The authentication data is invalid',
+      }
+    case 'credential-locked':
+      return refusal('Credential locked')
+    case 'unauthorized-client':
+      return {
+        status: 400,
+        error: 'unauthorized_client',
+        error_description: 'The client is not authorized to use this method.',
+      }
     case 'hsm-unavailable':
     case 'storage-unavailable':
       return {

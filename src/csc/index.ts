@@ -1,4 +1,7 @@
 import type { Endpoint } from '../http/endpoint.js'
+import { authorize } from './credentials/authorize.js'
+import { extendTransaction } from './credentials/extendTransaction.js'
+import { getChallenge } from './credentials/getChallenge.js'
 import { credentialInfo } from './credentials/info.js'
 import { list } from './credentials/list.js'
 import { info } from './info.js'
@@ -10,5 +13,8 @@ export const CSC_ENDPOINTS: readonly Endpoint<CscServices>[] = [
   info,
   list,
   credentialInfo,
+  authorize,
+  getChallenge,
+  extendTransaction,
   signHash,
 ]

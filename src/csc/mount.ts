@@ -1,7 +1,7 @@
 import type { Context, Middleware } from 'koa'
 import { InsufficientScopeError } from '../errors.js'
 import { requireBearer } from '../http/bearer.js'
-import type { Endpoint } from '../http/endpoint.js'
+import { NO_CONTENT, type Endpoint } from '../http/endpoint.js'
 import { readJson } from '../http/json-body.js'
 import type { Logger } from '../observability/logger.js'
 import { renderCscError, type RenderedError } from './errors.js'
@@ -24,7 +24,10 @@ export function mountCsc(parts: {
   const { bodyBytes } = services.config.limits
 
   return async (ctx, next) => {
-    if (ctx.path !== base && !ctx.path.startsWith(`${base}/`)) return next()
+    if (ctx.path !== base && !ctx.path.startsWith(`${base}/`)) {
+      await next()
+      return
+    }
     ctx.set('Cache-Control', 'no-store')
     ctx.set('X-Content-Type-Options', 'nosniff')
     const endpoint = byPath.get(ctx.path.slice(base.length))
@@ -49,8 +52,12 @@ export function mountCsc(parts: {
       if (caller && !endpoint.scopes.includes(caller.scope))
         throw new InsufficientScopeError('scope')
       const body = readsByGet ? {} : await readJson(ctx, bodyBytes)
-      ctx.body = await endpoint.invoke(body, caller, services)
-      ctx.type = 'application/json; charset=UTF-8'
+      const answer = await endpoint.invoke(body, caller, services)
+      if (answer === NO_CONTENT) ctx.status = 204
+      else {
+        ctx.body = answer
+        ctx.type = 'application/json; charset=UTF-8'
+      }
     } catch (error) {
       const rendered = renderCscError(error)
       if (rendered.status >= 500) logger.error({ err: error, path: endpoint.path }, 'method failed')

@@ -3,7 +3,11 @@ import type { Config } from '../config/schema.js'
 import type { Credentials } from '../credentials/credentials.js'
 import { defineEndpoint } from '../http/endpoint.js'
 import type { AccessTokens } from '../http/bearer.js'
+import type { Accounts } from '../identity/accounts.js'
+import type { SentCodes } from '../identity/sent-codes.js'
+import type { SigningFactors } from '../identity/signing-factors.js'
 import type { Signing } from '../signing/signing.js'
+import type { Transactions } from '../transactions/transactions.js'
 
 /** What the methods of the CSC API call. */
 export interface CscServices {
@@ -12,6 +16,11 @@ export interface CscServices {
   readonly activations: Activations
   readonly signing: Signing
   readonly tokens: AccessTokens
+  readonly transactions: Transactions
+  readonly accounts: Accounts
+  readonly clients: { find(id: string): Promise<{ readonly name: string } | null> }
+  readonly factors: SigningFactors
+  readonly sentCodes: SentCodes
   /** Names of the methods that are mounted, for `info`. */
   readonly methods: readonly string[]
   readonly now: () => Date

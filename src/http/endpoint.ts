@@ -29,6 +29,9 @@ interface Definition<Request extends TObject, Response extends TSchema, Services
   ): Promise<Static<Response>> | Static<Response>
 }
 
+/** What a method returns that answers with 204 and no body. */
+export const NO_CONTENT = null
+
 /** For methods that need no token, where nobody is the caller. */
 const NOBODY: AccessToken = { clientId: '', userId: '', scope: 'service', authorisationId: null }
 
@@ -41,8 +44,8 @@ export function defineEndpoint<Services>() {
     return {
       ...{ path, scopes, request, response },
       async invoke(body, caller, services) {
-        const input = readInput(request, validate, body) as Static<Request>
-        return definition.handle(input, caller ?? NOBODY, services)
+        const input = readInput(request, validate, body)
+        return definition.handle(input as Static<Request>, caller ?? NOBODY, services)
       },
     }
   }

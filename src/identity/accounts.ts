@@ -80,17 +80,22 @@ export class Accounts {
     if (!(await this.#throttle.allow(key, signInFailures, signInWindowSeconds))) {
       return 'too-many-attempts'
     }
-    const outcome = await this.checkCode(userId, code)
-    if (outcome === 'accepted') await this.#throttle.clear(key)
-    return outcome
+    const step = await this.codeStep(userId, code)
+    if (step === null) return 'wrong-code'
+    if (!(await this.acceptStep(userId, step))) return 'used-code'
+    await this.#throttle.clear(key)
+    return 'accepted'
   }
 
-  /** Checks and uses up a one-time code; whoever calls limits the guesses. */
-  async checkCode(userId: string, code: string): Promise<'accepted' | 'wrong-code' | 'used-code'> {
+  /** The time step of a right one-time code, else null. It is not used up; whoever calls limits the guesses. */
+  async codeStep(userId: string, code: string): Promise<number | null> {
     const secrets = await this.#users.secrets(userId)
-    const step = secrets?.totpSecret ? totpStep(secrets.totpSecret, code, this.#now()) : null
-    if (step === null) return 'wrong-code'
-    return (await this.#users.acceptTotpStep(userId, step)) ? 'accepted' : 'used-code'
+    return secrets?.totpSecret ? totpStep(secrets.totpSecret, code, this.#now()) : null
+  }
+
+  /** Uses up a step; false when it, or a later one, was used before. */
+  acceptStep(userId: string, step: number): Promise<boolean> {
+    return this.#users.acceptTotpStep(userId, step)
   }
 
   async #fail(attempt: { username: string; address: string; clientId: string }, why: string) {

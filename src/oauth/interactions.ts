@@ -7,7 +7,7 @@ import type { AuditLog } from '../audit/audit-log.js'
 import { parseCertificate } from '../certificates/certificate.js'
 import type { Credential } from '../credentials/credential.js'
 import { leaf, type Credentials } from '../credentials/credentials.js'
-import { CredentialDisabledError, InvalidParameterError, isServiceError } from '../errors.js'
+import { InvalidParameterError, isServiceError } from '../errors.js'
 import { readForm } from '../http/form-body.js'
 import type { Accounts } from '../identity/accounts.js'
 import type { SigningFactors } from '../identity/signing-factors.js'
@@ -97,6 +97,37 @@ function isForgedPost(ctx: Context, baseUrl: string): boolean {
   return origin !== '' && origin !== 'null' && origin !== new URL(baseUrl).origin
 }
 
+/** Where a posted form may end up besides our own pages: at the application, as a source of a CSP. */
+function formTargets(redirectUri = ''): string[] {
+  if (!URL.canParse(redirectUri)) return []
+  const { origin, protocol } = new URL(redirectUri)
+  // Addresses of installed applications have a scheme of their own and no origin.
+  return [origin === 'null' ? protocol : origin]
+}
+
+/** What the application did wrong, in the words of `credentials/authorize`; null when it is not to blame. */
+function requestProblem(error: unknown): string | null {
+  if (!isServiceError(error)) return null
+  switch (error.kind) {
+    case 'missing-parameter':
+    case 'invalid-parameter':
+    case 'refused-request':
+    case 'certificate-expired':
+      return error.message
+    case 'credential-disabled':
+      return 'The credential identified by credentialID is disabled'
+    case 'too-many-signatures':
+      return 'Numbers of signatures is too high'
+    default:
+      return null
+  }
+}
+
+/** The interaction the address names; the cookie says whether it is this browser's. */
+function uidOf(ctx: Context): string | undefined {
+  return (ctx['params'] as { uid?: string }).uid
+}
+
 class SignerSteps {
   readonly #parts: InteractionParts
 
@@ -110,7 +141,7 @@ class SignerSteps {
     const details = await provider.interactionDetails(ctx.req, ctx.res).catch(() => null)
     const params = (details?.params ?? {}) as Step['parameters'] & { client_id?: string }
     const client = details ? await clients.find(params.client_id ?? '') : null
-    if (!details || !client || client.disabledAt || details.uid !== ctx['params'].uid) {
+    if (!details || !client || client.disabledAt || details.uid !== uidOf(ctx)) {
       pages.renderProblem(ctx, 400, 'invalid_request', 'expired')
       return null
     }
@@ -210,10 +241,19 @@ class SignerSteps {
       step.parameters.scope === 'credential'
         ? {}
         : { consent: { grantId: await this.#grant(step, userId, 'service') } }
-    await this.#finish(step, {
-      login: { accountId: userId, amr: factors, remember: false },
-      ...consent,
-    })
+    await this.#leaveOtherAccount(step, userId)
+    const ts = Math.floor(this.#parts.now().getTime() / 1000)
+    const login = { accountId: userId, amr: factors, remember: false, ts }
+    await this.#finish(step, { login, ...consent })
+  }
+
+  /** Whoever signs in over another person's session, in this or another tab, starts a new one (S28). */
+  async #leaveOtherAccount({ ctx, details }: Step, userId: string): Promise<void> {
+    const session = await this.#parts.provider.Session.get(ctx)
+    if (!session.accountId || session.accountId === userId) return
+    await session.destroy()
+    delete details.session
+    await details.persist()
   }
 
   // Agree to be seen
@@ -269,13 +309,19 @@ class SignerSteps {
     const story = await this.#requestedStory(step, user)
     if (!story) return
     const { transaction, credential } = story
-    const given = { otp: form['otp'] ?? '', pin: form['pin'] ?? '' }
-    const checked = await factors.check(credential, given)
+    const given = [
+      ...(credential.pinHash === null ? [] : [{ factor: 'pin' as const, value: form['pin'] ?? '' }]),
+      { factor: 'totp' as const, value: form['otp'] ?? '' },
+    ]
+    const checked = await factors.check(credential, step.client.id, given, () => true)
     if (checked.outcome === 'locked') {
       const lockedUntil = checked.until ?? this.#parts.now()
       return this.#showApproval(step, { lockedUntil })
     }
-    if (checked.outcome !== 'accepted') return this.#showApproval(step, checked.outcome)
+    if (checked.outcome === 'wrong') {
+      return this.#showApproval(step, checked.wrong.includes('pin') ? 'wrong-pin' : 'wrong-code')
+    }
+    if (checked.outcome === 'used-code') return this.#showApproval(step, checked.outcome)
     const grantId = await this.#grant(step, user.id, 'credential')
     const authorisation = await activations.grant(grantId, transaction, checked.factors)
     if (!authorisation) {
@@ -306,14 +352,9 @@ class SignerSteps {
       if (transaction) return { transaction, credential }
       this.#parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
     } catch (error) {
-      if (!isServiceError(error)) throw error
-      await this.#finish(step, {
-        error: 'invalid_request',
-        error_description:
-          error instanceof CredentialDisabledError
-            ? 'The credential identified by credentialID is disabled'
-            : error.message,
-      })
+      const error_description = requestProblem(error)
+      if (error_description === null) throw error
+      await this.#finish(step, { error: 'invalid_request', error_description })
     }
     return null
   }
@@ -322,7 +363,8 @@ class SignerSteps {
   async #ownCredential(id: string, user: User): Promise<Credential> {
     const { credentials } = this.#parts
     const credential = await credentials.find(id)
-    if (credential?.userId !== user.id) throw new InvalidParameterError('credentialID')
+    const isTheirs = credential?.userId === user.id && credential.authMode === 'oauth2code'
+    if (!isTheirs) throw new InvalidParameterError('credentialID')
     credentials.rejectUnusable(credential)
     return credential
   }
@@ -348,15 +390,7 @@ class SignerSteps {
   }
 
   #send(step: Step, html: string, status = 200): void {
-    const { redirect_uri } = step.parameters
-    const afterPost =
-      redirect_uri && URL.canParse(redirect_uri) ? [new URL(redirect_uri).origin] : []
-    this.#parts.pages.send(
-      step.ctx,
-      status,
-      html,
-      afterPost.filter((origin) => origin !== 'null'),
-    )
+    this.#parts.pages.send(step.ctx, status, html, formTargets(step.parameters.redirect_uri))
   }
 
   async #finish(step: Step, result: Record<string, unknown>): Promise<void> {

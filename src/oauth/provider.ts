@@ -56,6 +56,8 @@ export function createProvider(parts: ProviderParts): Provider {
       model === 'Client'
         ? new ClientAdapter(clients)
         : new RecordAdapter(model, records, secrets, now),
+    // Browsers name the origin of their own site's requests too; no other one is let in (S50).
+    clientBasedCORS: (_ctx, origin) => origin === new URL(config.baseUrl).origin,
     jwks: { keys: [parts.signingKey] },
     cookies: {
       keys: parts.cookieKeys,
@@ -105,7 +107,6 @@ function protocolConfiguration(): Configuration {
     pkce: { required: () => true },
     allowOmittingSingleRegisteredRedirectUri: true,
     conformIdTokenClaims: true,
-    clientBasedCORS: () => false,
     expiresWithSession: () => false,
     rotateRefreshToken: () => true,
     issueRefreshToken: (_ctx, client, code) =>
@@ -132,7 +133,9 @@ function lifetimes({ lifetimes }: Config, now: () => Date): Configuration['ttl']
   const epoch = () => Math.floor(now().getTime() / 1000)
   return {
     AccessToken: (_ctx, token) =>
-      token.scope === 'credential' ? lifetimes.credentialTokenSeconds : lifetimes.serviceTokenSeconds,
+      token.scope === 'credential'
+        ? lifetimes.credentialTokenSeconds
+        : lifetimes.serviceTokenSeconds,
     AuthorizationCode: lifetimes.authorizationCodeSeconds,
     Grant: lifetimes.refreshTokenDays * day,
     IdToken: lifetimes.serviceTokenSeconds,
@@ -207,8 +210,7 @@ async function rejectUnfitAuthorizationRequest(
   try {
     if (parameters.scope === 'credential') readCredentialScope(parameters)
     else if (parameters.scope === 'service') rejectCredentialParameters(parameters)
-    else
-      throw new errors.InvalidScope('request either service or credential', parameters.scope)
+    else throw new errors.InvalidScope('request either service or credential', parameters.scope)
   } catch (error) {
     if (isServiceError(error)) throw new errors.InvalidRequest(error.message)
     throw error

@@ -15,7 +15,8 @@ export function health(checks: HealthChecks): Middleware {
       ctx.status = hsm && database ? 200 : 503
       ctx.body = { status: hsm && database ? 'ready' : 'not ready', hsm, database }
     } else {
-      return next()
+      await next()
+      return
     }
     ctx.set('Cache-Control', 'no-store')
   }

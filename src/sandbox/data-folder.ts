@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
 import { join, resolve } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { checkConfig } from '../config/load.js'
@@ -62,9 +63,8 @@ export function markTokenReady(options: SandboxOptions): void {
 
 function sandboxSettings(options: SandboxOptions, at: (name: string) => string) {
   const { host, port, databaseUrl, environment } = options
-  const shownHost = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
   return {
-    baseUrl: environment['OPENRSSP_BASE_URL'] ?? `http://${shownHost}:${port}`,
+    baseUrl: environment['OPENRSSP_BASE_URL'] ?? `http://${hostInUrl(host)}:${port}`,
     listen: { host, port },
     database: databaseUrl ?? `file:${at('openrssp.db')}`,
     secretsFile: at('secrets.key'),
@@ -79,12 +79,23 @@ function sandboxSettings(options: SandboxOptions, at: (name: string) => string) 
       description: 'Remote signing for trying out: demo people, demo keys',
       region: 'LT',
     },
+    mail: { transport: 'outbox', folder: at('outbox') },
     certificateAuthority: { organization: 'OpenRSSP Sandbox', country: 'LT' },
     log: { level: environment['OPENRSSP_LOG_LEVEL'] ?? 'warn' },
     sandbox: true,
   }
 }
 
+/** How the address is reached from this machine, as it stands in a URL. */
+function hostInUrl(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return isIPv6(host) ? `[${host}]` : host
+}
+
 function softHsmModule(): string {
-  return SOFTHSM_MODULES.find((path) => existsSync(path)) ?? 'libsofthsm2.so'
+  const found = SOFTHSM_MODULES.find((path) => existsSync(path))
+  if (found !== undefined) return found
+  throw new Error(
+    'SoftHSM is not installed. Install the package softhsm2, or name another PKCS#11 library in OPENRSSP_PKCS11_MODULE.',
+  )
 }

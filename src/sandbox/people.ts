@@ -1,3 +1,4 @@
+import { AUTH_OBJECTS, type AuthObject } from '../credentials/auth-object.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
 
 interface SandboxCredential {
@@ -6,6 +7,11 @@ interface SandboxCredential {
   readonly SCAL: '1' | '2'
   /** Whether approving takes the person's PIN beside the one-time code. */
   readonly withPin?: true
+  /** Authorised with credentials/authorize instead of on our pages, by these factors. */
+  readonly explicit?: {
+    readonly objects: readonly AuthObject[]
+    readonly expression: string | null
+  }
 }
 
 export interface SandboxPerson {
@@ -17,10 +23,20 @@ export interface SandboxPerson {
   readonly credentials: readonly SandboxCredential[]
 }
 
+const { PIN, OTP, EMAIL } = AUTH_OBJECTS
+
 const EVERYBODY: readonly SandboxCredential[] = [
   { algorithm: 'p-256', description: 'Signing key (ECDSA P-256)', SCAL: '2' },
   { algorithm: 'rsa-2048', description: 'Signing key (RSA 2048)', SCAL: '2' },
   { algorithm: 'p-384', description: 'Signing key (ECDSA P-384)', SCAL: '2' },
+  {
+    ...{ algorithm: 'p-256', description: 'Explicit key: PIN and code', SCAL: '2', withPin: true },
+    explicit: { objects: [PIN, OTP], expression: 'PIN AND OTP' },
+  },
+  {
+    ...{ algorithm: 'p-256', description: 'Explicit key: PIN', SCAL: '2', withPin: true },
+    explicit: { objects: [PIN], expression: null },
+  },
 ]
 
 /** Who lives in the sandbox: people enough to try isolation, keys of every kind, one strict sign-in. */
@@ -51,6 +67,11 @@ export const SANDBOX_PEOPLE: readonly SandboxPerson[] = [
     credentials: [
       ...EVERYBODY,
       { algorithm: 'p-256', description: 'Signing key, SCAL 1 (ECDSA P-256)', SCAL: '1' },
+      {
+        ...{ algorithm: 'p-256', description: 'Explicit key: PIN and a mailed code' },
+        ...{ SCAL: '1', withPin: true },
+        explicit: { objects: [PIN, EMAIL], expression: 'PIN AND EMAIL' },
+      },
     ],
   },
   {

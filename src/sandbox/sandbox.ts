@@ -41,6 +41,7 @@ export interface SandboxUser {
     readonly algorithm: string
     readonly SCAL: string
     readonly pinRequired: boolean
+    readonly authMode: string
   }[]
 }
 
@@ -73,7 +74,7 @@ async function create(
 ): Promise<SandboxFile> {
   if ((await services.users.list()).length > 0) {
     throw new Error(
-      'The database has people in it but sandbox.json is gone; start with a new data folder',
+      'The sandbox is incomplete: its database has people in it, but there is no sandbox.json. Delete the data folder, or name another one.',
     )
   }
   await services.installation.set('sandbox', new Date().toISOString())
@@ -124,24 +125,30 @@ async function addPerson(
   const pin = String(randomInt(1_000_000)).padStart(6, '0')
   const totpSecret = generateTotpSecret()
   const email = `${username}@example.org`
-  const user: User = {
+  const account = {
     id: `sandbox-${username}`,
     displayName: `${givenName} ${surname}`,
     ...{ username, givenName, surname, country, email, otpAtSignIn },
     lang: null,
-    disabledAt: null,
   }
-  const { disabledAt: _, ...account } = user
+  const user: User = { ...account, disabledAt: null }
   await services.users.add({ ...account, totpSecret, passwordHash: await hashPassword(password) })
   const credentials: SandboxUser['credentials'][number][] = []
-  for (const { algorithm, description, SCAL, withPin } of person.credentials) {
+  for (const { algorithm, description, SCAL, withPin, explicit } of person.credentials) {
     keyMade(description)
     const { id } = await services.credentials.create({
       ...{ user, algorithm, description, SCAL },
       multisign: 100,
       pin: withPin ? pin : null,
+      ...(explicit ? { explicit } : {}),
     })
-    credentials.push({ credentialID: id, algorithm, SCAL, pinRequired: withPin ?? false })
+    credentials.push({
+      credentialID: id,
+      algorithm,
+      SCAL,
+      pinRequired: withPin ?? false,
+      authMode: explicit ? 'explicit' : 'oauth2code',
+    })
   }
   const credentialIDs = credentials.map(({ credentialID }) => credentialID)
   return { username, password, pin, totpSecret, email, otpAtSignIn, credentialIDs, credentials }

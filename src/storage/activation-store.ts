@@ -4,8 +4,20 @@ import type {
   Authorisation,
   AuthorisedDigest,
   Reservation,
+  StoredSad,
 } from '../activation/authorisation.js'
-import { change, committed, insert, sql, type Database, type Statement } from './database.js'
+import type { Transaction } from '../transactions/transaction.js'
+import {
+  change,
+  committed,
+  insert,
+  sql,
+  sweep,
+  type Change,
+  type Database,
+  type Statement,
+} from './database.js'
+import { insertTransaction } from './transaction-store.js'
 
 /** The authorisation stands, and so do its credential, person and application. */
 function standing(authorisationId: string, now: Date): Statement {
@@ -15,6 +27,34 @@ function standing(authorisationId: string, now: Date): Statement {
       JOIN "User" u ON u."id" = a."userId" AND u."disabledAt" IS NULL
       JOIN "Client" k ON k."id" = a."clientId" AND k."disabledAt" IS NULL
      WHERE a."id" = ${authorisationId} AND a."revokedAt" IS NULL AND a."expiresAt" > ${now})`
+}
+
+/** One value, one call: a SAD is used up with the rows it reserves. */
+function useSad(idHash: string | null, operationId: string, now: Date): Change[] {
+  if (idHash === null) return []
+  return [
+    change(
+      sql`UPDATE "Sad" SET "operationId" = ${operationId}
+           WHERE "idHash" = ${idHash} AND "operationId" IS NULL AND "endedAt" IS NULL AND "expiresAt" > ${now}`,
+      1,
+    ),
+  ]
+}
+
+function giveSadBack(operationId: string): Change {
+  return sweep(sql`UPDATE "Sad" SET "operationId" = NULL WHERE "operationId" = ${operationId}`)
+}
+
+function insertAuthorisation({ digests, ...row }: Authorisation): Change[] {
+  return [
+    insert('Authorisation', row),
+    ...digests.map(({ id, digest, state }, position) =>
+      insert('AuthorisedDigest', {
+        ...{ id, authorisationId: row.id, position, state },
+        digest: digest?.toString('base64') ?? null,
+      }),
+    ),
+  ]
 }
 
 export class DatabaseActivationStore implements ActivationStore {
@@ -56,43 +96,85 @@ export class DatabaseActivationStore implements ActivationStore {
   }
 
   grant(authorisation: Authorisation, now: Date, audit: readonly AuditEvent[]): Promise<boolean> {
-    const { digests, ...row } = authorisation
     return committed(this.#database, {
       changes: [
         change(
           sql`UPDATE "Transaction" SET "state" = 'approved'
-               WHERE "id" = ${row.transactionId} AND "state" = 'pending' AND "expiresAt" > ${now}`,
+               WHERE "id" = ${authorisation.transactionId} AND "state" = 'pending' AND "expiresAt" > ${now}`,
           1,
         ),
-        insert('Authorisation', row),
-        ...digests.map(({ id, digest, state }, position) =>
-          insert('AuthorisedDigest', {
-            id,
-            authorisationId: row.id,
-            position,
-            digest: digest?.toString('base64') ?? null,
-            state,
-          }),
-        ),
+        ...insertAuthorisation(authorisation),
       ],
       audit,
     })
   }
 
-  reserve(request: Parameters<ActivationStore['reserve']>[0]): Promise<boolean> {
-    const { authorisationId, operationId, signAlgorithm, reservedUntil, now } = request
+  grantExplicitly(
+    transaction: Transaction,
+    authorisation: Authorisation,
+    sad: StoredSad,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean> {
     return committed(this.#database, {
-      changes: request.rows.map(({ rowId, digest }) =>
+      changes: [
+        insertTransaction({ ...transaction, state: 'approved' }),
+        ...insertAuthorisation(authorisation),
+        insert('Sad', { ...sad }),
+      ],
+      audit,
+    })
+  }
+
+  findSad(idHash: string): Promise<StoredSad | null> {
+    return this.#database.read.sad.findUnique({ where: { idHash } })
+  }
+
+  extend(request: Parameters<ActivationStore['extend']>[0]): Promise<boolean> {
+    const { sad, next, rows, authorisationExpiresAt, now } = request
+    const { authorisationId } = sad
+    return committed(this.#database, {
+      changes: [
         change(
-          sql`UPDATE "AuthorisedDigest"
+          sql`UPDATE "Sad" SET "endedAt" = ${now}
+               WHERE "idHash" = ${sad.idHash} AND "endedAt" IS NULL AND "expiresAt" > ${now}
+                 AND ${standing(authorisationId, now)}`,
+          1,
+        ),
+        insert('Sad', { ...next }),
+        change(
+          sql`UPDATE "Authorisation" SET "expiresAt" = ${authorisationExpiresAt} WHERE "id" = ${authorisationId}`,
+          1,
+        ),
+        ...rows.map(({ rowId, digest }) =>
+          change(
+            sql`UPDATE "AuthorisedDigest" SET "digest" = ${digest.toString('base64')}
+                 WHERE "id" = ${rowId} AND "authorisationId" = ${authorisationId}
+                   AND "state" IN ('authorised', 'released')`,
+            1,
+          ),
+        ),
+      ],
+      audit: request.audit,
+    })
+  }
+
+  reserve(request: Parameters<ActivationStore['reserve']>[0]): Promise<boolean> {
+    const { authorisationId, operationId, sadHash, signAlgorithm, reservedUntil, now } = request
+    return committed(this.#database, {
+      changes: [
+        ...useSad(sadHash, operationId, now),
+        ...request.rows.map(({ rowId, digest }) =>
+          change(
+            sql`UPDATE "AuthorisedDigest"
                  SET "state" = 'reserved', "operationId" = ${operationId}, "reservedUntil" = ${reservedUntil},
                      "signAlgorithm" = ${signAlgorithm}, "digest" = ${digest.toString('base64')}
                WHERE "id" = ${rowId} AND "authorisationId" = ${authorisationId}
                  AND "state" IN ('authorised', 'released')
                  AND ${standing(authorisationId, now)}`,
-          1,
+            1,
+          ),
         ),
-      ),
+      ],
       audit: request.audit,
     })
   }
@@ -116,13 +198,16 @@ export class DatabaseActivationStore implements ActivationStore {
   settle(request: Parameters<ActivationStore['settle']>[0]): Promise<boolean> {
     const { operationId, state, now } = request
     return committed(this.#database, {
-      changes: request.rows.map(({ rowId }) =>
-        change(
-          sql`UPDATE "AuthorisedDigest" SET "state" = ${state}, "settledAt" = ${now}
+      changes: [
+        ...(state === 'released' ? [giveSadBack(operationId)] : []),
+        ...request.rows.map(({ rowId }) =>
+          change(
+            sql`UPDATE "AuthorisedDigest" SET "state" = ${state}, "settledAt" = ${now}
                WHERE "id" = ${rowId} AND "operationId" = ${operationId} AND "state" = 'reserved'`,
-          1,
+            1,
+          ),
         ),
-      ),
+      ],
       audit: request.audit,
     })
   }

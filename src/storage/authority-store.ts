@@ -1,5 +1,5 @@
 import type { AuthorityStore } from '../certificates/embedded/authority-store.js'
-import { insert, type Database } from './database.js'
+import { committed, insert, type Database } from './database.js'
 
 type Name = Parameters<AuthorityStore['load']>[0]
 
@@ -16,6 +16,7 @@ export class DatabaseAuthorityStore implements AuthorityStore {
   }
 
   async save(name: Name, record: { keyId: string; certificate: Buffer }): Promise<void> {
-    await this.#database.commit({ changes: [insert('AuthorityKey', { name, ...record })] })
+    // The first record of a name stays: whoever lost the race loads the winner's.
+    await committed(this.#database, { changes: [insert('AuthorityKey', { name, ...record })] })
   }
 }

@@ -29,7 +29,12 @@ export class DatabaseCredentialStore implements CredentialStore {
 
   async add(credential: Credential, createdAt: Date, audit: readonly AuditEvent[]): Promise<void> {
     const certificates = credential.certificates.map((der) => der.toString('base64'))
-    const row = { ...credential, certificates: JSON.stringify(certificates), createdAt }
+    const row = {
+      ...credential,
+      certificates: JSON.stringify(certificates),
+      authObjects: JSON.stringify(credential.authObjects),
+      createdAt,
+    }
     await this.#database.commit({ changes: [insert('Credential', row)], audit })
   }
 
@@ -93,6 +98,7 @@ function toCredential(row: CredentialModel): Credential {
     ),
     SCAL: row.SCAL as Credential['SCAL'],
     authMode: row.authMode as Credential['authMode'],
+    authObjects: JSON.parse(row.authObjects) as Credential['authObjects'],
     status: row.status as CredentialStatus,
   }
 }

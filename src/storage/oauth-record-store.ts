@@ -34,7 +34,9 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
   }
 
   findByUid(model: string, uidHash: string): Promise<(OAuthRecord & { idHash: string }) | null> {
-    return this.#database.read.oAuthRecord.findFirst({ where: { model, uidHash } })
+    return this.#database.read.oAuthRecord.findFirst({
+      where: { model, uidHash, revokedAt: null },
+    })
   }
 
   consume(model: string, idHash: string, at: Date): Promise<boolean> {

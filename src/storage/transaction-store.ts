@@ -1,7 +1,7 @@
 import type { AuditEvent } from '../audit/events.js'
 import { hashAlgorithmByOid } from '../keys/algorithms.js'
 import type { Transaction, TransactionStore } from '../transactions/transaction.js'
-import { change, committed, insert, sql, type Database } from './database.js'
+import { change, committed, insert, sql, type Change, type Database } from './database.js'
 
 export class DatabaseTransactionStore implements TransactionStore {
   readonly #database: Database
@@ -11,18 +11,7 @@ export class DatabaseTransactionStore implements TransactionStore {
   }
 
   add(transaction: Transaction, audit: readonly AuditEvent[]): Promise<boolean> {
-    const { items, hashAlgorithm, ...row } = transaction
-    const stored = items.map(({ digest, label }) => ({ digest: digest.toString('base64'), label }))
-    return committed(this.#database, {
-      changes: [
-        insert('Transaction', {
-          ...row,
-          hashAlgorithm: hashAlgorithm?.oid ?? null,
-          items: JSON.stringify(stored),
-        }),
-      ],
-      audit,
-    })
+    return committed(this.#database, { changes: [insertTransaction(transaction)], audit })
   }
 
   async find(id: string): Promise<Transaction | null> {
@@ -48,4 +37,13 @@ export class DatabaseTransactionStore implements TransactionStore {
       audit,
     })
   }
+}
+
+export function insertTransaction({ items, hashAlgorithm, ...row }: Transaction): Change {
+  const stored = items.map(({ digest, label }) => ({ digest: digest.toString('base64'), label }))
+  return insert('Transaction', {
+    ...row,
+    hashAlgorithm: hashAlgorithm?.oid ?? null,
+    items: JSON.stringify(stored),
+  })
 }

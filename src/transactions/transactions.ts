@@ -34,11 +34,15 @@ export class Transactions {
     return this.findPending(id)
   }
 
-  async #add(id: string, request: TransactionRequest): Promise<void> {
+  /**
+   * A transaction that is not on record yet, for an agreement that comes with the request.
+   * @throws what `rejectUnfitRequest` throws
+   */
+  prepare(id: string, request: TransactionRequest): Transaction {
     rejectUnfitRequest(request)
     const { credential, items, ...rest } = request
     const now = this.#now()
-    const transaction: Transaction = {
+    return {
       ...rest,
       id,
       userId: credential.userId,
@@ -48,6 +52,11 @@ export class Transactions {
       createdAt: now,
       expiresAt: new Date(now.getTime() + this.#decideWithinSeconds * 1000),
     }
+  }
+
+  async #add(id: string, request: TransactionRequest): Promise<void> {
+    const transaction = this.prepare(id, request)
+    const { items } = transaction
     // When another request of the same browser was first, its record is the same and stands.
     await this.#store.add(transaction, [
       auditEvent('transaction.created', {

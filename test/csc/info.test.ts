@@ -32,7 +32,14 @@ describe('POST info', () => {
       authType: ['oauth2code'],
       oauth2: rssp.baseUrl,
       asynchronousOperationMode: false,
-      methods: ['credentials/list', 'credentials/info', 'signatures/signHash'],
+      methods: [
+        'credentials/list',
+        'credentials/info',
+        'credentials/authorize',
+        'credentials/getChallenge',
+        'credentials/extendTransaction',
+        'signatures/signHash',
+      ],
       validationInfo: false,
       supportedHashTypes: ['dtbsr'],
       signature_formats: { formats: [], envelope_properties: [] },
@@ -49,7 +56,7 @@ describe('POST info', () => {
   })
 
   it('says 501 for every method it does not name', async () => {
-    for (const method of ['signatures/signDoc', 'credentials/authorize', 'nonsense', 'info/x']) {
+    for (const method of ['signatures/signDoc', 'credentials/create', 'nonsense', 'info/x']) {
       const { status, body } = await rssp.call(method, {})
       assert.deepEqual([status, body.error], [501, 'not_implemented'], method)
     }

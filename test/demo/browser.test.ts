@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
+import { createHash, generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto'
 import {
   CURVES,
   digest,
@@ -9,7 +9,7 @@ import {
   SHA_512,
   signingWith,
 } from '../../src/demo/browser/algorithms.js'
-import type { PublicKey } from '../../src/demo/browser/certificate.js'
+import { chainHolds, readCertificate, type PublicKey } from '../../src/demo/browser/certificate.js'
 import {
   CHAIN_FILE,
   opensslCommand,
@@ -143,6 +143,54 @@ describe('The demo application: checking signatures', () => {
     assert.deepEqual([...copy].map((byte, i) => byte ^ (original[i] ?? 0)).filter(Boolean), [1])
     assert.equal(at, 1)
     assert.equal(tamper(new Uint8Array()).content.length, 1)
+  })
+})
+
+describe('The demo application: reading certificates', () => {
+  function selfSigned(key: readonly string[], subject: string): Bytes {
+    const request = [
+      'req',
+      '-x509',
+      '-nodes',
+      '-keyout',
+      '/dev/null',
+      '-subj',
+      subject,
+      '-outform',
+      'DER',
+    ]
+    return bytes(execFileSync('openssl', [...request, '-newkey', ...key], { stdio: 'pipe' }))
+  }
+  const ec = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-384']
+
+  it('tells the holder, the issuer, the serial number, the validity and the key', () => {
+    const der = selfSigned(ec, '/C=DE/O=Acme/CN=Erika Mustermann')
+    const { subject, issuer, serialNumber, validFrom, validTo, publicKey } = readCertificate(der)
+    const expected = new X509Certificate(der)
+    assert.equal(subject, 'Erika Mustermann')
+    assert.equal(issuer, 'Erika Mustermann')
+    assert.equal(serialNumber, expected.serialNumber)
+    assert.equal(validFrom.getTime(), Date.parse(expected.validFrom))
+    assert.equal(validTo.getTime(), Date.parse(expected.validTo))
+    assert.equal(publicKey.kind === 'EC' && publicKey.curve.name, 'P-384')
+    const spki = expected.publicKey.export({ type: 'spki', format: 'der' })
+    assert.deepEqual(publicKey.spki, bytes(spki))
+  })
+
+  it('falls back on the organization, and knows RSA', () => {
+    const { subject, publicKey } = readCertificate(selfSigned(['rsa:2048'], '/O=Acme'))
+    assert.deepEqual([subject, publicKey.kind], ['Acme', 'RSA'])
+  })
+
+  it('refuses what is no certificate, and keys it cannot check', () => {
+    assert.throws(() => readCertificate(text('no certificate')))
+    assert.throws(() => readCertificate(selfSigned(['ed25519'], '/CN=x')), /cannot be checked/)
+  })
+
+  it('sees when a chain does not hang together', async () => {
+    const [one, other] = [selfSigned(ec, '/CN=one'), selfSigned(ec, '/CN=other')]
+    assert.equal(await chainHolds([one, one]), true)
+    assert.equal(await chainHolds([one, other]), false)
   })
 })
 

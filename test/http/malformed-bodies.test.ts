@@ -103,7 +103,7 @@ describe('Bodies of API calls', () => {
   })
 
   it('knows no coercion: wrong types are named, nothing is a 500', async () => {
-    const values = [0, -1, 1.5, 1e309, 2 ** 53, true, '', 'x', [], {}, [[]], { toString: 1 }]
+    const values: unknown[] = [0, -1, 1.5, 2 ** 53, true, '', 'x', [], {}, [[]], { toString: 1 }]
     for (const method of ['credentials/list', 'credentials/info', 'signatures/signHash', 'info']) {
       for (const name of [
         'credentialID',

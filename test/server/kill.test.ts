@@ -187,6 +187,7 @@ describe('A server killed with SIGKILL in the middle of signing', function () {
     const activations = new Activations({
       ...{ store, now: later },
       lifetimeSeconds: 1,
+      sadSeconds: 1,
       reservationSeconds: 1,
     })
     try {

@@ -9,6 +9,7 @@ import { pino } from 'pino'
 import { checkConfig } from '../../src/config/load.js'
 import { Secrets } from '../../src/config/secrets.js'
 import type { Credential } from '../../src/credentials/credential.js'
+import type { NewCredential } from '../../src/credentials/credentials.js'
 import { hashPassword } from '../../src/identity/password.js'
 import { generateTotpSecret, totpCode } from '../../src/identity/totp.js'
 import type { KeyAlgorithm } from '../../src/keys/algorithms.js'
@@ -70,6 +71,7 @@ export interface CredentialSettings {
   readonly SCAL?: '1' | '2'
   readonly multisign?: number
   readonly withPin?: boolean
+  readonly explicit?: NonNullable<NewCredential['explicit']>
 }
 
 export interface Approval {
@@ -84,6 +86,7 @@ export interface Approval {
 export interface Answer {
   readonly status: number
   readonly headers: Headers
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into whatever came
   readonly body: any
 }
 
@@ -100,6 +103,8 @@ export async function startRssp(
     custody?: (real: KeyCustody) => KeyCustody
     settings?: Record<string, unknown>
     logLines?: string[]
+    /** Whether mail is written to the folder `outbox`. */
+    outbox?: boolean
   } = {},
 ): Promise<Rssp> {
   const folder = mkdtempSync(join(tmpdir(), 'openrssp-test-'))
@@ -107,7 +112,11 @@ export async function startRssp(
   writeFileSync(join(folder, 'pin'), 'unused', { mode: 0o600 })
   const port = await freePort()
   const baseUrl = `http://127.0.0.1:${port}`
-  const config = checkConfig(testSettings(baseUrl, port, overrides.settings), folder, {})
+  const mail = overrides.outbox
+    ? { mail: { transport: 'outbox', folder: join(folder, 'outbox') } }
+    : {}
+  const settings = { ...mail, ...overrides.settings }
+  const config = checkConfig(testSettings(baseUrl, port, settings), folder, {})
   const clock = new TestClock()
   const real = await openTestCustody()
   const { logLines } = overrides
@@ -193,7 +202,7 @@ class RunningRssp implements Rssp {
       displayName: `Test ${username}`,
       givenName: 'Test',
       surname: username,
-      email: null,
+      email: `${username}@example.org`,
       country: 'LT',
       otpAtSignIn: settings.otpAtSignIn ?? false,
       lang: null,
@@ -234,6 +243,7 @@ class RunningRssp implements Rssp {
       SCAL: settings.SCAL ?? '2',
       multisign: settings.multisign ?? 10,
       pin: settings.withPin ? user.pin : null,
+      ...(settings.explicit ? { explicit: settings.explicit } : {}),
     })
   }
 

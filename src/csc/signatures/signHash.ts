@@ -1,5 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { rejectForeignHashes } from '../../activation/activations.js'
+import { rejectForeignHashes, rejectUsedSad } from '../../activation/activations.js'
+import type { StoredSad } from '../../activation/authorisation.js'
 import type { Credential } from '../../credentials/credential.js'
 import {
   InvalidParameterError,
@@ -14,7 +15,7 @@ import {
   signatureAlgorithm,
   type SignatureAlgorithm,
 } from '../../keys/algorithms.js'
-import { decodeBase64 } from '../../keys/base64.js'
+import { decodeHashes } from '../hashes.js'
 import { ClientData } from '../parameters.js'
 import { defineCscEndpoint, type CscServices } from '../services.js'
 
@@ -43,14 +44,16 @@ export const signHash = defineCscEndpoint({
 
   async handle(input, caller, services) {
     const { credentials, activations, signing } = services
-    const authorisationId = await authorisationOf(input.SAD, caller, services)
+    const { authorisationId, sad } = await authorisationOf(input.SAD, caller, services)
     const credential = await credentials.find(input.credentialID)
     if (credential?.userId !== caller.userId) throw new InvalidParameterError('credentialID')
+    if (input.hashes.length === 0) throw new RefusedRequestError('Empty hash array')
     const digests = decodeHashes(input.hashes)
     const algorithm = requestedAlgorithm(input, credential)
     if ((input.operationMode ?? 'S') !== 'S') throw new InvalidParameterError('operationMode')
     for (const digest of digests) rejectWrongDigestLength(digest, algorithm.hash)
 
+    if (sad) rejectUsedSad(sad)
     const authorisation = await activations.find(authorisationId, caller)
     if (authorisation.credentialId !== credential.id)
       throw new InvalidParameterError('credentialID')
@@ -59,7 +62,7 @@ export const signHash = defineCscEndpoint({
     credentials.rejectUnusable(credential)
 
     const activation = await activations.redeem({
-      ...{ authorisation, caller, credential, digests, algorithm },
+      ...{ authorisation, caller, credential, digests, algorithm, sad },
     })
     const signatures = await signing.signHashes(activation)
     return { signatures: signatures.map((signature) => signature.toString('base64')) }
@@ -67,17 +70,24 @@ export const signHash = defineCscEndpoint({
 })
 
 /**
- * The authorisation named by the bearer token, by the SAD, or by both if they agree.
+ * The authorisation named by the bearer token, by the SAD, or by both if they agree. A SAD is a value
+ * from `credentials/authorize` or a credential-scope token.
  * @throws {MissingParameterError} @throws {InvalidParameterError} @throws {SadExpiredError}
  */
 async function authorisationOf(
   SAD: string | undefined,
   caller: AccessToken,
-  { tokens }: CscServices,
-): Promise<string> {
+  { tokens, activations, now }: CscServices,
+): Promise<{ authorisationId: string; sad: StoredSad | null }> {
   if (!SAD) {
     if (caller.authorisationId === null) throw new MissingParameterError('SAD', 'string')
-    return caller.authorisationId
+    return { authorisationId: caller.authorisationId, sad: null }
+  }
+  const sad = await activations.findSad(SAD)
+  if (sad) {
+    if (caller.authorisationId !== null) throw new InvalidParameterError('SAD')
+    if (sad.expiresAt <= now()) throw new SadExpiredError('SAD expired')
+    return { authorisationId: sad.authorisationId, sad }
   }
   const found = await tokens.find(SAD)
   if (found === 'expired') throw new SadExpiredError('SAD expired')
@@ -87,16 +97,7 @@ async function authorisationOf(
   const agree = caller.authorisationId === null || caller.authorisationId === found.authorisationId
   const ownSad = found.clientId === caller.clientId && found.userId === caller.userId
   if (!agree || !ownSad) throw new InvalidParameterError('SAD')
-  return found.authorisationId
-}
-
-function decodeHashes(hashes: readonly unknown[]): Buffer[] {
-  if (hashes.length === 0) throw new RefusedRequestError('Empty hash array')
-  return hashes.map((hash) => {
-    const digest = typeof hash === 'string' ? decodeBase64(hash) : null
-    if (!digest) throw new RefusedRequestError('Invalid Base64 hash string parameter')
-    return digest
-  })
+  return { authorisationId: found.authorisationId, sad: null }
 }
 
 function requestedAlgorithm(

@@ -1,7 +1,7 @@
 import { ObjectIdentifier } from 'asn1js'
 import { Certificate, type RelativeDistinguishedNames } from 'pkijs'
 import { CURVES, type Curve } from './algorithms.js'
-import type { Bytes } from './encoding.js'
+import { toHex, type Bytes } from './encoding.js'
 
 export type PublicKey =
   | { readonly kind: 'EC'; readonly curve: Curve; readonly spki: Bytes }
@@ -28,9 +28,7 @@ export function readCertificate(der: Bytes): CertificateFacts {
   return {
     subject: nameOf(certificate.subject),
     issuer: nameOf(certificate.issuer),
-    serialNumber: Array.from(certificate.serialNumber.valueBlock.valueHexView, (byte) =>
-      byte.toString(16).padStart(2, '0'),
-    ).join(':'),
+    serialNumber: serialNumberOf(certificate),
     validFrom: certificate.notBefore.value,
     validTo: certificate.notAfter.value,
     publicKey: publicKeyOf(certificate),
@@ -45,6 +43,12 @@ export async function chainHolds(chain: readonly Bytes[]): Promise<boolean> {
     if (issuer && !(await certificate.verify(issuer))) return false
   }
   return true
+}
+
+/** As certificate viewers write it: hexadecimal, without the byte that only keeps it positive. */
+function serialNumberOf(certificate: Certificate): string {
+  const hex = toHex(Uint8Array.from(certificate.serialNumber.valueBlock.valueHexView))
+  return hex.replace(/^(00)+(?=..)/, '').toUpperCase()
 }
 
 function nameOf(name: RelativeDistinguishedNames): string {

@@ -58,7 +58,7 @@ describe('POST signatures/signHash', () => {
     assert.equal(await signaturesMade(rssp), before, 'something was signed')
   }
 
-  async function assertStillGood(token: string, body = request([digest])): Promise<void> {
+  async function assertStillGood(token: string, body: unknown = request([digest])): Promise<void> {
     const answer = await sign(body, token)
     assert.equal(answer.status, 200, JSON.stringify(answer.body))
   }
@@ -354,7 +354,10 @@ describe('POST signatures/signHash', () => {
 
   it('refuses digests declared as of another hash algorithm than approved', async () => {
     const token = await approve([digest], { credential: rsa })
-    const body = request([digest], { credentialID: rsa.id, signAlgo: RSA_KEY })
+    const body: Record<string, unknown> = request([digest], {
+      credentialID: rsa.id,
+      signAlgo: RSA_KEY,
+    })
     for (const [hashAlgorithmOID, words] of [
       [SHA384, 'Invalid digest value length'],
       [SHA1, 'Invalid parameter hashAlgorithmOID'],

@@ -39,6 +39,8 @@ CREATE TABLE "Credential" (
     "SCAL" TEXT NOT NULL,
     "multisign" INTEGER NOT NULL,
     "authMode" TEXT NOT NULL,
+    "authObjects" TEXT NOT NULL DEFAULT '[]',
+    "authExpression" TEXT,
     "pinHash" TEXT,
     "binding" TEXT NOT NULL,
     "status" TEXT NOT NULL,
@@ -77,6 +79,27 @@ CREATE TABLE "Authorisation" (
     "createdAt" DATETIME NOT NULL,
     "expiresAt" DATETIME NOT NULL,
     "revokedAt" DATETIME
+);
+
+-- CreateTable
+CREATE TABLE "Sad" (
+    "idHash" TEXT NOT NULL PRIMARY KEY,
+    "authorisationId" TEXT NOT NULL,
+    "expiresAt" DATETIME NOT NULL,
+    "operationId" TEXT,
+    "endedAt" DATETIME
+);
+
+-- CreateTable
+CREATE TABLE "SentCode" (
+    "id" TEXT NOT NULL PRIMARY KEY,
+    "credentialId" TEXT NOT NULL,
+    "clientId" TEXT NOT NULL,
+    "factor" TEXT NOT NULL,
+    "codeHash" TEXT NOT NULL,
+    "sentAt" DATETIME NOT NULL,
+    "expiresAt" DATETIME NOT NULL,
+    "spentAt" DATETIME
 );
 
 -- CreateTable
@@ -156,6 +179,21 @@ CREATE UNIQUE INDEX "Authorisation_transactionId_key" ON "Authorisation"("transa
 
 -- CreateIndex
 CREATE INDEX "Authorisation_credentialId_idx" ON "Authorisation"("credentialId");
+
+-- CreateIndex
+CREATE INDEX "Sad_authorisationId_idx" ON "Sad"("authorisationId");
+
+-- CreateIndex
+CREATE INDEX "Sad_operationId_idx" ON "Sad"("operationId");
+
+-- CreateIndex
+CREATE INDEX "Sad_expiresAt_idx" ON "Sad"("expiresAt");
+
+-- CreateIndex
+CREATE INDEX "SentCode_credentialId_clientId_factor_idx" ON "SentCode"("credentialId", "clientId", "factor");
+
+-- CreateIndex
+CREATE INDEX "SentCode_expiresAt_idx" ON "SentCode"("expiresAt");
 
 -- CreateIndex
 CREATE INDEX "AuthorisedDigest_state_reservedUntil_idx" ON "AuthorisedDigest"("state", "reservedUntil");
