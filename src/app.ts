@@ -9,6 +9,7 @@ import type { CscServices } from './csc/services.js'
 import { demo } from './demo/demo.js'
 import { isServiceError } from './errors.js'
 import { interactions, type InteractionParts } from './oauth/interactions.js'
+import { OAUTH_ROUTES } from './oauth/provider.js'
 import type { Logger } from './observability/logger.js'
 import { health, type HealthChecks } from './observability/health.js'
 
@@ -35,6 +36,7 @@ export function createApp(parts: AppParts): Koa {
   })
   app.use(answerFailures(parts))
   app.use(tidyPath)
+  app.use(oauthAliases)
   app.use(health(parts.checks))
   app.use(assets())
   if (csc.config.sandbox) {
@@ -78,6 +80,20 @@ function oauthBelow(base: string): Middleware {
     if (ctx.path.startsWith(`${base}/oauth2/`)) ctx.path = ctx.path.slice(base.length)
     return next()
   }
+}
+
+/** Addresses that wallets derive from the base URI, whatever the specification calls them. */
+const OAUTH_ALIASES: Readonly<Record<string, string>> = {
+  '/authorize': OAUTH_ROUTES.authorization,
+  '/revoke': OAUTH_ROUTES.revocation,
+  '/oauth/revoke': OAUTH_ROUTES.revocation,
+}
+
+const oauthAliases: Middleware = (ctx, next) => {
+  const base = CSC_BASES.find((each) => ctx.path.startsWith(`${each}/`)) ?? ''
+  const path = ctx.path.slice(base.length)
+  if (Object.hasOwn(OAUTH_ALIASES, path)) ctx.path = OAUTH_ALIASES[path] ?? path
+  return next()
 }
 
 /** Style sheet and logo: read once, the same for everybody. */

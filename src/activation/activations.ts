@@ -3,6 +3,9 @@ import { auditEvent, type AuditEvent } from '../audit/events.js'
 import type { Credential } from '../credentials/credential.js'
 import {
   HashNotAuthorizedError,
+  HsmOutcomeUnknownError,
+  HsmUnavailableError,
+  RefusedRequestError,
   SadExpiredError,
   SignatureWithheldError,
   TooManySignaturesError,
@@ -14,6 +17,7 @@ import type {
   ActivationStore,
   Authorisation,
   AuthorisedDigest,
+  Repeatable,
   Reservation,
   StoredSad,
 } from './authorisation.js'
@@ -197,6 +201,23 @@ export class Activations {
   }
 
   /**
+   * The signatures of an earlier request of the same name and content; null when there was none.
+   * @throws {RefusedRequestError} when the name was used for another request
+   * @throws {HsmUnavailableError} while the earlier one is under way
+   * @throws {HsmOutcomeUnknownError} when nobody knows whether it signed
+   */
+  async findEarlier({ keyHash, requestHash }: Repeatable): Promise<readonly Buffer[] | null> {
+    const earlier = await this.#store.findEarlier(keyHash)
+    if (!earlier) return null
+    if (earlier.requestHash !== requestHash) {
+      throw new RefusedRequestError('Idempotency-Key was used for another request')
+    }
+    if (earlier.state === 'under way') throw new HsmUnavailableError('under way')
+    if (earlier.state === 'indeterminate') throw new HsmOutcomeUnknownError('indeterminate')
+    return earlier.signatures
+  }
+
+  /**
    * Reserves one unspent row for each digest, durably and with the intent on record, before any key is
    * used. All or none.
    * @throws what `find`, `rejectExpired` and `matchRows` throw
@@ -209,8 +230,9 @@ export class Activations {
     algorithm: SignatureAlgorithm
     /** The SAD it came by, unless it was a credential token. */
     sad: StoredSad | null
+    repeatable: Repeatable | null
   }): Promise<Activation> {
-    const { caller, credential, digests, algorithm, sad } = request
+    const { caller, credential, digests, algorithm, sad, repeatable } = request
     const authorisationId = request.authorisation.id
     const operationId = randomUUID()
     for (;;) {
@@ -224,6 +246,7 @@ export class Activations {
         authorisationId,
         operationId,
         sadHash: sad?.idHash ?? null,
+        repeatable,
         rows,
         signAlgorithm: describeAlgorithm(algorithm),
         reservedUntil: new Date(now.getTime() + this.#reservationSeconds * 1000),
@@ -244,6 +267,7 @@ export class Activations {
         return new RedeemedActivation({ operationId, authorisationId, credential, algorithm, rows })
       }
       // Someone else was first, or it was ended: read again. Each turn finds fewer rows or throws.
+      if (repeatable) await this.#rejectTakenKey(repeatable)
       if (sad) await this.#rejectUsedSad(sad)
       await this.#rejectEnded(authorisationId)
     }
@@ -324,6 +348,10 @@ export class Activations {
     })
   }
 
+  async #rejectTakenKey({ keyHash }: Repeatable): Promise<void> {
+    if (await this.#store.findEarlier(keyHash)) throw new HsmUnavailableError('under way')
+  }
+
   async #rejectUsedSad({ idHash }: StoredSad): Promise<void> {
     const current = await this.#store.findSad(idHash)
     rejectUsedSad(current)
@@ -385,6 +413,13 @@ function grantedEvent(
     factors: [...factors],
     digests: items.map(({ digest }) => digest.toString('base64')),
   })
+}
+
+/** Names a request of a caller by the key it chose. @param facts all that is asked for */
+export function repeatable(caller: Caller, key: string, facts: readonly string[]): Repeatable {
+  const hash = (...parts: readonly string[]) =>
+    createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
+  return { keyHash: hash(caller.clientId, caller.userId, key), requestHash: hash(...facts) }
 }
 
 /** SADs are bearer values: only their hash is kept. */

@@ -31,6 +31,20 @@ export interface Reservation {
   readonly digest: Buffer
 }
 
+/** Names a request, so that asking again is not asking twice. */
+export interface Repeatable {
+  readonly keyHash: string
+  readonly requestHash: string
+}
+
+/** What became of a repeatable signing. */
+export interface EarlierSigning {
+  readonly requestHash: string
+  readonly state: 'under way' | 'indeterminate' | 'signed'
+  /** In the order of the request; empty unless signed. */
+  readonly signatures: readonly Buffer[]
+}
+
 /** A value from `credentials/authorize`: one call to sign, or one extension. */
 export interface StoredSad {
   /** SHA-256 of the value, Base64url. */
@@ -74,6 +88,7 @@ export interface ActivationStore {
     operationId: string
     /** The SAD that is used up with it, if it came by one. */
     sadHash: string | null
+    repeatable: Repeatable | null
     rows: readonly Reservation[]
     signAlgorithm: string
     reservedUntil: Date
@@ -87,6 +102,7 @@ export interface ActivationStore {
     now: Date
     audit: readonly AuditEvent[]
   }): Promise<boolean>
+  findEarlier(keyHash: string): Promise<EarlierSigning | null>
   /** Ends a reservation without a released signature. */
   settle(request: {
     operationId: string

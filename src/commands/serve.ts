@@ -28,7 +28,7 @@ async function rejectSandboxInProduction(services: Services): Promise<void> {
   if ((await services.installation.get('sandbox')) === null) return
   await services.close()
   throw new CommandError(
-    'This database holds sandbox data; with NODE_ENV=production it is not served.',
+    'database: holds sandbox data, with demo people and demo keys; it is not served with NODE_ENV=production.',
   )
 }
 
@@ -55,6 +55,7 @@ export function stopOnSignals(
     logger.error({ err: error }, 'unhandled rejection')
   })
 }
+
 /** The server's modules, loaded only by the commands that serve. */
 export async function loadServer() {
   // One after the other: Node 20 trips over two imports at once that share modules.

@@ -1,6 +1,8 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { Ajv, type ErrorObject } from 'ajv'
+import { providerFiles, providerProblems } from './identity-providers.js'
+import { privateKeyProblem } from './private-key.js'
 import { ConfigSchema, type Config } from './schema.js'
 import { masterSecretProblem } from './secrets.js'
 
@@ -56,6 +58,7 @@ export function checkConfig(
   problems.push(
     ...addressProblems(read),
     ...fileProblems(read, folder),
+    ...identityProviderProblems(config, read, folder, wrong),
     ...(environment['NODE_ENV'] === 'production' ? productionProblems(config, read, folder) : []),
   )
   if (!fits || problems.length > 0) throw new ConfigError(problems)
@@ -145,6 +148,20 @@ function absolutePaths(config: Config, folder: string): Config {
     auditHeadFile: absolute(config.auditHeadFile ?? `${database}.audit-head`, folder),
     secretsFile: absolute(config.secretsFile, folder),
     hsm: { ...config.hsm, module: absolute(module, folder), pinFile: absolute(pinFile, folder) },
+    identityProviders: config.identityProviders.map((provider) => {
+      const { authentication, userinfo } = provider
+      return {
+        ...provider,
+        authentication:
+          authentication.method === 'private_key_jwt'
+            ? { ...authentication, keyFile: absolute(authentication.keyFile, folder) }
+            : { ...authentication, secretFile: absolute(authentication.secretFile, folder) },
+        userinfo:
+          userinfo.form === 'encrypted'
+            ? { ...userinfo, keyFile: absolute(userinfo.keyFile, folder) }
+            : userinfo,
+      }
+    }),
   }
 }
 
@@ -167,6 +184,42 @@ function fileProblems(read: ReadText, folder: string): ConfigProblem[] {
     if (problem !== null) problems.push({ setting: 'database', problem })
   }
   return problems
+}
+
+function identityProviderProblems(
+  config: unknown,
+  read: ReadText,
+  folder: string,
+  wrong: ReadonlySet<string>,
+): ConfigProblem[] {
+  const providers = listedProviders(config)
+  const problems = providerProblems(providers).filter(({ setting }) => !wrong.has(setting))
+  const files = providers.flatMap((_, index) => providerFiles(index))
+  for (const { setting, holds } of files) {
+    const path = read(setting)
+    if (path === null) continue
+    const file = absolute(path, folder)
+    const problem = secretFileProblem(file) ?? contentProblem(file, holds)
+    if (problem !== null) problems.push({ setting, problem })
+  }
+  return problems
+}
+
+function contentProblem(
+  file: string,
+  holds: 'signing key' | 'decryption key' | 'secret',
+): string | null {
+  if (holds === 'secret') return emptyFileProblem(file)
+  return privateKeyProblem(file, holds === 'signing key' ? 'signing' : 'decryption')
+}
+
+/** Providers that are objects at least, each with as much as it has. */
+function listedProviders(config: unknown): Partial<Config['identityProviders'][number]>[] {
+  const { identityProviders } = (config ?? {}) as Partial<Config>
+  if (!Array.isArray(identityProviders)) return []
+  return identityProviders.map((each: unknown) =>
+    typeof each === 'object' && each !== null ? each : {},
+  )
 }
 
 function fileProblem(file: string): string | null {
@@ -203,6 +256,11 @@ function isReadable(file: string): boolean {
   }
 }
 
+const PROVIDER_ADDRESSES = [
+  ...['issuer', 'endpoints.authorization', 'endpoints.token', 'endpoints.jwks'],
+  ...['endpoints.userinfo', 'endpoints.pushedAuthorizationRequest', 'userinfo.jwksUri'],
+] as const
+
 /** S52: what is handy on a laptop must not reach production. */
 function productionProblems(config: unknown, read: ReadText, folder: string): ConfigProblem[] {
   const problems: ConfigProblem[] = []
@@ -213,6 +271,12 @@ function productionProblems(config: unknown, read: ReadText, folder: string): Co
   if (read('baseUrl')?.startsWith('http://')) refuse('baseUrl', 'must be https')
   if (read('log.level') === 'debug') refuse('log.level', 'must not be debug')
   if (read('mail.transport') === 'outbox') refuse('mail.transport', 'must not be outbox')
+  listedProviders(config).forEach((_, index) => {
+    for (const name of PROVIDER_ADDRESSES) {
+      const setting = `identityProviders.${index}.${name}`
+      if (read(setting)?.startsWith('http://')) refuse(setting, 'must be https')
+    }
+  })
   const database = read('database')
   const file = database === null ? null : databaseFile(database, folder)
   if (file !== null && isOpenToOthers(file, 0o004)) {
@@ -242,6 +306,9 @@ export function insecureSettings(config: Config): string[] {
     warnings.push('log.level: debug tells more than production should')
   if (config.proxy.trusted && !isLoopback(config.listen.host)) {
     warnings.push('proxy.trusted: whoever reaches listen.host directly can claim any address')
+  }
+  for (const { id, issuer } of config.identityProviders) {
+    if (issuer.startsWith('http://')) warnings.push(`identityProviders: ${id} is plain http`)
   }
   const database = config.database.slice('file:'.length)
   if (isOpenToOthers(database, 0o004))

@@ -1,4 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
+import { IdentityProvidersSchema } from './identity-providers.js'
 
 const closed = { additionalProperties: false }
 
@@ -223,12 +224,20 @@ export const ConfigSchema = Type.Object(
       },
       { ...closed, default: {} },
     ),
+    identityProviders: IdentityProvidersSchema,
     proxy: Type.Object(
       {
         trusted: Type.Boolean({
           default: false,
           description: 'Whether X-Forwarded-For of the direct peer is believed.',
         }),
+        clientCertificateHeader: Type.Optional(
+          Type.String({
+            pattern: '^[A-Za-z0-9-]+$',
+            description:
+              'Header in which a trusted proxy passes on the certificate of a TLS client that it verified (RFC 9440, or URL-encoded PEM); switches tls_client_auth on. The proxy has to drop what clients send in it.',
+          }),
+        ),
       },
       { ...closed, default: {} },
     ),

@@ -21,6 +21,10 @@ export interface Credential {
   readonly authObjects: readonly AuthObject[]
   /** How they combine; null for all of them. */
   readonly authExpression: string | null
+  /** Kind of signature it is for (CSC API v2, 11.4), such as `eu_eidas_aes`. */
+  readonly signatureQualifier: string | null
+  /** The application that may use it with a token of its own, as for seals. */
+  readonly ownerClientId: string | null
   /** scrypt; null when approving needs no PIN. */
   readonly pinHash: string | null
   readonly binding: string

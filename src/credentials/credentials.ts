@@ -20,8 +20,14 @@ export interface NewCredential {
   readonly SCAL: '1' | '2'
   readonly multisign: number
   readonly pin: string | null
+  readonly signatureQualifier?: string
+  /** For seals: the application that may use it with a token of its own. */
+  readonly ownerClientId?: string
   /** How the signer agrees; on our own pages when absent. */
-  readonly explicit?: { readonly objects: readonly AuthObject[]; readonly expression: string | null }
+  readonly explicit?: {
+    readonly objects: readonly AuthObject[]
+    readonly expression: string | null
+  }
 }
 
 export class Credentials {
@@ -64,6 +70,11 @@ export class Credentials {
     return (await this.#store.list(userId)).filter((credential) => this.#isIntact(credential))
   }
 
+  /** What an application may use with a token of its own, of those in that name. */
+  async listOwned(clientId: string, userId: string): Promise<Credential[]> {
+    return (await this.list(userId)).filter(({ ownerClientId }) => ownerClientId === clientId)
+  }
+
   listAll(): Promise<Credential[]> {
     return this.#store.listAll()
   }
@@ -97,6 +108,8 @@ export class Credentials {
         SCAL: request.SCAL,
         multisign: request.multisign,
         ...authorisationMode(request),
+        signatureQualifier: request.signatureQualifier ?? null,
+        ownerClientId: request.ownerClientId ?? null,
         pinHash,
         status: 'enabled' as const,
         lockedUntil: null,
@@ -182,6 +195,7 @@ function boundFacts(credential: Omit<Credential, 'binding'>): string[] {
   return [
     ...['credential', id, userId, keyId, keyAlgorithm, SCAL, authMode, pinHash ?? ''],
     ...[JSON.stringify(credential.authObjects), credential.authExpression ?? ''],
+    ...[credential.signatureQualifier ?? '', credential.ownerClientId ?? ''],
     certificate?.toString('base64') ?? '',
   ]
 }

@@ -8,6 +8,7 @@ import { KEY_ALGORITHMS } from '../keys/algorithms.js'
 export const CredentialInfo = Type.Object({
   credentialID: Type.String(),
   description: Type.String(),
+  signatureQualifier: Type.Optional(Type.String()),
   key: Type.Object({
     status: Type.Union([Type.Literal('enabled'), Type.Literal('disabled')]),
     algo: Type.Array(Type.String()),
@@ -63,6 +64,9 @@ export function describeCredential(
   return {
     credentialID: credential.id,
     description: credential.description,
+    ...(credential.signatureQualifier === null
+      ? {}
+      : { signatureQualifier: credential.signatureQualifier }),
     key: {
       status: enabled ? 'enabled' : 'disabled',
       algo: [...signAlgos],

@@ -52,7 +52,9 @@ export function mountCsc(parts: {
       if (caller && !endpoint.scopes.includes(caller.scope))
         throw new InsufficientScopeError('scope')
       const body = readsByGet ? {} : await readJson(ctx, bodyBytes)
-      const answer = await endpoint.invoke(body, caller, services)
+      const answer = await endpoint.invoke(body, caller, services, {
+        idempotencyKey: ctx.get('idempotency-key') || null,
+      })
       if (answer === NO_CONTENT) ctx.status = 204
       else {
         ctx.body = answer

@@ -6,6 +6,12 @@ import type { JsonObject } from './json-body.js'
 
 const ajv = new Ajv({ allErrors: true, strict: true, keywords: ['complaint'] })
 
+/** The headers that mean something to a method. */
+export interface RequestHeaders {
+  /** `Idempotency-Key`: names the request, so that it can be repeated; null when absent. */
+  readonly idempotencyKey: string | null
+}
+
 /** An API method: what it takes, what it answers, who may call it, and what it does. */
 export interface Endpoint<Services> {
   readonly path: string
@@ -14,7 +20,12 @@ export interface Endpoint<Services> {
   readonly request: TObject
   readonly response: TSchema
   /** @throws what `readInput` throws, and what the method refuses */
-  invoke(body: JsonObject, caller: AccessToken | null, services: Services): Promise<unknown>
+  invoke(
+    body: JsonObject,
+    caller: AccessToken | null,
+    services: Services,
+    headers: RequestHeaders,
+  ): Promise<unknown>
 }
 
 interface Definition<Request extends TObject, Response extends TSchema, Services> {
@@ -26,6 +37,7 @@ interface Definition<Request extends TObject, Response extends TSchema, Services
     input: Static<Request>,
     caller: AccessToken,
     services: Services,
+    headers: RequestHeaders,
   ): Promise<Static<Response>> | Static<Response>
 }
 
@@ -43,9 +55,9 @@ export function defineEndpoint<Services>() {
     const validate = ajv.compile(request)
     return {
       ...{ path, scopes, request, response },
-      async invoke(body, caller, services) {
+      async invoke(body, caller, services, headers) {
         const input = readInput(request, validate, body)
-        return definition.handle(input as Static<Request>, caller ?? NOBODY, services)
+        return definition.handle(input as Static<Request>, caller ?? NOBODY, services, headers)
       },
     }
   }

@@ -1,3 +1,5 @@
+import type { JWK } from 'jose'
+
 /** A signature application, as the authorization server knows it. */
 export interface Client {
   readonly id: string
@@ -6,17 +8,28 @@ export interface Client {
   readonly secret: string | null
   readonly redirectUris: readonly string[]
   readonly grantTypes: readonly GrantType[]
-  readonly authMethod: 'client_secret' | 'none'
+  readonly authMethod: 'client_secret' | 'private_key_jwt' | 'tls_client_auth' | 'none'
+  /** Public keys of `private_key_jwt`. */
+  readonly jwks: { readonly keys: readonly JWK[] } | null
+  /** Subject of the certificate of `tls_client_auth`, as RFC 4514 text. */
+  readonly tlsSubjectDn: string | null
+  /** Whether it may ask for signatures by pushed authorization requests alone. */
+  readonly requirePushedForCredential: boolean
+  /** Whether it may introspect other applications' tokens, as a resource server does. */
+  readonly introspectsAll: boolean
   readonly disabledAt: Date | null
 }
 
-export type GrantType = 'authorization_code' | 'refresh_token'
+type Seldom = 'jwks' | 'tlsSubjectDn' | 'requirePushedForCredential' | 'introspectsAll'
+export type NewClient = Omit<Client, Seldom> & Partial<Pick<Client, Seldom>>
+
+export type GrantType = 'authorization_code' | 'client_credentials' | 'refresh_token'
 
 export interface ClientStore {
   find(id: string): Promise<Client | null>
   list(): Promise<Client[]>
   /** False when the id is taken. */
-  add(client: Client): Promise<boolean>
+  add(client: NewClient): Promise<boolean>
   setRedirectUris(id: string, uris: readonly string[]): Promise<boolean>
   disable(id: string, at: Date): Promise<boolean>
 }

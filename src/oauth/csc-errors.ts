@@ -2,6 +2,10 @@ import type Provider from 'oidc-provider'
 import type { errors, KoaContextWithOIDC } from 'oidc-provider'
 import type { Middleware } from 'koa'
 
+/** CSC API v2, 10.1, for `access_denied`. */
+export const ACCESS_DENIED =
+  'The user, authorization server or remote service denied the request.'
+
 interface Answer {
   readonly status: number
   readonly error: string
@@ -84,7 +88,7 @@ function clientFailure(
   failure: OAuthError,
   detail: string,
 ): Answer | null {
-  if (detail.includes('authorization header')) return INVALID_HEADER
+  if (/authorization header/i.test(detail)) return INVALID_HEADER
   if (detail.includes('no client authentication mechanism')) {
     return refusal('Missing parameter client_id')
   }

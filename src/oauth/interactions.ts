@@ -16,6 +16,7 @@ import type { Transaction } from '../transactions/transaction.js'
 import type { Transactions } from '../transactions/transactions.js'
 import type { Client, ClientStore } from './client.js'
 import { readCredentialScope, type CscParameters } from './credential-scope.js'
+import { ACCESS_DENIED } from './csc-errors.js'
 import type { PageRenderer } from './page-renderer.js'
 import {
   renderApproval,
@@ -56,10 +57,7 @@ interface Step {
   readonly parameters: CscParameters & { scope?: string; redirect_uri?: string }
 }
 
-const DENIED = {
-  error: 'access_denied',
-  error_description: 'The user, authorization server or remote service denied the request.',
-}
+const DENIED = { error: 'access_denied', error_description: ACCESS_DENIED }
 /** Between password and code, so that neither can be tried alone. */
 const SECOND_FACTOR_SECONDS = 300
 

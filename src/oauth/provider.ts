@@ -21,7 +21,7 @@ import {
   rejectCredentialParameters,
   type CscParameters,
 } from './credential-scope.js'
-import { isKnownTokenTypeHint, translateOAuthErrors } from './csc-errors.js'
+import { ACCESS_DENIED, isKnownTokenTypeHint, translateOAuthErrors } from './csc-errors.js'
 import type { OAuthRecordStore } from './oauth-record.js'
 import type { PageRenderer } from './page-renderer.js'
 
@@ -33,6 +33,8 @@ export const OAUTH_ROUTES = {
   pushed_authorization_request: '/oauth2/pushed_authorize',
   jwks: '/oauth2/jwks',
 } as const
+
+const SCOPES = ['service', 'credential'] as const
 
 export interface ProviderParts {
   readonly config: Config
@@ -83,6 +85,7 @@ export function createProvider(parts: ProviderParts): Provider {
   } satisfies Configuration)
   provider.proxy = config.proxy.trusted
   provider.use(pinBaseUrl(config.baseUrl))
+  provider.use(announceOwnScopes)
   provider.use(translateOAuthErrors(provider))
   provider.on('server_error', (_ctx, error) => {
     logger.error({ err: error }, 'authorization server error')
@@ -96,7 +99,7 @@ export function createProvider(parts: ProviderParts): Provider {
 function protocolConfiguration(): Configuration {
   return {
     routes: OAUTH_ROUTES,
-    scopes: ['service', 'credential'],
+    scopes: [...SCOPES],
     responseTypes: ['code'],
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
     clientDefaults: {
@@ -158,9 +161,22 @@ function pinBaseUrl(baseUrl: string): Middleware {
   }
 }
 
+/** The library adds `openid`, which is not to be had here. */
+const announceOwnScopes: Middleware = async (koa, next) => {
+  const ctx = koa as KoaContextWithOIDC
+  await next()
+  if (ctx.oidc?.route === 'discovery') Object.assign(ctx.body as object, { scopes_supported: SCOPES })
+}
+
 /** Sign in, then agree: to these signatures for scope `credential`, to being seen for scope `service`. */
 function signerPolicy(): interactionPolicy.DefaultPolicy {
   const policy = interactionPolicy.base()
+  const gone = new interactionPolicy.Check('account_gone', 'the account was disabled', (ctx) =>
+    ctx.oidc.session?.accountId && !ctx.oidc.account
+      ? interactionPolicy.Check.REQUEST_PROMPT
+      : interactionPolicy.Check.NO_NEED_TO_PROMPT,
+  )
+  policy.get('login')?.checks.add(gone)
   const approval = new interactionPolicy.Prompt(
     { name: 'approval', requestable: false },
     new interactionPolicy.Check('credential_scope', 'the signer has to approve', (ctx) =>
@@ -225,7 +241,7 @@ async function rejectBadAccountToken(
 ): Promise<void> {
   // A pushed request was checked, and its token used up, when it was pushed.
   if (ctx.oidc.entities.PushedAuthorizationRequest) return
-  const denied = new errors.AccessDenied(undefined, 'account_token')
+  const denied = new errors.AccessDenied(ACCESS_DENIED, 'account_token')
   const client = await clients.find(ctx.oidc.client?.clientId ?? '')
   if (!client?.secret) throw denied
   const { id, secret } = client

@@ -139,6 +139,7 @@ async function addPerson(
     const { id } = await services.credentials.create({
       ...{ user, algorithm, description, SCAL },
       multisign: 100,
+      signatureQualifier: 'eu_eidas_aes',
       pin: withPin ? pin : null,
       ...(explicit ? { explicit } : {}),
     })

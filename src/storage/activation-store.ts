@@ -3,6 +3,7 @@ import type {
   ActivationStore,
   Authorisation,
   AuthorisedDigest,
+  EarlierSigning,
   Reservation,
   StoredSad,
 } from '../activation/authorisation.js'
@@ -41,8 +42,12 @@ function useSad(idHash: string | null, operationId: string, now: Date): Change[]
   ]
 }
 
-function giveSadBack(operationId: string): Change {
-  return sweep(sql`UPDATE "Sad" SET "operationId" = NULL WHERE "operationId" = ${operationId}`)
+/** Nothing was signed: the SAD and the application's own key are as good as before. */
+function giveBack(operationId: string): Change[] {
+  return [
+    sweep(sql`UPDATE "Sad" SET "operationId" = NULL WHERE "operationId" = ${operationId}`),
+    sweep(sql`DELETE FROM "RepeatableSigning" WHERE "operationId" = ${operationId}`),
+  ]
 }
 
 function insertAuthorisation({ digests, ...row }: Authorisation): Change[] {
@@ -160,9 +165,18 @@ export class DatabaseActivationStore implements ActivationStore {
 
   reserve(request: Parameters<ActivationStore['reserve']>[0]): Promise<boolean> {
     const { authorisationId, operationId, sadHash, signAlgorithm, reservedUntil, now } = request
+    const { repeatable, rows } = request
     return committed(this.#database, {
       changes: [
         ...useSad(sadHash, operationId, now),
+        ...(repeatable === null
+          ? []
+          : [
+              insert('RepeatableSigning', {
+                ...{ ...repeatable, operationId, createdAt: now },
+                rows: JSON.stringify(rows.map(({ rowId }) => rowId)),
+              }),
+            ]),
         ...request.rows.map(({ rowId, digest }) =>
           change(
             sql`UPDATE "AuthorisedDigest"
@@ -177,6 +191,22 @@ export class DatabaseActivationStore implements ActivationStore {
       ],
       audit: request.audit,
     })
+  }
+
+  async findEarlier(keyHash: string): Promise<EarlierSigning | null> {
+    const { read } = this.#database
+    const signing = await read.repeatableSigning.findUnique({ where: { keyHash } })
+    if (!signing) return null
+    const order = JSON.parse(signing.rows) as string[]
+    const found = await read.authorisedDigest.findMany({ where: { id: { in: order } } })
+    const rows = order.flatMap((id) => found.find((row) => row.id === id) ?? [])
+    const signed = rows.every(({ state }) => state === 'consumed')
+    const underWay = rows.some(({ state }) => state === 'reserved')
+    return {
+      requestHash: signing.requestHash,
+      state: signed ? 'signed' : underWay ? 'under way' : 'indeterminate',
+      signatures: signed ? rows.map(({ signature }) => Buffer.from(signature ?? '', 'base64')) : [],
+    }
   }
 
   consume(request: Parameters<ActivationStore['consume']>[0]): Promise<boolean> {
@@ -199,7 +229,7 @@ export class DatabaseActivationStore implements ActivationStore {
     const { operationId, state, now } = request
     return committed(this.#database, {
       changes: [
-        ...(state === 'released' ? [giveSadBack(operationId)] : []),
+        ...(state === 'released' ? giveBack(operationId) : []),
         ...request.rows.map(({ rowId }) =>
           change(
             sql`UPDATE "AuthorisedDigest" SET "state" = ${state}, "settledAt" = ${now}

@@ -1,6 +1,6 @@
 import { auditEvent } from '../audit/events.js'
 import type { Secrets } from '../config/secrets.js'
-import type { Client, ClientStore, GrantType } from '../oauth/client.js'
+import type { Client, ClientStore, GrantType, NewClient } from '../oauth/client.js'
 import { change, committed, insert, sql, sweep, type Database } from './database.js'
 import type { ClientModel } from './prisma-client/models/Client.js'
 
@@ -25,8 +25,9 @@ export class DatabaseClientStore implements ClientStore {
     return rows.map((row) => this.#toClient(row))
   }
 
-  add(client: Client): Promise<boolean> {
+  add(client: NewClient): Promise<boolean> {
     const { id, name, secret, redirectUris, grantTypes, authMethod } = client
+    const { jwks, tlsSubjectDn, requirePushedForCredential, introspectsAll } = client
     return committed(this.#database, {
       changes: [
         insert('Client', {
@@ -36,6 +37,10 @@ export class DatabaseClientStore implements ClientStore {
           redirectUris: JSON.stringify(redirectUris),
           grantTypes: JSON.stringify(grantTypes),
           authMethod,
+          jwks: jwks ? JSON.stringify(jwks) : null,
+          tlsSubjectDn: tlsSubjectDn ?? null,
+          requirePushedForCredential: requirePushedForCredential ?? false,
+          introspectsAll: introspectsAll ?? false,
           createdAt: this.#now(),
         }),
       ],
@@ -67,6 +72,7 @@ export class DatabaseClientStore implements ClientStore {
 
   #toClient(row: ClientModel): Client {
     const { id, name, secret, redirectUris, grantTypes, authMethod, disabledAt } = row
+    const { jwks, tlsSubjectDn, requirePushedForCredential, introspectsAll } = row
     return {
       id,
       name,
@@ -74,6 +80,8 @@ export class DatabaseClientStore implements ClientStore {
       redirectUris: JSON.parse(redirectUris) as string[],
       grantTypes: JSON.parse(grantTypes) as GrantType[],
       authMethod: authMethod as Client['authMethod'],
+      jwks: jwks === null ? null : (JSON.parse(jwks) as Client['jwks']),
+      ...{ tlsSubjectDn, requirePushedForCredential, introspectsAll },
       disabledAt,
     }
   }

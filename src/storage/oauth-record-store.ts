@@ -87,6 +87,9 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
       changes: [
         sweep(sql`DELETE FROM "OAuthRecord" WHERE "expiresAt" < ${before}`),
         sweep(sql`DELETE FROM "Throttle" WHERE "windowEnd" < ${before}`),
+        sweep(sql`DELETE FROM "RepeatableSigning" WHERE "createdAt" < ${before}`),
+        sweep(sql`DELETE FROM "SentCode" WHERE "expiresAt" < ${before}`),
+        sweep(sql`DELETE FROM "Sad" WHERE "expiresAt" < ${before}`),
       ],
     })
   }

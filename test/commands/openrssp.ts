@@ -1,5 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Secrets } from '../../src/config/secrets.js'
@@ -8,9 +8,29 @@ import { newTokenDirectory, type TestToken } from '../support/softhsm.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 
-/** How a test starts the command-line tool: from source, or as it was built. */
-export const FROM_SOURCE = ['--import', 'tsx', join(ROOT, 'src/cli.ts')]
-export const BUILT = [join(ROOT, 'dist/cli.js')]
+const FROM_SOURCE = ['--import', 'tsx', join(ROOT, 'src/cli.ts')]
+const BUILT = [join(ROOT, 'dist/cli.js')]
+
+/** How tests start the tool: as it was built, which is much faster, or from source when that is newer. */
+export const PROGRAM = isBuilt() ? BUILT : FROM_SOURCE
+
+/** The tool as people run it, built first where need be. */
+export function builtProgram(): readonly string[] {
+  if (PROGRAM === FROM_SOURCE) {
+    execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' })
+    writeFileSync(join(ROOT, 'dist/.built'), '')
+  }
+  return BUILT
+}
+
+function isBuilt(): boolean {
+  const built = statSync(join(ROOT, 'dist/.built'), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  return ['src', 'prisma'].every((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }).every(
+      (entry) => !entry.isFile() || statSync(join(entry.parentPath, entry.name)).mtimeMs <= built,
+    ),
+  )
+}
 
 export interface Outcome {
   readonly code: number | null
@@ -32,7 +52,7 @@ export class Running {
   stderr = ''
 
   constructor(args: readonly string[], options: RunOptions = {}) {
-    const { environment = {}, cwd = ROOT, program = FROM_SOURCE } = options
+    const { environment = {}, cwd = ROOT, program = PROGRAM } = options
     const child = spawn(process.execPath, [...program, ...args], {
       cwd,
       env: { ...cleanEnvironment(), ...environment },

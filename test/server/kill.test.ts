@@ -84,32 +84,23 @@ describe('A server killed with SIGKILL in the middle of signing', function () {
 
   /** As an operator would, from the command line. */
   async function populate() {
-    const [account] = await openrssp(
-      'user',
-      'add',
-      'kill',
-      '--given-name',
-      'Kill',
-      '--surname',
-      'Test',
+    const { password, totpSecret } = await openrssp(
+      ...['user', 'add', 'kill', '--given-name', 'Kill', '--surname', 'Test'],
     )
     const app = ['kill-app', 'Kill App', '--public', '--redirect-uri', REDIRECT_URI]
     await openrssp('client', 'add', ...app)
-    const [credential] = await openrssp('credential', 'create', 'kill', '--multisign', '1000')
-    const { password = '', totpSecret = '' } = account ?? {}
-    return {
-      user: { username: 'kill', password, totpSecret },
-      credentialId: credential?.['credentialID'] ?? '',
-    }
+    const { credentialID } = await openrssp('credential', 'create', 'kill', '--multisign', '1000')
+    assert.ok(password && totpSecret && credentialID)
+    return { user: { username: 'kill', password, totpSecret }, credentialId: credentialID }
   }
 
-  async function openrssp(...command: string[]): Promise<Record<string, string>[]> {
+  async function openrssp(...command: string[]): Promise<Record<string, string>> {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ['--import', 'tsx', CLI, ...command, '--config', configFile, '--json'],
       { env: { ...process.env, ...environment } },
     )
-    return JSON.parse(stdout) as Record<string, string>[]
+    return JSON.parse(stdout) as Record<string, string>
   }
 
   async function approve(

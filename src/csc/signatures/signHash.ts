@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { rejectForeignHashes, rejectUsedSad } from '../../activation/activations.js'
-import type { StoredSad } from '../../activation/authorisation.js'
+import { rejectForeignHashes, rejectUsedSad, repeatable } from '../../activation/activations.js'
+import type { Repeatable, StoredSad } from '../../activation/authorisation.js'
 import type { Credential } from '../../credentials/credential.js'
 import {
   InvalidParameterError,
@@ -42,7 +42,7 @@ export const signHash = defineCscEndpoint({
   request: Request,
   response: Type.Object({ signatures: Type.Array(Type.String()) }),
 
-  async handle(input, caller, services) {
+  async handle(input, caller, services, { idempotencyKey }) {
     const { credentials, activations, signing } = services
     const { authorisationId, sad } = await authorisationOf(input.SAD, caller, services)
     const credential = await credentials.find(input.credentialID)
@@ -52,6 +52,13 @@ export const signHash = defineCscEndpoint({
     const algorithm = requestedAlgorithm(input, credential)
     if ((input.operationMode ?? 'S') !== 'S') throw new InvalidParameterError('operationMode')
     for (const digest of digests) rejectWrongDigestLength(digest, algorithm.hash)
+
+    const named = nameRequest(idempotencyKey, caller, [
+      ...[authorisationId, credential.id, JSON.stringify(algorithm)],
+      ...digests.map((digest) => digest.toString('base64')),
+    ])
+    const earlier = named && (await activations.findEarlier(named))
+    if (earlier) return { signatures: earlier.map((signature) => signature.toString('base64')) }
 
     if (sad) rejectUsedSad(sad)
     const authorisation = await activations.find(authorisationId, caller)
@@ -63,11 +70,22 @@ export const signHash = defineCscEndpoint({
 
     const activation = await activations.redeem({
       ...{ authorisation, caller, credential, digests, algorithm, sad },
+      repeatable: named,
     })
     const signatures = await signing.signHashes(activation)
     return { signatures: signatures.map((signature) => signature.toString('base64')) }
   },
 })
+
+function nameRequest(
+  key: string | null,
+  caller: AccessToken,
+  facts: readonly string[],
+): Repeatable | null {
+  if (key === null) return null
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw new RefusedRequestError('Invalid Idempotency-Key')
+  return repeatable(caller, key, facts)
+}
 
 /**
  * The authorisation named by the bearer token, by the SAD, or by both if they agree. A SAD is a value

@@ -24,6 +24,10 @@ CREATE TABLE "Client" (
     "redirectUris" TEXT NOT NULL,
     "grantTypes" TEXT NOT NULL,
     "authMethod" TEXT NOT NULL,
+    "jwks" TEXT,
+    "tlsSubjectDn" TEXT,
+    "requirePushedForCredential" BOOLEAN NOT NULL DEFAULT false,
+    "introspectsAll" BOOLEAN NOT NULL DEFAULT false,
     "createdAt" DATETIME NOT NULL,
     "disabledAt" DATETIME
 );
@@ -41,6 +45,8 @@ CREATE TABLE "Credential" (
     "authMode" TEXT NOT NULL,
     "authObjects" TEXT NOT NULL DEFAULT '[]',
     "authExpression" TEXT,
+    "signatureQualifier" TEXT,
+    "ownerClientId" TEXT,
     "pinHash" TEXT,
     "binding" TEXT NOT NULL,
     "status" TEXT NOT NULL,
@@ -88,6 +94,15 @@ CREATE TABLE "Sad" (
     "expiresAt" DATETIME NOT NULL,
     "operationId" TEXT,
     "endedAt" DATETIME
+);
+
+-- CreateTable
+CREATE TABLE "RepeatableSigning" (
+    "keyHash" TEXT NOT NULL PRIMARY KEY,
+    "requestHash" TEXT NOT NULL,
+    "operationId" TEXT NOT NULL,
+    "rows" TEXT NOT NULL,
+    "createdAt" DATETIME NOT NULL
 );
 
 -- CreateTable
@@ -188,6 +203,12 @@ CREATE INDEX "Sad_operationId_idx" ON "Sad"("operationId");
 
 -- CreateIndex
 CREATE INDEX "Sad_expiresAt_idx" ON "Sad"("expiresAt");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "RepeatableSigning_operationId_key" ON "RepeatableSigning"("operationId");
+
+-- CreateIndex
+CREATE INDEX "RepeatableSigning_createdAt_idx" ON "RepeatableSigning"("createdAt");
 
 -- CreateIndex
 CREATE INDEX "SentCode_credentialId_clientId_factor_idx" ON "SentCode"("credentialId", "clientId", "factor");

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { startRssp, type Rssp, type TestClient, type TestUser } from '../support/rssp.js'
+import { SignerBrowser } from '../support/signer-browser.js'
+import { answersOf, authorizePath, openPage, serviceRequest } from './application.js'
+
+const HOSTILE: Record<string, string>[] = [
+  { Host: 'evil.example' },
+  { Host: 'evil.example:80' },
+  { 'X-Forwarded-Host': 'evil.example' },
+  { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'evil.example' },
+  { 'X-Forwarded-Proto': 'javascript', 'X-Forwarded-Port': '666' },
+  { Forwarded: 'host=evil.example;proto=https' },
+  { 'X-Original-URL': 'http://evil.example/', 'X-Rewrite-URL': '/evil.example' },
+  { 'X-Forwarded-Prefix': '/evil.example', 'X-Original-Host': 'evil.example' },
+]
+
+describe('What the authorization server says of itself', () => {
+  let rssp: Rssp
+  let user: TestUser
+  let client: TestClient
+
+  before(async () => {
+    rssp = await startRssp()
+    user = await rssp.addUser()
+    client = await rssp.addClient()
+  })
+  after(() => rssp.close())
+
+  /** Sends headers that `fetch` would not, and the target as it is. */
+  function send(
+    target: string,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number | undefined; headers: IncomingHttpHeaders; body: string }> {
+    const { hostname, port } = new URL(rssp.baseUrl)
+    return new Promise((resolve, reject) => {
+      httpRequest({ hostname, port, path: target, headers, agent: false }, (response) => {
+        let body = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk: string) => (body += chunk))
+        response.on('end', () => {
+          resolve({ status: response.statusCode, headers: response.headers, body })
+        })
+      })
+        .on('error', reject)
+        .end()
+    })
+  }
+
+  for (const path of [
+    '/.well-known/oauth-authorization-server',
+    '/.well-known/openid-configuration',
+  ]) {
+    describe(path, () => {
+      async function metadata(headers = {}): Promise<Record<string, unknown>> {
+        const { status, headers: got, body } = await send(path, headers)
+        assert.equal(status, 200)
+        assert.match(got['content-type'] ?? '', /^application\/json/)
+        return JSON.parse(body) as Record<string, unknown>
+      }
+
+      it('names the base URL as issuer and the endpoints below it', async () => {
+        const found = await metadata()
+        assert.equal(found['issuer'], rssp.baseUrl)
+        const endpoints = {
+          authorization_endpoint: '/oauth2/authorize',
+          token_endpoint: '/oauth2/token',
+          revocation_endpoint: '/oauth2/revoke',
+          pushed_authorization_request_endpoint: '/oauth2/pushed_authorize',
+          jwks_uri: '/oauth2/jwks',
+        }
+        for (const [name, expected] of Object.entries(endpoints)) {
+          assert.equal(found[name], `${rssp.baseUrl}${expected}`)
+        }
+      })
+
+      it('names what is supported, and nothing else', async () => {
+        const found = await metadata()
+        const expected: Record<string, unknown> = {
+          code_challenge_methods_supported: ['S256'],
+          response_types_supported: ['code'],
+          grant_types_supported: ['authorization_code', 'refresh_token'],
+          scopes_supported: ['service', 'credential'],
+          authorization_response_iss_parameter_supported: true,
+          token_endpoint_auth_methods_supported: [
+            'client_secret_basic',
+            'client_secret_post',
+            'none',
+          ],
+        }
+        for (const [name, value] of Object.entries(expected)) assert.deepEqual(found[name], value)
+        for (const name of [
+          'userinfo_endpoint',
+          'registration_endpoint',
+          'introspection_endpoint',
+          'end_session_endpoint',
+          'device_authorization_endpoint',
+        ]) {
+          assert.equal(found[name], undefined, name)
+        }
+      })
+
+      for (const headers of HOSTILE) {
+        it(`says the same to ${JSON.stringify(headers)}`, async () => {
+          assert.deepEqual(await metadata(headers), await metadata())
+        })
+      }
+
+      it('says the same when it is asked for by an absolute address', async () => {
+        const { body } = await send(`http://evil.example${path}`)
+        assert.ok(!body.includes('evil'), body)
+      })
+    })
+  }
+
+  it('includes a public key and no private one', async () => {
+    const { body } = await send('/oauth2/jwks')
+    const { keys } = JSON.parse(body) as { keys: Record<string, unknown>[] }
+    assert.equal(keys.length, 1)
+    assert.deepEqual(Object.keys(keys[0] ?? {}).sort(), ['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'])
+  })
+
+  for (const headers of HOSTILE) {
+    it(`leads the browser nowhere else for ${JSON.stringify(headers)}`, async () => {
+      const target = authorizePath(serviceRequest(client))
+      const first = await send(target, headers)
+      assert.equal(first.status, 303)
+      assert.match(first.headers.location ?? '', /^\/oauth2\/interaction\/[\w-]+$/)
+      const cookies = (first.headers['set-cookie'] ?? []).join('\n')
+      assert.ok(!/evil|domain=/i.test(cookies), cookies)
+      const cookie = (first.headers['set-cookie'] ?? []).map((line) => line.split(';')[0]).join('; ')
+      const page = await send(first.headers.location ?? '', { ...headers, cookie })
+      assert.equal(page.status, 200)
+      assert.ok(!page.body.includes('evil'), page.body)
+
+      const posted = await fetch(rssp.baseUrl + (first.headers.location ?? ''), {
+        method: 'POST',
+        headers: { cookie },
+        body: new URLSearchParams({ action: 'reject' }),
+        redirect: 'manual',
+      })
+      const resume = posted.headers.get('location') ?? ''
+      assert.ok(resume.startsWith(`${rssp.baseUrl}/oauth2/authorize/`), resume)
+      const { pathname } = new URL(resume)
+      const end = await send(pathname, { ...headers, cookie })
+      const told = new URL(end.headers.location ?? '')
+      assert.equal(told.origin + told.pathname, client.redirect_uris[0])
+      assert.equal(told.searchParams.get('iss'), rssp.baseUrl)
+    })
+  }
+
+  it('answers a request with 30 kB of forwarded headers quickly', async () => {
+    const started = performance.now()
+    const many = 'a,'.repeat(14_000)
+    const { status } = await send('/.well-known/oauth-authorization-server', {
+      'X-Forwarded-For': many,
+    })
+    assert.equal(status, 200)
+    assert.ok(performance.now() - started < 2000)
+  })
+
+  it('refuses more headers than it wants to read', async () => {
+    const { status } = await send('/.well-known/openid-configuration', {
+      'X-Forwarded-Host': 'a'.repeat(100_000),
+    })
+    assert.equal(status, 431)
+  })
+
+  it('sets session cookies that scripts and other sites cannot use', async () => {
+    const browser = new SignerBrowser(rssp.baseUrl)
+    const page = await openPage(browser, serviceRequest(client))
+    await browser.fillIn(page, answersOf(rssp, user))
+    const response = await fetch(rssp.baseUrl + authorizePath(serviceRequest(client)), {
+      redirect: 'manual',
+    })
+    for (const line of response.headers.getSetCookie()) {
+      assert.match(line, /; samesite=lax/i)
+      assert.match(line, /; httponly/i)
+      assert.match(line, /; path=\/oauth2\//i)
+    }
+  })
+})
