@@ -126,6 +126,7 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     ...{ config, clients, accounts, secrets, cookieKeys, pages, logger, now },
     records: oauthRecords,
     signingKey: await oauthSigningKey(records),
+    credentialOf: (authorisationId) => activations.credentialOf(authorisationId),
   })
   const app = createApp({
     ...{ provider, logger, cookieKeys },

@@ -2,7 +2,11 @@ import { createHash, randomUUID } from 'node:crypto'
 import { auditEvent } from '../audit/events.js'
 import type { AuditLog } from '../audit/audit-log.js'
 import type { CertificateAuthority } from '../certificates/certificate-authority.js'
-import { expiredSubject, parseCertificate } from '../certificates/certificate.js'
+import {
+  expiredSubject,
+  parseCertificate,
+  type ParsedCertificate,
+} from '../certificates/certificate.js'
 import type { CertificateProfile } from '../certificates/profiles.js'
 import type { Secrets } from '../config/secrets.js'
 import { CertificateExpiredError, CredentialDisabledError } from '../errors.js'
@@ -149,7 +153,7 @@ export class Credentials {
   rejectUnusable(credential: Credential): void {
     if (credential.status !== 'enabled') throw new CredentialDisabledError('Credential is disabled')
     if (certificateStatus(credential, this.#now()) !== 'valid') {
-      throw new CertificateExpiredError(expiredSubject(parseCertificate(leaf(credential))))
+      throw new CertificateExpiredError(expiredSubject(signingCertificate(credential)))
     }
   }
 
@@ -169,13 +173,25 @@ export function leaf(credential: Credential): Buffer {
   return certificate
 }
 
+const parsed = new WeakMap<Credential, ParsedCertificate>()
+
+/** The end-entity certificate, read once for each credential that was looked up. */
+export function signingCertificate(credential: Credential): ParsedCertificate {
+  let certificate = parsed.get(credential)
+  if (!certificate) {
+    certificate = parseCertificate(leaf(credential))
+    parsed.set(credential, certificate)
+  }
+  return certificate
+}
+
 /** `cert.status` of the CSC API at that moment. */
 export function certificateStatus(
   credential: Credential,
   now: Date,
 ): 'valid' | 'expired' | 'revoked' | 'suspended' {
   if (credential.status === 'revoked' || credential.status === 'suspended') return credential.status
-  const { notBefore, notAfter } = parseCertificate(leaf(credential))
+  const { notBefore, notAfter } = signingCertificate(credential)
   return now >= notBefore && now <= notAfter ? 'valid' : 'expired'
 }
 

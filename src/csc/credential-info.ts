@@ -1,7 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { parseCertificate } from '../certificates/certificate.js'
 import type { Credential } from '../credentials/credential.js'
-import { certificateStatus, leaf } from '../credentials/credentials.js'
+import { certificateStatus, leaf, signingCertificate } from '../credentials/credentials.js'
 import { KEY_ALGORITHMS } from '../keys/algorithms.js'
 
 /** The CSC API's view of a credential (v2, 11.4 and 11.5). */
@@ -99,6 +98,6 @@ function chosenCertificates(credential: Credential, choice: 'none' | 'single' | 
 }
 
 function certificateNames(credential: Credential) {
-  const { issuer, serialNumber, subject, validFrom, validTo } = parseCertificate(leaf(credential))
+  const { issuer, serialNumber, subject, validFrom, validTo } = signingCertificate(credential)
   return { issuerDN: issuer, serialNumber, subjectDN: subject, validFrom, validTo }
 }

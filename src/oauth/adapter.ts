@@ -131,14 +131,18 @@ function context(model: string, idHash: string): string {
 /** Clients live in their own table; oidc-provider only ever reads them. */
 export class ClientAdapter implements Adapter {
   readonly #clients: ClientStore
+  readonly #takesCertificates: boolean
 
-  constructor(clients: ClientStore) {
+  constructor(clients: ClientStore, takesCertificates: boolean) {
     this.#clients = clients
+    this.#takesCertificates = takesCertificates
   }
 
   async find(id: string): Promise<AdapterPayload | undefined> {
     const client = await this.#clients.find(id)
-    return client && !client.disabledAt ? clientMetadata(client) : undefined
+    if (!client || client.disabledAt) return undefined
+    if (client.authMethod === 'tls_client_auth' && !this.#takesCertificates) return undefined
+    return clientMetadata(client)
   }
 
   upsert(): Promise<void> {
@@ -174,7 +178,10 @@ function clientMetadata(client: Client): AdapterPayload {
     redirect_uris: [...client.redirectUris],
     grant_types: [...client.grantTypes],
     response_types: client.grantTypes.includes('authorization_code') ? ['code'] : [],
-    // The library takes basic and post for either of the two.
-    token_endpoint_auth_method: client.authMethod === 'none' ? 'none' : 'client_secret_basic',
+    ...(client.jwks === null ? {} : { jwks: { keys: [...client.jwks.keys] } }),
+    ...(client.tlsSubjectDn === null ? {} : { tls_client_auth_subject_dn: client.tlsSubjectDn }),
+    token_endpoint_auth_method:
+      // The library takes basic and post for either of the two.
+      client.authMethod === 'client_secret' ? 'client_secret_basic' : client.authMethod,
   }
 }

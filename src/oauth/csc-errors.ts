@@ -20,6 +20,8 @@ function refusal(error_description: string, error = 'invalid_request', status = 
 }
 
 const INVALID_HEADER = refusal('Invalid authorization header', 'invalid_client', 401)
+const INVALID_ASSERTION = refusal('Invalid parameter client_assertion', 'invalid_client', 401)
+const PROOF_USED = refusal('The DPoP proof was used before', 'invalid_dpop_proof')
 const PARAMETER_TWICE = refusal(
   'The request is missing a required parameter, includes an invalid parameter value, includes a parameter more than once, or is otherwise malformed.',
 )
@@ -58,9 +60,9 @@ export function isKnownTokenTypeHint(ctx: KoaContextWithOIDC): boolean {
 
 /** RFC 7009 answers 200 to anything; the CSC API wants 204, and tells unknown tokens. */
 function revoked(ctx: KoaContextWithOIDC): Answer | null {
-  const { AccessToken, RefreshToken } = ctx.oidc.entities
+  const { AccessToken, ClientCredentials, RefreshToken } = ctx.oidc.entities
   if (!isKnownTokenTypeHint(ctx)) return refusal('Invalid parameter token_type_hint')
-  const token = AccessToken ?? RefreshToken
+  const token = AccessToken ?? ClientCredentials ?? RefreshToken
   if (!token || token.clientId !== ctx.oidc.client?.clientId) {
     return refusal('Invalid string parameter token')
   }
@@ -74,6 +76,7 @@ function translate(ctx: KoaContextWithOIDC, failure: OAuthError): Answer | null 
   const parameters: Parameters = ctx.oidc.params
   const detail = `${failure.error_description ?? ''} ${failure.error_detail ?? ''}`
   if (detail.includes('must not be provided twice')) return PARAMETER_TWICE
+  if (detail.includes('DPoP proof JWT Replay')) return PROOF_USED
   return (
     clientFailure(ctx, parameters, failure, detail) ??
     (ctx.oidc.route === 'revocation'
@@ -95,6 +98,7 @@ function clientFailure(
   if (detail.includes('client_id mismatch')) return refusal('Invalid parameter client_id')
   if (failure.error !== 'invalid_client') return null
   if (detail.includes('client not found')) return refusal('Invalid parameter client_id')
+  if (parameters['client_assertion']) return INVALID_ASSERTION
   const tried = parameters['client_secret'] ?? ctx.get('authorization')
   if (!tried) return refusal('Client authorization required', 'invalid_request', 401)
   return refusal('Invalid parameter client_secret')

@@ -4,9 +4,8 @@ import type Provider from 'oidc-provider'
 import type { Activations } from '../activation/activations.js'
 import { auditEvent } from '../audit/events.js'
 import type { AuditLog } from '../audit/audit-log.js'
-import { parseCertificate } from '../certificates/certificate.js'
 import type { Credential } from '../credentials/credential.js'
-import { leaf, type Credentials } from '../credentials/credentials.js'
+import { signingCertificate, type Credentials } from '../credentials/credentials.js'
 import { InvalidParameterError, isServiceError } from '../errors.js'
 import { readForm } from '../http/form-body.js'
 import type { Accounts } from '../identity/accounts.js'
@@ -278,7 +277,7 @@ class SignerSteps {
     const story = await this.#requestedStory(step, user)
     if (!story) return
     const { transaction, credential } = story
-    const { subject, serialNumber } = parseCertificate(leaf(credential))
+    const { subject, serialNumber } = signingCertificate(credential)
     const html = renderApproval({
       ...this.#form(step),
       user: { displayName: user.displayName },

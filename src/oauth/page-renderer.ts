@@ -15,7 +15,9 @@ const SECURITY_HEADERS = {
 } as const
 
 /** Endpoints that no person looks at, whatever the request accepts. */
-const FOR_APPLICATIONS = new Set(['token', 'revocation', 'pushed_authorization_request'])
+const FOR_APPLICATIONS = new Set([
+  ...['token', 'revocation', 'introspection', 'pushed_authorization_request'],
+])
 
 /** Sends the authorization server's pages with what S46 to S51 demand of each. */
 export class PageRenderer {

@@ -13,6 +13,8 @@ import type { Accounts } from '../identity/accounts.js'
 import type { Logger } from '../observability/logger.js'
 import { verifyAccountToken } from './account-token.js'
 import { ClientAdapter, hashIdentifier, RecordAdapter } from './adapter.js'
+import { readAuthorizationDetails } from './authorization-details.js'
+import { certificateHeader, clientAuthentication, PROOF_ALGORITHMS } from './client-authentication.js'
 import type { ClientStore } from './client.js'
 import {
   COMMON_PARAMETERS,
@@ -24,6 +26,7 @@ import {
 import { ACCESS_DENIED, isKnownTokenTypeHint, translateOAuthErrors } from './csc-errors.js'
 import type { OAuthRecordStore } from './oauth-record.js'
 import type { PageRenderer } from './page-renderer.js'
+import { introspection, richAuthorization } from './rich-authorization.js'
 
 /** The paths of CSC API v2, 8.4; they also answer under each CSC base (app.ts). */
 export const OAUTH_ROUTES = {
@@ -31,10 +34,14 @@ export const OAUTH_ROUTES = {
   token: '/oauth2/token',
   revocation: '/oauth2/revoke',
   pushed_authorization_request: '/oauth2/pushed_authorize',
+  introspection: '/oauth2/introspect',
   jwks: '/oauth2/jwks',
 } as const
 
 const SCOPES = ['service', 'credential'] as const
+
+/** The claim of a grant that says: tell which credential it is for. */
+export const CHOSEN_CREDENTIAL = 'credentialID'
 
 export interface ProviderParts {
   readonly config: Config
@@ -46,17 +53,31 @@ export interface ProviderParts {
   readonly pages: PageRenderer
   readonly logger: Logger
   readonly signingKey: JWK
+  /** The credential an approval is for. */
+  readonly credentialOf: (authorisationId: string) => Promise<string | null>
   readonly now: () => Date
 }
 
-/** The embedded authorization server: code grant with PKCE S256, refresh for scope `service`, revocation, PAR. */
+/**
+ * The embedded authorization server: code grant with PKCE S256 and, for scope `service`, refresh and
+ * client credentials; PAR, RAR, DPoP, revocation, introspection.
+ */
 export function createProvider(parts: ProviderParts): Provider {
   const { config, clients, records, secrets, now, logger } = parts
+  const protocol = protocolConfiguration()
+  const authentication = clientAuthentication(config, now)
   const provider = new Provider(config.baseUrl, {
-    ...protocolConfiguration(),
+    ...protocol,
+    ...authentication,
+    features: {
+      ...protocol.features,
+      ...authentication.features,
+      ...richAuthorization(config.baseUrl),
+      introspection: introspection(clients, (token) => standsBehind(token, parts)),
+    },
     adapter: (model: string) =>
       model === 'Client'
-        ? new ClientAdapter(clients)
+        ? new ClientAdapter(clients, certificateHeader(config) !== null)
         : new RecordAdapter(model, records, secrets, now),
     // Browsers name the origin of their own site's requests too; no other one is let in (S50).
     clientBasedCORS: (_ctx, origin) => origin === new URL(config.baseUrl).origin,
@@ -87,6 +108,8 @@ export function createProvider(parts: ProviderParts): Provider {
   provider.use(pinBaseUrl(config.baseUrl))
   provider.use(announceOwnScopes)
   provider.use(translateOAuthErrors(provider))
+  provider.use(nameChosenCredential(parts))
+  useOnceInOneWrite(provider, parts)
   provider.on('server_error', (_ctx, error) => {
     logger.error({ err: error }, 'authorization server error')
   })
@@ -101,12 +124,15 @@ function protocolConfiguration(): Configuration {
     routes: OAUTH_ROUTES,
     scopes: [...SCOPES],
     responseTypes: ['code'],
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
     clientDefaults: {
       id_token_signed_response_alg: 'ES256',
       token_endpoint_auth_method: 'client_secret_basic',
     },
-    enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
+    enabledJWA: {
+      idTokenSigningAlgValues: ['ES256'],
+      clientAuthSigningAlgValues: PROOF_ALGORITHMS,
+      dPoPSigningAlgValues: PROOF_ALGORITHMS,
+    },
     pkce: { required: () => true },
     allowOmittingSingleRegisteredRedirectUri: true,
     conformIdTokenClaims: true,
@@ -118,7 +144,8 @@ function protocolConfiguration(): Configuration {
       devInteractions: { enabled: false },
       userinfo: { enabled: false },
       rpInitiatedLogout: { enabled: false },
-      dPoP: { enabled: false },
+      clientCredentials: { enabled: true },
+      dPoP: { enabled: true },
       revocation: {
         enabled: true,
         // What is answered with a refusal (csc-errors.ts) must not have happened.
@@ -126,7 +153,6 @@ function protocolConfiguration(): Configuration {
           token.clientId === client.clientId && isKnownTokenTypeHint(ctx),
       },
       pushedAuthorizationRequests: { enabled: true },
-      resourceIndicators: { enabled: false },
     },
   }
 }
@@ -139,6 +165,10 @@ function lifetimes({ lifetimes }: Config, now: () => Date): Configuration['ttl']
       token.scope === 'credential'
         ? lifetimes.credentialTokenSeconds
         : lifetimes.serviceTokenSeconds,
+    ClientCredentials: (ctx) => {
+      rejectOtherClientScope(ctx)
+      return lifetimes.serviceTokenSeconds
+    },
     AuthorizationCode: lifetimes.authorizationCodeSeconds,
     Grant: lifetimes.refreshTokenDays * day,
     IdToken: lifetimes.serviceTokenSeconds,
@@ -186,6 +216,8 @@ function signerPolicy(): interactionPolicy.DefaultPolicy {
     ),
   )
   policy.add(approval, 1)
+  // Details are approved there too, and nowhere else.
+  policy.get('consent')?.checks.remove('rar_prompt')
   return policy
 }
 
@@ -221,16 +253,20 @@ async function rejectUnfitAuthorizationRequest(
   ctx: KoaContextWithOIDC,
   parts: ProviderParts,
 ): Promise<void> {
-  const parameters = (ctx.oidc.params ?? {}) as CscParameters & { scope?: string | undefined }
+  const parameters = (ctx.oidc.params ?? {}) as RequestParameters
+  rejectEmptyDetails(ctx)
+  if (parameters.authorization_details) parameters.scope ??= 'credential'
   parameters.scope ??= 'service'
   try {
-    if (parameters.scope === 'credential') readCredentialScope(parameters)
+    if (parameters.authorization_details) rejectUnfitDetails(parameters)
+    else if (parameters.scope === 'credential') readCredentialScope(parameters)
     else if (parameters.scope === 'service') rejectCredentialParameters(parameters)
     else throw new errors.InvalidScope('request either service or credential', parameters.scope)
   } catch (error) {
     if (isServiceError(error)) throw new errors.InvalidRequest(error.message)
     throw error
   }
+  if (parameters.scope === 'credential') await rejectUnpushed(ctx, parts)
   if (parameters.account_token) await rejectBadAccountToken(ctx, parameters.account_token, parts)
 }
 
@@ -257,4 +293,86 @@ async function rejectBadAccountToken(
     expiresAt: verified.forgetAfter,
   })
   if (!first) throw denied
+}
+
+type RequestParameters = CscParameters & { scope?: string | undefined }
+
+/** Details beside scope `credential` say the same; beside its parameters they might not (CSC API v2, 8.4.2). */
+function rejectUnfitDetails(parameters: RequestParameters): void {
+  const { scope, authorization_details = '' } = parameters
+  if (scope !== 'credential') {
+    throw new errors.InvalidScope('request either service or credential', scope ?? '')
+  }
+  rejectCredentialParameters(parameters)
+  try {
+    readAuthorizationDetails(authorization_details)
+  } catch (error) {
+    if (isServiceError(error)) throw new errors.InvalidAuthorizationDetails(error.message)
+    throw error
+  }
+}
+
+/** The library takes an empty array for none. */
+function rejectEmptyDetails(ctx: KoaContextWithOIDC): void {
+  if (ctx.oidc.entities.PushedAuthorizationRequest) return
+  const sent = ctx.method === 'POST' ? ctx.oidc.body : ctx.query
+  if (sent?.['authorization_details'] && ctx.oidc.params?.['authorization_details'] === undefined) {
+    throw new errors.InvalidAuthorizationDetails('Invalid parameter authorization_details')
+  }
+}
+
+/** Applications may be bound to ask for signatures where no browser can change the question (S35). */
+async function rejectUnpushed(ctx: KoaContextWithOIDC, { clients }: ProviderParts): Promise<void> {
+  if (ctx.oidc.route !== 'authorization' || ctx.oidc.entities.PushedAuthorizationRequest) return
+  const client = await clients.find(ctx.oidc.client?.clientId ?? '')
+  if (client?.requirePushedForCredential) {
+    throw new errors.InvalidRequest('Pushed Authorization Request must be used')
+  }
+}
+
+/** For itself, an application gets scope `service` and nothing else (S39). */
+function rejectOtherClientScope(ctx: KoaContextWithOIDC): void {
+  const scope = ctx.oidc.body?.['scope']
+  if (scope && scope !== 'service') {
+    throw new errors.InvalidScope('request scope service', String(scope))
+  }
+}
+
+/** When the signer or the server chose the credential, the application learns which (CSC API v2, 8.4.4). */
+function nameChosenCredential({ credentialOf }: ProviderParts): Middleware {
+  return async (koa, next) => {
+    const ctx = koa as KoaContextWithOIDC
+    await next()
+    if (ctx.oidc?.route !== 'token' || ctx.status !== 200) return
+    const { Grant: grant, AccessToken: token } = ctx.oidc.entities
+    if (token?.scope !== 'credential' || !grant?.getOIDCClaims().includes(CHOSEN_CREDENTIAL)) return
+    const credentialID = await credentialOf(grant.jti)
+    Object.assign(ctx.body as object, { credentialID })
+  }
+}
+
+/**
+ * The library looks whether a value was used and then notes it, so that of parallel uses many pass; here
+ * both are one write (S31).
+ */
+function useOnceInOneWrite(provider: Provider, { records, now }: ProviderParts): void {
+  provider.ReplayDetection.unique = (iss, jti, exp) => {
+    const lifetime = Math.max(1, exp - Math.floor(Date.now() / 1000))
+    return records.putOnce({
+      model: 'ReplayDetection',
+      idHash: hashIdentifier(JSON.stringify([iss, jti])),
+      ...{ grantId: null, uidHash: null, payload: '' },
+      expiresAt: new Date(now().getTime() + lifetime * 1000),
+    })
+  }
+}
+
+/** Whether application and person of a token may still act. */
+async function standsBehind(
+  token: { accountId?: string | undefined; clientId: string },
+  { clients, accounts }: ProviderParts,
+): Promise<boolean> {
+  const client = await clients.find(token.clientId)
+  if (!client || client.disabledAt) return false
+  return token.accountId === undefined || (await accounts.find(token.accountId)) !== null
 }

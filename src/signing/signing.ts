@@ -1,6 +1,5 @@
 import type { Activation, Activations } from '../activation/activations.js'
-import { leaf } from '../credentials/credentials.js'
-import { parseCertificate } from '../certificates/certificate.js'
+import { signingCertificate } from '../credentials/credentials.js'
 import { HsmUnavailableError, SignatureWithheldError } from '../errors.js'
 import type { SignatureAlgorithm } from '../keys/algorithms.js'
 import type { KeyCustody } from '../keys/key-custody.js'
@@ -59,7 +58,7 @@ export class Signing {
 
   async #rejectWrongSignatures(activation: Activation, signatures: readonly Buffer[]) {
     const { credential, digests, algorithm } = activation
-    const { publicKey } = parseCertificate(leaf(credential))
+    const { publicKey } = signingCertificate(credential)
     const verdicts = await Promise.all(
       digests.map((digest, index) => {
         return this.#verify(publicKey, digest, signatures[index] ?? Buffer.alloc(0), algorithm)

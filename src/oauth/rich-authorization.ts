@@ -1,0 +1,67 @@
+import { errors, type AuthorizationDetail, type Configuration } from 'oidc-provider'
+import type { ClientStore } from './client.js'
+import {
+  CREDENTIAL_DETAIL_TYPES,
+  coversDetails,
+  type CredentialDetail,
+} from './authorization-details.js'
+
+type Features = NonNullable<Configuration['features']>
+
+/**
+ * Rich authorization requests (RFC 9396) for signatures. What they may contain is checked with the whole
+ * request (provider.ts); here is what becomes of them: tokens carry what the signer approved.
+ */
+export function richAuthorization(
+  baseUrl: string,
+): Pick<Features, 'resourceIndicators' | 'richAuthorizationRequests'> {
+  return {
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: (ctx, _client, oneOf) =>
+        oneOf || ctx.oidc.params?.['authorization_details'] !== undefined ? baseUrl : undefined,
+      getResourceServerInfo: (_ctx, resource) => {
+        if (resource !== baseUrl) throw new errors.InvalidTarget()
+        return { audience: baseUrl, scope: 'service credential', accessTokenFormat: 'opaque' }
+      },
+      useGrantedResource: () => true,
+    },
+    richAuthorizationRequests: {
+      enabled: true,
+      types: Object.fromEntries(
+        CREDENTIAL_DETAIL_TYPES.map((type) => [type, { validate: () => undefined }]),
+      ),
+      authorizationDetailsForGrantSource: (ctx) => ctx.oidc.entities.Grant?.rar,
+      authorizationDetailsForAccessToken: (ctx, _token, source) => {
+        const approved = source && 'rar' in source ? source.rar : undefined
+        const requested = ctx.oidc.params?.['authorization_details']
+        if (requested !== undefined && !coversDetails(approved?.[0], requested as string)) {
+          throw new errors.InvalidGrant('authorization_details ask for more than was approved')
+        }
+        return approved
+      },
+      authorizationDetailsForIntrospection: (_ctx, { rar }) => rar,
+    },
+  }
+}
+
+/** A signer's approval, as the library stores it. */
+export function asAuthorizationDetail(detail: CredentialDetail): AuthorizationDetail {
+  return detail as unknown as AuthorizationDetail
+}
+
+/** Introspection (RFC 7662): of one's own tokens, and of all for those who are told so. */
+export function introspection(
+  clients: ClientStore,
+  isActive: (token: { accountId?: string | undefined; clientId: string }) => Promise<boolean>,
+): NonNullable<Features['introspection']> {
+  return {
+    enabled: true,
+    allowedPolicy: async (_ctx, { clientId }, token) => {
+      const client = await clients.find(clientId)
+      if (!client || client.authMethod === 'none') return false
+      if (token.clientId !== clientId && !client.introspectsAll) return false
+      return isActive({ ...token, clientId: token.clientId ?? '' })
+    },
+  }
+}
