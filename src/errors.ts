@@ -65,6 +65,18 @@ export class ExpiredTokenError extends ServiceError {
   readonly kind = 'expired-token'
 }
 
+/** The token is bound to a key, and was shown without proof that the caller holds it. */
+export class DpopRequiredError extends ServiceError {
+  override readonly name = 'DpopRequiredError'
+  readonly kind = 'dpop-required'
+}
+
+/** The proof is not for this request, key or token, or was used before; the message says what is wrong. */
+export class InvalidDpopProofError extends ServiceError {
+  override readonly name = 'InvalidDpopProofError'
+  readonly kind = 'invalid-dpop-proof'
+}
+
 /** The token is good, but for another scope than the method needs. */
 export class InsufficientScopeError extends ServiceError {
   override readonly name = 'InsufficientScopeError'
@@ -167,6 +179,8 @@ export type AnyServiceError =
   | MalformedAuthorizationError
   | InvalidTokenError
   | ExpiredTokenError
+  | DpopRequiredError
+  | InvalidDpopProofError
   | InsufficientScopeError
   | UnusableSadError
   | SadExpiredError

@@ -19,6 +19,7 @@ import type { KeyCustody } from './keys/key-custody.js'
 import { IssuedAccessTokens } from './oauth/access-tokens.js'
 import { PageRenderer } from './oauth/page-renderer.js'
 import { createProvider } from './oauth/provider.js'
+import { TokenRevocation } from './oauth/token-revocation.js'
 import { createLogger, type Logger } from './observability/logger.js'
 import { Signing } from './signing/signing.js'
 import { DatabaseActivationStore } from './storage/activation-store.js'
@@ -137,6 +138,7 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     csc: {
       ...{ config, credentials, transactions, activations, signing, tokens, now },
       ...{ accounts, clients, factors, sentCodes },
+      revocation: new TokenRevocation({ records: oauthRecords, secrets, audit, now }),
     },
     checks: {
       hsm: () => custody.ready(),

@@ -15,6 +15,37 @@ export interface AuditEventDetails {
 
   'sign-in.succeeded': { userId: string; clientId: string; factors: string[] }
   'sign-in.failed': { username: string; clientId: string; address: string; why: string }
+  'identity.authenticated': {
+    userId: string
+    clientId: string
+    provider: string
+    issuer: string
+    subject: string
+    authenticatedAt: string | null
+    acr: string | null
+    amr: string[]
+    /** SHA-256 of the ID token. */
+    assertion: string
+    /** The transaction it confirms; null for signing in. */
+    transactionId: string | null
+  }
+  'identity.linked': { userId: string; provider: string; issuer: string; subject: string }
+  'identity.enrolled': {
+    userId: string
+    username: string
+    provider: string
+    issuer: string
+    subject: string
+    assertion: string
+  }
+  'identity.unlinked': { userId: string; issuer: string; subject: string }
+  'identity.refused': {
+    provider: string
+    clientId: string
+    interactionId: string
+    purpose: 'sign-in' | 'approval'
+    why: string
+  }
   'factor.failed': { userId: string; credentialId: string; factor: string }
   'credential.locked': { credentialId: string; until: string }
 

@@ -2,6 +2,9 @@ import type { KeyAlgorithm } from '../keys/algorithms.js'
 import type { AuditEvent } from '../audit/events.js'
 import type { AuthObject } from './auth-object.js'
 
+/** How the owner agrees on our own pages: a one-time code, or authenticating anew at an identity provider. */
+export type ApprovalFactor = 'otp' | 'id-bb'
+
 export type CredentialStatus = 'enabled' | 'disabled' | 'suspended' | 'revoked'
 
 /** A key, its certificate and the person who may use it. */
@@ -27,6 +30,8 @@ export interface Credential {
   readonly ownerClientId: string | null
   /** scrypt; null when approving needs no PIN. */
   readonly pinHash: string | null
+  /** A one-time code when absent. */
+  readonly approvalFactor?: ApprovalFactor
   readonly binding: string
   readonly status: CredentialStatus
   readonly lockedUntil: Date | null

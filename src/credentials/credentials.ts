@@ -15,7 +15,7 @@ import type { User } from '../identity/user.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
 import type { KeyCustody } from '../keys/key-custody.js'
 import { compileAuthExpression, type AuthObject } from './auth-object.js'
-import type { Credential, CredentialStore } from './credential.js'
+import type { ApprovalFactor, Credential, CredentialStore } from './credential.js'
 
 export interface NewCredential {
   readonly user: User
@@ -24,6 +24,8 @@ export interface NewCredential {
   readonly SCAL: '1' | '2'
   readonly multisign: number
   readonly pin: string | null
+  /** On our own pages; a one-time code when absent. */
+  readonly approvalFactor?: ApprovalFactor
   readonly signatureQualifier?: string
   /** For seals: the application that may use it with a token of its own. */
   readonly ownerClientId?: string
@@ -115,6 +117,7 @@ export class Credentials {
         signatureQualifier: request.signatureQualifier ?? null,
         ownerClientId: request.ownerClientId ?? null,
         pinHash,
+        approvalFactor: request.approvalFactor ?? ('otp' as const),
         status: 'enabled' as const,
         lockedUntil: null,
       }
@@ -213,5 +216,6 @@ function boundFacts(credential: Omit<Credential, 'binding'>): string[] {
     ...[JSON.stringify(credential.authObjects), credential.authExpression ?? ''],
     ...[credential.signatureQualifier ?? '', credential.ownerClientId ?? ''],
     certificate?.toString('base64') ?? '',
+    ...(credential.approvalFactor === 'id-bb' ? ['id-bb'] : []),
   ]
 }

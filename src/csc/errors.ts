@@ -7,8 +7,8 @@ export interface RenderedError {
   readonly error_description: string
   /** Seconds after which to try again. */
   readonly retryAfter?: number
-  /** Whether RFC 6750 wants a challenge. */
-  readonly challenge?: boolean
+  /** Whether RFC 6750, or RFC 9449 for tokens bound to a key, wants a challenge. */
+  readonly challenge?: boolean | 'DPoP'
 }
 
 const MALFORMED =
@@ -43,6 +43,20 @@ export function renderCscError(error: unknown): RenderedError {
       }
     case 'expired-token':
       return { status: 401, error: 'expired_token', error_description: EXPIRED, challenge: true }
+    case 'dpop-required':
+      return {
+        status: 401,
+        error: 'invalid_token',
+        error_description: 'The access token is bound to a key and needs a DPoP proof.',
+        challenge: 'DPoP',
+      }
+    case 'invalid-dpop-proof':
+      return {
+        status: 401,
+        error: 'invalid_dpop_proof',
+        error_description: 'The DPoP proof does not fit the request.',
+        challenge: 'DPoP',
+      }
     case 'insufficient-scope':
       return {
         status: 403,

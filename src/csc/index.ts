@@ -1,4 +1,5 @@
 import type { Endpoint } from '../http/endpoint.js'
+import { revoke } from './auth/revoke.js'
 import { authorize } from './credentials/authorize.js'
 import { extendTransaction } from './credentials/extendTransaction.js'
 import { getChallenge } from './credentials/getChallenge.js'
@@ -11,6 +12,7 @@ import { signHash } from './signatures/signHash.js'
 /** The methods of the CSC API v2 that are on, in the order of the specification. */
 export const CSC_ENDPOINTS: readonly Endpoint<CscServices>[] = [
   info,
+  revoke,
   list,
   credentialInfo,
   authorize,

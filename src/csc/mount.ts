@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa'
 import { InsufficientScopeError } from '../errors.js'
 import { requireBearer } from '../http/bearer.js'
+import { PROOF_ALGORITHMS } from '../http/dpop.js'
 import { NO_CONTENT, type Endpoint } from '../http/endpoint.js'
 import { readJson } from '../http/json-body.js'
 import type { Logger } from '../observability/logger.js'
@@ -48,7 +49,9 @@ export function mountCsc(parts: {
       })
     }
     try {
-      const caller = endpoint.scopes.length === 0 ? null : await requireBearer(ctx, services.tokens)
+      const server = { baseUrl: services.config.baseUrl, now: services.now() }
+      const caller =
+        endpoint.scopes.length === 0 ? null : await requireBearer(ctx, services.tokens, server)
       if (caller && !endpoint.scopes.includes(caller.scope))
         throw new InsufficientScopeError('scope')
       const body = readsByGet ? {} : await readJson(ctx, bodyBytes)
@@ -72,7 +75,9 @@ function send(ctx: Context, rendered: RenderedError): void {
   const { status, error, error_description, retryAfter, challenge } = rendered
   ctx.status = status
   if (retryAfter !== undefined) ctx.set('Retry-After', String(retryAfter))
-  if (challenge) ctx.set('WWW-Authenticate', `Bearer error="${error}"`)
+  if (challenge === 'DPoP') {
+    ctx.set('WWW-Authenticate', `DPoP error="${error}", algs="${PROOF_ALGORITHMS.join(' ')}"`)
+  } else if (challenge) ctx.set('WWW-Authenticate', `Bearer error="${error}"`)
   ctx.body = { error, error_description }
   ctx.type = 'application/json; charset=UTF-8'
 }

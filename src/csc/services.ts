@@ -6,6 +6,7 @@ import type { AccessTokens } from '../http/bearer.js'
 import type { Accounts } from '../identity/accounts.js'
 import type { SentCodes } from '../identity/sent-codes.js'
 import type { SigningFactors } from '../identity/signing-factors.js'
+import type { TokenRevocation } from '../oauth/token-revocation.js'
 import type { Signing } from '../signing/signing.js'
 import type { Transactions } from '../transactions/transactions.js'
 
@@ -21,6 +22,7 @@ export interface CscServices {
   readonly clients: { find(id: string): Promise<{ readonly name: string } | null> }
   readonly factors: SigningFactors
   readonly sentCodes: SentCodes
+  readonly revocation: TokenRevocation
   /** Names of the methods that are mounted, for `info`. */
   readonly methods: readonly string[]
   readonly now: () => Date

@@ -1,4 +1,4 @@
-import { Kind, type Static, type TObject, type TProperties, type TSchema } from '@sinclair/typebox'
+import { Kind, type Static, type TObject, type TSchema } from '@sinclair/typebox'
 import { Ajv, type ValidateFunction } from 'ajv'
 import type { AccessToken, Scope } from './bearer.js'
 import { MissingParameterError, RefusedRequestError, type ServiceError } from '../errors.js'
@@ -45,7 +45,10 @@ interface Definition<Request extends TObject, Response extends TSchema, Services
 export const NO_CONTENT = null
 
 /** For methods that need no token, where nobody is the caller. */
-const NOBODY: AccessToken = { clientId: '', userId: '', scope: 'service', authorisationId: null }
+const NOBODY: AccessToken = {
+  ...{ clientId: '', userId: '', scope: 'service' as const },
+  ...{ authorisationId: null, jkt: null },
+}
 
 export function defineEndpoint<Services>() {
   return <Request extends TObject, Response extends TSchema>(
@@ -80,7 +83,7 @@ function readInput(schema: TObject, validate: ValidateFunction, body: JsonObject
       return instancePath.split('/')[1] ?? missing
     }),
   )
-  for (const [name, property] of Object.entries(schema.properties as TProperties)) {
+  for (const [name, property] of Object.entries<TSchema>(schema.properties)) {
     if (wrong.has(name)) throw complaint(name, property)
   }
   throw new RefusedRequestError('Invalid request')

@@ -87,6 +87,11 @@ export class Accounts {
     return 'accepted'
   }
 
+  /** Whether the person has an authenticator to read codes from. */
+  async hasAuthenticator(userId: string): Promise<boolean> {
+    return Boolean((await this.#users.secrets(userId))?.totpSecret)
+  }
+
   /** The time step of a right one-time code, else null. It is not used up; whoever calls limits the guesses. */
   async codeStep(userId: string, code: string): Promise<number | null> {
     const secrets = await this.#users.secrets(userId)

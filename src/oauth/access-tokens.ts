@@ -1,9 +1,10 @@
 import type { Secrets } from '../config/secrets.js'
 import type { AccessToken, AccessTokens, Scope } from '../http/bearer.js'
+import type { DpopProof } from '../http/dpop.js'
 import type { Accounts } from '../identity/accounts.js'
 import { hashIdentifier, unsealPayload } from './adapter.js'
 import type { ClientStore } from './client.js'
-import type { OAuthRecordStore } from './oauth-record.js'
+import type { OAuthRecord, OAuthRecordStore } from './oauth-record.js'
 
 /** Looks up the access tokens the authorization server issued; no other kind of token passes here. */
 export class IssuedAccessTokens implements AccessTokens {
@@ -28,16 +29,47 @@ export class IssuedAccessTokens implements AccessTokens {
   async find(token: string): Promise<AccessToken | 'expired' | 'revoked' | null> {
     const { records, clients, accounts, secrets, now } = this.#parts
     const idHash = hashIdentifier(token)
-    const record = await records.find('AccessToken', idHash)
+    const [model, record] = await this.#record(idHash)
     if (!record) return null
     if (record.revokedAt) return 'revoked'
     if (record.expiresAt && record.expiresAt <= now()) return 'expired'
-    const payload = unsealPayload(secrets, 'AccessToken', idHash, record)
+    const payload = unsealPayload(secrets, model, idHash, record)
     const { clientId, accountId, scope, grantId } = payload
+    const jkt = typeof payload['jkt'] === 'string' ? payload['jkt'] : null
+    if (model === 'ClientCredentials') return this.#clientToken(clientId, jkt)
     if (!clientId || !accountId || (scope !== 'service' && scope !== 'credential')) return null
     const [client, user] = await Promise.all([clients.find(clientId), accounts.find(accountId)])
     if (!user || !client || client.disabledAt) return 'revoked'
     const authorisationId = scope === 'credential' ? (grantId ?? null) : null
-    return { clientId, userId: accountId, scope: scope satisfies Scope, authorisationId }
+    return { clientId, userId: accountId, scope: scope satisfies Scope, authorisationId, jkt }
+  }
+
+  spendProof({ jkt, jti, forgetAfter }: DpopProof): Promise<boolean> {
+    return this.#parts.records.putOnce({
+      model: 'DpopProof',
+      idHash: hashIdentifier(JSON.stringify([jkt, jti])),
+      ...{ grantId: null, uidHash: null, payload: '' },
+      expiresAt: forgetAfter,
+    })
+  }
+
+  async #record(
+    idHash: string,
+  ): Promise<['AccessToken' | 'ClientCredentials', OAuthRecord | null]> {
+    const { records } = this.#parts
+    const record = await records.find('AccessToken', idHash)
+    if (record) return ['AccessToken', record]
+    return ['ClientCredentials', await records.find('ClientCredentials', idHash)]
+  }
+
+  /** What an application got for itself acts for no person (S39). */
+  async #clientToken(
+    clientId: string | undefined,
+    jkt: string | null,
+  ): Promise<AccessToken | 'revoked' | null> {
+    if (!clientId) return null
+    const client = await this.#parts.clients.find(clientId)
+    if (!client || client.disabledAt) return 'revoked'
+    return { clientId, userId: '', scope: 'client', authorisationId: null, jkt }
   }
 }

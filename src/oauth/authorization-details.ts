@@ -69,7 +69,8 @@ export function readAuthorizationDetails(
 ): CredentialScopeRequest {
   const detail = parseDetail(text)
   const { credentialID, signatureQualifier, documentDigests } = detail
-  if (!credentialID && !signatureQualifier) throw new MissingParameterError('credentialID', 'string')
+  if (!credentialID && !signatureQualifier)
+    throw new MissingParameterError('credentialID', 'string')
   if (signatureQualifier) rejectUnknownQualifier(signatureQualifier)
   const hashAlgorithm = hashAlgorithmByOid(detail.hashAlgorithmOID)
   const items = documentDigests.map(({ hash, label, hashType }) => {

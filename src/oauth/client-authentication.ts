@@ -4,9 +4,6 @@ import { errors, type Configuration, type KoaContextWithOIDC } from 'oidc-provid
 import { parseCertificate } from '../certificates/certificate.js'
 import type { Config } from '../config/schema.js'
 
-/** Of applications' assertions and proofs: asymmetric ones alone, so that no key is a shared secret. */
-export const PROOF_ALGORITHMS = ['ES256', 'PS256', 'RS256', 'EdDSA'] as const
-
 type Features = NonNullable<Configuration['features']>
 type Settings = Required<
   Pick<Configuration, 'clientAuthMethods' | 'assertJwtClientAuthClaimsAndHeader'>

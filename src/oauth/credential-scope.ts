@@ -58,7 +58,8 @@ export interface CredentialScopeRequest {
  */
 export function readCredentialScope(parameters: CscParameters): CredentialScopeRequest {
   const { credentialID, signatureQualifier } = parameters
-  if (!credentialID && !signatureQualifier) throw new MissingParameterError('credentialID', 'string')
+  if (!credentialID && !signatureQualifier)
+    throw new MissingParameterError('credentialID', 'string')
   if (signatureQualifier) {
     if (credentialID) throw new InvalidParameterError('signatureQualifier')
     rejectUnknownQualifier(signatureQualifier)

@@ -3,8 +3,7 @@ import type { errors, KoaContextWithOIDC } from 'oidc-provider'
 import type { Middleware } from 'koa'
 
 /** CSC API v2, 10.1, for `access_denied`. */
-export const ACCESS_DENIED =
-  'The user, authorization server or remote service denied the request.'
+export const ACCESS_DENIED = 'The user, authorization server or remote service denied the request.'
 
 interface Answer {
   readonly status: number

@@ -6,7 +6,7 @@ import { auditEvent } from '../audit/events.js'
 import type { AuditLog } from '../audit/audit-log.js'
 import type { Credential } from '../credentials/credential.js'
 import { signingCertificate, type Credentials } from '../credentials/credentials.js'
-import { InvalidParameterError, isServiceError } from '../errors.js'
+import { InvalidParameterError, isServiceError, TooManySignaturesError } from '../errors.js'
 import { readForm } from '../http/form-body.js'
 import type { Accounts } from '../identity/accounts.js'
 import type { SigningFactors } from '../identity/signing-factors.js'
@@ -14,9 +14,12 @@ import type { User } from '../identity/user.js'
 import type { Transaction } from '../transactions/transaction.js'
 import type { Transactions } from '../transactions/transactions.js'
 import type { Client, ClientStore } from './client.js'
-import { readCredentialScope, type CscParameters } from './credential-scope.js'
+import { approvedDetail, readCredentialRequest } from './authorization-details.js'
+import type { CredentialScopeRequest, CscParameters } from './credential-scope.js'
 import { ACCESS_DENIED } from './csc-errors.js'
 import type { PageRenderer } from './page-renderer.js'
+import { CHOSEN_CREDENTIAL } from './provider.js'
+import { asAuthorizationDetail } from './rich-authorization.js'
 import {
   renderApproval,
   renderConsent,
@@ -54,6 +57,14 @@ interface Step {
   readonly client: Client
   readonly lang: Language
   readonly parameters: CscParameters & { scope?: string; redirect_uri?: string }
+}
+
+/** What is asked, and what it can be signed with: one credential, or several to choose from. */
+interface Story {
+  readonly request: CredentialScopeRequest
+  readonly candidates: readonly Credential[]
+  /** On record once it is certain which credential it is. */
+  readonly transaction: Transaction | null
 }
 
 const DENIED = { error: 'access_denied', error_description: ACCESS_DENIED }
@@ -118,6 +129,12 @@ function requestProblem(error: unknown): string | null {
     default:
       return null
   }
+}
+
+/** Whether the page has to have a field for the PIN; with a choice it may depend on what is chosen. */
+function askedPin(candidates: readonly Credential[]): boolean | 'depends' {
+  const some = candidates.some(({ pinHash }) => pinHash !== null)
+  return some && candidates.some(({ pinHash }) => pinHash === null) ? 'depends' : some
 }
 
 /** The interaction the address names; the cookie says whether it is this browser's. */
@@ -276,23 +293,26 @@ class SignerSteps {
     if (!user) return this.#finish(step, DENIED)
     const story = await this.#requestedStory(step, user)
     if (!story) return
-    const { transaction, credential } = story
-    const { subject, serialNumber } = signingCertificate(credential)
+    const { request, candidates, transaction } = story
     const html = renderApproval({
       ...this.#form(step),
       user: { displayName: user.displayName },
-      credential: { description: credential.description, subject, serialNumber },
-      numSignatures: transaction.numSignatures,
+      credentials: candidates.map((credential) => {
+        const { id, description } = credential
+        const { subject, serialNumber } = signingCertificate(credential)
+        return { id, description, subject, serialNumber }
+      }),
+      numSignatures: request.numSignatures,
       validFor: this.#parts.approvalSeconds,
-      expiresAt: transaction.expiresAt,
-      hashAlgorithm: transaction.hashAlgorithm?.name.replace('sha', 'SHA-') ?? '',
-      items: transaction.items.map(({ digest, label }) => ({
+      expiresAt: transaction?.expiresAt ?? new Date(step.details.exp * 1000),
+      hashAlgorithm: request.hashAlgorithm?.name.replace('sha', 'SHA-') ?? '',
+      items: request.items.map(({ digest, label }) => ({
         digestHex: digest.toString('hex'),
         digestBase64: digest.toString('base64'),
         ...(label === null ? {} : { label }),
       })),
-      asks: { otp: true, pin: credential.pinHash !== null },
-      ...(transaction.description === null ? {} : { description: transaction.description }),
+      asks: { otp: true, pin: askedPin(candidates) },
+      ...(request.description === null ? {} : { description: request.description }),
       ...(problem ? { problem } : {}),
     })
     this.#send(step, html)
@@ -305,9 +325,22 @@ class SignerSteps {
     if (!user) return this.#finish(step, DENIED)
     const story = await this.#requestedStory(step, user)
     if (!story) return
-    const { transaction, credential } = story
+    const { request, candidates } = story
+    const [only, another] = candidates
+    const credential = another ? candidates.find(({ id }) => id === form['credentialID']) : only
+    if (!credential) return this.#showApproval(step, 'no-credential')
+    const transaction =
+      story.transaction ?? (await this.#openTransaction(step, request, credential))
+    if (!transaction) {
+      this.#parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
+      return
+    }
+    // Another tab was first, with another choice: that one stands.
+    if (transaction.credentialId !== credential.id) return this.#showApproval(step)
     const given = [
-      ...(credential.pinHash === null ? [] : [{ factor: 'pin' as const, value: form['pin'] ?? '' }]),
+      ...(credential.pinHash === null
+        ? []
+        : [{ factor: 'pin' as const, value: form['pin'] ?? '' }]),
       { factor: 'totp' as const, value: form['otp'] ?? '' },
     ]
     const checked = await factors.check(credential, step.client.id, given, () => true)
@@ -319,7 +352,7 @@ class SignerSteps {
       return this.#showApproval(step, checked.wrong.includes('pin') ? 'wrong-pin' : 'wrong-code')
     }
     if (checked.outcome === 'used-code') return this.#showApproval(step, checked.outcome)
-    const grantId = await this.#grant(step, user.id, 'credential')
+    const grantId = await this.#approvalGrant(step, request, credential)
     const authorisation = await activations.grant(grantId, transaction, checked.factors)
     if (!authorisation) {
       this.#parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
@@ -329,24 +362,17 @@ class SignerSteps {
   }
 
   /**
-   * The transaction of this interaction, made the first time it is shown; null after the application
-   * was told why there can be none.
+   * What this interaction is about; its transaction is put on record the first time it is shown, or
+   * once the signer has chosen a credential. Null after the application was told what is wrong with it.
    */
-  async #requestedStory(
-    step: Step,
-    user: User,
-  ): Promise<{ transaction: Transaction; credential: Credential } | null> {
+  async #requestedStory(step: Step, user: User): Promise<Story | null> {
     try {
-      const request = readCredentialScope(step.parameters)
-      const credential = await this.#ownCredential(request.credentialID, user)
-      const { transactions } = this.#parts
-      const { hashAlgorithm, numSignatures, items, description, clientData } = request
-      const transaction = await transactions.open(step.details.uid, {
-        clientId: step.client.id,
-        credential,
-        ...{ hashAlgorithm, numSignatures, items, description, clientData },
-      })
-      if (transaction) return { transaction, credential }
+      const request = readCredentialRequest(step.parameters)
+      const candidates = await this.#candidates(step, request, user)
+      const [only, another] = candidates
+      if (another) return { request, candidates, transaction: null }
+      const transaction = only && (await this.#openTransaction(step, request, only))
+      if (transaction) return { request, candidates, transaction }
       this.#parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
     } catch (error) {
       const error_description = requestProblem(error)
@@ -354,6 +380,49 @@ class SignerSteps {
       await this.#finish(step, { error: 'invalid_request', error_description })
     }
     return null
+  }
+
+  #openTransaction(
+    step: Step,
+    request: CredentialScopeRequest,
+    credential: Credential,
+  ): Promise<Transaction | null> {
+    const { hashAlgorithm, numSignatures, items, description, clientData } = request
+    return this.#parts.transactions.open(step.details.uid, {
+      clientId: step.client.id,
+      credential,
+      ...{ hashAlgorithm, numSignatures, items, description, clientData },
+    })
+  }
+
+  /**
+   * The credentials the request can be signed with: the one it names, or all of the wanted kind.
+   * @throws {InvalidParameterError} @throws {TooManySignaturesError} when there is none
+   */
+  async #candidates(
+    step: Step,
+    { credentialID, signatureQualifier, numSignatures }: CredentialScopeRequest,
+    user: User,
+  ): Promise<Credential[]> {
+    const { credentials, transactions } = this.#parts
+    const chosen = credentialID ?? (await transactions.findPending(step.details.uid))?.credentialId
+    if (chosen !== undefined) {
+      const credential = await this.#ownCredential(chosen, user)
+      if (signatureQualifier !== null && credential.signatureQualifier !== signatureQualifier) {
+        throw new InvalidParameterError('signatureQualifier')
+      }
+      return [credential]
+    }
+    const ofKind = (await credentials.list(user.id)).filter(
+      (each) =>
+        each.signatureQualifier === signatureQualifier &&
+        each.authMode === 'oauth2code' &&
+        credentials.isUsable(each),
+    )
+    if (ofKind.length === 0) throw new InvalidParameterError('signatureQualifier')
+    const candidates = ofKind.filter(({ multisign }) => numSignatures <= multisign)
+    if (candidates.length === 0) throw new TooManySignaturesError('multisign')
+    return candidates
   }
 
   /** Another person's credential is answered like one that does not exist. */
@@ -372,10 +441,28 @@ class SignerSteps {
   }
 
   async #grant(step: Step, userId: string, scope: 'service' | 'credential'): Promise<string> {
-    const { Grant } = this.#parts.provider
-    const grant = new Grant({ accountId: userId, clientId: step.client.id })
-    grant.addOIDCScope(scope)
+    return this.#newGrant(step, userId, scope).save()
+  }
+
+  /** A grant that says what was approved, as far as the application does not know it (S35). */
+  async #approvalGrant(
+    step: Step,
+    { detail, credentialID }: CredentialScopeRequest,
+    credential: Credential,
+  ): Promise<string> {
+    const grant = this.#newGrant(step, credential.userId, 'credential')
+    if (detail) grant.addRar(asAuthorizationDetail(approvedDetail(detail, credential.id)))
+    else if (credentialID === null) grant.addOIDCClaims([CHOSEN_CREDENTIAL])
     return grant.save()
+  }
+
+  #newGrant(step: Step, accountId: string, scope: 'service' | 'credential') {
+    const { provider, baseUrl } = this.#parts
+    const grant = new provider.Grant({ accountId, clientId: step.client.id })
+    grant.addOIDCScope(scope)
+    // The same for those who name this server as the resource (RFC 8707).
+    grant.addResourceScope(baseUrl, scope)
+    return grant
   }
 
   #form(step: Step) {

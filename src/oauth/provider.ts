@@ -9,12 +9,17 @@ import type { Middleware } from 'koa'
 import type { Config } from '../config/schema.js'
 import type { Secrets } from '../config/secrets.js'
 import { isServiceError } from '../errors.js'
+import { PROOF_ALGORITHMS } from '../http/dpop.js'
 import type { Accounts } from '../identity/accounts.js'
 import type { Logger } from '../observability/logger.js'
 import { verifyAccountToken } from './account-token.js'
 import { ClientAdapter, hashIdentifier, RecordAdapter } from './adapter.js'
 import { readAuthorizationDetails } from './authorization-details.js'
-import { certificateHeader, clientAuthentication, PROOF_ALGORITHMS } from './client-authentication.js'
+import {
+  certificateHeader,
+  clientAuthentication,
+  PROOF_ALGORITHMS,
+} from './client-authentication.js'
 import type { ClientStore } from './client.js'
 import {
   COMMON_PARAMETERS,
@@ -195,7 +200,8 @@ function pinBaseUrl(baseUrl: string): Middleware {
 const announceOwnScopes: Middleware = async (koa, next) => {
   const ctx = koa as KoaContextWithOIDC
   await next()
-  if (ctx.oidc?.route === 'discovery') Object.assign(ctx.body as object, { scopes_supported: SCOPES })
+  if (ctx.oidc?.route === 'discovery')
+    Object.assign(ctx.body as object, { scopes_supported: SCOPES })
 }
 
 /** Sign in, then agree: to these signatures for scope `credential`, to being seen for scope `service`. */

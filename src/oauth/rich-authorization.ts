@@ -12,9 +12,7 @@ type Features = NonNullable<Configuration['features']>
  * Rich authorization requests (RFC 9396) for signatures. What they may contain is checked with the whole
  * request (provider.ts); here is what becomes of them: tokens carry what the signer approved.
  */
-export function richAuthorization(
-  baseUrl: string,
-): Pick<Features, 'resourceIndicators' | 'richAuthorizationRequests'> {
+export function richAuthorization(baseUrl: string) {
   return {
     resourceIndicators: {
       enabled: true,
@@ -42,7 +40,7 @@ export function richAuthorization(
       },
       authorizationDetailsForIntrospection: (_ctx, { rar }) => rar,
     },
-  }
+  } satisfies Pick<Features, 'resourceIndicators' | 'richAuthorizationRequests'>
 }
 
 /** A signer's approval, as the library stores it. */
@@ -54,14 +52,15 @@ export function asAuthorizationDetail(detail: CredentialDetail): AuthorizationDe
 export function introspection(
   clients: ClientStore,
   isActive: (token: { accountId?: string | undefined; clientId: string }) => Promise<boolean>,
-): NonNullable<Features['introspection']> {
+) {
   return {
     enabled: true,
     allowedPolicy: async (_ctx, { clientId }, token) => {
       const client = await clients.find(clientId)
       if (!client || client.authMethod === 'none') return false
       if (token.clientId !== clientId && !client.introspectsAll) return false
-      return isActive({ ...token, clientId: token.clientId ?? '' })
+      const accountId = 'accountId' in token ? token.accountId : undefined
+      return isActive({ accountId, clientId: token.clientId ?? '' })
     },
-  }
+  } satisfies Features['introspection']
 }

@@ -99,6 +99,7 @@ function toCredential(row: CredentialModel): Credential {
     SCAL: row.SCAL as Credential['SCAL'],
     authMode: row.authMode as Credential['authMode'],
     authObjects: JSON.parse(row.authObjects) as Credential['authObjects'],
+    approvalFactor: row.approvalFactor === 'id-bb' ? 'id-bb' : 'otp',
     status: row.status as CredentialStatus,
   }
 }

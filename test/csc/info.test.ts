@@ -29,10 +29,12 @@ describe('POST info', () => {
       region: 'AT',
       lang: 'de',
       description: 'Remote signing service',
-      authType: ['oauth2code'],
+      authType: ['oauth2code', 'oauth2client'],
       oauth2: rssp.baseUrl,
+      supportsRar: true,
       asynchronousOperationMode: false,
       methods: [
+        'auth/revoke',
         'credentials/list',
         'credentials/info',
         'credentials/authorize',

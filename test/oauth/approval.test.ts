@@ -200,7 +200,7 @@ describe('The approval of signatures', () => {
       const opened = await open({}, withPin)
       assert.ok(asAnswer(await approve(opened, { otp: otp(), pin: user.pin })).get('code'))
       const [granted] = await eventsOf('authorisation.granted', withPin.id)
-      assert.deepEqual(granted?.detail['factors'], ['pin', 'otp'])
+      assert.deepEqual(granted?.detail['factors'], ['pin', 'totp'])
     })
 
     it('cannot be given for another request of the same browser', async () => {

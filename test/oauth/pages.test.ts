@@ -45,11 +45,14 @@ function approval(view: Partial<ApprovalView> = {}): string {
   return renderApproval({
     ...form,
     user: { displayName: 'Erika Mustermann' },
-    credential: {
-      description: 'Signing key of Erika',
-      subject: 'CN=Erika Mustermann,C=DE',
-      serialNumber: '5f2a91',
-    },
+    credentials: [
+      {
+        id: 'credential-1',
+        description: 'Signing key of Erika',
+        subject: 'CN=Erika Mustermann,C=DE',
+        serialNumber: '5f2a91',
+      },
+    ],
     numSignatures: items.length,
     validFor: 300,
     expiresAt: new Date('2026-03-04T14:32:00Z'),
@@ -381,7 +384,7 @@ describe('Text of clients on the pages', () => {
         approval({
           client: { name: string },
           user: { displayName: string },
-          credential: { description: string, subject: string, serialNumber: string },
+          credentials: [{ id: 'a', description: string, subject: string, serialNumber: string }],
           description: string,
           items: [item('a', string)],
         }),

@@ -1,13 +1,16 @@
 import { Type } from '@sinclair/typebox'
-import { RefusedRequestError } from '../../errors.js'
+import type { Credential } from '../../credentials/credential.js'
+import type { Credentials } from '../../credentials/credentials.js'
+import { InvalidParameterError, RefusedRequestError } from '../../errors.js'
+import type { AccessToken } from '../../http/bearer.js'
 import { CredentialInfo, describeCredential } from '../credential-info.js'
 import { Certificates, ClientData, Flag, Lang } from '../parameters.js'
 import { defineCscEndpoint } from '../services.js'
 
-/** The credentials of the signed-in person (CSC API v2, 11.4). */
+/** The credentials of the signed-in person, or the application's own (CSC API v2, 11.4). */
 export const list = defineCscEndpoint({
   path: '/credentials/list',
-  scopes: ['service'],
+  scopes: ['service', 'client'],
   request: Type.Object({
     userID: Type.Optional(Type.String({ complaint: 'Invalid parameter userID' })),
     credentialInfo: Flag('Return credentialInfos too.'),
@@ -25,8 +28,10 @@ export const list = defineCscEndpoint({
   }),
 
   async handle(input, caller, { credentials, now }) {
-    if (input.userID) throw new RefusedRequestError('userID parameter MUST be null')
-    const all = await credentials.list(caller.userId)
+    const all =
+      caller.scope === 'client'
+        ? await ownedIn(input.userID, caller, credentials)
+        : await ownOf(input.userID, caller, credentials)
     const listed = input.onlyValid ? all.filter((each) => credentials.isUsable(each)) : all
     return {
       credentialIDs: listed.map(({ id }) => id),
@@ -37,3 +42,23 @@ export const list = defineCscEndpoint({
     }
   },
 })
+
+async function ownOf(
+  userID: string | undefined,
+  { userId }: AccessToken,
+  credentials: Credentials,
+): Promise<Credential[]> {
+  if (userID) throw new RefusedRequestError('userID parameter MUST be null')
+  return credentials.list(userId)
+}
+
+/** An application asks in a name (CSC API v2, 8.1); of that name it sees what is its own, if anything. */
+async function ownedIn(
+  userID: string | undefined,
+  { clientId }: AccessToken,
+  credentials: Credentials,
+): Promise<Credential[]> {
+  const owned = userID ? await credentials.listOwned(clientId, userID) : []
+  if (owned.length === 0) throw new InvalidParameterError('userID')
+  return owned
+}

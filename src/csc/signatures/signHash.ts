@@ -114,6 +114,8 @@ async function authorisationOf(
   }
   const agree = caller.authorisationId === null || caller.authorisationId === found.authorisationId
   const ownSad = found.clientId === caller.clientId && found.userId === caller.userId
+  // Bound to a key, it is worth nothing in a request that is not proved by that key (S37).
+  if (found.jkt !== null && found.jkt !== caller.jkt) throw new InvalidParameterError('SAD')
   if (!agree || !ownSad) throw new InvalidParameterError('SAD')
   return { authorisationId: found.authorisationId, sad: null }
 }

@@ -12,6 +12,13 @@ import {
 } from './form.js'
 import { displayText } from './display-text.js'
 import { duration, groups } from './format.js'
+import {
+  IdentityButtonOf,
+  IdentityProblemText,
+  ProviderName,
+  type IdentityButton,
+  type IdentityProblem,
+} from './identity.js'
 import { Asks, ClientName, Foreign, messagesOf, renderPage, Time } from './layout.js'
 
 /** A digest the person is asked to sign. */
@@ -24,12 +31,8 @@ export interface ApprovalItem {
 
 export interface ApprovalView extends FormView {
   readonly user: { readonly displayName: string }
-  readonly credential: {
-    readonly description: string
-    /** The certificate's holder, as RFC 4514 text. */
-    readonly subject: string
-    readonly serialNumber: string
-  }
+  /** What it will be signed with; when there are several, the signer has to choose. */
+  readonly credentials: readonly CredentialView[]
   /** What the application says the signatures are for. */
   readonly description?: string
   readonly numSignatures: number
@@ -41,8 +44,20 @@ export interface ApprovalView extends FormView {
   readonly hashAlgorithm: string
   /** Every digest the approval covers; none are left out of the page. */
   readonly items: readonly ApprovalItem[]
-  readonly asks: { readonly pin: boolean; readonly otp: boolean }
-  readonly problem?: CodeProblem | PinProblem
+  /** `depends` when some of several credentials ask for it. */
+  readonly asks: { readonly pin: boolean | 'depends'; readonly otp: boolean | 'depends' }
+  readonly problem?: CodeProblem | PinProblem | 'no-credential'
+  /** Providers to confirm with, instead of a one-time code. */
+  readonly identities?: readonly IdentityButton[]
+  readonly identityProblem?: IdentityProblem
+}
+
+export interface CredentialView {
+  readonly id: string
+  readonly description: string
+  /** The certificate's holder, as RFC 4514 text. */
+  readonly subject: string
+  readonly serialNumber: string
 }
 
 export function renderApproval(view: ApprovalView): string {
@@ -50,13 +65,14 @@ export function renderApproval(view: ApprovalView): string {
   const title = messages.title(view.numSignatures)
   return renderPage(
     view,
-    { title, problem: view.problem !== undefined, wide: true },
+    { title, problem: Boolean(view.problem ?? view.identityProblem), wide: true },
     <>
       <h1>{title}</h1>
       <Asks>
         {messages.asks(<ClientName client={view.client} view={view} />, view.numSignatures)}
       </Asks>
       {view.problem && <ApprovalProblem problem={view.problem} view={view} />}
+      {view.identityProblem && <IdentityProblemText problem={view.identityProblem} view={view} />}
       <Request view={view} />
       <Items view={view} />
       <Decision view={view} />
@@ -68,12 +84,14 @@ function ApprovalProblem({
   problem,
   view,
 }: {
-  problem: CodeProblem | PinProblem
+  problem: NonNullable<ApprovalView['problem']>
   view: ApprovalView
 }) {
   return (
     <Problem>
-      {problem === 'wrong-pin' ? (
+      {problem === 'no-credential' ? (
+        messagesOf(view).approval.chooseFirst
+      ) : problem === 'wrong-pin' ? (
         messagesOf(view).pin.problems[problem]
       ) : (
         <CodeProblemText problem={problem} view={view} />
@@ -86,6 +104,7 @@ function ApprovalProblem({
 function Request({ view }: { view: ApprovalView }) {
   const messages = messagesOf(view).approval
   const description = displayText(view.description ?? '', 500)
+  const [only, another] = view.credentials
   return (
     <section aria-labelledby="request">
       <h2 id="request">{messages.details}</h2>
@@ -112,23 +131,50 @@ function Request({ view }: { view: ApprovalView }) {
           <dt>{messages.validity}</dt>
           <dd>{messages.validFor(duration(messagesOf(view), view.validFor))}</dd>
         </div>
-        <div class="certificate">
-          <dt>{messages.certificate}</dt>
-          <dd>
-            <Foreign text={view.credential.description} max={255} />
-            <span class="detail">
-              <DistinguishedName text={view.credential.subject} />
-            </span>
-            <span class="detail">
-              {messages.serialNumber}{' '}
-              <code>
-                <Foreign text={view.credential.serialNumber} max={100} />
-              </code>
-            </span>
-          </dd>
-        </div>
+        {only && !another && (
+          <div class="certificate">
+            <dt>{messages.certificate}</dt>
+            <dd>
+              <Certificate credential={only} view={view} />
+            </dd>
+          </div>
+        )}
       </dl>
     </section>
+  )
+}
+
+function Certificate({ credential, view }: { credential: CredentialView; view: ApprovalView }) {
+  return (
+    <>
+      <Foreign text={credential.description} max={255} />
+      <span class="detail">
+        <DistinguishedName text={credential.subject} />
+      </span>
+      <span class="detail">
+        {messagesOf(view).approval.serialNumber}{' '}
+        <code>
+          <Foreign text={credential.serialNumber} max={100} />
+        </code>
+      </span>
+    </>
+  )
+}
+
+/** With which of several; none is chosen beforehand. */
+function Choice({ view }: { view: ApprovalView }) {
+  return (
+    <fieldset class="choice">
+      <legend>{messagesOf(view).approval.choose}</legend>
+      {view.credentials.map((credential) => (
+        <label>
+          <input type="radio" name="credentialID" value={credential.id} required />
+          <span>
+            <Certificate credential={credential} view={view} />
+          </span>
+        </label>
+      ))}
+    </fieldset>
   )
 }
 
@@ -196,23 +242,58 @@ function Fingerprint({ item }: { item: ApprovalItem }) {
 function Decision({ view }: { view: ApprovalView }) {
   const { approval: messages, pin, otp } = messagesOf(view)
   const wrongPin = view.problem === 'wrong-pin'
-  const wrongCode = view.problem !== undefined && !wrongPin
+  const wrongCode = view.problem !== undefined && !wrongPin && view.problem !== 'no-credential'
+  const asksCode = view.asks.otp || !view.identities
   return (
     <section aria-labelledby="decision" class="decision">
       <h2 id="decision">{messages.confirm}</h2>
       <p class="hint">{messages.answerBy(<Time at={view.expiresAt} view={view} />)}</p>
       <Form view={view}>
+        {view.credentials.length > 1 && <Choice view={view} />}
         {view.asks.pin && (
-          <Field name="pin" label={pin.label} hint={pin.hint} wrong={wrongPin} focus={wrongPin} />
+          <Field
+            name="pin"
+            label={pin.label}
+            hint={view.asks.pin === 'depends' ? pin.hintIfAny : pin.hint}
+            optional={view.asks.pin === 'depends'}
+            wrong={wrongPin}
+            focus={wrongPin}
+          />
         )}
         {view.asks.otp && (
-          <Field name="otp" label={otp.label} hint={otp.hint} wrong={wrongCode} focus={wrongCode} />
+          <Field
+            name="otp"
+            label={otp.label}
+            hint={otp.hint}
+            optional={view.asks.otp === 'depends'}
+            wrong={wrongCode}
+            focus={wrongCode}
+          />
         )}
+        <ConfirmHint view={view} />
         <Buttons>
-          <AgreeButton value="approve">{messages.approve(view.numSignatures)}</AgreeButton>
+          {asksCode && (
+            <AgreeButton value="approve">{messages.approve(view.numSignatures)}</AgreeButton>
+          )}
+          {view.identities?.map((button) => (
+            <IdentityButtonOf button={button} primary={!asksCode} checks>
+              {messagesOf(view).identity.confirm(<ProviderName label={button.label} />)}
+            </IdentityButtonOf>
+          ))}
           <RejectButton>{messages.reject}</RejectButton>
         </Buttons>
       </Form>
     </section>
+  )
+}
+
+/** What leaving this page for an identity provider means. */
+function ConfirmHint({ view }: { view: ApprovalView }) {
+  const [first] = view.identities ?? []
+  if (!first) return null
+  return (
+    <p class="hint">
+      {messagesOf(view).identity.confirmHint(<ProviderName label={first.label} />)}
+    </p>
   )
 }

@@ -50,6 +50,8 @@ interface FieldProps {
   /** The problem shown above is about this field. */
   wrong?: boolean
   focus?: boolean
+  /** It can be left empty. */
+  optional?: boolean
 }
 
 const KINDS = {
@@ -65,7 +67,8 @@ const KINDS = {
   pin: { type: 'password', inputMode: 'numeric', autocomplete: 'off', maxLength: 64 },
 } as const
 
-export function Field({ name, label, hint, value, wrong = false, focus = false }: FieldProps) {
+export function Field(props: FieldProps) {
+  const { name, label, hint, value, wrong = false, focus = false, optional = false } = props
   const hintId = `${name}-hint`
   const describedBy = [...(wrong ? [PROBLEM_ID] : []), ...(hint ? [hintId] : [])].join(' ')
   return (
@@ -80,7 +83,7 @@ export function Field({ name, label, hint, value, wrong = false, focus = false }
         {...KINDS[name]}
         id={name}
         name={name}
-        required
+        required={!optional}
         value={value}
         autofocus={focus || undefined}
         aria-invalid={wrong ? 'true' : undefined}

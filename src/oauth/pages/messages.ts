@@ -44,6 +44,69 @@ const en = {
     reject: 'Cancel',
   },
 
+  identity: {
+    or: 'Or without a password',
+    signIn: (provider: Child): Phrase => ['Sign in with ', provider],
+    confirm: (provider: Child): Phrase => ['Confirm with ', provider],
+    confirmHint: (provider: Child): Phrase => [
+      'To approve, you prove once more at ',
+      provider,
+      ' that it is you. What is listed above is signed then, and nothing else.',
+    ],
+    link: {
+      title: 'Link your account',
+      asks: (provider: Child): Phrase => [provider, ' is not linked to an account here yet.'],
+      as: (person: Child): Phrase => ['You identified yourself there as ', person, '.'],
+      means:
+        'Sign in once with your user name and password. From then on this identity opens your account, and can approve signatures where your certificate asks for it.',
+      continue: 'Link and sign in',
+    },
+    problems: {
+      denied: (provider: Child): Phrase => [
+        provider,
+        ' did not confirm who you are: it was cancelled or refused there. You can try again.',
+      ],
+      unavailable: (provider: Child): Phrase => [
+        provider,
+        ' cannot be reached at the moment. Please try again in a few minutes.',
+      ],
+      refused: (provider: Child): Phrase => [
+        'The answer from ',
+        provider,
+        ' could not be accepted. Nothing was done with it. Please try again; if it happens again, contact your signing service.',
+      ],
+      unknown: (provider: Child): Phrase => [
+        'Your identity at ',
+        provider,
+        ' is not linked to an account here. Please sign in another way, or contact your signing service.',
+      ],
+      barred: (provider: Child): Phrase => [
+        'Your identity at ',
+        provider,
+        ' cannot be used here. Please contact your signing service.',
+      ],
+      nameless: (provider: Child): Phrase => [
+        provider,
+        ' did not tell us your given name and surname, without which there can be no account. Please allow it to, and try again.',
+      ],
+      taken: (provider: Child): Phrase => [
+        'This identity was not linked: it, or your account, is linked already at ',
+        provider,
+        '. Please contact your signing service.',
+      ],
+      'other-person': (provider: Child): Phrase => [
+        'Someone else than the owner of this certificate was confirmed by ',
+        provider,
+        '. Nothing was approved.',
+      ],
+      'not-linked': (provider: Child): Phrase => [
+        'This certificate is approved with ',
+        provider,
+        ', but no such identity is linked to your account. Please contact your signing service.',
+      ],
+    },
+  },
+  anIdentity: 'your electronic identity',
   otp: {
     label: 'One-time code',
     hint: '6 digits from your authenticator app',
@@ -56,6 +119,7 @@ const en = {
   pin: {
     label: 'Signature PIN',
     hint: 'The PIN of this certificate',
+    hintIfAny: 'If the chosen certificate has one',
     problems: { 'wrong-pin': 'The PIN is not correct. Please try again.' },
   },
   locked: (until: Child): Phrase => [
@@ -92,6 +156,8 @@ const en = {
     validFor: (duration: string) => `${duration} after your approval`,
     answerBy: (time: Child): Phrase => ['Please decide by ', time, '.'],
     certificate: 'Certificate',
+    choose: 'Sign with',
+    chooseFirst: 'Please choose a certificate to sign with.',
     serialNumber: 'Serial number',
     items: (count: number) => (count === 1 ? 'What you sign' : `What you sign (${count})`),
     itemsHint: (algorithm: string, count: number) =>
@@ -188,6 +254,69 @@ const de: Messages = {
     reject: 'Abbrechen',
   },
 
+  identity: {
+    or: 'Oder ohne Passwort',
+    signIn: (provider) => ['Anmelden mit ', provider],
+    confirm: (provider) => ['Bestätigen mit ', provider],
+    confirmHint: (provider) => [
+      'Zur Freigabe weisen Sie sich bei ',
+      provider,
+      ' noch einmal aus. Signiert wird dann, was oben aufgeführt ist, und sonst nichts.',
+    ],
+    link: {
+      title: 'Konto verknüpfen',
+      asks: (provider) => [provider, ' ist hier noch mit keinem Konto verknüpft.'],
+      as: (person) => ['Sie haben sich dort ausgewiesen als ', person, '.'],
+      means:
+        'Melden Sie sich einmal mit Benutzername und Passwort an. Danach öffnet diese Identität Ihr Konto und kann Signaturen freigeben, wo Ihr Zertifikat das verlangt.',
+      continue: 'Verknüpfen und anmelden',
+    },
+    problems: {
+      denied: (provider) => [
+        provider,
+        ' hat nicht bestätigt, wer Sie sind: Der Vorgang wurde dort abgebrochen oder abgelehnt. Sie können es noch einmal versuchen.',
+      ],
+      unavailable: (provider) => [
+        provider,
+        ' ist derzeit nicht erreichbar. Bitte versuchen Sie es in einigen Minuten noch einmal.',
+      ],
+      refused: (provider) => [
+        'Die Antwort von ',
+        provider,
+        ' konnte nicht angenommen werden. Es wurde nichts damit getan. Bitte versuchen Sie es noch einmal; geschieht es wieder, wenden Sie sich an Ihren Signaturdienst.',
+      ],
+      unknown: (provider) => [
+        'Ihre Identität bei ',
+        provider,
+        ' ist hier mit keinem Konto verknüpft. Bitte melden Sie sich anders an oder wenden Sie sich an Ihren Signaturdienst.',
+      ],
+      barred: (provider) => [
+        'Ihre Identität bei ',
+        provider,
+        ' kann hier nicht verwendet werden. Bitte wenden Sie sich an Ihren Signaturdienst.',
+      ],
+      nameless: (provider) => [
+        provider,
+        ' hat uns Ihren Vor- und Nachnamen nicht mitgeteilt; ohne sie kann es kein Konto geben. Bitte erlauben Sie es und versuchen Sie es noch einmal.',
+      ],
+      taken: (provider) => [
+        'Diese Identität wurde nicht verknüpft: Sie oder Ihr Konto ist bereits verknüpft bei ',
+        provider,
+        '. Bitte wenden Sie sich an Ihren Signaturdienst.',
+      ],
+      'other-person': (provider) => [
+        'Nicht die Person, der dieses Zertifikat gehört, wurde bestätigt von ',
+        provider,
+        '. Es wurde nichts freigegeben.',
+      ],
+      'not-linked': (provider) => [
+        'Dieses Zertifikat wird freigegeben mit ',
+        provider,
+        ', aber mit Ihrem Konto ist keine solche Identität verknüpft. Bitte wenden Sie sich an Ihren Signaturdienst.',
+      ],
+    },
+  },
+  anIdentity: 'Ihrer elektronischen Identität',
   otp: {
     label: 'Einmalcode',
     hint: '6 Ziffern aus Ihrer Authenticator-App',
@@ -201,6 +330,7 @@ const de: Messages = {
   pin: {
     label: 'Signatur-PIN',
     hint: 'Die PIN dieses Zertifikats',
+    hintIfAny: 'Falls das gewählte Zertifikat eine hat',
     problems: {
       'wrong-pin': 'Die PIN ist nicht richtig. Bitte versuchen Sie es noch einmal.',
     },
@@ -239,6 +369,8 @@ const de: Messages = {
     validFor: (duration) => `${duration} ab Ihrer Freigabe`,
     answerBy: (time) => ['Bitte entscheiden Sie bis zum ', time, '.'],
     certificate: 'Zertifikat',
+    choose: 'Signieren mit',
+    chooseFirst: 'Bitte wählen Sie das Zertifikat, mit dem Sie signieren.',
     serialNumber: 'Seriennummer',
     items: (count) => (count === 1 ? 'Was Sie signieren' : `Was Sie signieren (${count})`),
     itemsHint: (algorithm, count) =>

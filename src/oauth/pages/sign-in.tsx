@@ -1,5 +1,12 @@
 import { AgreeButton, Buttons, Field, Form, Problem, RejectButton, type FormView } from './form.js'
-import { Asks, ClientName, messagesOf, renderPage } from './layout.js'
+import {
+  IdentityButtonOf,
+  IdentityProblemText,
+  ProviderName,
+  type IdentityButton,
+  type IdentityProblem,
+} from './identity.js'
+import { Asks, ClientName, Foreign, messagesOf, renderPage } from './layout.js'
 
 export interface SignInView extends FormView {
   /** What the application asks for: to see credentials, or a signature. */
@@ -7,21 +14,42 @@ export interface SignInView extends FormView {
   /** What was typed last time. */
   readonly username?: string
   readonly problem?: 'wrong-credentials' | 'too-many-attempts' | 'disabled'
+  /** Other ways in. */
+  readonly identities?: readonly IdentityButton[]
+  readonly identityProblem?: IdentityProblem
+  /** An identity that becomes another way into the account that is signed in to. */
+  readonly link?: {
+    /** Comes back with the form: the person saw this page, and for this identity. */
+    readonly id: string
+    readonly label: string
+    /** The name the provider gives, when it does. */
+    readonly person: string | null
+  }
 }
 
 export function renderSignIn(view: SignInView): string {
   const messages = messagesOf(view).signIn
+  const { identity } = messagesOf(view)
   const wrong = view.problem === 'wrong-credentials'
   const known = Boolean(view.username)
+  const title = view.link ? identity.link.title : messages.title
   return renderPage(
     view,
-    { title: messages.title, problem: view.problem !== undefined },
+    { title, problem: view.problem !== undefined || view.identityProblem !== undefined },
     <>
-      <h1>{messages.title}</h1>
-      <Asks>{messages.asks[view.scope](<ClientName client={view.client} view={view} />)}</Asks>
-      <p>{messages.means[view.scope]}</p>
+      <h1>{title}</h1>
+      {view.link ? (
+        <Link link={view.link} view={view} />
+      ) : (
+        <>
+          <Asks>{messages.asks[view.scope](<ClientName client={view.client} view={view} />)}</Asks>
+          <p>{messages.means[view.scope]}</p>
+        </>
+      )}
       {view.problem && <Problem>{messages.problems[view.problem]}</Problem>}
+      {view.identityProblem && <IdentityProblemText problem={view.identityProblem} view={view} />}
       <Form view={view}>
+        {view.link && <input type="hidden" name="link" value={view.link.id} />}
         <Field
           name="username"
           label={messages.username}
@@ -31,10 +59,52 @@ export function renderSignIn(view: SignInView): string {
         />
         <Field name="password" label={messages.password} wrong={wrong} focus={known} />
         <Buttons>
-          <AgreeButton value="continue">{messages.continue}</AgreeButton>
+          <AgreeButton value="continue">
+            {view.link ? identity.link.continue : messages.continue}
+          </AgreeButton>
           <RejectButton>{messages.reject}</RejectButton>
         </Buttons>
       </Form>
+      {!view.link && <OtherWays view={view} />}
     </>,
+  )
+}
+
+function Link({ link, view }: { link: NonNullable<SignInView['link']>; view: SignInView }) {
+  const messages = messagesOf(view).identity.link
+  return (
+    <>
+      <Asks>{messages.asks(<ProviderName label={link.label} />)}</Asks>
+      {link.person !== null && (
+        <p>
+          {messages.as(
+            <strong>
+              <Foreign text={link.person} />
+            </strong>,
+          )}
+        </p>
+      )}
+      <p>{messages.means}</p>
+    </>
+  )
+}
+
+function OtherWays({ view }: { view: SignInView }) {
+  const { identities = [] } = view
+  if (identities.length === 0) return null
+  const messages = messagesOf(view).identity
+  return (
+    <section aria-labelledby="other-ways">
+      <h2 id="other-ways">{messages.or}</h2>
+      <Form view={view}>
+        <Buttons>
+          {identities.map((button) => (
+            <IdentityButtonOf button={button}>
+              {messages.signIn(<ProviderName label={button.label} />)}
+            </IdentityButtonOf>
+          ))}
+        </Buttons>
+      </Form>
+    </section>
   )
 }

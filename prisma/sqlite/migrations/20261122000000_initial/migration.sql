@@ -17,6 +17,18 @@ CREATE TABLE "User" (
 );
 
 -- CreateTable
+CREATE TABLE "Identity" (
+    "issuer" TEXT NOT NULL,
+    "subject" TEXT NOT NULL,
+    "userId" TEXT NOT NULL,
+    "binding" TEXT NOT NULL,
+    "linkedAt" DATETIME NOT NULL,
+
+    PRIMARY KEY ("issuer", "subject"),
+    CONSTRAINT "Identity_userId_fkey" FOREIGN KEY ("userId") REFERENCES "User" ("id") ON DELETE RESTRICT ON UPDATE CASCADE
+);
+
+-- CreateTable
 CREATE TABLE "Client" (
     "id" TEXT NOT NULL PRIMARY KEY,
     "name" TEXT NOT NULL,
@@ -48,6 +60,7 @@ CREATE TABLE "Credential" (
     "signatureQualifier" TEXT,
     "ownerClientId" TEXT,
     "pinHash" TEXT,
+    "approvalFactor" TEXT DEFAULT 'otp',
     "binding" TEXT NOT NULL,
     "status" TEXT NOT NULL,
     "failedAttempts" INTEGER NOT NULL DEFAULT 0,
@@ -179,6 +192,9 @@ CREATE TABLE "Installation" (
 
 -- CreateIndex
 CREATE UNIQUE INDEX "User_username_key" ON "User"("username");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "Identity_userId_issuer_key" ON "Identity"("userId", "issuer");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "Credential_keyId_key" ON "Credential"("keyId");

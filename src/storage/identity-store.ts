@@ -1,0 +1,57 @@
+import type { AuditEvent } from '../audit/events.js'
+import type { Identity, IdentityStore } from '../identity/identities.js'
+import type { NewUser } from '../identity/user.js'
+import { change, committed, insert, sql, type Database } from './database.js'
+
+export class DatabaseIdentityStore implements IdentityStore {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  find(issuer: string, subject: string): Promise<Identity | null> {
+    return this.#database.read.identity.findUnique({
+      where: { issuer_subject: { issuer, subject } },
+    })
+  }
+
+  list(userId: string): Promise<Identity[]> {
+    return this.#database.read.identity.findMany({ where: { userId }, orderBy: { issuer: 'asc' } })
+  }
+
+  add(identity: Identity, linkedAt: Date, audit: readonly AuditEvent[]): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [insert('Identity', { ...identity, linkedAt })],
+      audit,
+    })
+  }
+
+  enrol(
+    user: NewUser,
+    identity: Identity,
+    at: Date,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [
+        // There is no authenticator to seal yet.
+        insert('User', { ...user, totpSecret: null, createdAt: at }),
+        insert('Identity', { ...identity, linkedAt: at }),
+      ],
+      audit,
+    })
+  }
+
+  remove(userId: string, issuer: string, audit: readonly AuditEvent[]): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`DELETE FROM "Identity" WHERE "userId" = ${userId} AND "issuer" = ${issuer}`,
+          1,
+        ),
+      ],
+      audit,
+    })
+  }
+}
