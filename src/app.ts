@@ -47,6 +47,7 @@ export function createApp(parts: AppParts): Koa {
     app.use(mountCsc({ base, endpoints: CSC_ENDPOINTS, services: csc, logger }))
   }
   app.use(interactions(parts.interactions).routes())
+  app.use(parts.interactions.identity.routes().routes())
   app.use(mount(provider))
   return app
 }
@@ -57,11 +58,17 @@ function answerFailures({ interactions: { pages }, logger }: AppParts): Middlewa
     try {
       await next()
     } catch (error) {
-      if (isServiceError(error)) {
-        pages.renderProblem(ctx, 400, 'invalid_request', 'invalid-request')
+      const kind = isServiceError(error) ? error.kind : null
+      if (kind === 'malformed-request' || kind === 'request-too-large') {
+        const status = kind === 'request-too-large' ? 413 : 400
+        pages.renderProblem(ctx, status, 'invalid_request', 'invalid-request')
         return
       }
       logger.error({ err: error, path: ctx.path }, 'request failed')
+      if (kind === 'storage-unavailable') {
+        pages.renderProblem(ctx, 503, 'temporarily_unavailable', 'unavailable')
+        return
+      }
       pages.renderProblem(ctx, 500, 'server_error', 'failure')
     }
   }
@@ -75,9 +82,18 @@ const tidyPath: Middleware = (ctx, next) => {
   return next()
 }
 
+const PROVED: ReadonlySet<string> = new Set([
+  OAUTH_ROUTES.token,
+  OAUTH_ROUTES.pushed_authorization_request,
+])
+
 function oauthBelow(base: string): Middleware {
   return (ctx, next) => {
-    if (ctx.path.startsWith(`${base}/oauth2/`)) ctx.path = ctx.path.slice(base.length)
+    if (!ctx.path.startsWith(`${base}/oauth2/`)) return next()
+    ctx.path = ctx.path.slice(base.length)
+    // DPoP proofs name the address that was called (RFC 9449, 4.3), which is also this one.
+    const isForApplications = ctx.method === 'POST' && PROVED.has(ctx.path)
+    if (isForApplications) Object.assign(ctx.req, { originalUrl: ctx.originalUrl })
     return next()
   }
 }

@@ -10,6 +10,8 @@ import type { Config } from './config/schema.js'
 import { Secrets } from './config/secrets.js'
 import { Credentials } from './credentials/credentials.js'
 import { Accounts } from './identity/accounts.js'
+import { IdBb } from './identity/id-bb.js'
+import { Identities } from './identity/identities.js'
 import { openMail } from './identity/mail.js'
 import { SentCodes } from './identity/sent-codes.js'
 import { SigningFactors } from './identity/signing-factors.js'
@@ -17,6 +19,8 @@ import { verifyDigest } from './keys/digest-verifier.js'
 import { ResidentKeyCustody } from './keys/hsm-resident.js'
 import type { KeyCustody } from './keys/key-custody.js'
 import { IssuedAccessTokens } from './oauth/access-tokens.js'
+import { IdentityRequests } from './oauth/identity-requests.js'
+import { IdentitySteps } from './oauth/identity-steps.js'
 import { PageRenderer } from './oauth/page-renderer.js'
 import { createProvider } from './oauth/provider.js'
 import { TokenRevocation } from './oauth/token-revocation.js'
@@ -28,6 +32,7 @@ import { DatabaseAuthorityStore } from './storage/authority-store.js'
 import { DatabaseClientStore } from './storage/client-store.js'
 import { DatabaseCredentialStore } from './storage/credential-store.js'
 import type { Database } from './storage/database.js'
+import { DatabaseIdentityStore } from './storage/identity-store.js'
 import { InstallationStore } from './storage/installation-store.js'
 import { DatabaseOAuthRecordStore } from './storage/oauth-record-store.js'
 import { DatabaseSentCodeStore } from './storage/sent-code-store.js'
@@ -66,6 +71,7 @@ export async function openRecords(config: Config, overrides: Overrides = {}) {
     users: new DatabaseUserStore(database, secrets, now),
     clients: new DatabaseClientStore(database, secrets, now),
     credentialStore: new DatabaseCredentialStore(database),
+    identityStore: new DatabaseIdentityStore(database),
     installation: new InstallationStore(database),
     close: () => database.close(),
   }
@@ -129,11 +135,28 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     signingKey: await oauthSigningKey(records),
     credentialOf: (authorisationId) => activations.credentialOf(authorisationId),
   })
+  const identity = new IdentitySteps({
+    ...{ pages, audit, now },
+    providers: await Promise.all(
+      config.identityProviders.map((settings) =>
+        IdBb.open(settings, { baseUrl: config.baseUrl, now }),
+      ),
+    ),
+    identities: new Identities({
+      ...{ accounts, secrets, audit, now },
+      store: records.identityStore,
+    }),
+    requests: new IdentityRequests({
+      ...{ records: oauthRecords, secrets, now },
+      lifetimeSeconds: lifetimes.interactionSeconds,
+    }),
+  })
   const app = createApp({
     ...{ provider, logger, cookieKeys },
     interactions: {
       ...{ provider, pages, clients, accounts, credentials, factors, transactions, activations },
-      ...{ audit, now, approvalSeconds, formBytes: limits.formBytes, baseUrl: config.baseUrl },
+      ...{ identity, audit, now, approvalSeconds },
+      ...{ formBytes: limits.formBytes, baseUrl: config.baseUrl },
     },
     csc: {
       ...{ config, credentials, transactions, activations, signing, tokens, now },

@@ -78,8 +78,9 @@ export async function withRecords<T>(
   options: CommonOptions,
   use: (records: Records) => Promise<T>,
 ): Promise<T> {
+  const config = readConfig(options)
   const { openRecords } = await import('../services.js')
-  const records = await openRecords(readConfig(options))
+  const records = await openRecords(config)
   try {
     return await use(records)
   } finally {
@@ -91,8 +92,9 @@ export async function withServices<T>(
   options: CommonOptions,
   use: (services: Services) => Promise<T>,
 ): Promise<T> {
+  const config = readConfig(options)
   const { openServices } = await import('../services.js')
-  const services = await openServices(readConfig(options), { logger: createLogger('error') })
+  const services = await openServices(config, { logger: createLogger('error') })
   try {
     return await use(services)
   } finally {

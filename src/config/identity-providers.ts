@@ -47,9 +47,7 @@ export const IdentityProviderSchema = Type.Object(
             keyFile: Type.String(),
             keyId: Type.Optional(Type.String({ minLength: 1 })),
             algorithm: Type.Optional(Algorithm),
-            audience: Type.Optional(
-              Type.Union([Type.Literal('issuer'), Type.Literal('endpoint')]),
-            ),
+            audience: Type.Optional(Type.Union([Type.Literal('issuer'), Type.Literal('endpoint')])),
           },
           closed,
         ),
@@ -129,14 +127,11 @@ export const IdentityProviderSchema = Type.Object(
       default: 5,
       description: 'How far the provider’s clock may be off.',
     }),
-    firstLogin: Type.Union(
-      [Type.Literal('refuse'), Type.Literal('link'), Type.Literal('enrol')],
-      {
-        default: 'refuse',
-        description:
-          'What happens to an identity seen for the first time: refused; linked to the account whose owner signs in at once; or given a new account under the verified name.',
-      },
-    ),
+    firstLogin: Type.Union([Type.Literal('refuse'), Type.Literal('link'), Type.Literal('enrol')], {
+      default: 'refuse',
+      description:
+        'What happens to an identity seen for the first time: refused; linked to the account whose owner signs in at once; or given a new account under the verified name.',
+    }),
     redirectsTo: Type.Array(Type.String({ pattern: '^https?://[^/?#@\\s]+$' }), {
       default: [],
       description:

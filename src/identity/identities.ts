@@ -21,12 +21,7 @@ export interface IdentityStore {
   /** False when the identity is linked already, or the account to another of that issuer. */
   add(identity: Identity, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /** Account and link together, or neither: of concurrent first sign-ins, exactly one gets true. */
-  enrol(
-    user: NewUser,
-    identity: Identity,
-    at: Date,
-    audit: readonly AuditEvent[],
-  ): Promise<boolean>
+  enrol(user: NewUser, identity: Identity, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /** False when there was none. */
   remove(userId: string, issuer: string, audit: readonly AuditEvent[]): Promise<boolean>
 }

@@ -21,8 +21,11 @@ export interface VerifiedIdentity {
  * - `denied`: the person, or the provider in their name, said no
  * - `unavailable`: the provider could not be asked
  * - `refused`: what came back does not stand up
+ * - the rest: it does, but opens nothing here
  */
-export type RefusalKind = 'denied' | 'unavailable' | 'refused'
+export type RefusalKind =
+  | ('denied' | 'unavailable' | 'refused')
+  | ('unknown' | 'barred' | 'nameless' | 'taken' | 'other-person')
 
 /** No identity came of it. `message` is for the audit log and holds no token, code or claim value. */
 export class IdentityRefusedError extends Error {

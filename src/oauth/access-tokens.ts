@@ -27,7 +27,7 @@ export class IssuedAccessTokens implements AccessTokens {
   }
 
   async find(token: string): Promise<AccessToken | 'expired' | 'revoked' | null> {
-    const { records, clients, accounts, secrets, now } = this.#parts
+    const { clients, accounts, secrets, now } = this.#parts
     const idHash = hashIdentifier(token)
     const [model, record] = await this.#record(idHash)
     if (!record) return null

@@ -9,6 +9,9 @@ type Settings = Required<
   Pick<Configuration, 'clientAuthMethods' | 'assertJwtClientAuthClaimsAndHeader'>
 > & { features: Pick<Features, 'mTLS'> }
 
+/** The parser takes the first of several, and what follows is not looked at. */
+const ONE_PEM = /^-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*$/
+
 /** How applications prove who they are, at every endpoint that asks for it. */
 export function clientAuthentication(config: Config, now: () => Date): Settings {
   const header = certificateHeader(config)
@@ -54,7 +57,8 @@ function presentedCertificate(
   try {
     const der = /^:([A-Za-z0-9+/]+=*):$/.exec(value)?.[1]
     if (der !== undefined) return new X509Certificate(Buffer.from(der, 'base64'))
-    return new X509Certificate(decodeURIComponent(value))
+    const pem = decodeURIComponent(value)
+    return ONE_PEM.test(pem) ? new X509Certificate(pem) : null
   } catch {
     return null
   }

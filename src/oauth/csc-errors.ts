@@ -34,22 +34,39 @@ export function translateOAuthErrors(provider: Provider): Middleware {
   const failures = new WeakMap<KoaContextWithOIDC, OAuthError>()
   provider.on('grant.error', (ctx, error) => failures.set(ctx, error))
   provider.on('revocation.error', (ctx, error) => failures.set(ctx, error))
+  provider.on('pushed_authorization_request.error', (ctx, error) => failures.set(ctx, error))
 
   return async (koa, next) => {
     const ctx = koa as KoaContextWithOIDC
     await next()
     const route = ctx.oidc?.route
+    const failure = failures.get(ctx)
+    if (route === 'pushed_authorization_request') {
+      if (failure && isUsedProof(failure)) ctx.body = wordsOf(PROOF_USED)
+      return
+    }
     if (route !== 'token' && route !== 'revocation') return
     ctx.set('Cache-Control', 'no-store')
-    const failure = failures.get(ctx)
     const answer = failure ? translate(ctx, failure) : route === 'revocation' ? revoked(ctx) : null
     if (!answer) return
-    const { status, error, error_description } = answer
+    const { status } = answer
     ctx.status = status
     if (status === 401) ctx.set('WWW-Authenticate', `Basic realm="${provider.issuer}"`)
     ctx.type = 'json'
-    ctx.body = { error, error_description }
+    ctx.body = wordsOf(answer)
   }
+}
+
+function wordsOf({ error, error_description }: Answer) {
+  return { error, error_description }
+}
+
+function isUsedProof(failure: OAuthError): boolean {
+  return detailOf(failure).includes('DPoP proof JWT Replay')
+}
+
+function detailOf(failure: OAuthError): string {
+  return `${failure.error_description ?? ''} ${failure.error_detail ?? ''}`
 }
 
 export function isKnownTokenTypeHint(ctx: KoaContextWithOIDC): boolean {
@@ -73,9 +90,9 @@ function translate(ctx: KoaContextWithOIDC, failure: OAuthError): Answer | null 
   // Not a form at all: nothing can be said of its fields.
   if (!ctx.oidc.params) return null
   const parameters: Parameters = ctx.oidc.params
-  const detail = `${failure.error_description ?? ''} ${failure.error_detail ?? ''}`
+  const detail = detailOf(failure)
   if (detail.includes('must not be provided twice')) return PARAMETER_TWICE
-  if (detail.includes('DPoP proof JWT Replay')) return PROOF_USED
+  if (isUsedProof(failure)) return PROOF_USED
   return (
     clientFailure(ctx, parameters, failure, detail) ??
     (ctx.oidc.route === 'revocation'
@@ -120,6 +137,11 @@ function tokenFailure(parameters: Parameters, failure: OAuthError, detail: strin
 
 function codeFailure(parameters: Parameters, failure: OAuthError, detail: string): Answer | null {
   if (!parameters['code']) return refusal('Missing parameter code')
+  // Details where none were approved have the library look for a resource that was not granted.
+  const withoutApproval = failure.error === 'invalid_target' && parameters['authorization_details']
+  if (withoutApproval || detail.includes('more than was approved')) {
+    return refusal('Invalid parameter authorization_details', 'invalid_grant')
+  }
   if (failure.error !== 'invalid_grant') return null
   if (detail.includes('authorization code not found')) {
     return refusal('Invalid parameter code', 'invalid_grant')

@@ -14,12 +14,8 @@ import type { Accounts } from '../identity/accounts.js'
 import type { Logger } from '../observability/logger.js'
 import { verifyAccountToken } from './account-token.js'
 import { ClientAdapter, hashIdentifier, RecordAdapter } from './adapter.js'
-import { readAuthorizationDetails } from './authorization-details.js'
-import {
-  certificateHeader,
-  clientAuthentication,
-  PROOF_ALGORITHMS,
-} from './client-authentication.js'
+import { CREDENTIAL_DETAIL_TYPES, readAuthorizationDetails } from './authorization-details.js'
+import { certificateHeader, clientAuthentication } from './client-authentication.js'
 import type { ClientStore } from './client.js'
 import {
   COMMON_PARAMETERS,
@@ -111,7 +107,8 @@ export function createProvider(parts: ProviderParts): Provider {
   } satisfies Configuration)
   provider.proxy = config.proxy.trusted
   provider.use(pinBaseUrl(config.baseUrl))
-  provider.use(announceOwnScopes)
+  provider.use(announceOwn)
+  provider.use(answerInQuery)
   provider.use(translateOAuthErrors(provider))
   provider.use(nameChosenCredential(parts))
   useOnceInOneWrite(provider, parts)
@@ -132,6 +129,7 @@ function protocolConfiguration(): Configuration {
     clientDefaults: {
       id_token_signed_response_alg: 'ES256',
       token_endpoint_auth_method: 'client_secret_basic',
+      authorization_details_types: [...CREDENTIAL_DETAIL_TYPES],
     },
     enabledJWA: {
       idTokenSigningAlgValues: ['ES256'],
@@ -196,12 +194,24 @@ function pinBaseUrl(baseUrl: string): Middleware {
   }
 }
 
-/** The library adds `openid`, which is not to be had here. */
-const announceOwnScopes: Middleware = async (koa, next) => {
+/** The library adds `openid`, which is not to be had here, and ways to answer that are refused. */
+const announceOwn: Middleware = async (koa, next) => {
   const ctx = koa as KoaContextWithOIDC
   await next()
-  if (ctx.oidc?.route === 'discovery')
-    Object.assign(ctx.body as object, { scopes_supported: SCOPES })
+  if (ctx.oidc?.route !== 'discovery') return
+  Object.assign(ctx.body as object, { scopes_supported: SCOPES, response_modes_supported: ['query'] })
+}
+
+/**
+ * Applications are answered in the query of their address, errors included: `form_post` would be a page
+ * with a script (S47). Given a mode it does not know, the library says so, in the query.
+ */
+const answerInQuery: Middleware = (ctx, next) => {
+  const { response_mode } = ctx.query
+  if (response_mode && response_mode !== 'query') {
+    ctx.query = { ...ctx.query, response_mode: 'unsupported' }
+  }
+  return next()
 }
 
 /** Sign in, then agree: to these signatures for scope `credential`, to being seen for scope `service`. */
@@ -263,6 +273,7 @@ async function rejectUnfitAuthorizationRequest(
   rejectEmptyDetails(ctx)
   if (parameters.authorization_details) parameters.scope ??= 'credential'
   parameters.scope ??= 'service'
+  if (ctx.oidc.responseMode !== 'query') throw new errors.UnsupportedResponseMode()
   try {
     if (parameters.authorization_details) rejectUnfitDetails(parameters)
     else if (parameters.scope === 'credential') readCredentialScope(parameters)

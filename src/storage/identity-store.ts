@@ -46,10 +46,7 @@ export class DatabaseIdentityStore implements IdentityStore {
   remove(userId: string, issuer: string, audit: readonly AuditEvent[]): Promise<boolean> {
     return committed(this.#database, {
       changes: [
-        change(
-          sql`DELETE FROM "Identity" WHERE "userId" = ${userId} AND "issuer" = ${issuer}`,
-          1,
-        ),
+        change(sql`DELETE FROM "Identity" WHERE "userId" = ${userId} AND "issuer" = ${issuer}`, 1),
       ],
       audit,
     })

@@ -146,6 +146,7 @@ export class Installation {
   }
 
   /** Runs with `--json` and demands success. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the tests assert what it is
   async json(...args: string[]): Promise<any> {
     const { code, stdout, stderr } = await this.run(...args, '--json')
     if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${stderr}`)

@@ -18,12 +18,12 @@ describe('openrssp serve', () => {
     installation.remove()
   })
 
-  const events = (): { event: string; detail: any }[] => {
+  const events = (): { event: string; detail: Record<string, unknown> }[] => {
     const database = new Sqlite(installation.databaseFile)
     const rows = database.prepare('SELECT event, detail FROM AuditRecord ORDER BY seq').all()
     database.close()
     return (rows as { event: string; detail: string }[]).map(({ event, detail }) => {
-      return { event, detail: JSON.parse(detail) }
+      return { event, detail: JSON.parse(detail) as Record<string, unknown> }
     })
   }
 
@@ -47,9 +47,9 @@ describe('openrssp serve', () => {
       const { pid } = server.child
       assert.deepEqual(log.at(-1), { event: 'service.stopped', detail: { pid, reason: signal } })
       const started = log.findLast(({ event }) => event === 'service.started')
-      assert.equal(started?.detail.pid, pid)
+      assert.equal(started?.detail['pid'], pid)
       const loaded = log.findLast(({ event }) => event === 'configuration.loaded')
-      assert.match(loaded?.detail.sha256, /^[0-9a-f]{64}$/)
+      assert.match(String(loaded?.detail['sha256']), /^[0-9a-f]{64}$/)
     })
   }
 

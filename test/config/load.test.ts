@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { checkConfig, ConfigError, insecureSettings, loadConfig } from '../../src/config/load.js'
 import { Secrets } from '../../src/config/secrets.js'
 
-type Settings = Record<string, any>
+type Settings = Record<string, unknown>
 
 describe('The configuration', () => {
   let folder: string
@@ -274,7 +274,7 @@ describe('The configuration', () => {
 
     it('of a token in files', () => {
       writeFileSync(at('libsofthsm2.so'), '')
-      const hsm = { ...settings()['hsm'], module: 'libsofthsm2.so' }
+      const hsm = { module: 'libsofthsm2.so', tokenLabel: 'keys', pinFile: 'hsm.pin' }
       assert.deepEqual(warningsOf({ hsm }), [
         'hsm.module: SoftHSM keeps keys in files of this machine',
       ])
@@ -358,10 +358,12 @@ describe('Secrets', () => {
   })
 
   it('are never written over', () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'openrssp-secrets-')), 'secrets.key')
+    const folder = mkdtempSync(join(tmpdir(), 'openrssp-secrets-'))
+    const file = join(folder, 'secrets.key')
     Secrets.create(file)
     assert.throws(() => {
       Secrets.create(file)
     }, /EEXIST/)
+    rmSync(folder, { recursive: true })
   })
 })

@@ -9,7 +9,7 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/rssp.js'
-import { SignerBrowser, type Page, type SignerAnswers } from '../support/signer-browser.js'
+import { SignerBrowser, textOf, type Page, type SignerAnswers } from '../support/signer-browser.js'
 
 /** The pair of RFC 7636, appendix B. */
 export const VERIFIER = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
@@ -106,7 +106,7 @@ export function asPage(step: Page | URLSearchParams): Page {
 }
 
 export function asAnswer(step: Page | URLSearchParams): URLSearchParams {
-  if (!(step instanceof URLSearchParams)) assert.fail(`no answer but ${step.status} ${step.html}`)
+  if (!(step instanceof URLSearchParams)) assert.fail(`no answer but ${step.status} ${textOf(step.html)}`)
   return step
 }
 

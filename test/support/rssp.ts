@@ -9,6 +9,7 @@ import { pino } from 'pino'
 import { checkConfig } from '../../src/config/load.js'
 import { Secrets } from '../../src/config/secrets.js'
 import type { Credential } from '../../src/credentials/credential.js'
+import type { NewClient } from '../../src/oauth/client.js'
 import type { NewCredential } from '../../src/credentials/credentials.js'
 import { hashPassword } from '../../src/identity/password.js'
 import { generateTotpSecret, totpCode } from '../../src/identity/totp.js'
@@ -33,7 +34,7 @@ export interface Rssp {
   readonly clock: TestClock
   readonly folder: string
   addUser(settings?: { username?: string; otpAtSignIn?: boolean }): Promise<TestUser>
-  addClient(settings?: Partial<TestClient>): Promise<TestClient>
+  addClient(settings?: ClientSettings): Promise<TestClient>
   addCredential(user: TestUser, settings?: CredentialSettings): Promise<Credential>
   /** Posts JSON (or text as it is) to a method of the CSC API. */
   call(
@@ -66,12 +67,20 @@ export interface TestClient {
   readonly name: string
 }
 
+export interface ClientSettings extends Partial<TestClient> {
+  /** What is out of the ordinary about its registration. */
+  readonly registration?: Partial<NewClient>
+}
+
 export interface CredentialSettings {
   readonly algorithm?: KeyAlgorithm
   readonly SCAL?: '1' | '2'
   readonly multisign?: number
   readonly withPin?: boolean
+  readonly signatureQualifier?: string
+  readonly ownerClientId?: string
   readonly explicit?: NonNullable<NewCredential['explicit']>
+  readonly approvalFactor?: 'otp' | 'id-bb'
 }
 
 export interface Approval {
@@ -105,19 +114,24 @@ export async function startRssp(
     logLines?: string[]
     /** Whether mail is written to the folder `outbox`. */
     outbox?: boolean
+    /** Another instance of this service, over the same database. */
+    replicaOf?: Rssp
   } = {},
 ): Promise<Rssp> {
-  const folder = mkdtempSync(join(tmpdir(), 'openrssp-test-'))
-  Secrets.create(join(folder, 'secrets.key'))
-  writeFileSync(join(folder, 'pin'), 'unused', { mode: 0o600 })
+  const { replicaOf } = overrides
+  const folder = replicaOf?.folder ?? newFolder()
   const port = await freePort()
   const baseUrl = `http://127.0.0.1:${port}`
   const mail = overrides.outbox
     ? { mail: { transport: 'outbox', folder: join(folder, 'outbox') } }
     : {}
   const settings = { ...mail, ...overrides.settings }
-  const config = checkConfig(testSettings(baseUrl, port, settings), folder, {})
-  const clock = new TestClock()
+  const config = checkConfig(
+    testSettings(replicaOf?.services.config.baseUrl ?? baseUrl, port, settings),
+    folder,
+    {},
+  )
+  const clock = replicaOf?.clock ?? new TestClock()
   const real = await openTestCustody()
   const { logLines } = overrides
   const services = await openServices(config, {
@@ -128,7 +142,15 @@ export async function startRssp(
       : pino({ level: 'silent' }),
   })
   const server = await startServer(services, 'test')
-  return new RunningRssp({ baseUrl, services, clock, folder, server })
+  const keepFolder = replicaOf !== undefined
+  return new RunningRssp({ baseUrl, services, clock, folder, server, keepFolder })
+}
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'openrssp-test-'))
+  Secrets.create(join(folder, 'secrets.key'))
+  writeFileSync(join(folder, 'pin'), 'unused', { mode: 0o600 })
+  return folder
 }
 
 export function testSettings(baseUrl: string, port: number, more: Record<string, unknown> = {}) {
@@ -172,6 +194,7 @@ class RunningRssp implements Rssp {
   readonly clock: TestClock
   readonly folder: string
   readonly #server: RunningServer
+  readonly #keepFolder: boolean
 
   constructor(parts: {
     baseUrl: string
@@ -179,12 +202,14 @@ class RunningRssp implements Rssp {
     clock: TestClock
     folder: string
     server: RunningServer
+    keepFolder: boolean
   }) {
     this.baseUrl = parts.baseUrl
     this.services = parts.services
     this.clock = parts.clock
     this.folder = parts.folder
     this.#server = parts.server
+    this.#keepFolder = parts.keepFolder
   }
 
   async addUser(settings: { username?: string; otpAtSignIn?: boolean } = {}): Promise<TestUser> {
@@ -212,7 +237,7 @@ class RunningRssp implements Rssp {
     return user
   }
 
-  async addClient(settings: Partial<TestClient> = {}): Promise<TestClient> {
+  async addClient({ registration, ...settings }: ClientSettings = {}): Promise<TestClient> {
     const client = {
       client_id: `client-${randomBytes(4).toString('hex')}`,
       client_secret: randomBytes(24).toString('base64url'),
@@ -228,6 +253,7 @@ class RunningRssp implements Rssp {
       grantTypes: ['authorization_code', 'refresh_token'],
       authMethod: client.client_secret === null ? 'none' : 'client_secret',
       disabledAt: null,
+      ...registration,
     })
     assert.ok(added)
     return client
@@ -243,7 +269,10 @@ class RunningRssp implements Rssp {
       SCAL: settings.SCAL ?? '2',
       multisign: settings.multisign ?? 10,
       pin: settings.withPin ? user.pin : null,
+      ...(settings.signatureQualifier ? { signatureQualifier: settings.signatureQualifier } : {}),
+      ...(settings.ownerClientId ? { ownerClientId: settings.ownerClientId } : {}),
       ...(settings.explicit ? { explicit: settings.explicit } : {}),
+      ...(settings.approvalFactor ? { approvalFactor: settings.approvalFactor } : {}),
     })
   }
 
@@ -296,7 +325,7 @@ class RunningRssp implements Rssp {
 
   async close(): Promise<void> {
     await this.#server.stop('end of test')
-    rmSync(this.folder, { recursive: true, force: true })
+    if (!this.#keepFolder) rmSync(this.folder, { recursive: true, force: true })
   }
 
   async #authorize(user: TestUser, client: TestClient, parameters: Record<string, string>) {

@@ -17,11 +17,21 @@ export interface Page {
 
 /** A browser without JavaScript: cookies, redirects, forms. It stops where the application begins. */
 export class SignerBrowser {
+  /** Those of the service; each further site has its own. */
   readonly cookies = new Map<string, string>()
+  /** Every address opened, oldest first. */
+  readonly visited: string[] = []
   readonly #baseUrl: string
+  readonly #sites: ReadonlyMap<string, Map<string, string>>
+  readonly #cookiePaths = new Map<string, string>()
 
-  constructor(baseUrl: string) {
+  /** @param further origins it goes on to as well, such as those of identity providers */
+  constructor(baseUrl: string, further: readonly string[] = []) {
     this.#baseUrl = baseUrl
+    this.#sites = new Map([
+      [new URL(baseUrl).origin, this.cookies],
+      ...further.map((origin): [string, Map<string, string>] => [origin, new Map()]),
+    ])
   }
 
   /** Follows an authorization request to its end; returns what the application is told. */
@@ -61,6 +71,7 @@ export class SignerBrowser {
       ...(asks('password') ? { password: answers.password } : {}),
       ...(asks('pin') ? { pin: answers.pin ?? '' } : {}),
       ...(asks('otp') ? { otp: answers.otp() } : {}),
+      ...hiddenFields(page.html),
       action: approves ? (answers.decision ?? 'approve') : 'continue',
     })
   }
@@ -69,8 +80,10 @@ export class SignerBrowser {
     let url = start
     let request = init
     for (let hops = 0; hops < 10; hops += 1) {
-      if (new URL(url).origin !== new URL(this.#baseUrl).origin) return new URL(url).searchParams
-      const response = await this.#fetch(url, request)
+      const site = this.#sites.get(new URL(url).origin)
+      if (!site) return new URL(url).searchParams
+      this.visited.push(url)
+      const response = await this.#fetch(url, request, site)
       const location = response.headers.get('location')
       if (location === null) {
         return {
@@ -87,18 +100,38 @@ export class SignerBrowser {
     throw new Error(`Too many redirects, last to ${url}`)
   }
 
-  async #fetch(url: string, init: RequestInit): Promise<Response> {
-    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  async #fetch(url: string, init: RequestInit, site: Map<string, string>): Promise<Response> {
+    const { origin, pathname } = new URL(url)
+    const cookie = [...site]
+      .filter(([name]) => isBelow(pathname, this.#cookiePaths.get(`${origin} ${name}`)))
+      .map(([name, value]) => `${name}=${value}`)
+      .join('; ')
     const headers = { ...(init.headers as Record<string, string>), cookie }
     const response = await fetch(url, { ...init, headers, redirect: 'manual' })
     for (const line of response.headers.getSetCookie()) {
-      const [pair = ''] = line.split(';')
+      const [pair = '', ...attributes] = line.split(';')
       const [name = '', value = ''] = pair.split(/=(.*)/s)
-      if (value === '') this.cookies.delete(name)
-      else this.cookies.set(name, value)
+      if (value === '') {
+        site.delete(name)
+        continue
+      }
+      site.set(name, value)
+      const path = attributes.map((each) => each.trim()).find((each) => /^path=/i.test(each))
+      this.#cookiePaths.set(`${origin} ${name}`, path?.slice('path='.length) ?? '/')
     }
     return response
   }
+}
+
+/** Path matching of RFC 6265, 5.1.4; a cookie a test put there goes everywhere. */
+function isBelow(path: string, cookiePath = '/'): boolean {
+  const folder = cookiePath.endsWith('/') ? cookiePath : `${cookiePath}/`
+  return path === cookiePath || path.startsWith(folder)
+}
+
+function hiddenFields(html: string): Record<string, string> {
+  const inputs = html.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)
+  return Object.fromEntries([...inputs].map(([, name = '', value = '']) => [name, value]))
 }
 
 export function textOf(html: string): string {

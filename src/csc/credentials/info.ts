@@ -7,7 +7,7 @@ import { defineCscEndpoint } from '../services.js'
 /** One credential: its key, certificate and how it is authorised (CSC API v2, 11.5). */
 export const credentialInfo = defineCscEndpoint({
   path: '/credentials/info',
-  scopes: ['service', 'credential'],
+  scopes: ['service', 'credential', 'client'],
   request: Type.Object({
     credentialID: Type.String(),
     certificates: Certificates,
@@ -20,7 +20,11 @@ export const credentialInfo = defineCscEndpoint({
 
   async handle(input, caller, { credentials, activations, now }) {
     const credential = await credentials.find(input.credentialID)
-    if (credential?.userId !== caller.userId) throw new InvalidParameterError('credentialID')
+    const isTheirs =
+      caller.scope === 'client'
+        ? credential?.ownerClientId === caller.clientId
+        : credential?.userId === caller.userId
+    if (!credential || !isTheirs) throw new InvalidParameterError('credentialID')
     // A credential token opens its own credential only.
     if (caller.authorisationId !== null) {
       const opened = await activations.credentialOf(caller.authorisationId)

@@ -14,7 +14,7 @@ export interface IdentityButton {
 
 export interface IdentityProblem {
   readonly kind: keyof Messages['identity']['problems']
-  /** What people know the provider as. */
+  /** What people know the provider as; empty when it is none of ours. */
   readonly label: string
 }
 
@@ -34,8 +34,9 @@ export function IdentityProblemText({
   problem: IdentityProblem
   view: PageView
 }) {
-  const { problems } = messagesOf(view).identity
-  return <Problem>{problems[problem.kind](<ProviderName label={problem.label} />)}</Problem>
+  const { identity, anIdentity } = messagesOf(view)
+  const label = problem.label || anIdentity
+  return <Problem>{identity.problems[problem.kind](<ProviderName label={label} />)}</Problem>
 }
 
 /** Leaves the fields alone, filled in or not: nothing typed here is needed there. */
