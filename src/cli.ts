@@ -24,7 +24,6 @@ tokenCommands(program)
 sandboxCommands(program)
 
 // oidc-provider asks for a newer Node.js as it loads; our tests say that it runs on this one too.
-// eslint-disable-next-line no-console -- it is the library that writes there
 const { warn } = console
 Object.assign(globalThis.console, {
   warn: (text: unknown, ...more: unknown[]) => {

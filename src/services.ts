@@ -82,7 +82,7 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   const records = await openRecords(config, overrides)
   const { now, secrets, database, audit, users, clients, credentialStore } = records
   const logger = overrides.logger ?? createLogger(config.log.level)
-  const custody = overrides.custody ?? (await openCustody(config))
+  const custody = overrides.custody ?? (await openCustody(config).catch(closeFirst(records)))
   const authority = await EmbeddedAuthority.open({
     custody,
     store: new DatabaseAuthorityStore(database),
@@ -191,6 +191,14 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
 /** A reservation outlives the longest HSM call by this, so that only the dead are swept up. */
 const RESERVATION_MARGIN_SECONDS = 10
 
+/** Lets go of the database before failing: a thread left behind would keep the process alive. */
+function closeFirst(records: Pick<Records, 'close'>) {
+  return async (error: unknown): Promise<never> => {
+    await records.close()
+    throw error
+  }
+}
+
 function openCustody(config: Config): Promise<KeyCustody> {
   const { module, tokenLabel, pinFile, sessions, signTimeoutSeconds, environment } = config.hsm
   Object.assign(process.env, environment)
@@ -198,6 +206,9 @@ function openCustody(config: Config): Promise<KeyCustody> {
     ...{ module, tokenLabel, sessions },
     pin: readFileSync(pinFile, 'utf8').trim(),
     signTimeoutMs: signTimeoutSeconds * 1000,
+  }).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new Error(`The token "${tokenLabel}" could not be opened: ${why}`, { cause: error })
   })
 }
 

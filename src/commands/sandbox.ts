@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { secondsToNextCode, totpCode } from '../identity/totp.js'
-import { markTokenReady, openDataFolder, type SandboxOptions } from '../sandbox/data-folder.js'
+import { markFinished, openDataFolder, type SandboxOptions } from '../sandbox/data-folder.js'
 import { fillSandbox, readSandboxFile, type SandboxFile } from '../sandbox/sandbox.js'
 import { VERSION } from '../version.js'
 import { CommandError, print } from './command-line.js'
@@ -79,13 +79,13 @@ async function start(options: SandboxOptions): Promise<void> {
   if (!folder.hasToken) {
     print('Making the token …')
     initToken(options)
-    markTokenReady(options)
   }
   const { openServices, startServer } = await loadServer()
   const services = await openServices(folder.config)
   const sandbox = await fillSandbox(services, folder.sandboxFile, (step, done, of) => {
     print(`Making key ${String(done).padStart(2)} of ${of}  ${step} …`)
   })
+  markFinished(options)
   const server = await startServer(services, VERSION).catch((error: unknown) => {
     throw listenError(error, '--host or --port')
   })

@@ -199,7 +199,10 @@ const announceOwn: Middleware = async (koa, next) => {
   const ctx = koa as KoaContextWithOIDC
   await next()
   if (ctx.oidc?.route !== 'discovery') return
-  Object.assign(ctx.body as object, { scopes_supported: SCOPES, response_modes_supported: ['query'] })
+  Object.assign(ctx.body as object, {
+    scopes_supported: SCOPES,
+    response_modes_supported: ['query'],
+  })
 }
 
 /**

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
 import { join, resolve } from 'node:path'
 import { randomBytes } from 'node:crypto'
@@ -16,6 +16,9 @@ const SOFTHSM_MODULES = [
   '/usr/local/lib/softhsm/libsofthsm2.so',
   '/opt/homebrew/lib/softhsm/libsofthsm2.so',
 ]
+
+/** Stands in the folder while the sandbox is being made. */
+const UNFINISHED = 'unfinished'
 
 export interface SandboxOptions {
   readonly dataDir: string
@@ -38,6 +41,8 @@ export function openDataFolder(options: SandboxOptions): DataFolder {
   const folder = resolve(options.dataDir)
   const at = (name: string) => join(folder, name)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (existsSync(at(UNFINISHED))) removeUnfinished(at)
+  if (!existsSync(at('sandbox.json'))) writeFileSync(at(UNFINISHED), '')
   mkdirSync(at('tokens'), { recursive: true, mode: 0o700 })
   if (!existsSync(at('secrets.key'))) Secrets.create(at('secrets.key'))
   if (!existsSync(at('hsm.pin'))) {
@@ -51,14 +56,22 @@ export function openDataFolder(options: SandboxOptions): DataFolder {
   writeFileSync(at('config.json'), `${JSON.stringify(settings, null, 2)}\n`)
   return {
     config: checkConfig(settings, folder, options.environment),
-    hasToken: existsSync(at('token-ready')),
+    hasToken: !existsSync(at(UNFINISHED)),
     sandboxFile: at('sandbox.json'),
   }
 }
 
-/** Remembers that the token was made: from now on its absence is an error, not an invitation. */
-export function markTokenReady(options: SandboxOptions): void {
-  writeFileSync(join(resolve(options.dataDir), 'token-ready'), '')
+/** From now on what is missing in the folder is an error, not an invitation to make it. */
+export function markFinished(options: SandboxOptions): void {
+  rmSync(join(resolve(options.dataDir), UNFINISHED), { force: true })
+}
+
+/** A sandbox whose making was interrupted was never used by anybody: it is made anew. */
+function removeUnfinished(at: (name: string) => string): void {
+  const made = ['tokens', 'outbox', 'openrssp.db', 'openrssp.db-wal', 'openrssp.db-shm']
+  for (const name of [...made, 'openrssp.db.audit-head', 'sandbox.json']) {
+    rmSync(at(name), { recursive: true, force: true })
+  }
 }
 
 function sandboxSettings(options: SandboxOptions, at: (name: string) => string) {

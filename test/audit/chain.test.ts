@@ -204,7 +204,10 @@ describe('A line of an audit export', () => {
   const [record] = chain as [AuditRecord]
   const line = formatRecord(record)
   const others: [string, string][] = [
-    ['another order of members', JSON.stringify(Object.fromEntries(Object.entries(record).reverse()))],
+    [
+      'another order of members',
+      JSON.stringify(Object.fromEntries(Object.entries(record).reverse())),
+    ],
     ['a further member', line.replace('}', ',"note":"x"}')],
     ['a member twice', line.replace('{', '{"seq":2,')],
     ['white space', `${line} `],

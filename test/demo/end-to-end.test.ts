@@ -154,15 +154,20 @@ describe('The demo application, from choosing a file to a verified signature', (
 
       await download('Certificates (.pem)')
       assert.equal(await download('Signature (.sig)'), 'the tenant_s lease.txt.sig')
-      const command = (await page.getByLabel('Command that checks the signature').textContent()) ?? ''
+      const command =
+        (await page.getByLabel('Command that checks the signature').textContent()) ?? ''
       assert.deepEqual(verify(command), { status: 0, stdout: 'Verified OK' })
       write("the tenant's lease.txt", `${content}!`)
       assert.equal(verify(command).status, 1)
 
-      const subject = execFileSync('openssl', ['x509', '-in', 'signer-chain.pem', '-noout', '-subject'], {
-        cwd: folder,
-        encoding: 'utf8',
-      })
+      const subject = execFileSync(
+        'openssl',
+        ['x509', '-in', 'signer-chain.pem', '-noout', '-subject'],
+        {
+          cwd: folder,
+          encoding: 'utf8',
+        },
+      )
       assert.ok(subject.includes(user.username), subject)
       assert.deepEqual(complaints, [])
     })

@@ -393,10 +393,7 @@ describe('Signing in with ID BB', function () {
       const page = asPage(await pressButton())
       const next = asPage(await browser.fillIn(page, { ...answers(user), password: 'wrong' }))
       assert.match(textOf(next.html), /Link your account/)
-      assert.equal(
-        problemOf(next),
-        'User name or password is not correct. Please try again.',
-      )
+      assert.equal(problemOf(next), 'User name or password is not correct. Please try again.')
       assert.deepEqual(await eventsNamed('identity.linked'), [])
       await assertNobodySignedIn()
     })
@@ -483,7 +480,11 @@ describe('Signing in with ID BB', function () {
     it('refuses another site’s form that presses the button', async () => {
       const page = await openPage(browser, serviceRequest(client))
       const next = asPage(
-        await browser.post(page.url, { action: 'idp:national' }, { 'sec-fetch-site': 'cross-site' }),
+        await browser.post(
+          page.url,
+          { action: 'idp:national' },
+          { 'sec-fetch-site': 'cross-site' },
+        ),
       )
       assert.equal(next.status, 403)
     })

@@ -159,7 +159,10 @@ describe('An account_token', () => {
           'under the hexadecimal text of the key',
           () => made(claims(), {}, Buffer.from(ownKey().toString('hex'))),
         ],
-        ['under the secret itself', () => made(claims(), {}, Buffer.from(client.client_secret ?? ''))],
+        [
+          'under the secret itself',
+          () => made(claims(), {}, Buffer.from(client.client_secret ?? '')),
+        ],
         ['under another client’s secret', () => made(claims(), {}, sha256('other'))],
         ['with HS384', () => made(claims(), { alg: 'HS384' })],
         ['with HS512', () => made(claims(), { alg: 'HS512' })],

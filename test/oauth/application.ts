@@ -106,7 +106,8 @@ export function asPage(step: Page | URLSearchParams): Page {
 }
 
 export function asAnswer(step: Page | URLSearchParams): URLSearchParams {
-  if (!(step instanceof URLSearchParams)) assert.fail(`no answer but ${step.status} ${textOf(step.html)}`)
+  if (!(step instanceof URLSearchParams))
+    assert.fail(`no answer but ${step.status} ${textOf(step.html)}`)
   return step
 }
 

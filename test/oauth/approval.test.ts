@@ -527,7 +527,7 @@ describe('The approval of signatures', () => {
       it(`and to our own pages: refuses a form with ${JSON.stringify(headers)}`, async () => {
         const { browser, page } = await open()
         for (const fields of [{ otp: otp(), action: 'approve' }, { action: 'reject' }]) {
-          const refused = asPage(await browser.post(page.url, fields as Record<string, string>, headers))
+          const refused = asPage(await browser.post(page.url, fields, headers))
           assert.equal(refused.status, 403)
         }
         await assertNothingApproved()

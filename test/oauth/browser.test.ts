@@ -45,7 +45,8 @@ const WORDS = {
     approval: 'Diese 2 Signaturen freigeben?',
     approve: '2 Signaturen freigeben',
     reject: 'Ablehnen',
-    wrongCode: 'Der Einmalcode ist nicht richtig. Bitte prüfen Sie ihn und versuchen Sie es noch einmal.',
+    wrongCode:
+      'Der Einmalcode ist nicht richtig. Bitte prüfen Sie ihn und versuchen Sie es noch einmal.',
   },
 } as const
 type Lang = keyof typeof WORDS
@@ -239,7 +240,9 @@ describe('A signer’s browser', () => {
   it('is not led elsewhere by a form, should a page ever try', async () => {
     await open()
     await go(serviceRequest(await rssp.addClient()))
-    await page.locator('form').evaluate((form: HTMLFormElement, url) => (form.action = url), app.url)
+    await page
+      .locator('form')
+      .evaluate((form: HTMLFormElement, url) => (form.action = url), app.url)
     const complaint = page.waitForEvent('console')
     await page.getByRole('button', { name: 'Cancel' }).click({ noWaitAfter: true })
     assert.match((await complaint).text(), /form-action/)

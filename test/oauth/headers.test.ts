@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import type { Credential } from '../../src/credentials/credential.js'
 import { StorageUnavailableError } from '../../src/errors.js'
-import { digestOf, postForm, startRssp, type Rssp, type TestClient, type TestUser } from '../support/rssp.js'
+import {
+  digestOf,
+  postForm,
+  startRssp,
+  type Rssp,
+  type TestClient,
+  type TestUser,
+} from '../support/rssp.js'
 import { SignerBrowser, textOf, type Page } from '../support/signer-browser.js'
 import {
   answersOf,
@@ -68,7 +75,8 @@ describe('The authorization server’s pages', () => {
     [
       'a foreign address',
       400,
-      () => openPage(newBrowser(), serviceRequest(client, { redirect_uri: 'https://evil.example' })),
+      () =>
+        openPage(newBrowser(), serviceRequest(client, { redirect_uri: 'https://evil.example' })),
     ],
     [
       'a page that is over',
@@ -276,7 +284,7 @@ describe('The authorization server’s pages', () => {
         serviceRequest(app),
         answersOf(broken, await broken.addUser()),
       )
-      const fields = codeGrant(app, (answer as URLSearchParams).get('code') ?? '')
+      const fields = codeGrant(app, answer.get('code') ?? '')
       const response = await whileBroken(() =>
         fetch(`${broken.baseUrl}/oauth2/token`, {
           method: 'POST',
@@ -341,7 +349,8 @@ describe('What applications write', () => {
   for (const text of scripts) {
     it(`is text, and no part of the page: ${JSON.stringify(text)}`, async () => {
       const plain = await shown('Plain', 'plain')
-      const tags = (html: string) => (html.match(/<[a-z/!][^>]*>/gi) ?? []).map((tag) => tag.split(/[\s>]/)[0])
+      const tags = (html: string) =>
+        (html.match(/<[a-z/!][^>]*>/gi) ?? []).map((tag) => tag.split(/[\s>]/)[0])
       for (const [index, page] of (await shown(text, text)).entries()) {
         assert.deepEqual(tags(page.html), tags(plain[index]?.html ?? ''))
         assert.doesNotMatch(page.html, /<script|<img|<svg\//i)
@@ -376,7 +385,10 @@ describe('What applications write', () => {
       ['response_mode', '"><script>alert(1)</script>'],
     ] as const) {
       const client = await rssp.addClient()
-      const request = serviceRequest(client, { redirect_uri: 'https://evil.example/', [name]: value })
+      const request = serviceRequest(client, {
+        redirect_uri: 'https://evil.example/',
+        [name]: value,
+      })
       const page = await openPage(new SignerBrowser(rssp.baseUrl), request)
       assert.equal(page.status, 400)
       assert.doesNotMatch(page.html, /alert\(1\)|evil/)

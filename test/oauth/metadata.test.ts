@@ -118,7 +118,15 @@ describe('What the authorization server says of itself', () => {
     const { body } = await send('/oauth2/jwks')
     const { keys } = JSON.parse(body) as { keys: Record<string, unknown>[] }
     assert.equal(keys.length, 1)
-    assert.deepEqual(Object.keys(keys[0] ?? {}).sort(), ['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'])
+    assert.deepEqual(Object.keys(keys[0] ?? {}).sort(), [
+      'alg',
+      'crv',
+      'kid',
+      'kty',
+      'use',
+      'x',
+      'y',
+    ])
   })
 
   for (const headers of HOSTILE) {
@@ -129,7 +137,9 @@ describe('What the authorization server says of itself', () => {
       assert.match(first.headers.location ?? '', /^\/oauth2\/interaction\/[\w-]+$/)
       const cookies = (first.headers['set-cookie'] ?? []).join('\n')
       assert.ok(!/evil|domain=/i.test(cookies), cookies)
-      const cookie = (first.headers['set-cookie'] ?? []).map((line) => line.split(';')[0]).join('; ')
+      const cookie = (first.headers['set-cookie'] ?? [])
+        .map((line) => line.split(';')[0])
+        .join('; ')
       const page = await send(first.headers.location ?? '', { ...headers, cookie })
       assert.equal(page.status, 200)
       assert.ok(!page.body.includes('evil'), page.body)

@@ -89,7 +89,11 @@ describe('POST /oauth2/pushed_authorize', () => {
   }
 
   it('takes scope service when none is named', async () => {
-    const answer = await authorize(rssp, user, await pushed(serviceRequest(client, { scope: null })))
+    const answer = await authorize(
+      rssp,
+      user,
+      await pushed(serviceRequest(client, { scope: null })),
+    )
     const { body } = await requestToken(rssp, codeGrant(client, answer.get('code') ?? ''))
     assert.equal(body.scope, 'service')
   })

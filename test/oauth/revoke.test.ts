@@ -105,12 +105,7 @@ describe('POST /oauth2/revoke', () => {
 
   describe('refuses, and leaves the token as it is,', () => {
     const cases: [string, Changes, number, string][] = [
-      [
-        'another hint',
-        { token_type_hint: 'SAD' },
-        400,
-        'Invalid parameter token_type_hint',
-      ],
+      ['another hint', { token_type_hint: 'SAD' }, 400, 'Invalid parameter token_type_hint'],
       [
         'a hint of RFC 8693',
         { token_type_hint: 'urn:ietf:params:oauth:token-type:access_token' },

@@ -1,12 +1,6 @@
 import assert from 'node:assert/strict'
 import { totpCode } from '../../src/identity/totp.js'
-import {
-  digestOf,
-  startRssp,
-  type Rssp,
-  type TestClient,
-  type TestUser,
-} from '../support/rssp.js'
+import { digestOf, startRssp, type Rssp, type TestClient, type TestUser } from '../support/rssp.js'
 import { SignerBrowser, textOf, type Page } from '../support/signer-browser.js'
 import {
   answersOf,
@@ -101,7 +95,10 @@ describe('Signing in', () => {
         return Math.min(...times)
       }
       const [known, unknown] = [await timeOf(user.username), await timeOf('nobody-at-all')]
-      assert.ok(unknown > known / 2, `${known} ms for a known user, ${unknown} ms for an unknown one`)
+      assert.ok(
+        unknown > known / 2,
+        `${known} ms for a known user, ${unknown} ms for an unknown one`,
+      )
     })
 
     it('keeps what was typed as user name, and never the password', async () => {
@@ -311,7 +308,10 @@ describe('Signing in', () => {
     })
 
     for (const [what, spoil] of [
-      ['full-width digits', (otp: string) => otp.replace(/\d/g, (d) => String.fromCharCode(0xff10 + Number(d)))],
+      [
+        'full-width digits',
+        (otp: string) => otp.replace(/\d/g, (d) => String.fromCharCode(0xff10 + Number(d))),
+      ],
       ['a digit too few', (otp: string) => otp.slice(1)],
       ['a digit too many', (otp: string) => `${otp}0`],
       ['a sign', (otp: string) => `+${otp}`],

@@ -80,8 +80,20 @@ describe('POST /oauth2/token', () => {
       })
 
       const refusals: [string, Changes, number, string, string][] = [
-        ['no grant_type', { grant_type: null }, 400, 'invalid_request', 'Missing parameter grant_type'],
-        ['an empty grant_type', { grant_type: '' }, 400, 'invalid_request', 'Missing parameter grant_type'],
+        [
+          'no grant_type',
+          { grant_type: null },
+          400,
+          'invalid_request',
+          'Missing parameter grant_type',
+        ],
+        [
+          'an empty grant_type',
+          { grant_type: '' },
+          400,
+          'invalid_request',
+          'Missing parameter grant_type',
+        ],
         ...['x', 'password', 'implicit', 'client_credentials', 'Authorization_Code'].map(
           (grant_type): [string, Changes, number, string, string] => [
             `grant_type ${grant_type}`,
@@ -177,7 +189,11 @@ describe('POST /oauth2/token', () => {
       })
 
       it('refuses a wrong secret', async () => {
-        for (const secret of ['wrong', `${client.client_secret ?? ''}x`, otherClient.client_secret]) {
+        for (const secret of [
+          'wrong',
+          `${client.client_secret ?? ''}x`,
+          otherClient.client_secret,
+        ]) {
           const [fields, headers] = authenticated(unauthenticated(await newCode()), {
             ...client,
             client_secret: secret,
@@ -272,7 +288,7 @@ describe('POST /oauth2/token', () => {
     })
 
     it('decodes the header as forms are encoded', async () => {
-      const odd = await rssp.addClient({ client_secret: 'a:b %+ä/=&'.replace('ä', '~') })
+      const odd = await rssp.addClient({ client_secret: 'a:b %+~/=&' })
       const code = await newCode(odd)
       assert.equal((await requestToken(rssp, unauthenticated(code), basic(odd))).status, 200)
     })

@@ -132,7 +132,10 @@ export class TestIdentityProvider {
       ],
       jwks: { keys: [{ ...(await exportJWK(privateKey)), use: 'sig', alg: 'ES256', kid: 'k-1' }] },
       cookies: { keys: ['test'] },
-      claims: { openid: ['sub', 'acr', 'amr', 'auth_time'], profile: ['given_name', 'family_name'] },
+      claims: {
+        openid: ['sub', 'acr', 'amr', 'auth_time'],
+        profile: ['given_name', 'family_name'],
+      },
       acrValues: [ACR, 'idbb:acr:static-code'],
       conformIdTokenClaims: true,
       interactions: { url: (_ctx, { uid }) => `/login/${uid}` },
