@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import {
   CommandError,
@@ -9,10 +10,16 @@ import {
   withRecords,
   type CommonOptions,
 } from './command-line.js'
+import type { Client } from '../oauth/client.js'
 
 interface AddOptions extends CommonOptions {
   readonly redirectUri: string[]
   readonly public?: true
+  readonly jwks?: string
+  readonly tlsSubject?: string
+  readonly forItself?: true
+  readonly requirePushed?: true
+  readonly introspectsAll?: true
 }
 
 export function clientCommands(program: Command): void {
@@ -24,6 +31,11 @@ export function clientCommands(program: Command): void {
     .argument('<name>', 'name shown to signers')
     .requiredOption('--redirect-uri <uri...>', 'exact redirect URIs')
     .option('--public', 'an application that cannot keep a secret')
+    .option('--jwks <file>', 'public keys, as a JSON Web Key Set, instead of a secret')
+    .option('--tls-subject <dn>', 'subject of its TLS certificate (RFC 4514), instead of a secret')
+    .option('--for-itself', 'may get tokens of its own, for the seals it holds')
+    .option('--require-pushed', 'may ask for signatures by pushed authorization requests alone')
+    .option('--introspects-all', 'a resource server: may introspect tokens of all applications')
     .action((id: string, name: string, options: AddOptions) =>
       withRecords(options, async ({ clients }) => {
         for (const uri of options.redirectUri) rejectBadRedirectUri(uri)
@@ -33,12 +45,19 @@ export function clientCommands(program: Command): void {
           )
         }
         demandPlainText('name', name)
-        const secret = options.public ? null : randomBytes(32).toString('base64url')
+        const authMethod = authMethodOf(options)
+        const secret = authMethod === 'client_secret' ? randomBytes(32).toString('base64url') : null
         const added = await clients.add({
-          ...{ id, name, secret },
+          ...{ id, name, secret, authMethod },
           redirectUris: options.redirectUri,
-          grantTypes: ['authorization_code', 'refresh_token'],
-          authMethod: options.public ? 'none' : 'client_secret',
+          grantTypes: [
+            ...(['authorization_code', 'refresh_token'] as const),
+            ...(options.forItself ? (['client_credentials'] as const) : []),
+          ],
+          jwks: options.jwks === undefined ? null : readPublicKeys(options.jwks),
+          tlsSubjectDn: options.tlsSubject ?? null,
+          requirePushedForCredential: options.requirePushed ?? false,
+          introspectsAll: options.introspectsAll ?? false,
           disabledAt: null,
         })
         if (!added) throw new CommandError(`There is a client "${id}" already.`)
@@ -77,4 +96,33 @@ function rejectBadRedirectUri(uri: string): void {
       `"${uri}" is not a redirect URI: give an absolute http(s) URI without fragment.`,
     )
   }
+}
+
+function authMethodOf(options: AddOptions): Client['authMethod'] {
+  const ways = [
+    ...(options.public ? (['none'] as const) : []),
+    ...(options.jwks === undefined ? [] : (['private_key_jwt'] as const)),
+    ...(options.tlsSubject === undefined ? [] : (['tls_client_auth'] as const)),
+  ]
+  const [way = 'client_secret', another] = ways
+  if (another) throw new CommandError('Choose one of --public, --jwks and --tls-subject.')
+  if (way === 'none' && (options.forItself || options.introspectsAll)) {
+    throw new CommandError('A public application cannot prove who it is: leave --public out.')
+  }
+  return way
+}
+
+/** Secret parts would be of no use here, and are not wanted. */
+function readPublicKeys(file: string): NonNullable<Client['jwks']> {
+  const problem = new CommandError(`"${file}" is not a JSON Web Key Set of public keys.`)
+  let set: { keys?: unknown }
+  try {
+    set = JSON.parse(readFileSync(file, 'utf8')) as { keys?: unknown }
+  } catch {
+    throw problem
+  }
+  const keys = Array.isArray(set.keys) ? (set.keys as Record<string, unknown>[]) : []
+  const isPublic = keys.every((key) => key['kty'] !== 'oct' && !('d' in key) && !('k' in key))
+  if (keys.length === 0 || !isPublic) throw problem
+  return { keys }
 }

@@ -27,7 +27,6 @@ import { ACCESS_DENIED } from './csc-errors.js'
 import { transactionFacts, type IdentitySteps } from './identity-steps.js'
 import type { PageRenderer } from './page-renderer.js'
 import { CHOSEN_CREDENTIAL } from './provider.js'
-import { asAuthorizationDetail } from './rich-authorization.js'
 import {
   renderApproval,
   renderConsent,
@@ -737,7 +736,7 @@ class SignerSteps {
     credential: Credential,
   ): Promise<string> {
     const grant = this.#newGrant(step, credential.userId, 'credential')
-    if (detail) grant.addRar(asAuthorizationDetail(approvedDetail(detail, credential.id)))
+    if (detail) grant.addRar(approvedDetail(detail, credential.id))
     else if (credentialID === null) grant.addOIDCClaims([CHOSEN_CREDENTIAL])
     return grant.save()
   }

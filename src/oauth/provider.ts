@@ -354,7 +354,7 @@ async function rejectUnpushed(ctx: KoaContextWithOIDC, { clients }: ProviderPart
 function rejectOtherClientScope(ctx: KoaContextWithOIDC): void {
   const scope = ctx.oidc.body?.['scope']
   if (scope && scope !== 'service') {
-    throw new errors.InvalidScope('request scope service', String(scope))
+    throw new errors.InvalidScope('request scope service', typeof scope === 'string' ? scope : '')
   }
 }
 

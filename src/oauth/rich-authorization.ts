@@ -1,10 +1,6 @@
-import { errors, type AuthorizationDetail, type Configuration } from 'oidc-provider'
+import { errors, type Configuration } from 'oidc-provider'
 import type { ClientStore } from './client.js'
-import {
-  CREDENTIAL_DETAIL_TYPES,
-  coversDetails,
-  type CredentialDetail,
-} from './authorization-details.js'
+import { CREDENTIAL_DETAIL_TYPES, coversDetails } from './authorization-details.js'
 
 type Features = NonNullable<Configuration['features']>
 
@@ -41,11 +37,6 @@ export function richAuthorization(baseUrl: string) {
       authorizationDetailsForIntrospection: (_ctx, { rar }) => rar,
     },
   } satisfies Pick<Features, 'resourceIndicators' | 'richAuthorizationRequests'>
-}
-
-/** A signer's approval, as the library stores it. */
-export function asAuthorizationDetail(detail: CredentialDetail): AuthorizationDetail {
-  return detail as unknown as AuthorizationDetail
 }
 
 /** Introspection (RFC 7662): of one's own tokens, and of all for those who are told so. */

@@ -500,6 +500,14 @@ describe('The approval of signatures', () => {
           assert.ok(!page.html.includes(digests[0]?.toString('base64') ?? '-'))
         }
       }
+      // A cookie goes to its own address alone; somebody may send it to another all the same.
+      const headers = { cookie: cookieHeader(stranger.browser) }
+      for (const fields of [null, { otp: otp(), action: 'approve' }, { action: 'reject' }]) {
+        const form = fields ? { method: 'POST', body: new URLSearchParams(fields) } : {}
+        const response = await fetch(opened.page.url, { ...form, headers, redirect: 'manual' })
+        assert.equal(response.status, 400)
+        assert.ok((await response.text()).includes(EXPIRED))
+      }
       await assertNothingApproved()
       assert.ok(asAnswer(await approve(opened)).get('code'))
     })

@@ -189,8 +189,7 @@ describe('DPoP', () => {
     })
 
     it('with a proof that names the right key and is signed by another', async () => {
-      const { kid: _kid, alg: _alg, ...jwk } = key.jwk
-      const proof = await apiProof(bound, {}, { jwk }, otherKey)
+      const proof = await apiProof(bound, {}, { jwk: key.bare }, otherKey)
       assertChallenge(await list(bound, proof), 'invalid_dpop_proof', DOES_NOT_FIT)
     })
 

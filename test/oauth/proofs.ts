@@ -13,13 +13,17 @@ export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-b
 
 export interface TestKey {
   readonly privateKey: CryptoKey
+  /** As registered, with its name and use. */
   readonly jwk: JWK
+  /** As proofs bring it along. */
+  readonly bare: JWK
   readonly alg: string
 }
 
 export async function testKey(alg = 'ES256'): Promise<TestKey> {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true })
-  return { privateKey, jwk: { ...(await exportJWK(publicKey)), kid: randomUUID(), alg }, alg }
+  const bare = await exportJWK(publicKey)
+  return { privateKey, bare, jwk: { ...bare, kid: randomUUID(), alg }, alg }
 }
 
 /** A member to set, or to leave out. */
@@ -61,7 +65,6 @@ export async function dpopProof(
   header: Changes = {},
 ): Promise<string> {
   const { url, method = 'POST', accessToken, now = new Date() } = target
-  const { kid: _kid, alg: _alg, ...jwk } = key.jwk
   const claims = {
     ...{ htm: method, htu: url, jti: randomUUID(), iat: Math.floor(now.getTime() / 1000) },
     ...(accessToken === undefined
@@ -69,6 +72,6 @@ export async function dpopProof(
       : { ath: createHash('sha256').update(accessToken).digest('base64url') }),
   }
   return new SignJWT(changed(claims, changes))
-    .setProtectedHeader({ alg: key.alg, typ: 'dpop+jwt', jwk, ...header })
+    .setProtectedHeader({ alg: key.alg, typ: 'dpop+jwt', jwk: key.bare, ...header })
     .sign(key.privateKey)
 }

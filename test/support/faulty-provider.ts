@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, randomUUID, type KeyObject } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { CompactEncrypt, exportJWK, SignJWT, type JWK, type JWTPayload } from 'jose'
+import { CompactEncrypt, exportJWK, SignJWT, type JWK } from 'jose'
 
 export type Claims = Record<string, unknown>
 
@@ -77,17 +77,13 @@ export class FaultyProvider {
 
   sign(claims: Claims, key: KeyObject = this.key.privateKey, header: Claims = {}): Promise<string> {
     const alg = key.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256'
-    return new SignJWT(claims as JWTPayload)
-      .setProtectedHeader({ alg, kid: KID, ...header })
-      .sign(key)
+    return new SignJWT(claims).setProtectedHeader({ alg, kid: KID, ...header }).sign(key)
   }
 
   /** The claims signed with a shared secret, as if the public key were one. */
   signHmac(claims: Claims, secret: Uint8Array | string): Promise<string> {
     const bytes = typeof secret === 'string' ? Buffer.from(secret) : secret
-    return new SignJWT(claims as JWTPayload)
-      .setProtectedHeader({ alg: 'HS256', kid: KID })
-      .sign(bytes)
+    return new SignJWT(claims).setProtectedHeader({ alg: 'HS256', kid: KID }).sign(bytes)
   }
 
   /** A token with this header and without a signature. */
