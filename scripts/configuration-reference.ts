@@ -10,6 +10,7 @@ interface Setting {
   readonly minimum?: number
   readonly maximum?: number
   readonly properties?: Readonly<Record<string, Setting>>
+  readonly items?: Setting
   readonly required?: readonly string[]
   readonly anyOf?: readonly object[]
 }
@@ -32,7 +33,8 @@ function rows(setting: Setting, path: string): string[] {
     if (property.properties) return rows(property, full)
     const required = setting.required?.includes(name) === true && property.default === undefined
     const fallback = required ? '**required**' : code(property.default)
-    return [`| \`${full}\` | ${type(property)} | ${fallback} | ${property.description ?? ''} |`]
+    const row = `| \`${full}\` | ${type(property)} | ${fallback} | ${property.description ?? ''} |`
+    return [row, ...(property.items ? rows(property.items, `${full}[]`) : [])]
   })
 }
 

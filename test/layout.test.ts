@@ -81,6 +81,7 @@ describe('The layout of src', () => {
   const onlyIn: [string, RegExp, RegExp][] = [
     ['pkcs11js', /from 'pkcs11js'/, /^keys\/pkcs11\/(module|init-token)\.ts$/],
     ['better-sqlite3', /from 'better-sqlite3'/, /^storage\/sqlite\//],
+    ['openid-client', /from 'openid-client'/, /^identity\/id-bb(-keys)?\.ts$/],
     ['koffi', /from 'koffi'/, /^keys\/digest-verifier\.ts$/],
     ['oidc-provider', /from 'oidc-provider'/, /^(oauth\/[\w-]+|app)\.ts$/],
   ]

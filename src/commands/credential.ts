@@ -18,6 +18,7 @@ interface CreateOptions extends CommonOptions {
   readonly description: string
   readonly scal: '1' | '2'
   readonly multisign: number
+  readonly approval: 'otp' | 'id-bb'
 }
 
 export function credentialCommands(program: Command): void {
@@ -35,6 +36,11 @@ export function credentialCommands(program: Command): void {
     .addOption(
       new Option('--scal <level>', 'sole control assurance level').choices(['1', '2']).default('2'),
     )
+    .addOption(
+      new Option('--approval <factor>', 'how its owner approves: one-time code, or ID BB')
+        .choices(['otp', 'id-bb'])
+        .default('otp'),
+    )
     .option('--multisign <count>', 'most signatures per approval', wholeNumber, 50)
     .action((username: string, options: CreateOptions) =>
       withServices(options, async ({ users, credentials }) => {
@@ -47,6 +53,7 @@ export function credentialCommands(program: Command): void {
           ...{ user, algorithm, description, multisign },
           SCAL: options.scal,
           pin: null,
+          approvalFactor: options.approval,
         })
         printFacts({ credentialID: created.id, algorithm, username }, options.json)
       }),

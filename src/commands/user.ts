@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Command } from 'commander'
+import { auditEvent } from '../audit/events.js'
 import { hashPassword } from '../identity/password.js'
 import { generateTotpSecret } from '../identity/totp.js'
 import { UsernameTakenError } from '../identity/user.js'
@@ -65,6 +66,25 @@ export function userCommands(program: Command): void {
           return { id, username, displayName, state: disabledAt ? 'disabled' : 'active' }
         })
         printRows(rows, options.json)
+      }),
+    )
+
+  configured(user.command('unlink'))
+    .description('take an identity of an identity provider away from a person')
+    .argument('<username>')
+    .argument('<issuer>')
+    .action((username: string, issuer: string, options: CommonOptions) =>
+      withRecords(options, async ({ users, identityStore, now }) => {
+        const found = await users.findByUsername(username)
+        if (!found) throw new CommandError(`There is no user "${username}".`)
+        const linked = await identityStore.list(found.id)
+        const identity = linked.find((each) => each.issuer === issuer)
+        if (!identity) throw new CommandError(`${username} has no identity of "${issuer}".`)
+        const { subject } = identity
+        const unlinked = await identityStore.remove(found.id, issuer, now(), [
+          auditEvent('identity.unlinked', { userId: found.id, issuer, subject }),
+        ])
+        printFacts({ username, issuer, unlinked }, options.json)
       }),
     )
 

@@ -22,8 +22,8 @@ export interface IdentityStore {
   add(identity: Identity, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /** Account and link together, or neither: of concurrent first sign-ins, exactly one gets true. */
   enrol(user: NewUser, identity: Identity, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
-  /** False when there was none. */
-  remove(userId: string, issuer: string, audit: readonly AuditEvent[]): Promise<boolean>
+  /** Ends outstanding authorisations of the person too (S29). False when there was none to remove. */
+  remove(userId: string, issuer: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
 }
 
 export type Owner =

@@ -1,7 +1,7 @@
 import type { AuditEvent } from '../audit/events.js'
 import type { Identity, IdentityStore } from '../identity/identities.js'
 import type { NewUser } from '../identity/user.js'
-import { change, committed, insert, sql, type Database } from './database.js'
+import { change, committed, insert, sql, sweep, type Database } from './database.js'
 
 export class DatabaseIdentityStore implements IdentityStore {
   readonly #database: Database
@@ -43,10 +43,14 @@ export class DatabaseIdentityStore implements IdentityStore {
     })
   }
 
-  remove(userId: string, issuer: string, audit: readonly AuditEvent[]): Promise<boolean> {
+  remove(userId: string, issuer: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean> {
     return committed(this.#database, {
       changes: [
         change(sql`DELETE FROM "Identity" WHERE "userId" = ${userId} AND "issuer" = ${issuer}`, 1),
+        sweep(
+          sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
+               WHERE "userId" = ${userId} AND "revokedAt" IS NULL`,
+        ),
       ],
       audit,
     })

@@ -70,8 +70,9 @@ describe('The configuration of identity providers', () => {
   }
 
   it('is none by default', () => {
-    const { identityProviders: _, ...rest } = settings([])
-    assert.deepEqual(checkConfig(rest, folder, {}).identityProviders, [])
+    const none = settings([])
+    delete none['identityProviders']
+    assert.deepEqual(checkConfig(none, folder, {}).identityProviders, [])
   })
 
   it('is completed, careful by default, with paths from the file’s folder', () => {

@@ -13,6 +13,7 @@ import {
 } from '../oauth/application.js'
 import { TestIdentityProvider } from '../support/identity-provider.js'
 import {
+  assertRefusal,
   digestOf,
   ECDSA_SHA256,
   startRssp,
@@ -181,14 +182,6 @@ describe('Approving signatures with ID BB', () => {
     await assertNothingApproved()
   })
 
-  it('refuses a one-time code in its place', async () => {
-    const page = await approval()
-    const otp = totpCode(user.totpSecret, rssp.clock.now())
-    const next = asPage(await browser.post(page.url, { action: 'approve', otp }))
-    assert.match(next.html, /Confirm with/)
-    await assertNothingApproved()
-  })
-
   it('refuses it where a one-time code is due', async () => {
     credential = await rssp.addCredential(user)
     const page = await approval()
@@ -319,6 +312,24 @@ describe('Approving signatures with ID BB', () => {
     await assertNothingApproved()
   })
 
+  it('ends what was approved when the identity is taken away', async () => {
+    const answer = asAnswer(await browser.post((await approval()).url, CONFIRM))
+    const token = await requestToken(rssp, codeGrant(client, answer.get('code') ?? ''))
+    const { identityStore } = rssp.services
+    assert.ok(await identityStore.remove(user.id, idp.issuer, rssp.clock.now(), []))
+    const refused = await rssp.call(
+      'signatures/signHash',
+      {
+        credentialID: credential.id,
+        hashes: [DIGEST.toString('base64')],
+        signAlgo: ECDSA_SHA256,
+      },
+      String(token.body.access_token),
+    )
+    assertRefusal(refused, 400, 'invalid_request', 'Invalid parameter SAD')
+    assert.match(problemOf(await approval([OTHER_DIGEST])), /no such identity is linked/)
+  })
+
   it('notices that someone changed in the database how a credential is approved', async () => {
     await rssp.services.database.commit({
       changes: [
@@ -340,6 +351,16 @@ describe('Approving signatures with ID BB', () => {
   })
 
   describe('as time passes', () => {
+    it('refuses a one-time code in its place', async () => {
+      const page = await approval()
+      // A code that has not been used yet.
+      rssp.clock.advance(30)
+      const otp = totpCode(user.totpSecret, rssp.clock.now())
+      const next = asPage(await browser.post(page.url, { action: 'approve', otp }))
+      assert.match(next.html, /Confirm with/)
+      await assertNothingApproved()
+    })
+
     it('refuses an authentication from before the request', async () => {
       const page = await approval()
       // For us it is a minute later: what the provider calls now is long ago.

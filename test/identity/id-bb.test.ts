@@ -13,23 +13,29 @@ import { asAnswer, asPage, authorizePath, openPage, serviceRequest } from '../oa
 
 const LINK_BUTTON = 'value="idp:national"'
 
-describe('Signing in with ID BB', function () {
+describe('Signing in with ID BB', () => {
   let idp: TestIdentityProvider
   let rssp: Rssp
   let client: TestClient
   let browser: SignerBrowser
+  let seen = 0
 
   async function start(changes: Record<string, unknown> = {}): Promise<void> {
     idp = await TestIdentityProvider.listen()
     rssp = await startRssp({ settings: { identityProviders: [idp.settings(changes)] } })
     await idp.serve(rssp)
     client = await rssp.addClient()
-    browser = new SignerBrowser(rssp.baseUrl, [idp.issuer])
   }
 
-  afterEach(async () => {
+  async function stop(): Promise<void> {
     await rssp.close()
     await idp.close()
+  }
+
+  beforeEach(async () => {
+    idp.reset()
+    browser = new SignerBrowser(rssp.baseUrl, [idp.issuer])
+    seen = (await rssp.auditEvents()).length
   })
 
   /** Presses the button; follows to wherever that leads. */
@@ -45,7 +51,7 @@ describe('Signing in with ID BB', function () {
   }
 
   async function eventsNamed(...names: string[]) {
-    const events = await rssp.auditEvents()
+    const events = (await rssp.auditEvents()).slice(seen)
     return events.filter(({ event }) => names.includes(event))
   }
 
@@ -58,7 +64,8 @@ describe('Signing in with ID BB', function () {
   }
 
   describe('for an identity that is enrolled at first sight', () => {
-    beforeEach(() => start({ firstLogin: 'enrol' }))
+    before(() => start({ firstLogin: 'enrol' }))
+    after(stop)
 
     it('makes an account under the verified name, and signs in', async () => {
       const answer = asAnswer(await pressButton())
@@ -77,7 +84,7 @@ describe('Signing in with ID BB', function () {
       const { issuer, subject, acr, amr, assertion, authenticatedAt } = authenticated?.detail ?? {}
       assert.deepEqual(
         { issuer, subject, acr, amr },
-        { issuer: idp.issuer, subject: 'p-1', acr: idp.acr, amr: ['otp', 'bio'] },
+        { issuer: idp.issuer, subject: idp.person.sub, acr: idp.acr, amr: ['otp', 'bio'] },
       )
       assert.match(String(assertion), /^[0-9a-f]{64}$/)
       assert.ok(Date.parse(String(authenticatedAt)) > Date.now() - 60_000)
@@ -95,7 +102,7 @@ describe('Signing in with ID BB', function () {
     it('tells people apart by their subject, whatever their name and e-mail', async () => {
       idp.person = { ...idp.person, email: 'ona@example.org', email_verified: true }
       asAnswer(await pressButton())
-      idp.person = { ...idp.person, sub: 'p-2' }
+      idp.person = { ...idp.person, sub: `${idp.person.sub}-2` }
       asAnswer(await pressButton(new SignerBrowser(rssp.baseUrl, [idp.issuer])))
       const users = (await eventsNamed('sign-in.succeeded')).map(({ detail }) => detail['userId'])
       assert.equal(new Set(users).size, 2)
@@ -150,7 +157,7 @@ describe('Signing in with ID BB', function () {
     })
 
     it('refuses a person whose provider tells no name, and makes no account', async () => {
-      idp.person = { sub: 'p-1', given_name: 'Ona' }
+      idp.person = { sub: idp.person.sub, given_name: 'Ona' }
       assert.equal(
         problemOf(await pressButton()),
         'National ID did not tell us your given name and surname, without which there can be no account. Please allow it to, and try again.',
@@ -160,7 +167,7 @@ describe('Signing in with ID BB', function () {
     })
 
     it('refuses a name that hides or reorders what surrounds it', async () => {
-      idp.person = { sub: 'p-1', given_name: 'Ona\u202e', family_name: 'Petrauskienė' }
+      idp.person = { ...idp.person, given_name: 'Ona\u202e' }
       assert.match(problemOf(await pressButton()), /did not tell us your given name/)
       await assertNobodySignedIn()
     })
@@ -203,7 +210,7 @@ describe('Signing in with ID BB', function () {
 
     it('says that the provider is out of order, and lets passwords in', async () => {
       const user = await rssp.addUser()
-      idp.outOfOrder()
+      idp.outOfOrder = true
       const page = asPage(await pressButton())
       assert.equal(
         problemOf(page),
@@ -230,7 +237,12 @@ describe('Signing in with ID BB', function () {
       const victim = await rssp.addUser()
       const { sql, change } = await import('../../src/storage/database.js')
       await rssp.services.database.commit({
-        changes: [change(sql`UPDATE "Identity" SET "userId" = ${victim.id}`, 1)],
+        changes: [
+          change(
+            sql`UPDATE "Identity" SET "userId" = ${victim.id} WHERE "subject" = ${idp.person.sub}`,
+            1,
+          ),
+        ],
       })
       const next = await pressButton(new SignerBrowser(rssp.baseUrl, [idp.issuer]))
       assert.match(problemOf(next), /cannot be used here/)
@@ -240,7 +252,8 @@ describe('Signing in with ID BB', function () {
   })
 
   describe('for an answer that is not this browser’s, or was used', () => {
-    beforeEach(() => start({ firstLogin: 'enrol' }))
+    before(() => start({ firstLogin: 'enrol' }))
+    after(stop)
 
     /** Goes to the provider and stops before coming back; returns the address it would come back to. */
     async function answerAddress(by: SignerBrowser): Promise<string> {
@@ -295,14 +308,6 @@ describe('Signing in with ID BB', function () {
       assert.equal((await eventsNamed('sign-in.succeeded')).length, 1)
     })
 
-    it('refuses it after the time for it', async () => {
-      const address = await answerAddress(browser)
-      rssp.clock.advance(601)
-      const page = asPage(await browser.open(address))
-      assert.match(textOf(page.html), /This page is no longer valid/)
-      await assertNobodySignedIn()
-    })
-
     it('refuses a state that was never given out, and sends nobody anywhere', async () => {
       const address = '/oauth2/identity/national/callback?code=x&state=https%3A%2F%2Fevil.example'
       const page = asPage(await browser.open(address))
@@ -353,13 +358,22 @@ describe('Signing in with ID BB', function () {
       assert.match(problemOf(page), /could not be accepted/)
       await assertNobodySignedIn()
     })
+
+    it('refuses it after the time for it', async () => {
+      const address = await answerAddress(browser)
+      rssp.clock.advance(601)
+      const page = asPage(await browser.open(address))
+      assert.match(textOf(page.html), /This page is no longer valid/)
+      await assertNobodySignedIn()
+    })
   })
 
   describe('for an identity that is linked at first sight', () => {
     let user: TestUser
 
+    before(() => start({ firstLogin: 'link' }))
+    after(stop)
     beforeEach(async () => {
-      await start({ firstLogin: 'link' })
       user = await rssp.addUser()
     })
 
@@ -377,7 +391,7 @@ describe('Signing in with ID BB', function () {
         userId: user.id,
         provider: 'national',
         issuer: idp.issuer,
-        subject: 'p-1',
+        subject: idp.person.sub,
       })
     })
 
@@ -421,16 +435,9 @@ describe('Signing in with ID BB', function () {
       assert.deepEqual(await eventsNamed('identity.linked'), [])
     })
 
-    it('does not link after the time for it', async () => {
-      const page = asPage(await pressButton())
-      rssp.clock.advance(301)
-      asAnswer(await browser.fillIn(page, answers(user)))
-      assert.deepEqual(await eventsNamed('identity.linked'), [])
-    })
-
     it('does not link a second identity of the provider to the same account', async () => {
       await link(browser)
-      idp.person = { ...idp.person, sub: 'p-2' }
+      idp.person = { ...idp.person, sub: `${idp.person.sub}-2` }
       const again = new SignerBrowser(rssp.baseUrl, [idp.issuer])
       rssp.clock.advance(30)
       assert.equal(
@@ -439,6 +446,13 @@ describe('Signing in with ID BB', function () {
       )
       assert.deepEqual(await refusals(), ['linked already'])
       assert.equal((await eventsNamed('sign-in.succeeded')).length, 1)
+    })
+
+    it('does not link after the time for it', async () => {
+      const page = asPage(await pressButton())
+      rssp.clock.advance(301)
+      asAnswer(await browser.fillIn(page, answers(user)))
+      assert.deepEqual(await eventsNamed('identity.linked'), [])
     })
 
     async function linkSteps(by: SignerBrowser): Promise<Page | URLSearchParams> {
@@ -453,7 +467,8 @@ describe('Signing in with ID BB', function () {
   })
 
   describe('for an identity that nobody is linked to', () => {
-    beforeEach(() => start())
+    before(() => start())
+    after(stop)
 
     it('refuses it and says what to do', async () => {
       assert.equal(

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { generateKeyPairSync, randomUUID, type KeyObject } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -37,6 +37,7 @@ export class OwnKeys {
   }
 }
 
+const NEW_PERSON = { given_name: 'Ona', family_name: 'Petrauskienė' }
 const CLIENT_ID = 'openrssp'
 const ACR = 'idbb:acr:generated-code'
 
@@ -47,7 +48,9 @@ const ACR = 'idbb:acr:generated-code'
 export class TestIdentityProvider {
   readonly issuer: string
   readonly keys = new OwnKeys()
-  person: TestPerson = { sub: 'p-1', given_name: 'Ona', family_name: 'Petrauskienė' }
+  person: TestPerson = { ...NEW_PERSON, sub: 'p-1' }
+  /** Whether it answers nothing but that it is unavailable. */
+  outOfOrder = false
   /** What happens instead of signing in. */
   refusal: { error: string; error_description?: string } | null = null
   acr = ACR
@@ -64,7 +67,8 @@ export class TestIdentityProvider {
     this.#server = server
     this.issuer = `http://localhost:${(server.address() as AddressInfo).port}`
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      this.#handle(request, response)
+      if (this.outOfOrder) response.writeHead(503).end()
+      else this.#handle(request, response)
     })
   }
 
@@ -99,10 +103,12 @@ export class TestIdentityProvider {
     }
   }
 
-  outOfOrder(): void {
-    this.#handle = (_request, response) => {
-      response.writeHead(503).end()
-    }
+  /** Signs in whoever comes as someone new, and tells the truth. */
+  reset(): void {
+    this.person = { ...NEW_PERSON, sub: `p-${randomUUID()}` }
+    this.refusal = null
+    this.acr = ACR
+    this.outOfOrder = false
   }
 
   async close(): Promise<void> {

@@ -60,7 +60,8 @@ export function IdentityButtonOf({
       value={button.action}
       formnovalidate={!checks}
     >
-      {children}
+      {/* The button is a flex box, in which the space before a name would be lost. */}
+      <span>{children}</span>
     </button>
   )
 }
