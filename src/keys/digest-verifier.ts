@@ -65,6 +65,8 @@ interface NativeKey {
   readonly address: Pointer
   readonly type: 'rsa' | 'ec'
   readonly slow: boolean
+  /** Octets of an RSA signature, never fewer: OpenSSL takes a PSS signature without its leading zeros. */
+  readonly signatureLength: number | null
 }
 
 const KEYS_KEPT = 1_000
@@ -84,6 +86,7 @@ export async function verifyDigest(
   if (digest.length !== algorithm.hash.bytes || signature.length === 0) return false
   const key = nativeKey(publicKeySpki)
   if (key === null || (key.type === 'ec') !== (algorithm.scheme === 'ecdsa')) return false
+  if (signature.length !== (key.signatureLength ?? signature.length)) return false
   const context = prepareContext(key, algorithm)
   if (context === null) return false
   if (key.slow) return verifyInBackground(context, Buffer.from(digest), Buffer.from(signature))
@@ -181,8 +184,9 @@ function parseKey(spki: Buffer): NativeKey | null {
     clearErrors()
     return null
   }
-  const curve = parsed?.asymmetricKeyDetails?.namedCurve ?? ''
-  return { address, type, slow: SLOW_CURVES.includes(curve) }
+  const { namedCurve = '', modulusLength = 0 } = parsed?.asymmetricKeyDetails ?? {}
+  const signatureLength = type === 'rsa' ? Math.ceil(modulusLength / 8) : null
+  return { address, type, slow: SLOW_CURVES.includes(namedCurve), signatureLength }
 }
 
 /** Only what encodes to the same bytes again: no trailing data, no BER, no second reading. */

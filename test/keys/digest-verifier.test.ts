@@ -124,6 +124,21 @@ describe('verifyDigest', () => {
     }
   })
 
+  it('refuses RSA signatures without their leading zeros', async () => {
+    const { spki, privateKey } = keyPair()
+    const algorithm = {
+      scheme: 'rsa-pss',
+      hash: HASH_ALGORITHMS.sha256,
+      saltLength: 32,
+    } as const
+    // PSS is salted: one signature in 256 begins with a zero.
+    let signature = signed(privateKey, algorithm)
+    while (signature[0] !== 0) signature = signed(privateKey, algorithm)
+    assert.equal(await verifyDigest(spki, digestOf('sha256'), signature, algorithm), true)
+    const cut = signature.subarray(1)
+    assert.equal(await verifyDigest(spki, digestOf('sha256'), cut, algorithm), false)
+  })
+
   it('judges the buffers as they were when it was called', async () => {
     const { spki, privateKey } = keyPair('P-521')
     const algorithm = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha512 } as const
