@@ -80,8 +80,8 @@ function Sandbox({ serviceName }: { serviceName: string | undefined }) {
       <h2 id="sandbox">This is a sandbox</h2>
       <p>
         {serviceName ? <bdi>{serviceName}</bdi> : 'The service'} comes with demo users. The command
-        that started it, <code>./scripts/start</code>, printed their user names, passwords and PINs,
-        and how to get one-time codes.
+        that started it, <code>./scripts/start</code>, printed one of them with password and
+        one-time code; the others are in <code>data/sandbox.json</code>.
       </p>
       <p>Signatures made here work like real ones, but have no legal effect.</p>
     </aside>
