@@ -181,12 +181,7 @@ export class Activations {
    */
   async find(id: string | null, caller: Caller): Promise<Authorisation> {
     const authorisation = id === null ? null : await this.#store.find(id)
-    if (!authorisation) throw new UnusableSadError('unknown')
-    if (authorisation.clientId !== caller.clientId || authorisation.userId !== caller.userId) {
-      throw new UnusableSadError('other client or user')
-    }
-    if (authorisation.revokedAt) throw new UnusableSadError('revoked')
-    if (!authorisation.digests.some(isUnspent)) throw new UnusableSadError('spent')
+    rejectUnusable(authorisation, caller)
     return authorisation
   }
 
@@ -219,7 +214,8 @@ export class Activations {
 
   /**
    * Reserves one unspent row for each digest, durably and with the intent on record, before any key is
-   * used. All or none.
+   * used. All or none. The authorisation is taken as the caller has read it; should it have changed
+   * since, the conditional write fails and it is read again.
    * @throws what `find`, `rejectExpired` and `matchRows` throw
    */
   async redeem(request: {
@@ -235,8 +231,9 @@ export class Activations {
     const { caller, credential, digests, algorithm, sad, repeatable } = request
     const authorisationId = request.authorisation.id
     const operationId = randomUUID()
+    let { authorisation } = request
     for (;;) {
-      const authorisation = await this.find(authorisationId, caller)
+      rejectUnusable(authorisation, caller)
       if (authorisation.credentialId !== credential.id)
         throw new UnusableSadError('other credential')
       this.rejectExpired(authorisation)
@@ -270,6 +267,7 @@ export class Activations {
       if (repeatable) await this.#rejectTakenKey(repeatable)
       if (sad) await this.#rejectUsedSad(sad)
       await this.#rejectEnded(authorisationId)
+      authorisation = await this.find(authorisationId, caller)
     }
   }
 
@@ -363,6 +361,19 @@ export class Activations {
     const ended = !(await this.#store.stands(authorisationId, now))
     if (ended) throw new UnusableSadError('revoked')
   }
+}
+
+/** @throws {UnusableSadError} when it is unknown, not this caller's, revoked or spent */
+function rejectUnusable(
+  authorisation: Authorisation | null,
+  caller: Caller,
+): asserts authorisation is Authorisation {
+  if (!authorisation) throw new UnusableSadError('unknown')
+  if (authorisation.clientId !== caller.clientId || authorisation.userId !== caller.userId) {
+    throw new UnusableSadError('other client or user')
+  }
+  if (authorisation.revokedAt) throw new UnusableSadError('revoked')
+  if (!authorisation.digests.some(isUnspent)) throw new UnusableSadError('spent')
 }
 
 /** @throws {UnusableSadError} when it signed, was extended or never was */
