@@ -1,0 +1,308 @@
+import type { Credential } from '../credentials/credential.js'
+import { signingCertificate } from '../credentials/credentials.js'
+import { InvalidParameterError, isServiceError, TooManySignaturesError } from '../errors.js'
+import type { IdBb } from '../identity/id-bb.js'
+import type { FactorOutcome } from '../identity/signing-factors.js'
+import type { User } from '../identity/user.js'
+import { IdentityRefusedError } from '../identity/verified-identity.js'
+import type { Transaction } from '../transactions/transaction.js'
+import { approvedDetail, readCredentialRequest } from './authorization-details.js'
+import type { CredentialScopeRequest } from './credential-scope.js'
+import { transactionFacts } from './identity-steps.js'
+import { CHOSEN_CREDENTIAL } from './provider.js'
+import { renderApproval, type ApprovalView } from './pages/index.js'
+import { InteractionSteps, type Form, type Step, DENIED } from './interaction-steps.js'
+
+/** What is asked, and what it can be signed with: one credential, or several to choose from. */
+interface Story {
+  readonly request: CredentialScopeRequest
+  readonly candidates: readonly Credential[]
+  /** On record once it is certain which credential it is. */
+  readonly transaction: Transaction | null
+}
+
+/** What the application did wrong, in the words of `credentials/authorize`; null when it is not to blame. */
+function requestProblem(error: unknown): string | null {
+  if (!isServiceError(error)) return null
+  switch (error.kind) {
+    case 'missing-parameter':
+    case 'invalid-parameter':
+    case 'refused-request':
+    case 'certificate-expired':
+      return error.message
+    case 'credential-disabled':
+      return 'The credential identified by credentialID is disabled'
+    case 'too-many-signatures':
+      return 'Numbers of signatures is too high'
+    default:
+      return null
+  }
+}
+
+/** Whether the page has to have a field for the PIN; with a choice it may depend on what is chosen. */
+function askedPin(candidates: readonly Credential[]): boolean | 'depends' {
+  const some = candidates.some(({ pinHash }) => pinHash !== null)
+  return some && candidates.some(({ pinHash }) => pinHash === null) ? 'depends' : some
+}
+
+function approvedByIdentity({ approvalFactor }: Credential): boolean {
+  return approvalFactor === 'id-bb'
+}
+
+function factorProblem(
+  checked: Exclude<FactorOutcome, { outcome: 'accepted' }>,
+  now: Date,
+): NonNullable<ApprovalView['problem']> {
+  switch (checked.outcome) {
+    case 'locked':
+      return { lockedUntil: checked.until ?? now }
+    case 'wrong':
+      return checked.wrong.includes('pin') ? 'wrong-pin' : 'wrong-code'
+    case 'used-code':
+      return 'used-code'
+  }
+}
+
+/** The signer sees what is to be signed, and agrees to it or not. */
+export class ApprovalSteps extends InteractionSteps {
+  async reject(step: Step): Promise<void> {
+    const transaction = await this.parts.transactions.findPending(step.details.uid)
+    if (transaction) await this.parts.transactions.reject(transaction)
+  }
+
+  async show(step: Step, problem?: ApprovalView['problem']): Promise<void> {
+    const user = await this.signedInUser(step)
+    if (!user) return this.finish(step, DENIED)
+    const story = await this.#requestedStory(step, user)
+    if (!story) return
+    const { request, candidates, transaction } = story
+    const byIdentity = candidates.some(approvedByIdentity)
+    const byCode = !candidates.every(approvedByIdentity)
+    const identities = byIdentity ? await this.parts.identity.buttonsOf(user.id) : null
+    const unlinked = identities?.length === 0 ? { kind: 'not-linked' as const, label: '' } : null
+    const identityProblem = unlinked ?? (problem ? null : this.identityProblem(step))
+    const html = renderApproval({
+      ...this.form(step),
+      user: { displayName: user.displayName },
+      credentials: candidates.map((credential) => {
+        const { id, description } = credential
+        const { subject, serialNumber } = signingCertificate(credential)
+        return { id, description, subject, serialNumber }
+      }),
+      numSignatures: request.numSignatures,
+      validFor: this.parts.approvalSeconds,
+      expiresAt: transaction?.expiresAt ?? new Date(step.details.exp * 1000),
+      hashAlgorithm: request.hashAlgorithm?.name.replace('sha', 'SHA-') ?? '',
+      items: request.items.map(({ digest, label }) => ({
+        digestHex: digest.toString('hex'),
+        digestBase64: digest.toString('base64'),
+        ...(label === null ? {} : { label }),
+      })),
+      asks: { otp: byCode && byIdentity ? 'depends' : byCode, pin: askedPin(candidates) },
+      ...(identities ? { identities } : {}),
+      ...(identityProblem ? { identityProblem } : {}),
+      ...(request.description === null ? {} : { description: request.description }),
+      ...(problem ? { problem } : {}),
+    })
+    this.send(step, html, 200, byIdentity ? await this.parts.identity.formTargets() : [])
+  }
+
+  async answer(step: Step, form: Form): Promise<void> {
+    const { factors, activations } = this.parts
+    const provider = this.parts.identity.chosen(form['action'])
+    if (form['action'] !== 'approve' && !provider) return this.show(step)
+    const user = await this.signedInUser(step)
+    if (!user) return this.finish(step, DENIED)
+    const story = await this.#requestedStory(step, user)
+    if (!story) return
+    const { request, candidates } = story
+    const [only, another] = candidates
+    const credential = another ? candidates.find(({ id }) => id === form['credentialID']) : only
+    if (!credential) return this.show(step, 'no-credential')
+    const transaction =
+      story.transaction ?? (await this.#openTransaction(step, request, credential))
+    if (!transaction) {
+      this.parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
+      return
+    }
+    // Another tab was first, with another choice: that one stands.
+    if (transaction.credentialId !== credential.id) return this.show(step)
+    if (approvedByIdentity(credential) !== (provider !== null)) return this.show(step)
+    if (provider) return this.#leaveToConfirm(step, form, { provider, credential, transaction })
+    const given = [
+      ...(credential.pinHash === null
+        ? []
+        : [{ factor: 'pin' as const, value: form['pin'] ?? '' }]),
+      { factor: 'totp' as const, value: form['otp'] ?? '' },
+    ]
+    const checked = await factors.check(credential, step.client.id, given, () => true)
+    if (checked.outcome !== 'accepted') {
+      return this.show(step, factorProblem(checked, this.parts.now()))
+    }
+    const grantId = await this.#approvalGrant(step, request, credential)
+    const authorisation = await activations.grant(grantId, transaction, checked.factors)
+    if (!authorisation) {
+      this.parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
+      return
+    }
+    await this.finish(step, { approval: { grantId } })
+  }
+
+  /** The PIN is checked before leaving; that it was, comes back with the request, sealed. */
+  async #leaveToConfirm(
+    step: Step,
+    form: Form,
+    chosen: { provider: IdBb; credential: Credential; transaction: Transaction },
+  ): Promise<void> {
+    const { provider, credential, transaction } = chosen
+    const { identity, factors, now } = this.parts
+    const issuers = await identity.identities.issuersOf(credential.userId)
+    if (!issuers.includes(provider.settings.issuer)) return this.show(step)
+    if (credential.lockedUntil && credential.lockedUntil > now()) {
+      return this.show(step, { lockedUntil: credential.lockedUntil })
+    }
+    const given: string[] = []
+    if (credential.pinHash !== null) {
+      const pin = { factor: 'pin' as const, value: form['pin'] ?? '' }
+      const checked = await factors.check(credential, step.client.id, [pin], () => true)
+      if (checked.outcome !== 'accepted') {
+        return this.show(step, factorProblem(checked, now()))
+      }
+      given.push(...checked.factors)
+    }
+    try {
+      const purpose = this.#approvalPurpose(step, transaction)
+      const options = { fresh: true, factors: given, lang: step.lang }
+      const location = await identity.begin(provider, purpose, options)
+      await this.remember(step, { identityProblem: undefined })
+      this.redirect(step, location.href)
+    } catch (error) {
+      await this.refuseIdentity(step, provider.settings.id, error)
+    }
+  }
+
+  /**
+   * The owner authenticated anew for exactly this transaction: the nonce of the ID token is made again
+   * from the transaction as it stands, so an answer given for anything else does not fit (S22).
+   */
+  async returned(step: Step, provider: string): Promise<void> {
+    const { identity, activations } = this.parts
+    const user = await this.signedInUser(step)
+    if (!user) return this.finish(step, DENIED)
+    const story = await this.#requestedStory(step, user)
+    if (!story) return
+    const { request, candidates, transaction } = story
+    const [credential] = candidates
+    if (!transaction || !credential || !approvedByIdentity(credential)) {
+      throw new IdentityRefusedError('refused', 'nothing to confirm')
+    }
+    const query = new URLSearchParams(step.ctx.querystring)
+    const purpose = this.#approvalPurpose(step, transaction)
+    const completed = await identity.complete(provider, query, purpose)
+    const owner = await identity.identities.ownerOf(completed.identity)
+    if (owner.outcome !== 'known' || owner.user.id !== credential.userId) {
+      throw new IdentityRefusedError('other-person', 'not the owner of the credential')
+    }
+    await identity.identities.recordAuthentication(completed.identity, {
+      ...{ userId: owner.user.id, clientId: step.client.id, transactionId: transaction.id },
+    })
+    const grantId = await this.#approvalGrant(step, request, credential)
+    const factors = [...completed.request.factors, 'id-bb']
+    if (!(await activations.grant(grantId, transaction, factors))) {
+      this.parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
+      return
+    }
+    await this.finish(step, { approval: { grantId } })
+  }
+
+  #approvalPurpose({ details }: Step, transaction: Transaction) {
+    const facts = transactionFacts(transaction)
+    return { interaction: details.uid, purpose: 'approval' as const, facts }
+  }
+
+  /**
+   * What this interaction is about; its transaction is put on record the first time it is shown, or
+   * once the signer has chosen a credential. Null after the application was told what is wrong with it.
+   */
+  async #requestedStory(step: Step, user: User): Promise<Story | null> {
+    try {
+      const request = readCredentialRequest(step.parameters)
+      const candidates = await this.#candidates(step, request, user)
+      const [only, another] = candidates
+      if (another) return { request, candidates, transaction: null }
+      const transaction = only && (await this.#openTransaction(step, request, only))
+      if (transaction) return { request, candidates, transaction }
+      this.parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
+    } catch (error) {
+      const error_description = requestProblem(error)
+      if (error_description === null) throw error
+      await this.finish(step, { error: 'invalid_request', error_description })
+    }
+    return null
+  }
+
+  #openTransaction(
+    step: Step,
+    request: CredentialScopeRequest,
+    credential: Credential,
+  ): Promise<Transaction | null> {
+    const { hashAlgorithm, numSignatures, items, description, clientData } = request
+    return this.parts.transactions.open(step.details.uid, {
+      clientId: step.client.id,
+      credential,
+      ...{ hashAlgorithm, numSignatures, items, description, clientData },
+    })
+  }
+
+  /**
+   * The credentials the request can be signed with: the one it names, or all of the wanted kind.
+   * @throws {InvalidParameterError} @throws {TooManySignaturesError} when there is none
+   */
+  async #candidates(
+    step: Step,
+    { credentialID, signatureQualifier, numSignatures }: CredentialScopeRequest,
+    user: User,
+  ): Promise<Credential[]> {
+    const { credentials, transactions } = this.parts
+    const chosen = credentialID ?? (await transactions.findPending(step.details.uid))?.credentialId
+    if (chosen !== undefined) {
+      const credential = await this.#ownCredential(chosen, user)
+      if (signatureQualifier !== null && credential.signatureQualifier !== signatureQualifier) {
+        throw new InvalidParameterError('signatureQualifier')
+      }
+      return [credential]
+    }
+    const ofKind = (await credentials.list(user.id)).filter(
+      (each) =>
+        each.signatureQualifier === signatureQualifier &&
+        each.authMode === 'oauth2code' &&
+        credentials.isUsable(each),
+    )
+    if (ofKind.length === 0) throw new InvalidParameterError('signatureQualifier')
+    const candidates = ofKind.filter(({ multisign }) => numSignatures <= multisign)
+    if (candidates.length === 0) throw new TooManySignaturesError('multisign')
+    return candidates
+  }
+
+  /** Another person's credential is answered like one that does not exist. */
+  async #ownCredential(id: string, user: User): Promise<Credential> {
+    const { credentials } = this.parts
+    const credential = await credentials.find(id)
+    const isTheirs = credential?.userId === user.id && credential.authMode === 'oauth2code'
+    if (!isTheirs) throw new InvalidParameterError('credentialID')
+    credentials.rejectUnusable(credential)
+    return credential
+  }
+
+  /** A grant that says what was approved, as far as the application does not know it (S35). */
+  async #approvalGrant(
+    step: Step,
+    { detail, credentialID }: CredentialScopeRequest,
+    credential: Credential,
+  ): Promise<string> {
+    const grant = this.newGrant(step, credential.userId, 'credential')
+    if (detail) grant.addRar(approvedDetail(detail, credential.id))
+    else if (credentialID === null) grant.addOIDCClaims([CHOSEN_CREDENTIAL])
+    return grant.save()
+  }
+}
