@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import Koa, { type Context, type Middleware } from 'koa'
 import mount from 'koa-mount'
 import type { Provider } from 'oidc-provider'
-import { CSC_ENDPOINTS } from './csc/index.js'
+import { account } from './account/account.js'
+import type { AccountParts } from './account/section.js'
+import { CSC_MOUNTS, type CscMount } from './csc/index.js'
 import { mountCsc } from './csc/mount.js'
 import type { CscServices } from './csc/services.js'
 import { demo } from './demo/demo.js'
@@ -11,15 +13,29 @@ import { isServiceError } from './errors.js'
 import type { InteractionParts } from './oauth/interaction-steps.js'
 import { interactions } from './oauth/interactions.js'
 import { OAUTH_ROUTES } from './oauth/provider.js'
+import { PASSKEY_SCRIPT_PATH } from './oauth/pages/index.js'
+import { AUTHORIZATION_SERVER, documents, type DescribedApi } from './reference/documents.js'
+import { reference } from './reference/reference.js'
 import type { Logger } from './observability/logger.js'
 import { health, type HealthChecks } from './observability/health.js'
 
-/** Where the CSC API answers; the OAuth endpoints answer at the root and again below each of these. */
-const CSC_BASES = ['/csc/v2'] as const
+/** The OAuth endpoints answer at the root and again below each of these. */
+const CSC_BASES = CSC_MOUNTS.map(({ base }) => base)
+
+/** What openapi/ describes; the first version is also the one at the root. */
+const DESCRIBED_APIS: readonly DescribedApi[] = [
+  ...CSC_MOUNTS.map(({ base, version }, index) => ({
+    file: `csc-${version}.json`,
+    name: `CSC ${version}`,
+    paths: [...(index === 0 ? ['/openapi.json'] : []), `${base}/openapi.json`],
+  })),
+  AUTHORIZATION_SERVER,
+]
 
 export interface AppParts {
   readonly provider: Provider
   readonly interactions: InteractionParts
+  readonly account: AccountParts
   readonly csc: Omit<CscServices, 'methods'>
   readonly checks: HealthChecks
   readonly cookieKeys: string[]
@@ -40,15 +56,19 @@ export function createApp(parts: AppParts): Koa {
   app.use(oauthAliases)
   app.use(health(parts.checks))
   app.use(assets())
+  app.use(documents(DESCRIBED_APIS, csc.config.baseUrl))
+  if (csc.config.reference) app.use(reference(DESCRIBED_APIS))
   if (csc.config.sandbox) {
     app.use(demo({ directory: join(import.meta.dirname, '../dist/demo/public') }))
   }
-  for (const base of CSC_BASES) {
-    app.use(oauthBelow(base))
-    app.use(mountCsc({ base, endpoints: CSC_ENDPOINTS, services: csc, logger }))
+  for (const each of CSC_MOUNTS) {
+    if (each.oauth) app.use(each.oauth.translate(each.base))
+    app.use(oauthBelow(each))
+    app.use(mountCsc(each, { services: csc, logger }))
   }
   app.use(interactions(parts.interactions).routes())
   app.use(parts.interactions.identity.routes().routes())
+  app.use(account(parts.account).routes())
   app.use(mount(provider))
   return app
 }
@@ -88,10 +108,12 @@ const PROVED: ReadonlySet<string> = new Set([
   OAUTH_ROUTES.pushed_authorization_request,
 ])
 
-function oauthBelow(base: string): Middleware {
+function oauthBelow({ base, oauth }: CscMount): Middleware {
   return (ctx, next) => {
-    if (!ctx.path.startsWith(`${base}/oauth2/`)) return next()
-    ctx.path = ctx.path.slice(base.length)
+    const path = ctx.path.slice(base.length)
+    const isThere = oauth?.routes.includes(path) ?? path.startsWith('/oauth2/')
+    if (!ctx.path.startsWith(`${base}/`) || !isThere) return next()
+    ctx.path = path
     // DPoP proofs name the address that was called (RFC 9449, 4.3), which is also this one.
     const isForApplications = ctx.method === 'POST' && PROVED.has(ctx.path)
     if (isForApplications) Object.assign(ctx.req, { originalUrl: ctx.originalUrl })
@@ -109,7 +131,7 @@ const OAUTH_ALIASES: Readonly<Record<string, string>> = {
 const oauthAliases: Middleware = (ctx, next) => {
   const base = CSC_BASES.find((each) => ctx.path.startsWith(`${each}/`)) ?? ''
   const path = ctx.path.slice(base.length)
-  if (Object.hasOwn(OAUTH_ALIASES, path)) ctx.path = OAUTH_ALIASES[path] ?? path
+  if (Object.hasOwn(OAUTH_ALIASES, path)) ctx.path = base + (OAUTH_ALIASES[path] ?? path)
   return next()
 }
 
@@ -117,6 +139,7 @@ const oauthAliases: Middleware = (ctx, next) => {
 function assets(): Middleware {
   const files: Readonly<Record<string, { type: string; bytes: Buffer }>> = {
     '/assets/pages.css': asset('text/css; charset=utf-8', 'pages.css'),
+    [PASSKEY_SCRIPT_PATH]: asset('text/javascript; charset=utf-8', 'passkeys.js'),
     '/assets/logo.png': asset('image/png', 'logo.png'),
   }
   return (ctx: Context, next) => {

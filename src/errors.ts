@@ -156,6 +156,12 @@ export class StorageUnavailableError extends ServiceError {
 export class InvalidAuthenticationDataError extends ServiceError {
   override readonly name = 'InvalidAuthenticationDataError'
   readonly kind = 'invalid-authentication-data'
+  /** Those that were wrong or missing, for the versions of an API that tell; empty for none in particular. */
+  readonly factors: readonly string[]
+  constructor(message: string, factors: readonly string[] = []) {
+    super(message)
+    this.factors = factors
+  }
 }
 
 /** Too many wrong factors: the credential cannot be authorised for a while. */
@@ -168,6 +174,41 @@ export class CredentialLockedError extends ServiceError {
 export class UnauthorizedClientError extends ServiceError {
   override readonly name = 'UnauthorizedClientError'
   readonly kind = 'unauthorized-client'
+}
+
+/** More than the signer, or the service, is to be bothered with at a time. */
+export class TooManyRequestsError extends ServiceError {
+  override readonly name = 'TooManyRequestsError'
+  readonly kind = 'too-many-requests'
+  /** Seconds. */
+  readonly retryAfter: number
+  constructor(retryAfter: number) {
+    super('Too many requests')
+    this.retryAfter = retryAfter
+  }
+}
+
+/** Neither a user name with its password nor a refresh token came with the request. */
+export class MalformedAuthenticationError extends ServiceError {
+  override readonly name = 'MalformedAuthenticationError'
+  readonly kind = 'malformed-authentication'
+}
+
+/** Nobody was signed in, for whatever reason: the name, the password, too many attempts. */
+export class AuthenticationFailedError extends ServiceError {
+  override readonly name = 'AuthenticationFailedError'
+  readonly kind = 'authentication-failed'
+}
+
+/** A code could not be brought to the person; nothing of it counts. `why` is for pages and the audit log. */
+export class MessageNotSentError extends ServiceError {
+  override readonly name = 'MessageNotSentError'
+  readonly kind = 'message-not-sent'
+  readonly why: 'unavailable' | 'address-refused'
+  constructor(why: MessageNotSentError['why'], options?: ErrorOptions) {
+    super(`The message could not be sent: ${why}`, options)
+    this.why = why
+  }
 }
 
 export type AnyServiceError =
@@ -195,6 +236,10 @@ export type AnyServiceError =
   | HsmOutcomeUnknownError
   | SignatureWithheldError
   | StorageUnavailableError
+  | MessageNotSentError
+  | TooManyRequestsError
+  | MalformedAuthenticationError
+  | AuthenticationFailedError
 
 export function isServiceError(error: unknown): error is AnyServiceError {
   return error instanceof ServiceError

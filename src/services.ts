@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
+import { SECTIONS } from './account/sections.js'
+import { AccountVisits } from './account/visit.js'
 import { Activations } from './activation/activations.js'
+import { ApprovalRequests } from './activation/approval-requests.js'
 import { createApp } from './app.js'
 import { auditEvent } from './audit/events.js'
 import { EmbeddedAuthority } from './certificates/embedded/embedded-authority.js'
@@ -9,32 +12,41 @@ import { certificateProfile, SIGNER_PROFILE } from './certificates/profiles.js'
 import type { Config } from './config/schema.js'
 import { Secrets } from './config/secrets.js'
 import { Credentials } from './credentials/credentials.js'
+import { ApprovalNotices } from './activation/approval-notices.js'
 import { Accounts } from './identity/accounts.js'
+import { Enrolment } from './identity/enrolment.js'
 import { IdBb } from './identity/id-bb.js'
 import { Identities } from './identity/identities.js'
 import { openMail } from './identity/mail.js'
+import { Passkeys } from './identity/passkeys.js'
 import { SentCodes } from './identity/sent-codes.js'
 import { SigningFactors } from './identity/signing-factors.js'
+import { openSms } from './identity/sms.js'
 import { verifyDigest } from './keys/digest-verifier.js'
 import { ResidentKeyCustody } from './keys/hsm-resident.js'
 import type { KeyCustody } from './keys/key-custody.js'
+import { accountClient } from './oauth/account-client.js'
 import { IssuedAccessTokens } from './oauth/access-tokens.js'
 import { IdentityRequests } from './oauth/identity-requests.js'
 import { IdentitySteps } from './oauth/identity-steps.js'
 import { PageRenderer } from './oauth/page-renderer.js'
 import { createProvider } from './oauth/provider.js'
+import { SignerSessions } from './oauth/signer-sessions.js'
 import { TokenRevocation } from './oauth/token-revocation.js'
 import { createLogger, type Logger } from './observability/logger.js'
 import { Signing } from './signing/signing.js'
 import { DatabaseActivationStore } from './storage/activation-store.js'
+import { DatabaseApprovalRequestStore } from './storage/approval-request-store.js'
 import { DatabaseAuditLog } from './storage/audit-store.js'
 import { DatabaseAuthorityStore } from './storage/authority-store.js'
 import { DatabaseClientStore } from './storage/client-store.js'
 import { DatabaseCredentialStore } from './storage/credential-store.js'
 import type { Database } from './storage/database.js'
+import { DatabaseEnrolmentStore } from './storage/enrolment-store.js'
 import { DatabaseIdentityStore } from './storage/identity-store.js'
 import { InstallationStore } from './storage/installation-store.js'
 import { DatabaseOAuthRecordStore } from './storage/oauth-record-store.js'
+import { DatabasePasskeyStore } from './storage/passkey-store.js'
 import { DatabaseSentCodeStore } from './storage/sent-code-store.js'
 import { SqliteDatabase } from './storage/sqlite/sqlite-database.js'
 import { DatabaseThrottle } from './storage/throttle-store.js'
@@ -69,9 +81,10 @@ export async function openRecords(config: Config, overrides: Overrides = {}) {
     database,
     audit: new DatabaseAuditLog(database, headFile),
     users: new DatabaseUserStore(database, secrets, now),
-    clients: new DatabaseClientStore(database, secrets, now),
+    clients: new DatabaseClientStore(database, secrets, now, [accountClient(config)]),
     credentialStore: new DatabaseCredentialStore(database),
     identityStore: new DatabaseIdentityStore(database),
+    enrolmentStore: new DatabaseEnrolmentStore(database, secrets),
     installation: new InstallationStore(database),
     close: () => database.close(),
   }
@@ -98,14 +111,24 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     }),
   })
   const { lifetimes, limits } = config
-  const accounts = new Accounts({
-    ...{ users, audit, now, limits },
-    throttle: new DatabaseThrottle(database, now),
+  const throttle = new DatabaseThrottle(database, now)
+  const accounts = new Accounts({ users, throttle, audit, now, limits })
+  const enrolment = new Enrolment({
+    ...{ accounts, throttle, secrets, audit, now, limits },
+    store: records.enrolmentStore,
   })
   const sentCodes = new SentCodes({
+    ...{ throttle, secrets, audit, now, limits },
     store: new DatabaseSentCodeStore(database),
     mail: openMail(config),
-    now,
+    sms: openSms(config),
+  })
+  const passkeys = new Passkeys({
+    ...{ accounts, secrets, audit, now },
+    store: new DatabasePasskeyStore(database),
+    baseUrl: config.baseUrl,
+    serviceName: config.service.name,
+    lifetimeSeconds: lifetimes.interactionSeconds,
   })
   const factors = new SigningFactors({
     ...{ accounts, sentCodes, audit, now, limits },
@@ -123,6 +146,16 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     lifetimeSeconds: approvalSeconds,
     sadSeconds: config.policy.sadSeconds,
     reservationSeconds: config.hsm.signTimeoutSeconds + RESERVATION_MARGIN_SECONDS,
+  })
+  const approvals = new ApprovalRequests({
+    ...{ throttle, audit, now, limits, approvalSeconds },
+    store: new DatabaseApprovalRequestStore(database),
+    notices: new ApprovalNotices({
+      ...{ throttle, accounts, clients, audit },
+      ...{ baseUrl: config.baseUrl, defaultLanguage: config.service.lang },
+      mail: openMail(config),
+    }),
+    sadSeconds: config.policy.sadSeconds,
   })
   const signing = new Signing({ custody, activations, verify: verifyDigest, logger })
   const oauthRecords = new DatabaseOAuthRecordStore(database)
@@ -151,15 +184,26 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
       lifetimeSeconds: lifetimes.interactionSeconds,
     }),
   })
+  const sessions = new SignerSessions({ provider, baseUrl: config.baseUrl })
   const app = createApp({
     ...{ provider, logger, cookieKeys },
     interactions: {
       ...{ provider, pages, clients, accounts, credentials, factors, transactions, activations },
+      ...{ sentCodes, enrolment, passkeys },
       ...{ identity, audit, now, approvalSeconds },
       ...{ formBytes: limits.formBytes, baseUrl: config.baseUrl },
     },
+    account: {
+      ...{ pages, accounts, clients, credentials, activations, audit, now },
+      ...{ formBytes: limits.formBytes, baseUrl: config.baseUrl },
+      visits: new AccountVisits({
+        ...{ sessions, accounts, pages, now },
+        baseUrl: config.baseUrl,
+        navigation: SECTIONS,
+      }),
+    },
     csc: {
-      ...{ config, credentials, transactions, activations, signing, tokens, now },
+      ...{ config, credentials, transactions, activations, approvals, signing, tokens, now },
       ...{ accounts, clients, factors, sentCodes },
       revocation: new TokenRevocation({ records: oauthRecords, secrets, audit, now }),
     },

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { auditEvent, type AuditEvent } from '../audit/events.js'
 import type { Credential } from '../credentials/credential.js'
 import {
@@ -21,6 +21,7 @@ import type {
   Reservation,
   StoredSad,
 } from './authorisation.js'
+import { hashBearerValue, newSad, type IssuedSad } from './sad.js'
 
 /** Who calls: the application, and the person it calls for. */
 export interface Caller {
@@ -28,17 +29,21 @@ export interface Caller {
   readonly userId: string
 }
 
-/** A SAD as it is given out, once. */
-export interface IssuedSad {
-  readonly SAD: string
-  /** Seconds. */
-  readonly expiresIn: number
+/**
+ * In whose name a credential signs: a person's in their own, a seal in the name it was issued to, also
+ * when its application asks for itself.
+ */
+export function signerOf(credential: Pick<Credential, 'userId'>, { clientId }: Caller): Caller {
+  return { clientId, userId: credential.userId }
 }
+
+export const KEY_WAS_USED = 'Idempotency-Key was used for another request'
 
 class RedeemedActivation {
   protected readonly redeemed = true // a non-public member: no look-alike object passes for one
   readonly operationId: string
   readonly authorisationId: string
+  readonly caller: Caller
   readonly credential: Credential
   readonly algorithm: SignatureAlgorithm
   readonly rows: readonly Reservation[]
@@ -46,12 +51,14 @@ class RedeemedActivation {
   constructor(parts: {
     operationId: string
     authorisationId: string
+    caller: Caller
     credential: Credential
     algorithm: SignatureAlgorithm
     rows: readonly Reservation[]
   }) {
     this.operationId = parts.operationId
     this.authorisationId = parts.authorisationId
+    this.caller = parts.caller
     this.credential = parts.credential
     this.algorithm = parts.algorithm
     this.rows = parts.rows
@@ -116,7 +123,7 @@ export class Activations {
     const now = this.#now()
     const id = randomUUID()
     const authorisation = authorise(id, transaction, now, this.#sadSeconds)
-    const { sad, value } = this.#newSad(id, now)
+    const { sad, value } = newSad(id, now, this.#sadSeconds)
     const event = grantedEvent(id, transaction, factors)
     await this.#store.grantExplicitly(transaction, authorisation, sad, [event])
     return { SAD: value, expiresIn: this.#sadSeconds }
@@ -127,29 +134,34 @@ export class Activations {
    * @returns null when no such SAD was ever given out
    */
   findSad(value: string): Promise<StoredSad | null> {
-    return this.#store.findSad(hashSad(value))
+    return this.#store.findSad(hashBearerValue(value))
   }
 
   /**
    * Ends a SAD that has not expired and gives out the next, for what is left of its signatures; the
    * digests given take the place of unspent ones (CSC API v2, 11.9). A SAD that signed once can still
-   * be extended, one that was extended cannot.
+   * be extended, one that was extended cannot. Without a SAD, it is the token of the approval that
+   * from now on signs nothing by itself.
    * @throws {UnusableSadError} @throws {SadExpiredError} @throws {TooManySignaturesError}
    */
   async extend(request: {
-    readonly sad: StoredSad
+    readonly authorisationId: string
+    readonly sad: StoredSad | null
     readonly caller: Caller
     readonly digests: readonly Buffer[]
   }): Promise<IssuedSad> {
     const { sad, caller, digests } = request
     const now = this.#now()
-    if (sad.endedAt) throw new UnusableSadError('spent')
-    const authorisation = await this.find(sad.authorisationId, caller)
-    if (sad.expiresAt <= now) throw new SadExpiredError('SAD expired')
+    if (sad?.endedAt) throw new UnusableSadError('spent')
+    const authorisation = await this.find(request.authorisationId, caller)
+    if (sad ? sad.expiresAt <= now : authorisation.expiresAt <= now) {
+      throw new SadExpiredError('SAD expired')
+    }
+    if (!sad && authorisation.extendedAt) throw new UnusableSadError('spent')
     const rows = rowsForExtension(authorisation, digests)
-    const { sad: next, value } = this.#newSad(authorisation.id, now)
+    const { sad: next, value } = newSad(authorisation.id, now, this.#sadSeconds)
     const extended = await this.#store.extend({
-      ...{ sad, next, rows, now },
+      ...{ authorisationId: authorisation.id, sad, next, rows, now },
       authorisationExpiresAt: next.expiresAt,
       audit: [
         auditEvent('authorisation.extended', {
@@ -160,19 +172,6 @@ export class Activations {
     })
     if (!extended) throw new UnusableSadError('spent')
     return { SAD: value, expiresIn: this.#sadSeconds }
-  }
-
-  #newSad(authorisationId: string, now: Date): { sad: StoredSad; value: string } {
-    const value = randomBytes(32).toString('base64url')
-    const expiresAt = new Date(now.getTime() + this.#sadSeconds * 1000)
-    const sad = {
-      idHash: hashSad(value),
-      authorisationId,
-      expiresAt,
-      operationId: null,
-      endedAt: null,
-    }
-    return { sad, value }
   }
 
   /**
@@ -205,7 +204,7 @@ export class Activations {
     const earlier = await this.#store.findEarlier(keyHash)
     if (!earlier) return null
     if (earlier.requestHash !== requestHash) {
-      throw new RefusedRequestError('Idempotency-Key was used for another request')
+      throw new RefusedRequestError(KEY_WAS_USED)
     }
     if (earlier.state === 'under way') throw new HsmUnavailableError('under way')
     if (earlier.state === 'indeterminate') throw new HsmOutcomeUnknownError('indeterminate')
@@ -236,6 +235,7 @@ export class Activations {
       rejectUnusable(authorisation, caller)
       if (authorisation.credentialId !== credential.id)
         throw new UnusableSadError('other credential')
+      if (!sad && authorisation.extendedAt) throw new UnusableSadError('spent')
       this.rejectExpired(authorisation)
       const rows = matchRows(authorisation, credential, digests, algorithm.hash.oid)
       const now = this.#now()
@@ -261,7 +261,9 @@ export class Activations {
         ],
       })
       if (reserved) {
-        return new RedeemedActivation({ operationId, authorisationId, credential, algorithm, rows })
+        return new RedeemedActivation({
+          ...{ operationId, authorisationId, caller, credential, algorithm, rows },
+        })
       }
       // Someone else was first, or it was ended: read again. Each turn finds fewer rows or throws.
       if (repeatable) await this.#rejectTakenKey(repeatable)
@@ -277,7 +279,7 @@ export class Activations {
    *   while the token was signing
    */
   async consume(activation: Activation, signatures: readonly Buffer[]): Promise<void> {
-    const { operationId, authorisationId, credential, rows } = activation
+    const { operationId, authorisationId, caller, credential, rows } = activation
     const consumed = await this.#store.consume({
       authorisationId,
       operationId,
@@ -290,6 +292,8 @@ export class Activations {
       audit: [
         auditEvent('signature.created', {
           operationId,
+          clientId: caller.clientId,
+          userId: caller.userId,
           credentialId: credential.id,
           signatures: signatures.map((signature) =>
             createHash('sha256').update(signature).digest('hex'),
@@ -407,6 +411,7 @@ function authorise(
     createdAt: now,
     expiresAt: new Date(now.getTime() + lifetimeSeconds * 1000),
     revokedAt: null,
+    extendedAt: null,
     digests: Array.from({ length: numSignatures }, (_, position): AuthorisedDigest => {
       return { id: randomUUID(), digest: items[position]?.digest ?? null, state: 'authorised' }
     }),
@@ -431,11 +436,6 @@ export function repeatable(caller: Caller, key: string, facts: readonly string[]
   const hash = (...parts: readonly string[]) =>
     createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
   return { keyHash: hash(caller.clientId, caller.userId, key), requestHash: hash(...facts) }
-}
-
-/** SADs are bearer values: only their hash is kept. */
-function hashSad(value: string): string {
-  return createHash('sha256').update(value).digest('base64url')
 }
 
 /**

@@ -22,6 +22,8 @@ export interface Authorisation {
   readonly createdAt: Date
   readonly expiresAt: Date
   readonly revokedAt: Date | null
+  /** Since when it is used by SADs alone, because its token was traded for one; null while it was not. */
+  readonly extendedAt: Date | null
   readonly digests: readonly AuthorisedDigest[]
 }
 
@@ -76,7 +78,9 @@ export interface ActivationStore {
   findSad(idHash: string): Promise<StoredSad | null>
   /** Ends one SAD, binds new digests to unspent rows and issues the next. Of concurrent calls, one gets true. */
   extend(request: {
-    sad: StoredSad
+    authorisationId: string
+    /** Null for the token by which it was approved. */
+    sad: StoredSad | null
     next: StoredSad
     rows: readonly Reservation[]
     authorisationExpiresAt: Date

@@ -9,6 +9,7 @@ export interface AuditEventDetails {
   'audit.exported': { from: number; to: number }
 
   'user.added': { userId: string; username: string }
+  'user.changed': { userId: string; changed: string[] }
   'user.disabled': { userId: string }
   'client.added': { clientId: string; name: string }
   'client.disabled': { clientId: string }
@@ -46,6 +47,30 @@ export interface AuditEventDetails {
     purpose: 'sign-in' | 'approval'
     why: string
   }
+  'code.sent': { userId: string; credentialId: string; clientId: string; factor: string }
+  'code.not-sent': {
+    userId: string
+    credentialId: string
+    clientId: string
+    factor: string
+    why: string
+  }
+  'enrolment-code.issued': { userId: string; expiresAt: string }
+  'factor.enrolled': { userId: string; factor: string; proof: string; passkeyId?: string }
+  'factor.removed': { userId: string; factor: string; proof: string; passkeyId?: string }
+  'factor.refused': { userId: string; why: string }
+  'recovery-code.used': { userId: string; purpose: string; left: number }
+  'recovery-codes.issued': { userId: string; count: number }
+  'passkey.refused': {
+    purpose: 'sign-in' | 'approval' | 'enrolment'
+    /** The application that asked; null on the person's own pages. */
+    clientId: string | null
+    /** Who had to answer; null where it could be anyone. */
+    userId: string | null
+    /** Null when it is nobody's. */
+    passkeyId: string | null
+    why: string
+  }
   'factor.failed': { userId: string; credentialId: string; factor: string }
   'credential.locked': { credentialId: string; until: string }
 
@@ -53,6 +78,8 @@ export interface AuditEventDetails {
   'key.destroyed': { keyId: string; credentialId: string }
   'certificate.issued': { serialNumber: string; subject: string; sha256: string }
   'credential.created': { credentialId: string; userId: string; keyId: string }
+  'credential.suspended': { credentialId: string; reason: string }
+  'credential.resumed': { credentialId: string; reason: string }
   'credential.revoked': { credentialId: string; reason: string }
   'credential.refused': { credentialId: string; why: string }
 
@@ -75,9 +102,20 @@ export interface AuditEventDetails {
     factors: string[]
     digests: string[]
   }
+  'authorisation.collected': { authorisationId: string; transactionId: string }
+  'approval-request.refused': {
+    clientId: string
+    userId: string
+    credentialId: string
+    why: string
+  }
+  'approval-notice.sent': { transactionId: string; userId: string }
+  'approval-notice.not-sent': { transactionId: string; userId: string; why: string }
   'authorisation.extended': { authorisationId: string; digests: string[] }
   'authorisation.revoked': { authorisationId: string; why: string }
   'token.revoked': { clientId: string; kind: string }
+  'session.ended': { userId: string; sessions: number }
+  'access.ended': { userId: string; clientId: string }
 
   'signature.requested': {
     operationId: string
@@ -88,7 +126,13 @@ export interface AuditEventDetails {
     algorithm: string
     digests: string[]
   }
-  'signature.created': { operationId: string; credentialId: string; signatures: string[] }
+  'signature.created': {
+    operationId: string
+    clientId: string
+    userId: string
+    credentialId: string
+    signatures: string[]
+  }
   'signature.failed': { operationId: string; credentialId: string; why: string }
   'signature.indeterminate': { operationId: string; credentialId: string; why: string }
   'signature.refused': { clientId: string; userId: string; credentialId: string; why: string }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import {
   CommandError,
   configured,
@@ -10,7 +10,7 @@ import {
   withRecords,
   type CommonOptions,
 } from './command-line.js'
-import type { Client } from '../oauth/client.js'
+import { QUIRKS, type Client, type Quirk } from '../oauth/client.js'
 
 interface AddOptions extends CommonOptions {
   readonly redirectUri: string[]
@@ -20,6 +20,7 @@ interface AddOptions extends CommonOptions {
   readonly forItself?: true
   readonly requirePushed?: true
   readonly introspectsAll?: true
+  readonly quirk?: Quirk[]
 }
 
 export function clientCommands(program: Command): void {
@@ -36,6 +37,12 @@ export function clientCommands(program: Command): void {
     .option('--for-itself', 'may get tokens of its own, for the seals it holds')
     .option('--require-pushed', 'may ask for signatures by pushed authorization requests alone')
     .option('--introspects-all', 'a resource server: may introspect tokens of all applications')
+    .addOption(
+      new Option(
+        '--quirk <name...>',
+        'let it do what it does otherwise than the specifications (docs/interop.md)',
+      ).choices(QUIRKS),
+    )
     .action((id: string, name: string, options: AddOptions) =>
       withRecords(options, async ({ clients }) => {
         for (const uri of options.redirectUri) rejectBadRedirectUri(uri)
@@ -58,6 +65,7 @@ export function clientCommands(program: Command): void {
           tlsSubjectDn: options.tlsSubject ?? null,
           requirePushedForCredential: options.requirePushed ?? false,
           introspectsAll: options.introspectsAll ?? false,
+          quirks: [...new Set(options.quirk)],
           disabledAt: null,
         })
         if (!added) throw new CommandError(`There is a client "${id}" already.`)
@@ -69,9 +77,12 @@ export function clientCommands(program: Command): void {
     .description('list every application')
     .action((options: CommonOptions) =>
       withRecords(options, async ({ clients }) => {
-        const rows = (await clients.list()).map(({ id, name, redirectUris, disabledAt }) => {
-          return { client_id: id, name, redirectUris, state: disabledAt ? 'disabled' : 'active' }
-        })
+        const rows = (await clients.list()).map(
+          ({ id, name, redirectUris, quirks, disabledAt }) => {
+            const state = disabledAt ? 'disabled' : 'active'
+            return { client_id: id, name, redirectUris, quirks, state }
+          },
+        )
         printRows(rows, options.json)
       }),
     )
@@ -108,6 +119,9 @@ function authMethodOf(options: AddOptions): Client['authMethod'] {
   if (another) throw new CommandError('Choose one of --public, --jwks and --tls-subject.')
   if (way === 'none' && (options.forItself || options.introspectsAll)) {
     throw new CommandError('A public application cannot prove who it is: leave --public out.')
+  }
+  if (way === 'none' && options.quirk?.includes('no-pkce')) {
+    throw new CommandError('Without a secret an application has to send a code challenge.')
   }
   return way
 }

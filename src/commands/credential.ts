@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import { certificateStatus } from '../credentials/credentials.js'
+import { APPROVAL_FACTORS, type ApprovalFactor } from '../credentials/credential.js'
 import { KEY_ALGORITHMS, type KeyAlgorithm } from '../keys/algorithms.js'
+import type { User } from '../identity/user.js'
 import {
   CommandError,
   configured,
@@ -18,7 +20,7 @@ interface CreateOptions extends CommonOptions {
   readonly description: string
   readonly scal: '1' | '2'
   readonly multisign: number
-  readonly approval: 'otp' | 'id-bb'
+  readonly approval: ApprovalFactor
 }
 
 export function credentialCommands(program: Command): void {
@@ -37,8 +39,8 @@ export function credentialCommands(program: Command): void {
       new Option('--scal <level>', 'sole control assurance level').choices(['1', '2']).default('2'),
     )
     .addOption(
-      new Option('--approval <factor>', 'how its owner approves: one-time code, or ID BB')
-        .choices(['otp', 'id-bb'])
+      new Option('--approval <factor>', 'how its owner approves; see docs/factors.md')
+        .choices(APPROVAL_FACTORS)
         .default('otp'),
     )
     .option('--multisign <count>', 'most signatures per approval', wholeNumber, 50)
@@ -47,13 +49,14 @@ export function credentialCommands(program: Command): void {
         const user = await users.findByUsername(username)
         if (!user) throw new CommandError(`There is no user "${username}".`)
         if (user.disabledAt) throw new CommandError(`${username} is disabled.`)
-        const { algorithm, description, multisign } = options
+        const { algorithm, description, multisign, approval } = options
+        rejectUnreachable(user, approval)
         demandPlainText('description', description)
         const created = await credentials.create({
           ...{ user, algorithm, description, multisign },
           SCAL: options.scal,
           pin: null,
-          approvalFactor: options.approval,
+          approvalFactor: approval,
         })
         printFacts({ credentialID: created.id, algorithm, username }, options.json)
       }),
@@ -79,6 +82,32 @@ export function credentialCommands(program: Command): void {
       }),
     )
 
+  configured(credential.command('suspend'))
+    .description('let a credential sign nothing until it is resumed; approvals end at once')
+    .argument('<credentialID>')
+    .option('-r, --reason <text>', 'for the audit log', 'operator')
+    .action((id: string, options: CommonOptions & { reason: string }) =>
+      withServices(options, async ({ credentials }) => {
+        if (!(await credentials.suspend(id, 'operator', options.reason))) {
+          throw new CommandError(`There is no credential "${id}" that could be suspended.`)
+        }
+        printFacts({ credentialID: id, status: 'suspended' }, options.json)
+      }),
+    )
+
+  configured(credential.command('resume'))
+    .description('let a suspended credential sign again')
+    .argument('<credentialID>')
+    .option('-r, --reason <text>', 'for the audit log', 'operator')
+    .action((id: string, options: CommonOptions & { reason: string }) =>
+      withServices(options, async ({ credentials }) => {
+        if (!(await credentials.resume(id, 'operator', options.reason))) {
+          throw new CommandError(`There is no credential "${id}" that could be resumed.`)
+        }
+        printFacts({ credentialID: id, status: 'enabled' }, options.json)
+      }),
+    )
+
   configured(credential.command('revoke'))
     .description('end a credential for good and destroy its key')
     .argument('<credentialID>')
@@ -91,6 +120,14 @@ export function credentialCommands(program: Command): void {
         printFacts({ credentialID: id, status: 'revoked' }, options.json)
       }),
     )
+}
+
+/** @throws {CommandError} when codes of that kind have nowhere to go */
+function rejectUnreachable({ username, email, phone }: User, approval: ApprovalFactor): void {
+  const missing = { email: email === null && '--email', sms: phone === null && '--phone' }
+  const option = approval === 'email' || approval === 'sms' ? missing[approval] : false
+  if (!option) return
+  throw new CommandError(`Codes cannot be sent yet; first: openrssp user set ${username} ${option}`)
 }
 
 function wholeNumber(text: string): number {

@@ -3,11 +3,12 @@ import type { Command } from 'commander'
 import { auditEvent } from '../audit/events.js'
 import { hashPassword } from '../identity/password.js'
 import { generateTotpSecret } from '../identity/totp.js'
-import { UsernameTakenError } from '../identity/user.js'
+import { UsernameTakenError, type Contact } from '../identity/user.js'
 import {
   CommandError,
   configured,
   demandPlainText,
+  printable,
   printFacts,
   printRows,
   withRecords,
@@ -18,8 +19,14 @@ interface AddOptions extends CommonOptions {
   readonly givenName: string
   readonly surname: string
   readonly email?: string
+  readonly phone?: string
   readonly country?: string
   readonly otpAtSignIn?: true
+}
+
+interface SetOptions extends CommonOptions {
+  readonly email?: string
+  readonly phone?: string
 }
 
 export function userCommands(program: Command): void {
@@ -31,6 +38,7 @@ export function userCommands(program: Command): void {
     .requiredOption('--given-name <name>', 'given name, as verified')
     .requiredOption('--surname <name>', 'surname, as verified')
     .option('--email <address>')
+    .option('--phone <number>', 'for codes by text message, such as +37060012345')
     .option('--country <code>', 'ISO 3166-1 alpha-2')
     .option('--otp-at-sign-in', 'ask for a one-time code at sign-in too')
     .action((username: string, options: AddOptions) =>
@@ -45,6 +53,7 @@ export function userCommands(program: Command): void {
             ...{ id, username, givenName, surname, totpSecret },
             displayName: `${givenName} ${surname}`,
             email: options.email ?? null,
+            phone: options.phone ?? null,
             country: options.country ?? null,
             otpAtSignIn: options.otpAtSignIn ?? false,
             lang: null,
@@ -66,6 +75,26 @@ export function userCommands(program: Command): void {
           return { id, username, displayName, state: disabledAt ? 'disabled' : 'active' }
         })
         printRows(rows, options.json)
+      }),
+    )
+
+  configured(user.command('set'))
+    .description('change where codes reach a person; ends outstanding approvals')
+    .argument('<username>')
+    .option('--email <address>', 'or "none"')
+    .option('--phone <number>', 'such as +37060012345, or "none"')
+    .action((username: string, options: SetOptions) =>
+      withRecords(options, async ({ users, now }) => {
+        const contact = {
+          ...(options.email === undefined ? {} : { email: orNone(options.email) }),
+          ...(options.phone === undefined ? {} : { phone: orNone(options.phone) }),
+        }
+        if (Object.keys(contact).length === 0) throw new CommandError('Give --email or --phone.')
+        rejectBadContact(contact)
+        const found = await users.findByUsername(username)
+        if (!found) throw new CommandError(`There is no user "${username}".`)
+        await users.setContact(found.id, contact, now())
+        printFacts({ username, ...contact }, options.json)
       }),
     )
 
@@ -103,17 +132,28 @@ export function userCommands(program: Command): void {
 
 function rejectBadPerson(
   username: string,
-  { givenName, surname, email, country }: AddOptions,
+  { givenName, surname, country, ...contact }: AddOptions,
 ): void {
   if (!/^[\w.@+-]{1,64}$/.test(username)) {
     throw new CommandError('A username is 1 to 64 letters, digits or any of . _ - + @')
   }
   demandPlainText('given name', givenName)
   demandPlainText('surname', surname)
-  if (email !== undefined && !/^[^\s@]{1,64}@[^\s@]{1,190}$/.test(email)) {
-    throw new CommandError(`"${email}" is not an e-mail address.`)
-  }
+  rejectBadContact(contact)
   if (country !== undefined && !/^[A-Z]{2}$/.test(country)) {
     throw new CommandError('A country is two capital letters, as in ISO 3166-1.')
   }
+}
+
+function rejectBadContact({ email, phone }: Contact): void {
+  if (typeof email === 'string' && !/^[^\s@]{1,64}@[^\s@]{1,190}$/.test(email)) {
+    throw new CommandError(`"${printable(email)}" is not an e-mail address.`)
+  }
+  if (typeof phone === 'string' && !/^\+[1-9][0-9]{6,14}$/.test(phone)) {
+    throw new CommandError('A phone number is written as in E.164, such as +37060012345.')
+  }
+}
+
+function orNone(text: string): string | null {
+  return text === 'none' ? null : text
 }

@@ -58,6 +58,7 @@ export function checkConfig(
   problems.push(
     ...addressProblems(read),
     ...fileProblems(read, folder),
+    ...messageProblems(config, read, folder),
     ...identityProviderProblems(config, read, folder, wrong),
     ...(environment['NODE_ENV'] === 'production' ? productionProblems(config, read, folder) : []),
   )
@@ -148,6 +149,7 @@ function absolutePaths(config: Config, folder: string): Config {
     auditHeadFile: absolute(config.auditHeadFile ?? `${database}.audit-head`, folder),
     secretsFile: absolute(config.secretsFile, folder),
     hsm: { ...config.hsm, module: absolute(module, folder), pinFile: absolute(pinFile, folder) },
+    ...messagePaths(config, folder),
     identityProviders: config.identityProviders.map((provider) => {
       const { authentication, userinfo } = provider
       return {
@@ -163,6 +165,80 @@ function absolutePaths(config: Config, folder: string): Config {
       }
     }),
   }
+}
+
+/** Files and folders of the ways codes reach people. */
+function messagePaths({ mail, sms }: Config, folder: string): Pick<Config, 'mail' | 'sms'> {
+  const path = (file: string) => absolute(file, folder)
+  return {
+    ...(mail?.transport === 'outbox' ? { mail: { ...mail, folder: path(mail.folder) } } : {}),
+    ...(mail?.transport === 'smtp'
+      ? {
+          mail: {
+            ...mail,
+            ...(mail.passwordFile === undefined ? {} : { passwordFile: path(mail.passwordFile) }),
+            ...(mail.caFile === undefined ? {} : { caFile: path(mail.caFile) }),
+          },
+        }
+      : {}),
+    ...(sms?.transport === 'outbox' ? { sms: { ...sms, folder: path(sms.folder) } } : {}),
+    ...(sms?.transport === 'http'
+      ? {
+          sms: {
+            ...sms,
+            headerFiles: Object.fromEntries(
+              Object.entries(sms.headerFiles ?? {}).map(([name, file]) => [name, path(file)]),
+            ),
+          },
+        }
+      : {}),
+  }
+}
+
+/** RFC 9110, 5.6.2 and 5.5: what would make the gateway's request fail each time. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~\w-]+$/
+const HEADER_VALUE = /^[\t\x20-\x7e]*$/
+
+function messageProblems(config: unknown, read: ReadText, folder: string): ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  const { sandbox, sms } = (config ?? {}) as Partial<Config>
+  const checkSecret = (setting: string, path: string): void => {
+    const file = absolute(path, folder)
+    const problem = secretFileProblem(file) ?? emptyFileProblem(file)
+    if (problem !== null) problems.push({ setting, problem })
+  }
+  const passwordFile = read('mail.passwordFile')
+  if (passwordFile !== null) checkSecret('mail.passwordFile', passwordFile)
+  const caFile = read('mail.caFile')
+  const caProblem = caFile === null ? null : fileProblem(absolute(caFile, folder))
+  if (caProblem !== null) problems.push({ setting: 'mail.caFile', problem: caProblem })
+  if (read('sms.transport') !== 'http') return problems
+  if (read('sms.url')?.startsWith('http://') && sandbox !== true) {
+    problems.push({ setting: 'sms.url', problem: 'must be https outside the sandbox' })
+  }
+  const url = read('sms.url')
+  if (url !== null && (!URL.canParse(url) || /[@#]/.test(url))) {
+    problems.push({ setting: 'sms.url', problem: 'is not a URL without user and fragment' })
+  }
+  const { headers, headerFiles, body } = sms as Partial<Extract<Config['sms'], { url: string }>>
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    if (HEADER_NAME.test(name) && HEADER_VALUE.test(value)) continue
+    problems.push({ setting: `sms.headers.${name}`, problem: 'is not a header' })
+  }
+  for (const [name, file] of Object.entries(headerFiles ?? {})) {
+    const setting = `sms.headerFiles.${name}`
+    checkSecret(setting, file)
+    const found = statSync(absolute(file, folder), { throwIfNoEntry: false })
+    const text = found?.isFile() ? readFileSync(absolute(file, folder), 'utf8').trim() : ''
+    if (HEADER_NAME.test(name) && HEADER_VALUE.test(text)) continue
+    problems.push({ setting, problem: 'is not a header' })
+  }
+  const template = JSON.stringify(body?.template ?? null)
+  for (const placeholder of ['{to}', '{text}']) {
+    if (template.includes(placeholder)) continue
+    problems.push({ setting: 'sms.body.template', problem: `has no ${placeholder}` })
+  }
+  return problems
 }
 
 function fileProblems(read: ReadText, folder: string): ConfigProblem[] {
@@ -271,6 +347,7 @@ function productionProblems(config: unknown, read: ReadText, folder: string): Co
   if (read('baseUrl')?.startsWith('http://')) refuse('baseUrl', 'must be https')
   if (read('log.level') === 'debug') refuse('log.level', 'must not be debug')
   if (read('mail.transport') === 'outbox') refuse('mail.transport', 'must not be outbox')
+  if (read('sms.transport') === 'outbox') refuse('sms.transport', 'must not be outbox')
   listedProviders(config).forEach((_, index) => {
     for (const name of PROVIDER_ADDRESSES) {
       const setting = `identityProviders.${index}.${name}`

@@ -166,6 +166,25 @@ export const ConfigSchema = Type.Object(
           default: 900,
           description: 'Window for wrong passwords.',
         }),
+        pendingApprovals: Type.Integer({
+          minimum: 1,
+          maximum: 100,
+          default: 5,
+          description:
+            'Requests that may wait at a time for the owner of one credential to decide on another device.',
+        }),
+        approvalRequestsPerHour: Type.Integer({
+          minimum: 1,
+          maximum: 10000,
+          default: 60,
+          description: 'Such requests for one credential within an hour.',
+        }),
+        sentCodesPerHour: Type.Integer({
+          minimum: 1,
+          maximum: 100,
+          default: 10,
+          description: 'Codes sent to one person, and to one address, within an hour.',
+        }),
       },
       { ...closed, default: {} },
     ),
@@ -196,6 +215,7 @@ export const ConfigSchema = Type.Object(
               from: Type.String({ description: 'Sender address.' }),
               user: Type.Optional(Type.String()),
               passwordFile: Type.Optional(Type.String()),
+              caFile: Type.Optional(Type.String()),
               allowPlainText: Type.Optional(Type.Boolean()),
             },
             closed,
@@ -204,17 +224,54 @@ export const ConfigSchema = Type.Object(
         ],
         {
           description:
-            'How codes reach signers by e-mail: an SMTP server (transport, host, port, from, user, passwordFile, allowPlainText), or an outbox folder (transport, folder) for trying out.',
+            'How codes reach signers by e-mail: an SMTP server (transport, host, port, from, user, passwordFile, caFile, allowPlainText), or an outbox folder (transport, folder) for trying out. See factors.md.',
+        },
+      ),
+    ),
+    sms: Type.Optional(
+      Type.Union(
+        [
+          Type.Object(
+            {
+              transport: Type.Literal('http'),
+              url: Type.String({ pattern: '^https?://' }),
+              method: Type.Optional(
+                Type.Union([Type.Literal('POST'), Type.Literal('PUT'), Type.Literal('PATCH')]),
+              ),
+              headers: Type.Optional(Type.Record(Type.String(), Type.String())),
+              headerFiles: Type.Optional(Type.Record(Type.String(), Type.String())),
+              body: Type.Union([
+                Type.Object({ format: Type.Literal('json'), template: Type.Unknown() }, closed),
+                Type.Object(
+                  {
+                    format: Type.Literal('form'),
+                    template: Type.Record(Type.String(), Type.String()),
+                  },
+                  closed,
+                ),
+              ]),
+              timeoutSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 60 })),
+            },
+            closed,
+          ),
+          Type.Object({ transport: Type.Literal('outbox'), folder: Type.String() }, closed),
+        ],
+        {
+          description:
+            'How codes reach signers by text message: an HTTP gateway (transport, url, method, headers, headerFiles, body with format and template, timeoutSeconds), or an outbox folder (transport, folder) for trying out. See factors.md.',
         },
       ),
     ),
     policy: Type.Object(
       {
-        extendTransaction: Type.Union([Type.Literal('explicit'), Type.Literal('never')], {
-          default: 'explicit',
-          description:
-            'Whether credentials/extendTransaction may bring new hashes: for credentials authorised explicitly, or never. What was approved on our own pages is never extended.',
-        }),
+        extendTransaction: Type.Union(
+          [Type.Literal('explicit'), Type.Literal('always'), Type.Literal('never')],
+          {
+            default: 'explicit',
+            description:
+              'Whether credentials/extendTransaction may bring new hashes: for credentials authorised explicitly; always, also for what was approved on our own pages, so that up to the agreed number an application can have hashes signed that the signer was not shown; or never.',
+          },
+        ),
         sadSeconds: Type.Integer({
           minimum: 30,
           maximum: 3600,
@@ -250,6 +307,11 @@ export const ConfigSchema = Type.Object(
       },
       { ...closed, default: {} },
     ),
+    reference: Type.Boolean({
+      default: true,
+      description:
+        'Whether /reference shows the API to people. The OpenAPI documents are served either way.',
+    }),
     sandbox: Type.Boolean({
       default: false,
       description: 'Demo data and the demo application. Refused with NODE_ENV=production.',

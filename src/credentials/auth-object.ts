@@ -1,16 +1,29 @@
 /**
  * What a person proves their agreement with. `pin` and `totp` are typed in and checked as they are;
- * `email-otp` is a code sent on request.
+ * `email-otp` and `sms-otp` are codes sent on request.
  */
-export type Factor = 'pin' | 'totp' | 'email-otp'
+export type Factor = 'pin' | 'totp' | 'email-otp' | 'sms-otp'
 
 /** An authentication object of the CSC API (v2, 8.3): how an application asks for one factor. */
-export interface AuthObject {
+export type AuthObject = InBandObject | OutOfBandObject
+
+/** Answered with a value, in the request. */
+export interface InBandObject {
   /** Letters, digits and underscores; the name in expressions and in `authData`. */
   readonly id: string
   readonly type: 'Password' | 'ChallengeResponse'
   readonly factor: Factor
   readonly format: 'A' | 'N'
+  readonly label: string
+  readonly generator?: string
+}
+
+/** Named in the request and answered on the signer's own pages, on whichever device. */
+export interface OutOfBandObject {
+  readonly id: string
+  readonly type: 'PasswordOOB'
+  readonly factor?: never
+  readonly format?: never
   readonly label: string
   readonly generator?: string
 }
@@ -25,6 +38,11 @@ export const AUTH_OBJECTS = {
     ...{ id: 'EMAIL', type: 'ChallengeResponse', factor: 'email-otp', format: 'N' },
     label: 'Code from our e-mail',
   },
+  SMS: {
+    ...{ id: 'SMS', type: 'ChallengeResponse', factor: 'sms-otp', format: 'N' },
+    label: 'Code from our text message',
+  },
+  PUSH: { id: 'PUSH', type: 'PasswordOOB', label: 'Confirm on your own pages' },
 } as const satisfies Record<string, AuthObject>
 
 type Evaluate = (given: ReadonlySet<string>) => boolean

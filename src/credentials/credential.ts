@@ -2,8 +2,15 @@ import type { KeyAlgorithm } from '../keys/algorithms.js'
 import type { AuditEvent } from '../audit/events.js'
 import type { AuthObject } from './auth-object.js'
 
-/** How the owner agrees on our own pages: a one-time code, or authenticating anew at an identity provider. */
-export type ApprovalFactor = 'otp' | 'id-bb'
+/**
+ * How the owner agrees on our own pages: a code from the authenticator, a code we send by e-mail or
+ * text message, a passkey, or authenticating anew at an identity provider.
+ */
+export const APPROVAL_FACTORS = ['otp', 'email', 'sms', 'passkey', 'id-bb'] as const
+export type ApprovalFactor = (typeof APPROVAL_FACTORS)[number]
+
+/** Who may take a suspension back: what the operator suspended, the signer does not resume. */
+export type Suspender = 'signer' | 'operator'
 
 export type CredentialStatus = 'enabled' | 'disabled' | 'suspended' | 'revoked'
 
@@ -34,6 +41,7 @@ export interface Credential {
   readonly approvalFactor?: ApprovalFactor
   readonly binding: string
   readonly status: CredentialStatus
+  readonly suspendedBy?: Suspender | null
   readonly lockedUntil: Date | null
 }
 
@@ -42,6 +50,10 @@ export interface CredentialStore {
   list(userId: string): Promise<Credential[]>
   listAll(): Promise<Credential[]>
   add(credential: Credential, createdAt: Date, audit: readonly AuditEvent[]): Promise<void>
+  /** Ends outstanding authorisations too. Returns false when it was not enabled. */
+  suspend(id: string, by: Suspender, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
+  /** Returns false when it was not suspended, or `by` may not take it back. */
+  resume(id: string, by: Suspender, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /** Ends outstanding authorisations too. Returns false when it was revoked before or does not exist. */
   revoke(id: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /**

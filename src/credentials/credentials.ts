@@ -9,13 +9,17 @@ import {
 } from '../certificates/certificate.js'
 import type { CertificateProfile } from '../certificates/profiles.js'
 import type { Secrets } from '../config/secrets.js'
-import { CertificateExpiredError, CredentialDisabledError } from '../errors.js'
+import {
+  CertificateExpiredError,
+  CredentialDisabledError,
+  CredentialLockedError,
+} from '../errors.js'
 import { hashPassword } from '../identity/password.js'
 import type { User } from '../identity/user.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
 import type { KeyCustody } from '../keys/key-custody.js'
 import { compileAuthExpression, type AuthObject } from './auth-object.js'
-import type { ApprovalFactor, Credential, CredentialStore } from './credential.js'
+import type { ApprovalFactor, Credential, CredentialStore, Suspender } from './credential.js'
 
 export interface NewCredential {
   readonly user: User
@@ -34,6 +38,12 @@ export interface NewCredential {
     readonly objects: readonly AuthObject[]
     readonly expression: string | null
   }
+}
+
+/** Who asks: an application for a person or, when `userId` is empty, for itself and the seals it owns. */
+export interface CredentialHolder {
+  readonly clientId: string
+  readonly userId: string
 }
 
 export class Credentials {
@@ -70,6 +80,14 @@ export class Credentials {
     if (this.#isIntact(credential)) return credential
     await this.#audit.append(auditEvent('credential.refused', { credentialId: id, why: 'binding' }))
     return null
+  }
+
+  /** The credential, if it is theirs who ask: a stranger's is as good as unknown. */
+  async findFor({ clientId, userId }: CredentialHolder, id: string): Promise<Credential | null> {
+    const credential = await this.find(id)
+    const isTheirs =
+      userId === '' ? credential?.ownerClientId === clientId : credential?.userId === userId
+    return isTheirs ? credential : null
   }
 
   async list(userId: string): Promise<Credential[]> {
@@ -139,6 +157,18 @@ export class Credentials {
     }
   }
 
+  /** Stops signing until it is resumed; authorisations end at once, also while a call is under way. */
+  suspend(id: string, by: Suspender, reason: string): Promise<boolean> {
+    const event = auditEvent('credential.suspended', { credentialId: id, reason })
+    return this.#store.suspend(id, by, this.#now(), [event])
+  }
+
+  /** False also when the signer wants to resume what the operator suspended. */
+  resume(id: string, by: Suspender, reason: string): Promise<boolean> {
+    const event = auditEvent('credential.resumed', { credentialId: id, reason })
+    return this.#store.resume(id, by, this.#now(), [event])
+  }
+
   /** Ends the credential for good: authorisations end at once, then the key is destroyed. */
   async revoke(id: string, reason: string): Promise<boolean> {
     const credential = await this.#store.find(id)
@@ -158,6 +188,11 @@ export class Credentials {
     if (certificateStatus(credential, this.#now()) !== 'valid') {
       throw new CertificateExpiredError(expiredSubject(signingCertificate(credential)))
     }
+  }
+
+  /** @throws {CredentialLockedError} after too many wrong factors, for a while */
+  rejectLocked({ lockedUntil }: Credential): void {
+    if (lockedUntil && lockedUntil > this.#now()) throw new CredentialLockedError('locked')
   }
 
   isUsable(credential: Credential): boolean {
@@ -210,12 +245,13 @@ function authorisationMode({ explicit }: NewCredential) {
 
 function boundFacts(credential: Omit<Credential, 'binding'>): string[] {
   const { id, userId, keyId, keyAlgorithm, SCAL, authMode, pinHash } = credential
+  const { approvalFactor = 'otp' } = credential
   const [certificate] = credential.certificates
   return [
     ...['credential', id, userId, keyId, keyAlgorithm, SCAL, authMode, pinHash ?? ''],
     ...[JSON.stringify(credential.authObjects), credential.authExpression ?? ''],
     ...[credential.signatureQualifier ?? '', credential.ownerClientId ?? ''],
     certificate?.toString('base64') ?? '',
-    ...(credential.approvalFactor === 'id-bb' ? ['id-bb'] : []),
+    ...(approvalFactor === 'otp' ? [] : [approvalFactor]),
   ]
 }

@@ -4,45 +4,71 @@ import { certificateStatus, leaf, signingCertificate } from '../credentials/cred
 import { KEY_ALGORITHMS } from '../keys/algorithms.js'
 
 /** The CSC API's view of a credential (v2, 11.4 and 11.5). */
-export const CredentialInfo = Type.Object({
-  credentialID: Type.String(),
-  description: Type.String(),
-  signatureQualifier: Type.Optional(Type.String()),
-  key: Type.Object({
-    status: Type.Union([Type.Literal('enabled'), Type.Literal('disabled')]),
-    algo: Type.Array(Type.String()),
-    len: Type.Integer(),
-    curve: Type.Optional(Type.String()),
-  }),
-  cert: Type.Object({
-    status: Type.Union(
-      (['valid', 'expired', 'revoked', 'suspended'] as const).map((status) => Type.Literal(status)),
+export const CredentialInfo = Type.Object(
+  {
+    credentialID: Type.String({ description: 'Name of the credential in every other method.' }),
+    description: Type.String({ description: 'What it is, for people.' }),
+    signatureQualifier: Type.Optional(
+      Type.String({ description: 'Kind of signature it makes, such as eu_eidas_qes.' }),
     ),
-    certificates: Type.Optional(Type.Array(Type.String())),
-    issuerDN: Type.Optional(Type.String()),
-    serialNumber: Type.Optional(Type.String()),
-    subjectDN: Type.Optional(Type.String()),
-    validFrom: Type.Optional(Type.String()),
-    validTo: Type.Optional(Type.String()),
-  }),
-  auth: Type.Object({
-    mode: Type.Union([Type.Literal('oauth2code'), Type.Literal('explicit')]),
-    expression: Type.Optional(Type.String()),
-    objects: Type.Optional(
-      Type.Array(
-        Type.Object({
-          type: Type.String(),
-          id: Type.String(),
-          format: Type.Optional(Type.String()),
-          label: Type.Optional(Type.String()),
-          generator: Type.Optional(Type.String()),
+    key: Type.Object({
+      status: Type.Union([Type.Literal('enabled'), Type.Literal('disabled')], {
+        description: 'Disabled also when the certificate is not valid.',
+      }),
+      algo: Type.Array(Type.String(), { description: 'OIDs that `signAlgo` may name.' }),
+      len: Type.Integer({ description: 'Length of the key in bits.' }),
+      curve: Type.Optional(Type.String({ description: 'OID of its curve.' })),
+    }),
+    cert: Type.Object({
+      status: Type.Union(
+        (['valid', 'expired', 'revoked', 'suspended'] as const).map((status) =>
+          Type.Literal(status),
+        ),
+        { description: 'At this moment.' },
+      ),
+      certificates: Type.Optional(
+        Type.Array(Type.String({ contentEncoding: 'base64' }), {
+          description: 'DER, the signer’s own first; as many as `certificates` asks for.',
         }),
       ),
-    ),
-  }),
-  SCAL: Type.Union([Type.Literal('1'), Type.Literal('2')]),
-  multisign: Type.Integer({ minimum: 1 }),
-})
+      issuerDN: Type.Optional(Type.String({ description: 'RFC 4514.' })),
+      serialNumber: Type.Optional(Type.String({ description: 'Hexadecimal.' })),
+      subjectDN: Type.Optional(Type.String({ description: 'RFC 4514.' })),
+      validFrom: Type.Optional(Type.String({ description: 'GeneralizedTime, YYYYMMDDHHMMSSZ.' })),
+      validTo: Type.Optional(Type.String({ description: 'GeneralizedTime, YYYYMMDDHHMMSSZ.' })),
+    }),
+    auth: Type.Object({
+      mode: Type.Union([Type.Literal('oauth2code'), Type.Literal('explicit')], {
+        description: 'On our pages, or by `credentials/authorize`.',
+      }),
+      expression: Type.Optional(
+        Type.String({ description: 'Which of the objects are needed: AND, OR, XOR of their ids.' }),
+      ),
+      objects: Type.Optional(
+        Type.Array(
+          Type.Object({
+            type: Type.String({ description: 'Password or ChallengeResponse.' }),
+            id: Type.String({ description: 'Its name in `authData` and in the expression.' }),
+            format: Type.Optional(
+              Type.String({ description: 'A for letters and digits, N for digits.' }),
+            ),
+            label: Type.Optional(Type.String({ description: 'What to ask the signer for.' })),
+            generator: Type.Optional(Type.String({ description: 'What makes the code.' })),
+          }),
+          { description: 'What the application has to ask the signer for.' },
+        ),
+      ),
+    }),
+    SCAL: Type.Union([Type.Literal('1'), Type.Literal('2')], {
+      description: '2 when authorisations are bound to digests.',
+    }),
+    multisign: Type.Integer({
+      minimum: 1,
+      description: 'Most signatures one authorisation may cover.',
+    }),
+  },
+  { title: 'CredentialInfo' },
+)
 export type CredentialInfo = Static<typeof CredentialInfo>
 
 export interface Detail {

@@ -7,8 +7,8 @@ export interface RenderedError {
   readonly error_description: string
   /** Seconds after which to try again. */
   readonly retryAfter?: number
-  /** Whether RFC 6750, or RFC 9449 for tokens bound to a key, wants a challenge. */
-  readonly challenge?: boolean | 'DPoP'
+  /** Whether RFC 6750, RFC 9449 for tokens bound to a key, or RFC 7617 wants a challenge. */
+  readonly challenge?: boolean | 'DPoP' | 'Basic'
 }
 
 const MALFORMED =
@@ -91,8 +91,27 @@ export function renderCscError(error: unknown): RenderedError {
         error: 'unauthorized_client',
         error_description: 'The client is not authorized to use this method.',
       }
+    case 'too-many-requests':
+      return {
+        status: 429,
+        error: 'too_many_requests',
+        error_description: 'Too many requests wait already; try again later.',
+        retryAfter: error.retryAfter,
+      }
+    case 'malformed-authentication':
+      return {
+        ...refusal('Malformed authentication parameter.'),
+        ...{ status: 401, challenge: 'Basic' },
+      }
+    case 'authentication-failed':
+      return {
+        status: 400,
+        error: 'authentication_error',
+        error_description: 'An error occurred during authentication process',
+      }
     case 'hsm-unavailable':
     case 'storage-unavailable':
+    case 'message-not-sent':
       return {
         status: 503,
         error: 'temporarily_unavailable',

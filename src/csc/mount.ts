@@ -2,25 +2,29 @@ import type { Context, Middleware } from 'koa'
 import { InsufficientScopeError } from '../errors.js'
 import { requireBearer } from '../http/bearer.js'
 import { PROOF_ALGORITHMS } from '../http/dpop.js'
-import { NO_CONTENT, type Endpoint } from '../http/endpoint.js'
+import { Accepted, NO_CONTENT } from '../http/endpoint.js'
 import { readJson } from '../http/json-body.js'
 import type { Logger } from '../observability/logger.js'
-import { renderCscError, type RenderedError } from './errors.js'
+import type { RenderedError } from './errors.js'
+import type { CscMount } from './index.js'
+import { withQuirks } from './quirks.js'
 import type { CscServices } from './services.js'
+
+/** How long applications should wait before they ask again for what has no result yet. */
+const POLL_SECONDS = 2
 
 /**
  * Answers every path below a CSC base URI. The order of checks is that of the specification: is the
  * method on, the header, the token, the scope, the JSON, then its members.
  */
-export function mountCsc(parts: {
-  base: string
-  endpoints: readonly Endpoint<CscServices>[]
-  services: Omit<CscServices, 'methods'>
-  logger: Logger
-}): Middleware {
-  const { base, endpoints, logger } = parts
-  const byPath = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]))
-  const methods = endpoints.map(({ path }) => path.slice(1)).filter((name) => name !== 'info')
+export function mountCsc(
+  { base, endpoints, renderError }: CscMount,
+  parts: { services: Omit<CscServices, 'methods'>; logger: Logger },
+): Middleware {
+  const { logger } = parts
+  const on = endpoints.filter((endpoint) => endpoint.isOn({ ...parts.services, methods: [] }))
+  const byPath = new Map(on.map((endpoint) => [endpoint.path, endpoint]))
+  const methods = on.map(({ path }) => path.slice(1)).filter((name) => name !== 'info')
   const services: CscServices = { ...parts.services, methods }
   const { bodyBytes } = services.config.limits
 
@@ -54,17 +58,24 @@ export function mountCsc(parts: {
         endpoint.scopes.length === 0 ? null : await requireBearer(ctx, services.tokens, server)
       if (caller && !endpoint.scopes.includes(caller.scope))
         throw new InsufficientScopeError('scope')
-      const body = readsByGet ? {} : await readJson(ctx, bodyBytes)
+      const sent = readsByGet ? {} : await readJson(ctx, bodyBytes)
+      const body = caller ? await withQuirks(sent, caller, { endpoint, services }) : sent
       const answer = await endpoint.invoke(body, caller, services, {
         idempotencyKey: ctx.get('idempotency-key') || null,
+        authorization: ctx.get('authorization') || null,
+        address: ctx.ip,
       })
       if (answer === NO_CONTENT) ctx.status = 204
       else {
-        ctx.body = answer
+        if (answer instanceof Accepted) {
+          ctx.status = 202
+          ctx.set('Retry-After', String(POLL_SECONDS))
+        }
+        ctx.body = answer instanceof Accepted ? answer.body : answer
         ctx.type = 'application/json; charset=UTF-8'
       }
     } catch (error) {
-      const rendered = renderCscError(error)
+      const rendered = renderError(error, endpoint.path)
       if (rendered.status >= 500) logger.error({ err: error, path: endpoint.path }, 'method failed')
       send(ctx, rendered)
     }
@@ -77,6 +88,8 @@ function send(ctx: Context, rendered: RenderedError): void {
   if (retryAfter !== undefined) ctx.set('Retry-After', String(retryAfter))
   if (challenge === 'DPoP') {
     ctx.set('WWW-Authenticate', `DPoP error="${error}", algs="${PROOF_ALGORITHMS.join(' ')}"`)
+  } else if (challenge === 'Basic') {
+    ctx.set('WWW-Authenticate', 'Basic realm="CSC API", charset="UTF-8"')
   } else if (challenge) ctx.set('WWW-Authenticate', `Bearer error="${error}"`)
   ctx.body = { error, error_description }
   ctx.type = 'application/json; charset=UTF-8'

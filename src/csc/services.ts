@@ -1,4 +1,5 @@
 import type { Activations } from '../activation/activations.js'
+import type { ApprovalRequests } from '../activation/approval-requests.js'
 import type { Config } from '../config/schema.js'
 import type { Credentials } from '../credentials/credentials.js'
 import { defineEndpoint } from '../http/endpoint.js'
@@ -6,6 +7,7 @@ import type { AccessTokens } from '../http/bearer.js'
 import type { Accounts } from '../identity/accounts.js'
 import type { SentCodes } from '../identity/sent-codes.js'
 import type { SigningFactors } from '../identity/signing-factors.js'
+import type { ClientStore } from '../oauth/client.js'
 import type { TokenRevocation } from '../oauth/token-revocation.js'
 import type { Signing } from '../signing/signing.js'
 import type { Transactions } from '../transactions/transactions.js'
@@ -18,8 +20,9 @@ export interface CscServices {
   readonly signing: Signing
   readonly tokens: AccessTokens
   readonly transactions: Transactions
+  readonly approvals: ApprovalRequests
   readonly accounts: Accounts
-  readonly clients: { find(id: string): Promise<{ readonly name: string } | null> }
+  readonly clients: Pick<ClientStore, 'find'>
   readonly factors: SigningFactors
   readonly sentCodes: SentCodes
   readonly revocation: TokenRevocation

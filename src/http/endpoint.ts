@@ -3,42 +3,88 @@ import { Ajv, type ValidateFunction } from 'ajv'
 import type { AccessToken, Scope } from './bearer.js'
 import { MissingParameterError, RefusedRequestError, type ServiceError } from '../errors.js'
 import type { JsonObject } from './json-body.js'
+import type { Refusal } from './refusals.js'
 
 const ajv = new Ajv({ allErrors: true, strict: true, keywords: ['complaint'] })
 
-/** The headers that mean something to a method. */
+/** What means something to a method besides its body: headers, and where they came from. */
 export interface RequestHeaders {
   /** `Idempotency-Key`: names the request, so that it can be repeated; null when absent. */
   readonly idempotencyKey: string | null
+  /** `Authorization` as it came, for the method that checks passwords; null when absent. */
+  readonly authorization: string | null
+  /** IP address of the application. */
+  readonly address: string
 }
 
-/** An API method: what it takes, what it answers, who may call it, and what it does. */
-export interface Endpoint<Services> {
+/** What is published of an API method (scripts/openapi.ts), and what clients may rely on. */
+export interface EndpointDescription {
   readonly path: string
+  /** What it does, in one line. */
+  readonly summary: string
   /** Scopes of access token that open it; empty for none needed. */
   readonly scopes: readonly Scope[]
   readonly request: TObject
   readonly response: TSchema
+  /** What it answers with 202 while it has no result; null when it never does. */
+  readonly accepted: TSchema | null
+  /**
+   * What it refuses besides what its request schema refuses and what every method does. Tests fail on
+   * refusals that are not declared.
+   */
+  readonly refuses: readonly Refusal[]
+  /** Whether an `Idempotency-Key` means something to it. */
+  readonly repeatable: boolean
+}
+
+/** An API method: what it takes, what it answers, who may call it, and what it does. */
+export interface Endpoint<Services, Answer = unknown> extends EndpointDescription {
+  /** Whether configuration has it on. */
+  isOn(services: Services): boolean
   /** @throws what `readInput` throws, and what the method refuses */
   invoke(
     body: JsonObject,
     caller: AccessToken | null,
     services: Services,
     headers: RequestHeaders,
-  ): Promise<unknown>
+  ): Promise<Answer>
+}
+
+/** An endpoint whose schemas are known to the compiler, for others that are made from it. */
+export interface DefinedEndpoint<
+  Request extends TObject,
+  Response extends TSchema,
+  Services,
+> extends Endpoint<Services, Static<Response>> {
+  readonly request: Request
+  readonly response: Response
 }
 
 interface Definition<Request extends TObject, Response extends TSchema, Services> {
   readonly path: string
+  readonly summary?: string
   readonly scopes: readonly Scope[]
   readonly request: Request
   readonly response: Response
+  readonly accepted?: TSchema
+  /** On when absent. */
+  isOn?(services: Services): boolean
+  readonly refuses?: readonly Refusal[]
+  readonly repeatable?: boolean
   handle(
     input: Static<Request>,
     caller: AccessToken,
     services: Services,
     headers: RequestHeaders,
-  ): Promise<Static<Response>> | Static<Response>
+  ): Promise<Static<Response> | Accepted> | Static<Response> | Accepted
+}
+
+/** What a method returns that answers with 202: there is no result yet. */
+export class Accepted {
+  readonly body: Readonly<Record<string, unknown>>
+  constructor(body: Readonly<Record<string, unknown>>) {
+    this.body = body
+  }
 }
 
 /** What a method returns that answers with 204 and no body. */
@@ -53,11 +99,13 @@ const NOBODY: AccessToken = {
 export function defineEndpoint<Services>() {
   return <Request extends TObject, Response extends TSchema>(
     definition: Definition<Request, Response, Services>,
-  ): Endpoint<Services> => {
+  ): DefinedEndpoint<Request, Response, Services> => {
     const { path, scopes, request, response } = definition
+    const { summary = '', refuses = [], repeatable = false, accepted = null } = definition
     const validate = ajv.compile(request)
     return {
-      ...{ path, scopes, request, response },
+      ...{ path, summary, scopes, request, response, accepted, refuses, repeatable },
+      isOn: (services) => definition.isOn?.(services) ?? true,
       async invoke(body, caller, services, headers) {
         const input = readInput(request, validate, body)
         return definition.handle(input as Static<Request>, caller ?? NOBODY, services, headers)
@@ -89,7 +137,8 @@ function readInput(schema: TObject, validate: ValidateFunction, body: JsonObject
   throw new RefusedRequestError('Invalid request')
 }
 
-function complaint(name: string, property: TSchema): ServiceError {
+/** What the member is refused with when it is absent or wrong. */
+export function complaint(name: string, property: TSchema): ServiceError {
   const sentence = property['complaint'] as string | undefined
   if (sentence !== undefined) return new RefusedRequestError(sentence)
   return new MissingParameterError(name, jsonType(property))

@@ -11,6 +11,11 @@ export type PasswordOutcome =
 
 export type CodeOutcome = 'accepted' | 'wrong-code' | 'used-code' | 'too-many-attempts'
 
+/** Under which guesses at the second step of signing in are counted, whatever is entered there. */
+export function signInCodeKey(userId: string): string {
+  return `code ${userId}`
+}
+
 /** Signing in: who sits there? Answers are the same, and as slow, for known and unknown names. */
 export class Accounts {
   readonly #users: UserStore
@@ -76,7 +81,7 @@ export class Accounts {
   /** Checks the one-time code of the second factor at sign-in. */
   async checkSignInCode(userId: string, code: string): Promise<CodeOutcome> {
     const { signInFailures, signInWindowSeconds } = this.#limits
-    const key = `code ${userId}`
+    const key = signInCodeKey(userId)
     if (!(await this.#throttle.allow(key, signInFailures, signInWindowSeconds))) {
       return 'too-many-attempts'
     }

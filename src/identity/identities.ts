@@ -89,7 +89,7 @@ export class Identities {
     const id = randomUUID()
     const username = `${provider}-${randomBytes(6).toString('hex')}`
     const user: NewUser = {
-      ...{ id, username, email },
+      ...{ id, username, email, phone: null },
       ...{ givenName: given, surname: family, displayName: `${given} ${family}` },
       ...{ country: null, otpAtSignIn: false, lang: null, totpSecret: null },
       passwordHash: UNKNOWN_USER_HASH,

@@ -1,50 +1,50 @@
-import { randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { createTransport } from 'nodemailer'
 import type { Config } from '../config/schema.js'
-import type { Messenger } from './sent-codes.js'
+import { MessageNotSentError } from '../errors.js'
+import { NO_MESSENGER, outbox, type Messenger } from './messenger.js'
 
-/** The configured way for messages to signers. */
-export function openMail({ mail }: Config): Messenger {
+/** The configured way for messages to signers by e-mail. */
+export function openMail({ mail }: Pick<Config, 'mail'>): Messenger {
   switch (mail?.transport) {
     case 'smtp':
       return smtp(mail)
     case 'outbox':
       return outbox(mail.folder)
     case undefined:
-      return { send: () => Promise.reject(new Error('No mail is configured')) }
+      return NO_MESSENGER
   }
 }
 
 type SmtpSettings = Extract<NonNullable<Config['mail']>, { transport: 'smtp' }>
 
 function smtp(settings: SmtpSettings): Messenger {
-  const { host, port, from, user, passwordFile } = settings
+  const { host, port, from, user, passwordFile, caFile } = settings
   const pass = passwordFile === undefined ? '' : readFileSync(passwordFile, 'utf8').trim()
   const transport = createTransport({
     ...{ host, port, requireTLS: settings.allowPlainText !== true, secure: port === 465 },
     ...(user === undefined ? {} : { auth: { user, pass } }),
+    ...(caFile === undefined ? {} : { tls: { ca: readFileSync(caFile) } }),
     connectionTimeout: 5000,
+    greetingTimeout: 5000,
     socketTimeout: 10_000,
     disableFileAccess: true,
     disableUrlAccess: true,
   })
   return {
     async send({ to, subject, text }) {
-      await transport.sendMail({ from, to, subject, text })
+      try {
+        await transport.sendMail({ from, to, subject, text })
+      } catch (error) {
+        const why = isRefusedAddress(error) ? 'address-refused' : 'unavailable'
+        throw new MessageNotSentError(why, { cause: error })
+      }
     },
   }
 }
 
-/** Messages as files, for the sandbox: whoever runs it reads them there. */
-function outbox(folder: string): Messenger {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  return {
-    async send(message) {
-      const file = join(folder, `${Date.now()}-${randomUUID()}.json`)
-      await writeFile(file, `${JSON.stringify(message, null, 2)}\n`, { mode: 0o600 })
-    },
-  }
+/** Refused for good (RFC 5321, 4.2.1), and because of where it goes: trying again will not help. */
+function isRefusedAddress(error: unknown): boolean {
+  const { command, responseCode = 0 } = error as { command?: string; responseCode?: number }
+  return command === 'RCPT TO' && responseCode >= 500
 }

@@ -25,17 +25,29 @@ export interface GuessCounter {
 export interface GivenFactor {
   readonly factor: Factor
   readonly value: string
+  /** Of a sent code: hash over the transaction it has to have been sent for; none in `credentials/authorize`. */
+  readonly binding?: string
 }
 
+/** The answer of a passkey, found right for this very approval; it was no guess, and counts for none. */
+export interface ProvenFactor {
+  readonly factor: 'passkey'
+  readonly spend: Spend
+}
+
+export type SigningFactor = Factor | ProvenFactor['factor']
+
 export type FactorOutcome =
-  | { readonly outcome: 'accepted'; readonly factors: readonly Factor[] }
-  | { readonly outcome: 'wrong'; readonly wrong: readonly Factor[] }
-  /** Right, but used before: not a guess. */
-  | { readonly outcome: 'used-code' }
+  | { readonly outcome: 'accepted'; readonly factors: readonly SigningFactor[] }
+  | { readonly outcome: 'wrong'; readonly wrong: readonly SigningFactor[] }
+  /** Right, but used before, replaced by a newer one, or too late: not a guess. */
+  | { readonly outcome: 'used-code' | 'expired-code' }
   | { readonly outcome: 'locked'; readonly until: Date | null }
 
 /** What each right factor leaves to be used up once all of them were found right. */
 type Spend = () => Promise<boolean>
+/** A code that was right once. */
+type Stale = 'used-code' | 'expired-code'
 
 /** The factors a signer gives when agreeing to signatures; one counter of guesses for all of them. */
 export class SigningFactors {
@@ -66,32 +78,38 @@ export class SigningFactors {
    * Checks every factor given, whichever is wrong, then whether the right ones suffice. A guess is
    * taken from the counter before anything is looked at; codes are used up only when all is well.
    * @param suffices whether these factors, all of them right, are enough
+   * @param moreToCome whether further factors follow elsewhere: earlier wrong guesses still count then
    */
   async check(
     credential: GuardedCredential,
     clientId: string,
-    given: readonly GivenFactor[],
-    suffices: (right: ReadonlySet<Factor>) => boolean,
+    given: readonly (GivenFactor | ProvenFactor)[],
+    suffices: (right: ReadonlySet<SigningFactor>) => boolean,
+    { moreToCome = false } = {},
   ): Promise<FactorOutcome> {
     const { factorFailures } = this.#limits
     if (!(await this.#guesses.takeGuess(credential.id, factorFailures, this.#now()))) {
       return { outcome: 'locked', until: credential.lockedUntil }
     }
     const checked = await Promise.all(
-      given.map(async ({ factor, value }) => {
-        return { factor, spend: await this.#checkOne(credential, clientId, factor, value) }
+      given.map(async (each) => {
+        return { factor: each.factor, spend: await this.#checkOne(credential, clientId, each) }
       }),
     )
     const right = checked.filter(({ spend }) => spend !== null).map(({ factor }) => factor)
     const wrong = checked.filter(({ spend }) => spend === null).map(({ factor }) => factor)
     if (wrong.length > 0 || !suffices(new Set(right))) return this.#wrong(credential, wrong)
-    for (const { spend } of checked) {
-      if (spend && !(await spend())) {
-        await this.#guesses.giveBackGuess(credential.id)
-        return { outcome: 'used-code' }
-      }
+    const stale = checked.flatMap(({ spend }) => (typeof spend === 'string' ? spend : []))
+    for (const { spend } of stale.length > 0 ? [] : checked) {
+      if (typeof spend === 'function' && !(await spend())) stale.push('used-code')
     }
-    await this.#guesses.clearGuesses(credential.id)
+    const [outcome] = stale
+    if (outcome) {
+      await this.#guesses.giveBackGuess(credential.id)
+      return { outcome }
+    }
+    if (moreToCome) await this.#guesses.giveBackGuess(credential.id)
+    else await this.#guesses.clearGuesses(credential.id)
     return { outcome: 'accepted', factors: right }
   }
 
@@ -99,9 +117,10 @@ export class SigningFactors {
   async #checkOne(
     credential: GuardedCredential,
     clientId: string,
-    factor: Factor,
-    value: string,
-  ): Promise<Spend | null> {
+    given: GivenFactor | ProvenFactor,
+  ): Promise<Spend | Stale | null> {
+    if (given.factor === 'passkey') return given.spend
+    const { factor, value, binding = '' } = given
     switch (factor) {
       case 'pin': {
         const { pinHash } = credential
@@ -112,17 +131,21 @@ export class SigningFactors {
         const step = await this.#accounts.codeStep(credential.userId, value)
         return step === null ? null : () => this.#accounts.acceptStep(credential.userId, step)
       }
-      case 'email-otp': {
-        const id = await this.#sentCodes.match(
-          { credentialId: credential.id, clientId, factor },
-          value,
-        )
-        return id === null ? null : () => this.#sentCodes.spend(id)
+      case 'email-otp':
+      case 'sms-otp': {
+        const purpose = { credentialId: credential.id, clientId, factor, binding }
+        const match = await this.#sentCodes.match(purpose, value)
+        if (match.outcome === 'wrong') return null
+        if (match.outcome !== 'right') return `${match.outcome}-code`
+        return () => this.#sentCodes.spend(match.id)
       }
     }
   }
 
-  async #wrong(credential: GuardedCredential, wrong: readonly Factor[]): Promise<FactorOutcome> {
+  async #wrong(
+    credential: GuardedCredential,
+    wrong: readonly SigningFactor[],
+  ): Promise<FactorOutcome> {
     const { factorFailures, lockSeconds } = this.#limits
     const until = new Date(this.#now().getTime() + lockSeconds * 1000)
     const locked = await this.#guesses.lockIfExhausted(credential.id, factorFailures, until)

@@ -4,6 +4,8 @@ export interface Throttle {
    * one conditional write, so parallel attempts on any number of processes never exceed the limit.
    */
   allow(key: string, limit: number, windowSeconds: number): Promise<boolean>
+  /** When the window under `key` ends; null when there is none. */
+  windowEnd(key: string): Promise<Date | null>
   /** Forgets the attempts under `key`, after a success. */
   clear(key: string): Promise<void>
 }

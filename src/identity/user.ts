@@ -5,6 +5,8 @@ export interface User {
   readonly givenName: string
   readonly surname: string
   readonly email: string | null
+  /** E.164, such as +37060012345. */
+  readonly phone: string | null
   readonly country: string | null
   readonly otpAtSignIn: boolean
   readonly lang: string | null
@@ -23,6 +25,12 @@ export interface NewUser extends Omit<User, 'disabledAt'> {
   readonly totpSecret: string | null
 }
 
+/** Absent members stay as they are. */
+export interface Contact {
+  readonly email?: string | null
+  readonly phone?: string | null
+}
+
 export interface UserStore {
   find(id: string): Promise<User | null>
   findByUsername(username: string): Promise<User | null>
@@ -31,6 +39,11 @@ export interface UserStore {
   add(user: NewUser): Promise<void>
   /** Also ends the person's grants and outstanding authorisations. Returns false when there is none to disable. */
   disable(id: string, at: Date): Promise<boolean>
+  /**
+   * Changes where codes are sent; codes under way and outstanding authorisations end with it. False
+   * when there is no such person.
+   */
+  setContact(id: string, contact: Contact, at: Date): Promise<boolean>
   secrets(id: string): Promise<UserSecrets | null>
   /**
    * Accepts a TOTP time step when it is newer than every step accepted before. Of concurrent calls

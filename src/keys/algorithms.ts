@@ -208,6 +208,15 @@ export function hashAlgorithmByOid(oid: string): HashAlgorithm {
   return hash
 }
 
+/** The one allowed hash algorithm whose digests have that many bytes, or null. */
+export function hashAlgorithmByLength(bytes: number): HashAlgorithm | null {
+  const fitting = Object.values(HASH_ALGORITHMS).filter(
+    (hash) => hash.bytes === bytes && isAllowedHash(hash.name),
+  )
+  const [only, another] = fitting
+  return another ? null : (only ?? null)
+}
+
 function findHash(oid: string): HashAlgorithm | undefined {
   return Object.values(HASH_ALGORITHMS).find((hash) => hash.oid === oid && isAllowedHash(hash.name))
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { errors, Provider, type Adapter, type AdapterPayload } from 'oidc-provider'
 import type { Secrets } from '../config/secrets.js'
 import type { Client, ClientStore } from './client.js'
-import type { OAuthRecord, OAuthRecordStore } from './oauth-record.js'
+import { ENDED_SESSION, type OAuthRecord, type OAuthRecordStore } from './oauth-record.js'
 
 /** Models whose identifier says that something happened: writing one twice is a replay. */
 const WRITTEN_ONCE = new Set(['ReplayDetection'])
@@ -36,6 +36,8 @@ export class RecordAdapter implements Adapter {
       idHash,
       grantId: this.#model === 'Grant' ? id : (payload.grantId ?? null),
       uidHash: payload.uid === undefined ? null : hashIdentifier(payload.uid),
+      accountId: payload.accountId ?? null,
+      clientId: payload.clientId ?? null,
       payload: this.#secrets.seal(
         context(this.#model, idHash),
         JSON.stringify({ ...payload, jti: undefined }),
@@ -44,11 +46,19 @@ export class RecordAdapter implements Adapter {
     }
     if (!WRITTEN_ONCE.has(this.#model)) {
       await this.#records.put(record)
+      await this.#followSession(record)
       return this.#followGrant(record.grantId)
     }
     if (!(await this.#records.putOnce(record))) {
       throw new errors.InvalidRequest('this value was used before')
     }
+  }
+
+  /** A session that is given a new identifier while it is being ended has ended. */
+  async #followSession({ idHash, uidHash }: { idHash: string; uidHash: string | null }) {
+    if (uidHash === null || this.#model !== 'Session') return
+    const ended = await this.#records.find(ENDED_SESSION, uidHash)
+    if (ended) await this.#records.revoke('Session', idHash, this.#now())
   }
 
   /** What was written while its grant was being revoked, by the loser of a race, is revoked too. */
@@ -180,6 +190,7 @@ function clientMetadata(client: Client): AdapterPayload {
     response_types: client.grantTypes.includes('authorization_code') ? ['code'] : [],
     ...(client.jwks === null ? {} : { jwks: { keys: [...client.jwks.keys] } }),
     ...(client.tlsSubjectDn === null ? {} : { tls_client_auth_subject_dn: client.tlsSubjectDn }),
+    quirks: [...client.quirks],
     token_endpoint_auth_method:
       // The library takes basic and post for either of the two.
       client.authMethod === 'client_secret' ? 'client_secret_basic' : client.authMethod,

@@ -2,10 +2,11 @@ import type { Credential } from '../credentials/credential.js'
 import { signingCertificate } from '../credentials/credentials.js'
 import { InvalidParameterError, isServiceError, TooManySignaturesError } from '../errors.js'
 import type { IdBb } from '../identity/id-bb.js'
-import type { FactorOutcome } from '../identity/signing-factors.js'
+import type { GivenFactor } from '../identity/signing-factors.js'
 import type { User } from '../identity/user.js'
 import { IdentityRefusedError } from '../identity/verified-identity.js'
 import type { Transaction } from '../transactions/transaction.js'
+import { codePurpose, factorProblem, sendCode, sentCodeView, sentFactor } from './approval-codes.js'
 import { approvedDetail, readCredentialRequest } from './authorization-details.js'
 import type { CredentialScopeRequest } from './credential-scope.js'
 import { transactionFacts } from './identity-steps.js'
@@ -45,22 +46,16 @@ function askedPin(candidates: readonly Credential[]): boolean | 'depends' {
   return some && candidates.some(({ pinHash }) => pinHash === null) ? 'depends' : some
 }
 
-function approvedByIdentity({ approvalFactor }: Credential): boolean {
-  return approvalFactor === 'id-bb'
+/** The code as typed in: from the authenticator, or the one that was sent for exactly this transaction. */
+function typedCode(credential: Credential, transaction: Transaction, text: string): GivenFactor {
+  const factor = sentFactor(credential)
+  if (!factor) return { factor: 'totp', value: text }
+  const { binding } = codePurpose(factor, transaction)
+  return { factor, binding, value: text.replaceAll(' ', '') }
 }
 
-function factorProblem(
-  checked: Exclude<FactorOutcome, { outcome: 'accepted' }>,
-  now: Date,
-): NonNullable<ApprovalView['problem']> {
-  switch (checked.outcome) {
-    case 'locked':
-      return { lockedUntil: checked.until ?? now }
-    case 'wrong':
-      return checked.wrong.includes('pin') ? 'wrong-pin' : 'wrong-code'
-    case 'used-code':
-      return 'used-code'
-  }
+function approvedByIdentity({ approvalFactor }: Credential): boolean {
+  return approvalFactor === 'id-bb'
 }
 
 /** The signer sees what is to be signed, and agrees to it or not. */
@@ -81,8 +76,12 @@ export class ApprovalSteps extends InteractionSteps {
     const identities = byIdentity ? await this.parts.identity.buttonsOf(user.id) : null
     const unlinked = identities?.length === 0 ? { kind: 'not-linked' as const, label: '' } : null
     const identityProblem = unlinked ?? (problem ? null : this.identityProblem(step))
+    const { sentCodes, now } = this.parts
+    const sentCode = await sentCodeView(sentCodes, user, candidates, transaction)
     const html = renderApproval({
       ...this.form(step),
+      now: now(),
+      ...(sentCode ? { sentCode } : {}),
       user: { displayName: user.displayName },
       credentials: candidates.map((credential) => {
         const { id, description } = credential
@@ -110,7 +109,8 @@ export class ApprovalSteps extends InteractionSteps {
   async answer(step: Step, form: Form): Promise<void> {
     const { factors, activations } = this.parts
     const provider = this.parts.identity.chosen(form['action'])
-    if (form['action'] !== 'approve' && !provider) return this.show(step)
+    const asksForCode = form['action'] === 'send-code'
+    if (form['action'] !== 'approve' && !asksForCode && !provider) return this.show(step)
     const user = await this.signedInUser(step)
     if (!user) return this.finish(step, DENIED)
     const story = await this.#requestedStory(step, user)
@@ -127,17 +127,18 @@ export class ApprovalSteps extends InteractionSteps {
     }
     // Another tab was first, with another choice: that one stands.
     if (transaction.credentialId !== credential.id) return this.show(step)
+    if (asksForCode) return this.#sendCode(step, user, credential, transaction)
     if (approvedByIdentity(credential) !== (provider !== null)) return this.show(step)
     if (provider) return this.#leaveToConfirm(step, form, { provider, credential, transaction })
     const given = [
       ...(credential.pinHash === null
         ? []
         : [{ factor: 'pin' as const, value: form['pin'] ?? '' }]),
-      { factor: 'totp' as const, value: form['otp'] ?? '' },
+      typedCode(credential, transaction, form['otp'] ?? ''),
     ]
     const checked = await factors.check(credential, step.client.id, given, () => true)
     if (checked.outcome !== 'accepted') {
-      return this.show(step, factorProblem(checked, this.parts.now()))
+      return this.show(step, factorProblem(checked, credential, this.parts.now()))
     }
     const grantId = await this.#approvalGrant(step, request, credential)
     const authorisation = await activations.grant(grantId, transaction, checked.factors)
@@ -146,6 +147,25 @@ export class ApprovalSteps extends InteractionSteps {
       return
     }
     await this.finish(step, { approval: { grantId } })
+  }
+
+  async #sendCode(
+    step: Step,
+    user: User,
+    credential: Credential,
+    transaction: Transaction,
+  ): Promise<void> {
+    const { sentCodes, now } = this.parts
+    const factor = sentFactor(credential)
+    if (!factor) return this.show(step)
+    if (credential.lockedUntil && credential.lockedUntil > now()) {
+      return this.show(step, { lockedUntil: credential.lockedUntil })
+    }
+    const { numSignatures } = transaction
+    const about = { clientName: step.client.name, numSignatures, lang: step.lang }
+    const problem = await sendCode(sentCodes, codePurpose(factor, transaction), user, about)
+    if (problem) return this.show(step, problem)
+    this.redirect(step, this.form(step).action)
   }
 
   /** The PIN is checked before leaving; that it was, comes back with the request, sealed. */
@@ -166,7 +186,7 @@ export class ApprovalSteps extends InteractionSteps {
       const pin = { factor: 'pin' as const, value: form['pin'] ?? '' }
       const checked = await factors.check(credential, step.client.id, [pin], () => true)
       if (checked.outcome !== 'accepted') {
-        return this.show(step, factorProblem(checked, now()))
+        return this.show(step, factorProblem(checked, credential, now()))
       }
       given.push(...checked.factors)
     }

@@ -17,10 +17,19 @@ export interface Client {
   readonly requirePushedForCredential: boolean
   /** Whether it may introspect other applications' tokens, as a resource server does. */
   readonly introspectsAll: boolean
+  readonly quirks: readonly Quirk[]
   readonly disabledAt: Date | null
 }
 
-type Seldom = 'jwks' | 'tlsSubjectDn' | 'requirePushedForCredential' | 'introspectsAll'
+/**
+ * What an application does otherwise than the specifications say, and is let do because its
+ * registration says so (docs/interop.md): `v1-names` calls v2 with parameter names of v1; `no-pkce`
+ * leaves out the code challenge, which v1 does not know, and has to keep a secret instead.
+ */
+export const QUIRKS = ['v1-names', 'no-pkce'] as const
+export type Quirk = (typeof QUIRKS)[number]
+
+type Seldom = 'jwks' | 'tlsSubjectDn' | 'requirePushedForCredential' | 'introspectsAll' | 'quirks'
 export type NewClient = Omit<Client, Seldom> & Partial<Pick<Client, Seldom>>
 
 export type GrantType = 'authorization_code' | 'client_credentials' | 'refresh_token'

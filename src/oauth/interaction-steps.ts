@@ -4,6 +4,9 @@ import type { Activations } from '../activation/activations.js'
 import type { AuditLog } from '../audit/audit-log.js'
 import { type Credentials } from '../credentials/credentials.js'
 import type { Accounts } from '../identity/accounts.js'
+import type { Enrolment } from '../identity/enrolment.js'
+import type { Passkeys } from '../identity/passkeys.js'
+import type { SentCodes } from '../identity/sent-codes.js'
 import type { SigningFactors } from '../identity/signing-factors.js'
 import type { User } from '../identity/user.js'
 import { type RefusalKind, type VerifiedIdentity } from '../identity/verified-identity.js'
@@ -22,6 +25,9 @@ export interface InteractionParts {
   readonly accounts: Accounts
   readonly credentials: Credentials
   readonly factors: SigningFactors
+  readonly sentCodes: SentCodes
+  readonly passkeys: Passkeys
+  readonly enrolment: Enrolment
   readonly transactions: Transactions
   readonly activations: Activations
   readonly identity: IdentitySteps
@@ -113,9 +119,15 @@ export abstract class InteractionSteps {
     }
   }
 
-  protected send(step: Step, html: string, status = 200, further: readonly string[] = []): void {
+  protected send(
+    step: Step,
+    html: string,
+    status = 200,
+    further: readonly string[] = [],
+    script = false,
+  ): void {
     const targets = new Set([...formTargets(step.parameters.redirect_uri), ...further])
-    this.parts.pages.send(step.ctx, status, html, [...targets])
+    this.parts.pages.send(step.ctx, status, html, [...targets], script)
   }
 
   protected async finish(step: Step, result: Record<string, unknown>): Promise<void> {

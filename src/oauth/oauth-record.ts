@@ -12,9 +12,23 @@ export interface NewOAuthRecord {
   readonly idHash: string
   readonly grantId: string | null
   readonly uidHash: string | null
+  /** Whose it is, and which application's; absent where it is nobody's. */
+  readonly accountId?: string | null
+  readonly clientId?: string | null
   readonly payload: string
   readonly expiresAt: Date | null
 }
+
+/** A record of a person, found by whose it is. */
+export interface OwnedOAuthRecord extends OAuthRecord {
+  readonly model: string
+  readonly idHash: string
+  readonly uidHash: string | null
+  readonly clientId: string | null
+}
+
+/** Says of a session that it was ended, also to whoever renews its identifier at that moment. */
+export const ENDED_SESSION = 'EndedSession'
 
 export interface OAuthRecordStore {
   put(record: NewOAuthRecord): Promise<void>
@@ -28,6 +42,17 @@ export interface OAuthRecordStore {
   revoke(model: string, idHash: string, at: Date): Promise<void>
   /** Ends everything issued under the grant, and the authorisation of that name. */
   revokeGrant(grantId: string, at: Date): Promise<void>
+  /** What of these kinds a person has that is neither used, revoked nor expired; newest first. */
+  listOwned(accountId: string, models: readonly string[], now: Date): Promise<OwnedOAuthRecord[]>
+  /** Ends sessions of this person, whatever identifier they have or are given now. */
+  endSessions(
+    accountId: string,
+    uidHashes: readonly string[],
+    until: Date,
+    at: Date,
+  ): Promise<boolean>
+  /** Ends all that an application has of a person: consent, codes, tokens, approvals that stand. */
+  endAccess(accountId: string, clientId: string, at: Date): Promise<void>
   /** Forgets what expired before `before`. */
   deleteExpired(before: Date): Promise<void>
 }

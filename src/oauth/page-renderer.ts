@@ -36,14 +36,23 @@ export class PageRenderer {
     return chooseLanguage(typeof wish === 'string' ? wish : this.#defaultLanguage)
   }
 
-  /** @param afterPost origins a posted form may lead to, besides our own */
-  send(ctx: Context, status: number, html: string, afterPost: readonly string[] = []): void {
+  /**
+   * @param afterPost origins a posted form may lead to, besides our own
+   * @param script whether the page has the one script there is; without it none can run
+   */
+  send(
+    ctx: Context,
+    status: number,
+    html: string,
+    afterPost: readonly string[] = [],
+    script = false,
+  ): void {
     ctx.status = status
     ctx.set(SECURITY_HEADERS)
     const formAction = ["'self'", ...afterPost].join(' ')
     ctx.set(
       'Content-Security-Policy',
-      `default-src 'none'; style-src 'self'; img-src 'self' data:; form-action ${formAction}; frame-ancestors 'none'; base-uri 'none'`,
+      `default-src 'none'; ${script ? "script-src 'self'; " : ''}style-src 'self'; img-src 'self' data:; form-action ${formAction}; frame-ancestors 'none'; base-uri 'none'`,
     )
     ctx.type = 'html'
     ctx.body = html

@@ -1,6 +1,7 @@
 import Provider, {
   errors,
   interactionPolicy,
+  type Client,
   type Configuration,
   type KoaContextWithOIDC,
 } from 'oidc-provider'
@@ -12,11 +13,12 @@ import { isServiceError } from '../errors.js'
 import { PROOF_ALGORITHMS } from '../http/dpop.js'
 import type { Accounts } from '../identity/accounts.js'
 import type { Logger } from '../observability/logger.js'
+import { ACCOUNT_CLIENT_ID } from './account-client.js'
 import { verifyAccountToken } from './account-token.js'
 import { ClientAdapter, hashIdentifier, RecordAdapter } from './adapter.js'
 import { CREDENTIAL_DETAIL_TYPES, readAuthorizationDetails } from './authorization-details.js'
 import { certificateHeader, clientAuthentication } from './client-authentication.js'
-import type { ClientStore } from './client.js'
+import type { ClientStore, Quirk } from './client.js'
 import {
   COMMON_PARAMETERS,
   CREDENTIAL_PARAMETERS,
@@ -136,7 +138,8 @@ function protocolConfiguration(): Configuration {
       clientAuthSigningAlgValues: PROOF_ALGORITHMS,
       dPoPSigningAlgValues: PROOF_ALGORITHMS,
     },
-    pkce: { required: () => true },
+    extraClientMetadata: { properties: ['quirks'] },
+    pkce: { required: (_ctx, client) => !leavesOutPkce(client) },
     allowOmittingSingleRegisteredRedirectUri: true,
     conformIdTokenClaims: true,
     expiresWithSession: () => false,
@@ -158,6 +161,12 @@ function protocolConfiguration(): Configuration {
       pushedAuthorizationRequests: { enabled: true },
     },
   }
+}
+
+/** v1 does not know it: an application may be let off that proves who it is at the token endpoint (S32). */
+function leavesOutPkce(client: Client): boolean {
+  const quirks = client['quirks'] as readonly Quirk[] | undefined
+  return quirks?.includes('no-pkce') === true && client.tokenEndpointAuthMethod !== 'none'
 }
 
 function lifetimes({ lifetimes }: Config, now: () => Date): Configuration['ttl'] {
@@ -286,6 +295,7 @@ async function rejectUnfitAuthorizationRequest(
     if (isServiceError(error)) throw new errors.InvalidRequest(error.message)
     throw error
   }
+  rejectSigningForOwnPages(ctx, parameters)
   if (parameters.scope === 'credential') await rejectUnpushed(ctx, parts)
   if (parameters.account_token) await rejectBadAccountToken(ctx, parameters.account_token, parts)
 }
@@ -329,6 +339,16 @@ function rejectUnfitDetails(parameters: RequestParameters): void {
   } catch (error) {
     if (isServiceError(error)) throw new errors.InvalidAuthorizationDetails(error.message)
     throw error
+  }
+}
+
+/** Nothing is signed for the signer's own pages. */
+function rejectSigningForOwnPages(
+  ctx: KoaContextWithOIDC,
+  { scope = '' }: RequestParameters,
+): void {
+  if (ctx.oidc.client?.clientId === ACCOUNT_CLIENT_ID && scope !== 'service') {
+    throw new errors.InvalidScope('request scope service', scope)
   }
 }
 

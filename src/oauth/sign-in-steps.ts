@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { auditEvent } from '../audit/events.js'
+import type { CodeOutcome } from '../identity/accounts.js'
+import { RECOVERY_CODE } from '../identity/enrolment.js'
 import type { IdBb } from '../identity/id-bb.js'
 import { IdentityRefusedError, type VerifiedIdentity } from '../identity/verified-identity.js'
 import {
@@ -9,6 +11,7 @@ import {
   type SecondFactorView,
   type SignInView,
 } from './pages/index.js'
+import { ACCOUNT_CLIENT_ID } from './account-client.js'
 import {
   InteractionSteps,
   type Form,
@@ -19,6 +22,11 @@ import {
 
 /** Between password and code, so that neither can be tried alone. */
 const SECOND_FACTOR_SECONDS = 300
+
+/** The signer's own pages ask for a new sign-in before what protects the account is changed (S29). */
+function changesFactors({ client, details }: Step): boolean {
+  return client.id === ACCOUNT_CLIENT_ID && details.prompt.reasons.includes('login_prompt')
+}
 
 /** Who sits there? By password and code, or by an identity of elsewhere; then: may the application know? */
 export class SignInSteps extends InteractionSteps {
@@ -39,7 +47,8 @@ export class SignInSteps extends InteractionSteps {
     view: Pick<SignInView, 'problem' | 'username'> = {},
   ): Promise<void> {
     const { identity } = this.parts
-    const scope = step.parameters.scope === 'credential' ? 'credential' : 'service'
+    const asked = step.parameters.scope === 'credential' ? 'credential' : 'service'
+    const scope = step.client.id === ACCOUNT_CLIENT_ID ? 'account' : asked
     const status = view.problem === 'too-many-attempts' ? 429 : 200
     const linking = this.#linking(step)
     const problem = view.problem ? undefined : this.identityProblem(step)
@@ -69,7 +78,8 @@ export class SignInSteps extends InteractionSteps {
     // A link is a new factor: it takes all that the account has to prove its owner (S29).
     const needsCode =
       result.user.otpAtSignIn ||
-      (linking !== null && (await accounts.hasAuthenticator(result.user.id)))
+      ((linking !== null || changesFactors(step)) &&
+        (await accounts.hasAuthenticator(result.user.id)))
     if (!needsCode) return this.#linkAndSignIn(step, result.user.id, ['pwd'], linking)
     const until = Math.floor(this.parts.now().getTime() / 1000) + SECOND_FACTOR_SECONDS
     await this.remember(step, {
@@ -89,13 +99,26 @@ export class SignInSteps extends InteractionSteps {
   async #checkSecondFactor(step: Step, form: Form): Promise<void> {
     const userId = this.#halfSignedIn(step)
     if (!userId) return this.#showSignIn(step)
-    const outcome = await this.parts.accounts.checkSignInCode(userId, form['otp'] ?? '')
+    const { outcome, method } = await this.#checkCode(userId, form)
     if (outcome === 'accepted') {
       const linking = this.#linking(step, this.remembered(step).passwordAccepted?.links)
-      return this.#linkAndSignIn(step, userId, ['pwd', 'otp'], linking)
+      return this.#linkAndSignIn(step, userId, ['pwd', method], linking)
     }
     if (outcome === 'too-many-attempts') return this.#showSignIn(step, { problem: outcome })
-    return this.#showSecondFactor(step, outcome)
+    const problem = outcome === 'used-code' && method !== 'otp' ? 'used-recovery-code' : outcome
+    return this.#showSecondFactor(step, problem)
+  }
+
+  /** What was entered, and how it is called in `amr`. */
+  async #checkCode(userId: string, form: Form): Promise<{ outcome: CodeOutcome; method: string }> {
+    const { accounts, enrolment } = this.parts
+    const { otp = '', recoveryCode = '' } = form
+    if (recoveryCode === '') {
+      return { outcome: await accounts.checkSignInCode(userId, otp), method: 'otp' }
+    }
+    const checked = await enrolment.checkStandIn(userId, recoveryCode)
+    const { outcome } = checked
+    return { outcome, method: outcome === 'accepted' ? checked.method : RECOVERY_CODE }
   }
 
   #halfSignedIn(step: Step): string | null {
@@ -232,6 +255,8 @@ export class SignInSteps extends InteractionSteps {
   async showConsent(step: Step): Promise<void> {
     const user = await this.signedInUser(step)
     if (!user) return this.finish(step, DENIED)
+    // One's own pages need nobody's leave.
+    if (step.client.id === ACCOUNT_CLIENT_ID) return this.consent(step)
     const { displayName } = user
     this.send(step, renderConsent({ ...this.form(step), user: { displayName } }))
   }

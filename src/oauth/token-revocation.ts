@@ -4,7 +4,10 @@ import type { Secrets } from '../config/secrets.js'
 import { hashIdentifier, unsealPayload } from './adapter.js'
 import type { OAuthRecordStore } from './oauth-record.js'
 
-const KINDS = { access_token: 'AccessToken', refresh_token: 'RefreshToken' } as const
+const KINDS = {
+  access_token: ['AccessToken', 'ClientCredentials'],
+  refresh_token: ['RefreshToken'],
+} as const
 export type TokenTypeHint = keyof typeof KINDS
 
 /** Ends tokens for who holds another token of the same application and person (CSC API, auth/revoke). */
@@ -36,12 +39,12 @@ export class TokenRevocation {
   ): Promise<boolean> {
     const { records, secrets, audit, now } = this.#parts
     const idHash = hashIdentifier(token)
-    const kinds = hint === null ? Object.values(KINDS) : [KINDS[hint]]
+    const kinds = hint === null ? Object.values(KINDS).flat() : KINDS[hint]
     for (const kind of kinds) {
       const record = await records.find(kind, idHash)
       if (!record || record.revokedAt) continue
       const { clientId, accountId, grantId } = unsealPayload(secrets, kind, idHash, record)
-      if (clientId !== caller.clientId || accountId !== caller.userId) continue
+      if (clientId !== caller.clientId || (accountId ?? '') !== caller.userId) continue
       if (kind === 'RefreshToken' && grantId) await records.revokeGrant(grantId, now())
       else await records.revoke(kind, idHash, now())
       await audit.append(auditEvent('token.revoked', { clientId, kind }))

@@ -93,6 +93,7 @@ function sandboxSettings(options: SandboxOptions, at: (name: string) => string) 
       region: 'LT',
     },
     mail: { transport: 'outbox', folder: at('outbox') },
+    sms: { transport: 'outbox', folder: at('outbox') },
     certificateAuthority: { organization: 'OpenRSSP Sandbox', country: 'LT' },
     log: { level: environment['OPENRSSP_LOG_LEVEL'] ?? 'warn' },
     sandbox: true,

@@ -19,6 +19,8 @@ export interface SandboxPerson {
   readonly givenName: string
   readonly surname: string
   readonly country: string
+  /** E.164. */
+  readonly phone: string
   readonly otpAtSignIn: boolean
   readonly credentials: readonly SandboxCredential[]
 }
@@ -46,6 +48,7 @@ export const SANDBOX_PEOPLE: readonly SandboxPerson[] = [
     givenName: 'Alice',
     surname: 'Archer',
     country: 'LT',
+    phone: '+37060000001',
     otpAtSignIn: false,
     credentials: [
       ...EVERYBODY,
@@ -63,6 +66,7 @@ export const SANDBOX_PEOPLE: readonly SandboxPerson[] = [
     givenName: 'Bob',
     surname: 'Baker',
     country: 'DE',
+    phone: '+4915100000002',
     otpAtSignIn: false,
     credentials: [
       ...EVERYBODY,
@@ -79,6 +83,7 @@ export const SANDBOX_PEOPLE: readonly SandboxPerson[] = [
     givenName: 'Carol',
     surname: 'Carpenter',
     country: 'MX',
+    phone: '+525500000003',
     otpAtSignIn: true,
     credentials: EVERYBODY,
   },

@@ -129,7 +129,7 @@ async function addPerson(
     id: `sandbox-${username}`,
     displayName: `${givenName} ${surname}`,
     ...{ username, givenName, surname, country, email, otpAtSignIn },
-    lang: null,
+    ...{ lang: null, phone: person.phone },
   }
   const user: User = { ...account, disabledAt: null }
   await services.users.add({ ...account, totpSecret, passwordHash: await hashPassword(password) })

@@ -21,13 +21,20 @@ import {
 import { insertTransaction } from './transaction-store.js'
 
 /** The authorisation stands, and so do its credential, person and application. */
-function standing(authorisationId: string, now: Date): Statement {
+export function standing(authorisationId: string, now: Date): Statement {
   return sql`EXISTS (
     SELECT 1 FROM "Authorisation" a
       JOIN "Credential" c ON c."id" = a."credentialId" AND c."status" = 'enabled'
       JOIN "User" u ON u."id" = a."userId" AND u."disabledAt" IS NULL
       JOIN "Client" k ON k."id" = a."clientId" AND k."disabledAt" IS NULL
      WHERE a."id" = ${authorisationId} AND a."revokedAt" IS NULL AND a."expiresAt" > ${now})`
+}
+
+/** Whoever comes without a SAD comes with the token of the approval, which must not have been traded. */
+function untraded(authorisationId: string, sadHash: string | null): Statement {
+  if (sadHash !== null) return sql`1 = 1`
+  return sql`EXISTS (
+    SELECT 1 FROM "Authorisation" WHERE "id" = ${authorisationId} AND "extendedAt" IS NULL)`
 }
 
 /** One value, one call: a SAD is used up with the rows it reserves. */
@@ -50,7 +57,7 @@ function giveBack(operationId: string): Change[] {
   ]
 }
 
-function insertAuthorisation({ digests, ...row }: Authorisation): Change[] {
+export function insertAuthorisation({ digests, ...row }: Authorisation): Change[] {
   return [
     insert('Authorisation', row),
     ...digests.map(({ id, digest, state }, position) =>
@@ -135,16 +142,17 @@ export class DatabaseActivationStore implements ActivationStore {
   }
 
   extend(request: Parameters<ActivationStore['extend']>[0]): Promise<boolean> {
-    const { sad, next, rows, authorisationExpiresAt, now } = request
-    const { authorisationId } = sad
+    const { authorisationId, sad, next, rows, authorisationExpiresAt, now } = request
+    const end = sad
+      ? sql`UPDATE "Sad" SET "endedAt" = ${now}
+             WHERE "idHash" = ${sad.idHash} AND "endedAt" IS NULL AND "expiresAt" > ${now}
+               AND ${standing(authorisationId, now)}`
+      : sql`UPDATE "Authorisation" SET "extendedAt" = ${now}
+             WHERE "id" = ${authorisationId} AND "extendedAt" IS NULL
+               AND ${standing(authorisationId, now)}`
     return committed(this.#database, {
       changes: [
-        change(
-          sql`UPDATE "Sad" SET "endedAt" = ${now}
-               WHERE "idHash" = ${sad.idHash} AND "endedAt" IS NULL AND "expiresAt" > ${now}
-                 AND ${standing(authorisationId, now)}`,
-          1,
-        ),
+        change(end, 1),
         insert('Sad', { ...next }),
         change(
           sql`UPDATE "Authorisation" SET "expiresAt" = ${authorisationExpiresAt} WHERE "id" = ${authorisationId}`,
@@ -184,7 +192,7 @@ export class DatabaseActivationStore implements ActivationStore {
                      "signAlgorithm" = ${signAlgorithm}, "digest" = ${digest.toString('base64')}
                WHERE "id" = ${rowId} AND "authorisationId" = ${authorisationId}
                  AND "state" IN ('authorised', 'released')
-                 AND ${standing(authorisationId, now)}`,
+                 AND ${standing(authorisationId, now)} AND ${untraded(authorisationId, sadHash)}`,
             1,
           ),
         ),

@@ -8,14 +8,24 @@ export class DatabaseClientStore implements ClientStore {
   readonly #database: Database
   readonly #secrets: Secrets
   readonly #now: () => Date
+  /** Known without being registered; nothing changes them. */
+  readonly #builtIn: readonly Client[]
 
-  constructor(database: Database, secrets: Secrets, now: () => Date) {
+  constructor(
+    database: Database,
+    secrets: Secrets,
+    now: () => Date,
+    builtIn: readonly Client[] = [],
+  ) {
+    this.#builtIn = builtIn
     this.#database = database
     this.#secrets = secrets
     this.#now = now
   }
 
   async find(id: string): Promise<Client | null> {
+    const builtIn = this.#builtIn.find((client) => client.id === id)
+    if (builtIn) return builtIn
     const row = await this.#database.read.client.findUnique({ where: { id } })
     return row ? this.#toClient(row) : null
   }
@@ -27,7 +37,8 @@ export class DatabaseClientStore implements ClientStore {
 
   add(client: NewClient): Promise<boolean> {
     const { id, name, secret, redirectUris, grantTypes, authMethod } = client
-    const { jwks, tlsSubjectDn, requirePushedForCredential, introspectsAll } = client
+    const { jwks, tlsSubjectDn, requirePushedForCredential, introspectsAll, quirks = [] } = client
+    if (this.#builtIn.some((each) => each.id === id)) return Promise.resolve(false)
     return committed(this.#database, {
       changes: [
         insert('Client', {
@@ -41,6 +52,7 @@ export class DatabaseClientStore implements ClientStore {
           tlsSubjectDn: tlsSubjectDn ?? null,
           requirePushedForCredential: requirePushedForCredential ?? false,
           introspectsAll: introspectsAll ?? false,
+          quirks: JSON.stringify(quirks),
           createdAt: this.#now(),
         }),
       ],
@@ -82,6 +94,7 @@ export class DatabaseClientStore implements ClientStore {
       authMethod: authMethod as Client['authMethod'],
       jwks: jwks === null ? null : (JSON.parse(jwks) as Client['jwks']),
       ...{ tlsSubjectDn, requirePushedForCredential, introspectsAll },
+      quirks: JSON.parse(row.quirks) as Client['quirks'],
       disabledAt,
     }
   }

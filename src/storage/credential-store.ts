@@ -1,7 +1,13 @@
 import type { AuditEvent } from '../audit/events.js'
-import type { Credential, CredentialStatus, CredentialStore } from '../credentials/credential.js'
+import {
+  APPROVAL_FACTORS,
+  type Credential,
+  type CredentialStatus,
+  type CredentialStore,
+  type Suspender,
+} from '../credentials/credential.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
-import { change, committed, insert, sql, sweep, type Database } from './database.js'
+import { change, committed, insert, sql, sweep, type Change, type Database } from './database.js'
 import type { CredentialModel } from './prisma-client/models/Credential.js'
 
 export class DatabaseCredentialStore implements CredentialStore {
@@ -38,6 +44,34 @@ export class DatabaseCredentialStore implements CredentialStore {
     await this.#database.commit({ changes: [insert('Credential', row)], audit })
   }
 
+  suspend(id: string, by: Suspender, at: Date, audit: readonly AuditEvent[]): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`UPDATE "Credential" SET "status" = 'suspended', "suspendedBy" = ${by}, "statusChangedAt" = ${at}
+               WHERE "id" = ${id} AND "status" = 'enabled'`,
+          1,
+        ),
+        endAuthorisations(id, at),
+      ],
+      audit,
+    })
+  }
+
+  resume(id: string, by: Suspender, at: Date, audit: readonly AuditEvent[]): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`UPDATE "Credential" SET "status" = 'enabled', "suspendedBy" = NULL, "statusChangedAt" = ${at}
+               WHERE "id" = ${id} AND "status" = 'suspended'
+                 AND ("suspendedBy" = 'signer' OR ${by} = 'operator')`,
+          1,
+        ),
+      ],
+      audit,
+    })
+  }
+
   revoke(id: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean> {
     return committed(this.#database, {
       changes: [
@@ -46,10 +80,7 @@ export class DatabaseCredentialStore implements CredentialStore {
                WHERE "id" = ${id} AND "status" <> 'revoked'`,
           1,
         ),
-        sweep(
-          sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
-               WHERE "credentialId" = ${id} AND "revokedAt" IS NULL`,
-        ),
+        endAuthorisations(id, at),
       ],
       audit,
     })
@@ -89,6 +120,13 @@ export class DatabaseCredentialStore implements CredentialStore {
   }
 }
 
+function endAuthorisations(credentialId: string, at: Date): Change {
+  return sweep(
+    sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
+         WHERE "credentialId" = ${credentialId} AND "revokedAt" IS NULL`,
+  )
+}
+
 function toCredential(row: CredentialModel): Credential {
   return {
     ...row,
@@ -99,7 +137,8 @@ function toCredential(row: CredentialModel): Credential {
     SCAL: row.SCAL as Credential['SCAL'],
     authMode: row.authMode as Credential['authMode'],
     authObjects: JSON.parse(row.authObjects) as Credential['authObjects'],
-    approvalFactor: row.approvalFactor === 'id-bb' ? 'id-bb' : 'otp',
+    approvalFactor: APPROVAL_FACTORS.find((each) => each === row.approvalFactor) ?? 'otp',
     status: row.status as CredentialStatus,
+    suspendedBy: row.suspendedBy as Suspender | null,
   }
 }

@@ -1,5 +1,15 @@
-import type { NewOAuthRecord, OAuthRecord, OAuthRecordStore } from '../oauth/oauth-record.js'
+import { auditEvent } from '../audit/events.js'
+import {
+  ENDED_SESSION,
+  type NewOAuthRecord,
+  type OAuthRecord,
+  type OAuthRecordStore,
+  type OwnedOAuthRecord,
+} from '../oauth/oauth-record.js'
 import { change, committed, insert, sql, sweep, type Database } from './database.js'
+
+/** More sessions or tokens than a person looks at; the rest shows once some were ended. */
+const MOST_LISTED = 500
 
 export class DatabaseOAuthRecordStore implements OAuthRecordStore {
   readonly #database: Database
@@ -10,13 +20,15 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
 
   async put(record: NewOAuthRecord): Promise<void> {
     const { model, idHash, grantId, uidHash, payload, expiresAt } = record
+    const { accountId = null, clientId = null } = record
     await this.#database.commit({
       changes: [
         change(
-          sql`INSERT INTO "OAuthRecord" ("model", "idHash", "grantId", "uidHash", "payload", "expiresAt")
-              VALUES (${model}, ${idHash}, ${grantId}, ${uidHash}, ${payload}, ${expiresAt})
+          sql`INSERT INTO "OAuthRecord" ("model", "idHash", "grantId", "uidHash", "accountId", "clientId", "payload", "expiresAt")
+              VALUES (${model}, ${idHash}, ${grantId}, ${uidHash}, ${accountId}, ${clientId}, ${payload}, ${expiresAt})
               ON CONFLICT ("model", "idHash") DO UPDATE SET
-                "grantId" = ${grantId}, "uidHash" = ${uidHash}, "payload" = ${payload}, "expiresAt" = ${expiresAt}`,
+                "grantId" = ${grantId}, "uidHash" = ${uidHash},
+                "accountId" = ${accountId}, "clientId" = ${clientId}, "payload" = ${payload}, "expiresAt" = ${expiresAt}`,
           1,
         ),
       ],
@@ -82,6 +94,55 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
     })
   }
 
+  listOwned(accountId: string, models: readonly string[], now: Date): Promise<OwnedOAuthRecord[]> {
+    return this.#database.read.oAuthRecord.findMany({
+      where: {
+        ...{ accountId, model: { in: [...models] }, revokedAt: null, consumedAt: null },
+        expiresAt: { gt: now },
+      },
+      orderBy: { expiresAt: 'desc' },
+      take: MOST_LISTED,
+    })
+  }
+
+  endSessions(
+    accountId: string,
+    uidHashes: readonly string[],
+    until: Date,
+    at: Date,
+  ): Promise<boolean> {
+    return committed(this.#database, {
+      changes: uidHashes.flatMap((uidHash) => [
+        insert('OAuthRecord', {
+          ...{ model: ENDED_SESSION, idHash: uidHash, payload: '', expiresAt: until },
+        }),
+        sweep(
+          sql`UPDATE "OAuthRecord" SET "revokedAt" = ${at}
+               WHERE "uidHash" = ${uidHash} AND "model" = 'Session' AND "accountId" = ${accountId}
+                 AND "revokedAt" IS NULL`,
+        ),
+      ]),
+      audit: [auditEvent('session.ended', { userId: accountId, sessions: uidHashes.length })],
+    })
+  }
+
+  async endAccess(accountId: string, clientId: string, at: Date): Promise<void> {
+    await this.#database.commit({
+      changes: [
+        sweep(
+          sql`UPDATE "OAuthRecord" SET "revokedAt" = ${at}
+               WHERE "accountId" = ${accountId} AND "clientId" = ${clientId} AND "revokedAt" IS NULL`,
+        ),
+        sweep(
+          sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
+               WHERE "userId" = ${accountId} AND "clientId" = ${clientId}
+                 AND "revokedAt" IS NULL AND "expiresAt" > ${at}`,
+        ),
+      ],
+      audit: [auditEvent('access.ended', { userId: accountId, clientId })],
+    })
+  }
+
   async deleteExpired(before: Date): Promise<void> {
     await this.#database.commit({
       changes: [
@@ -89,6 +150,7 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
         sweep(sql`DELETE FROM "Throttle" WHERE "windowEnd" < ${before}`),
         sweep(sql`DELETE FROM "RepeatableSigning" WHERE "createdAt" < ${before}`),
         sweep(sql`DELETE FROM "SentCode" WHERE "expiresAt" < ${before}`),
+        sweep(sql`DELETE FROM "PasskeyChallenge" WHERE "expiresAt" < ${before}`),
         sweep(sql`DELETE FROM "Sad" WHERE "expiresAt" < ${before}`),
       ],
     })

@@ -27,6 +27,11 @@ export class DatabaseThrottle implements Throttle {
     })
   }
 
+  async windowEnd(key: string): Promise<Date | null> {
+    const row = await this.#database.read.throttle.findUnique({ where: { key } })
+    return row && row.windowEnd > this.#now() ? row.windowEnd : null
+  }
+
   async clear(key: string): Promise<void> {
     await this.#database.commit({
       changes: [sweep(sql`DELETE FROM "Throttle" WHERE "key" = ${key}`)],

@@ -2,6 +2,7 @@ import type { AuditEvent } from '../audit/events.js'
 import { hashAlgorithmByOid } from '../keys/algorithms.js'
 import type { Transaction, TransactionStore } from '../transactions/transaction.js'
 import { change, committed, insert, sql, type Change, type Database } from './database.js'
+import type { TransactionModel } from './prisma-client/models/Transaction.js'
 
 export class DatabaseTransactionStore implements TransactionStore {
   readonly #database: Database
@@ -16,14 +17,7 @@ export class DatabaseTransactionStore implements TransactionStore {
 
   async find(id: string): Promise<Transaction | null> {
     const row = await this.#database.read.transaction.findUnique({ where: { id } })
-    if (!row) return null
-    const items = JSON.parse(row.items) as { digest: string; label: string | null }[]
-    return {
-      ...row,
-      state: row.state as Transaction['state'],
-      hashAlgorithm: row.hashAlgorithm === null ? null : hashAlgorithmByOid(row.hashAlgorithm),
-      items: items.map(({ digest, label }) => ({ digest: Buffer.from(digest, 'base64'), label })),
-    }
+    return row && toTransaction(row)
   }
 
   reject(id: string, audit: readonly AuditEvent[]): Promise<boolean> {
@@ -36,6 +30,16 @@ export class DatabaseTransactionStore implements TransactionStore {
       ],
       audit,
     })
+  }
+}
+
+export function toTransaction(row: TransactionModel): Transaction {
+  const items = JSON.parse(row.items) as { digest: string; label: string | null }[]
+  return {
+    ...row,
+    state: row.state as Transaction['state'],
+    hashAlgorithm: row.hashAlgorithm === null ? null : hashAlgorithmByOid(row.hashAlgorithm),
+    items: items.map(({ digest, label }) => ({ digest: Buffer.from(digest, 'base64'), label })),
   }
 }
 

@@ -2,6 +2,7 @@ import { auditEvent } from '../audit/events.js'
 import type { Secrets } from '../config/secrets.js'
 import {
   UsernameTakenError,
+  type Contact,
   type NewUser,
   type User,
   type UserSecrets,
@@ -55,8 +56,34 @@ export class DatabaseUserStore implements UserStore {
         sweep(
           sql`UPDATE "Authorisation" SET "revokedAt" = ${at} WHERE "userId" = ${id} AND "revokedAt" IS NULL`,
         ),
+        sweep(
+          sql`UPDATE "OAuthRecord" SET "revokedAt" = ${at} WHERE "accountId" = ${id} AND "revokedAt" IS NULL`,
+        ),
       ],
       audit: [auditEvent('user.disabled', { userId: id })],
+    })
+  }
+
+  setContact(id: string, contact: Contact, at: Date): Promise<boolean> {
+    const { email, phone } = contact
+    return committed(this.#database, {
+      changes: [
+        ...(email === undefined
+          ? []
+          : [change(sql`UPDATE "User" SET "email" = ${email} WHERE "id" = ${id}`, 1)]),
+        ...(phone === undefined
+          ? []
+          : [change(sql`UPDATE "User" SET "phone" = ${phone} WHERE "id" = ${id}`, 1)]),
+        sweep(
+          sql`UPDATE "SentCode" SET "spentAt" = ${at}
+               WHERE "spentAt" IS NULL
+                 AND "credentialId" IN (SELECT "id" FROM "Credential" WHERE "userId" = ${id})`,
+        ),
+        sweep(
+          sql`UPDATE "Authorisation" SET "revokedAt" = ${at} WHERE "userId" = ${id} AND "revokedAt" IS NULL`,
+        ),
+      ],
+      audit: [auditEvent('user.changed', { userId: id, changed: Object.keys(contact) })],
     })
   }
 
@@ -85,16 +112,17 @@ export class DatabaseUserStore implements UserStore {
   }
 }
 
-function totpContext(userId: string): string {
+/** What a secret is sealed for: this person's, and in use. */
+export function totpContext(userId: string): string {
   return `user ${userId} totp`
 }
 
 function toUser(row: UserModel | null): User | null {
   if (!row) return null
-  const { id, username, displayName, givenName, surname, email, country } = row
+  const { id, username, displayName, givenName, surname, email, phone, country } = row
   const { otpAtSignIn, lang, disabledAt } = row
   return {
-    ...{ id, username, displayName, givenName, surname, email, country },
+    ...{ id, username, displayName, givenName, surname, email, phone, country },
     ...{ otpAtSignIn, lang, disabledAt },
   }
 }

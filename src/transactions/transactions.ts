@@ -1,4 +1,4 @@
-import { auditEvent } from '../audit/events.js'
+import { auditEvent, type AuditEvent } from '../audit/events.js'
 import type { Credential } from '../credentials/credential.js'
 import { InvalidParameterError, MissingParameterError, TooManySignaturesError } from '../errors.js'
 import { rejectWrongDigestLength, type HashAlgorithm } from '../keys/algorithms.js'
@@ -56,19 +56,8 @@ export class Transactions {
 
   async #add(id: string, request: TransactionRequest): Promise<void> {
     const transaction = this.prepare(id, request)
-    const { items } = transaction
     // When another request of the same browser was first, its record is the same and stands.
-    await this.#store.add(transaction, [
-      auditEvent('transaction.created', {
-        transactionId: transaction.id,
-        clientId: transaction.clientId,
-        userId: transaction.userId,
-        credentialId: transaction.credentialId,
-        hashAlgorithm: transaction.hashAlgorithm?.name ?? null,
-        numSignatures: transaction.numSignatures,
-        digests: items.map(({ digest }) => digest.toString('base64')),
-      }),
-    ])
+    await this.#store.add(transaction, [createdEvent(transaction)])
   }
 
   /** The transaction while it waits for a decision, else null. */
@@ -84,6 +73,15 @@ export class Transactions {
       auditEvent('transaction.rejected', { transactionId: id, userId }),
     ])
   }
+}
+
+export function createdEvent(transaction: Transaction): AuditEvent {
+  const { clientId, userId, credentialId, numSignatures, items } = transaction
+  return auditEvent('transaction.created', {
+    ...{ transactionId: transaction.id, clientId, userId, credentialId, numSignatures },
+    hashAlgorithm: transaction.hashAlgorithm?.name ?? null,
+    digests: items.map(({ digest }) => digest.toString('base64')),
+  })
 }
 
 /** What the specification demands of every request for signatures, whichever way it comes. */

@@ -21,6 +21,7 @@ function authorisation(rows: readonly Partial<AuthorisedDigest>[]): Authorisatio
     createdAt: at,
     expiresAt: at,
     revokedAt: null,
+    extendedAt: null,
     digests: rows.map((row, index) => ({
       id: String(index),
       digest: null,

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { checkConfig } from '../../src/config/load.js'
 import { Secrets } from '../../src/config/secrets.js'
-import type { Credential } from '../../src/credentials/credential.js'
+import type { ApprovalFactor, Credential } from '../../src/credentials/credential.js'
 import type { NewClient } from '../../src/oauth/client.js'
 import type { NewCredential } from '../../src/credentials/credentials.js'
 import { generateTotpSecret, totpCode } from '../../src/identity/totp.js'
@@ -79,7 +79,7 @@ export interface CredentialSettings {
   readonly signatureQualifier?: string
   readonly ownerClientId?: string
   readonly explicit?: NonNullable<NewCredential['explicit']>
-  readonly approvalFactor?: 'otp' | 'id-bb'
+  readonly approvalFactor?: ApprovalFactor
 }
 
 export interface Approval {
@@ -111,7 +111,7 @@ export async function startRssp(
     custody?: (real: KeyCustody) => KeyCustody
     settings?: Record<string, unknown>
     logLines?: string[]
-    /** Whether mail is written to the folder `outbox`. */
+    /** Whether mail and text messages are written to the folder `outbox`. */
     outbox?: boolean
     /** Another instance of this service, over the same database. */
     replicaOf?: Rssp
@@ -121,9 +121,8 @@ export async function startRssp(
   const folder = replicaOf?.folder ?? newFolder()
   const port = await freePort()
   const baseUrl = `http://127.0.0.1:${port}`
-  const mail = overrides.outbox
-    ? { mail: { transport: 'outbox', folder: join(folder, 'outbox') } }
-    : {}
+  const transport = { transport: 'outbox', folder: join(folder, 'outbox') }
+  const mail = overrides.outbox ? { mail: transport, sms: transport } : {}
   const settings = { ...mail, ...overrides.settings }
   const config = checkConfig(
     testSettings(replicaOf?.services.config.baseUrl ?? baseUrl, port, settings),
@@ -235,6 +234,7 @@ class RunningRssp implements Rssp {
       givenName: 'Test',
       surname: username,
       email: `${username}@example.org`,
+      phone: '+37060012345',
       country: 'LT',
       otpAtSignIn: settings.otpAtSignIn ?? false,
       lang: null,

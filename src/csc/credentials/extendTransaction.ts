@@ -1,42 +1,77 @@
 import { Type } from '@sinclair/typebox'
+import { signerOf } from '../../activation/activations.js'
 import {
   InvalidParameterError,
   MissingParameterError,
   RefusedRequestError,
   UnauthorizedClientError,
 } from '../../errors.js'
+import { inWords, invalid, missing } from '../../http/refusals.js'
 import { hashAlgorithmByOid, rejectWrongDigestLength } from '../../keys/algorithms.js'
 import { decodeHashes } from '../hashes.js'
-import { ClientData } from '../parameters.js'
+import {
+  ClientData,
+  CredentialID,
+  Digest,
+  FOREIGN_CREDENTIAL,
+  HashAlgorithmOID,
+  IssuedSad,
+  UNFIT_DIGESTS,
+  UNUSABLE_CREDENTIAL,
+} from '../parameters.js'
+import { authorisationOf } from '../sad.js'
 import { defineCscEndpoint } from '../services.js'
 
 /** Trades a SAD for the next, for what is left of its signatures (CSC API v2, 11.9). */
 export const extendTransaction = defineCscEndpoint({
   path: '/credentials/extendTransaction',
-  scopes: ['service'],
+  summary: 'Trade a SAD for the next, for what is left of its signatures',
+  scopes: ['service', 'credential', 'client'],
   request: Type.Object({
-    credentialID: Type.String(),
+    credentialID: CredentialID,
     hashes: Type.Optional(
-      Type.Array(Type.Unknown(), { description: 'Base64 digests; required at SCAL 2.' }),
+      Type.Array(Digest, { description: 'Digests still to be signed; required at SCAL 2.' }),
     ),
-    hashAlgorithmOID: Type.Optional(Type.String()),
-    SAD: Type.String(),
+    hashAlgorithmOID: HashAlgorithmOID,
+    SAD: Type.String({
+      description:
+        'The SAD to trade, from `credentials/authorize` or from here; where the policy allows it, also the credential token of an approval on our pages.',
+    }),
     clientData: ClientData,
   }),
-  response: Type.Object({ SAD: Type.String(), expiresIn: Type.Integer() }),
+  response: IssuedSad,
+  refuses: [
+    ...FOREIGN_CREDENTIAL,
+    'unauthorized-client',
+    ...missing('array', 'hashes'),
+    ...missing('string', 'hashAlgorithmOID'),
+    ...UNFIT_DIGESTS,
+    ...inWords('Empty hash array'),
+    ...UNUSABLE_CREDENTIAL,
+    ...invalid('SAD'),
+    'unusable-sad',
+    'sad-expired',
+    'too-many-signatures',
+  ],
 
-  async handle(input, caller, { config, credentials, activations }) {
-    const credential = await credentials.find(input.credentialID)
-    if (credential?.userId !== caller.userId) throw new InvalidParameterError('credentialID')
+  async handle(input, caller, services) {
+    const { config, credentials, activations } = services
+    const credential = await credentials.findFor(caller, input.credentialID)
+    if (!credential) throw new InvalidParameterError('credentialID')
     if (config.policy.extendTransaction === 'never') throw new UnauthorizedClientError('policy')
     const digests = decodeHashes(input.hashes ?? [])
     if (credential.SCAL === '2' && digests.length === 0) {
       throw new MissingParameterError('hashes', 'array')
     }
-    // What was approved on our own pages has no stored SAD: the signer saw those digests and no others.
-    const sad = await activations.findSad(input.SAD)
-    if (!sad) throw new InvalidParameterError('SAD')
-    const authorisation = await activations.find(sad.authorisationId, caller)
+    if (!input.SAD) throw new InvalidParameterError('SAD')
+    const { authorisationId, sad } = await authorisationOf(input.SAD, caller, services)
+    // Approved on our own pages: the signer saw those digests and no others.
+    const onOurPages = sad === null || credential.authMode !== 'explicit'
+    if (onOurPages && config.policy.extendTransaction !== 'always') {
+      throw new InvalidParameterError('SAD')
+    }
+    const signer = signerOf(credential, caller)
+    const authorisation = await activations.find(authorisationId, signer)
     if (authorisation.credentialId !== credential.id)
       throw new InvalidParameterError('credentialID')
     const oid = input.hashAlgorithmOID ?? authorisation.hashAlgorithm
@@ -47,6 +82,6 @@ export const extendTransaction = defineCscEndpoint({
     for (const digest of digests) if (oid) rejectWrongDigestLength(digest, hashAlgorithmByOid(oid))
     credentials.rejectUnusable(credential)
     if (digests.length === 0 && input.hashes) throw new RefusedRequestError('Empty hash array')
-    return activations.extend({ sad, caller, digests })
+    return activations.extend({ authorisationId, sad, caller: signer, digests })
   },
 })

@@ -3,16 +3,26 @@ import type { Credential } from '../../credentials/credential.js'
 import type { Credentials } from '../../credentials/credentials.js'
 import { InvalidParameterError, RefusedRequestError } from '../../errors.js'
 import type { AccessToken } from '../../http/bearer.js'
+import { inWords, invalid } from '../../http/refusals.js'
 import { CredentialInfo, describeCredential } from '../credential-info.js'
 import { Certificates, ClientData, Flag, Lang } from '../parameters.js'
 import { defineCscEndpoint } from '../services.js'
 
+const NOT_FOR_PEOPLE = 'userID parameter MUST be null'
+
 /** The credentials of the signed-in person, or the application's own (CSC API v2, 11.4). */
 export const list = defineCscEndpoint({
   path: '/credentials/list',
+  summary: 'The credentials of the signed-in person, or the application’s own',
   scopes: ['service', 'client'],
   request: Type.Object({
-    userID: Type.Optional(Type.String({ complaint: 'Invalid parameter userID' })),
+    userID: Type.Optional(
+      Type.String({
+        complaint: 'Invalid parameter userID',
+        description:
+          'Whose credentials; for tokens an application got for itself, and for no others.',
+      }),
+    ),
     credentialInfo: Flag('Return credentialInfos too.'),
     certificates: Certificates,
     certInfo: Flag('Return the names and dates of the certificate.'),
@@ -22,10 +32,13 @@ export const list = defineCscEndpoint({
     clientData: ClientData,
   }),
   response: Type.Object({
-    credentialIDs: Type.Array(Type.String()),
-    credentialInfos: Type.Optional(Type.Array(CredentialInfo)),
-    onlyValid: Type.Optional(Type.Boolean()),
+    credentialIDs: Type.Array(Type.String(), { description: 'Names of the credentials.' }),
+    credentialInfos: Type.Optional(
+      Type.Array(CredentialInfo, { description: 'In the same order, if asked for.' }),
+    ),
+    onlyValid: Type.Optional(Type.Boolean({ description: 'True if only usable ones are listed.' })),
   }),
+  refuses: [...inWords(NOT_FOR_PEOPLE), ...invalid('userID')],
 
   async handle(input, caller, { credentials, now }) {
     const all =
@@ -48,7 +61,7 @@ async function ownOf(
   { userId }: AccessToken,
   credentials: Credentials,
 ): Promise<Credential[]> {
-  if (userID) throw new RefusedRequestError('userID parameter MUST be null')
+  if (userID) throw new RefusedRequestError(NOT_FOR_PEOPLE)
   return credentials.list(userId)
 }
 

@@ -20,6 +20,14 @@ import {
   type IdentityProblem,
 } from './identity.js'
 import { Asks, ClientName, Foreign, messagesOf, renderPage, Time } from './layout.js'
+import {
+  isSendProblem,
+  SendCodeButton,
+  SendProblemText,
+  SentCodeStatus,
+  type SendProblem,
+  type SentCodeView,
+} from './sent-code.js'
 
 /** A digest the person is asked to sign. */
 export interface ApprovalItem {
@@ -46,7 +54,9 @@ export interface ApprovalView extends FormView {
   readonly items: readonly ApprovalItem[]
   /** `depends` when some of several credentials ask for it. */
   readonly asks: { readonly pin: boolean | 'depends'; readonly otp: boolean | 'depends' }
-  readonly problem?: CodeProblem | PinProblem | 'no-credential'
+  readonly problem?: CodeProblem | PinProblem | SendProblem | 'no-credential'
+  /** The code that we send, where one is asked for. */
+  readonly sentCode?: SentCodeView
   /** Providers to confirm with, instead of a one-time code. */
   readonly identities?: readonly IdentityButton[]
   readonly identityProblem?: IdentityProblem
@@ -93,6 +103,8 @@ function ApprovalProblem({
         messagesOf(view).approval.chooseFirst
       ) : problem === 'wrong-pin' ? (
         messagesOf(view).pin.problems[problem]
+      ) : isSendProblem(problem) ? (
+        <SendProblemText problem={problem} view={view} />
       ) : (
         <CodeProblemText problem={problem} view={view} />
       )}
@@ -242,15 +254,22 @@ function Fingerprint({ item }: { item: ApprovalItem }) {
 function Decision({ view }: { view: ApprovalView }) {
   const { approval: messages, pin, otp } = messagesOf(view)
   const wrongPin = view.problem === 'wrong-pin'
-  const wrongCode = view.problem !== undefined && !wrongPin && view.problem !== 'no-credential'
-  const asksCode = view.asks.otp || !view.identities
+  const wrongCode =
+    view.problem !== undefined &&
+    !wrongPin &&
+    view.problem !== 'no-credential' &&
+    !isSendProblem(view.problem)
+  const { sentCode } = view
+  const awaitsSending = sentCode !== undefined && sentCode.channel !== null && !sentCode.underway
+  const asksCode = (view.asks.otp || !view.identities) && !awaitsSending
   return (
     <section aria-labelledby="decision" class="decision">
       <h2 id="decision">{messages.confirm}</h2>
       <p class="hint">{messages.answerBy(<Time at={view.expiresAt} view={view} />)}</p>
       <Form view={view}>
         {view.credentials.length > 1 && <Choice view={view} />}
-        {view.asks.pin && (
+        {sentCode && <SentCodeStatus code={sentCode} view={view} />}
+        {view.asks.pin && !awaitsSending && (
           <Field
             name="pin"
             label={pin.label}
@@ -260,11 +279,11 @@ function Decision({ view }: { view: ApprovalView }) {
             focus={wrongPin}
           />
         )}
-        {view.asks.otp && (
+        {view.asks.otp && !awaitsSending && (
           <Field
             name="otp"
             label={otp.label}
-            hint={otp.hint}
+            hint={codeHint(view)}
             optional={view.asks.otp === 'depends'}
             wrong={wrongCode}
             focus={wrongCode}
@@ -280,11 +299,21 @@ function Decision({ view }: { view: ApprovalView }) {
               {messagesOf(view).identity.confirm(<ProviderName label={button.label} />)}
             </IdentityButtonOf>
           ))}
+          {sentCode && (sentCode.channel === null || sentCode.to !== null) && (
+            <SendCodeButton code={sentCode} view={view} />
+          )}
           <RejectButton>{messages.reject}</RejectButton>
         </Buttons>
       </Form>
     </section>
   )
+}
+
+/** Where the code is to be found. */
+function codeHint(view: ApprovalView): string {
+  const { otp, sentCode } = messagesOf(view)
+  if (!view.sentCode) return otp.hint
+  return view.sentCode.channel === null ? sentCode.hintEither : sentCode.hint
 }
 
 /** What leaving this page for an identity provider means. */

@@ -9,7 +9,13 @@ export interface FormView extends PageView {
   readonly client: ClientView
 }
 
-export type CodeProblem = 'wrong-code' | 'used-code' | { readonly lockedUntil: Date }
+export type CodeProblem =
+  | 'wrong-code'
+  | 'used-code'
+  | 'used-sent-code'
+  | 'expired-code'
+  | 'used-recovery-code'
+  | { readonly lockedUntil: Date }
 export type PinProblem = 'wrong-pin'
 
 const PROBLEM_ID = 'problem'
@@ -43,7 +49,7 @@ export function CodeProblemText({ problem, view }: { problem: CodeProblem; view:
 }
 
 interface FieldProps {
-  name: 'username' | 'password' | 'otp' | 'pin'
+  name: 'username' | 'password' | 'otp' | 'pin' | 'recoveryCode' | 'enrolmentCode'
   label: string
   hint?: string
   value?: string
@@ -54,7 +60,17 @@ interface FieldProps {
   optional?: boolean
 }
 
+const LONG_CODE = {
+  type: 'text',
+  autocomplete: 'off',
+  autocapitalize: 'characters',
+  spellcheck: false,
+  maxLength: 40,
+} as const
+
 const KINDS = {
+  recoveryCode: LONG_CODE,
+  enrolmentCode: LONG_CODE,
   username: {
     type: 'text',
     autocomplete: 'username',

@@ -12,6 +12,8 @@ export interface PageView {
   readonly lang: Language
   /** IANA name of the zone in which times are shown; UTC when absent. */
   readonly timeZone?: string
+  /** Against which “in 20 seconds” is counted; the clock's time when absent. */
+  readonly now?: Date
 }
 
 /** The application that asks, named as it was registered. */
@@ -25,7 +27,7 @@ export function messagesOf(view: PageView): Messages {
 
 export function renderPage(
   view: PageView,
-  page: { title: string; problem?: boolean; wide?: boolean },
+  page: { title: string; problem?: boolean; wide?: boolean; navigation?: ComponentChild },
   content: ComponentChild,
 ): string {
   const messages = messagesOf(view)
@@ -43,13 +45,21 @@ export function renderPage(
         <link rel="stylesheet" href={STYLESHEET_PATH} />
       </head>
       <body>
+        {page.navigation && (
+          <a class="skip" href="#content">
+            {messages.skip}
+          </a>
+        )}
         <div class={page.wide ? 'sheet wide' : 'sheet'}>
           <header class="brand">
             <Mark />
             <span class="brand-name">OpenRSSP</span>
             <span class="brand-service">{messages.service}</span>
           </header>
-          <main>{content}</main>
+          {page.navigation}
+          <main id="content" tabIndex={page.navigation ? -1 : undefined}>
+            {content}
+          </main>
           <footer class="caution">{messages.caution}</footer>
         </div>
       </body>

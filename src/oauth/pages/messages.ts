@@ -8,6 +8,7 @@ const en = {
   service: 'Remote signing service',
   caution: 'Enter a password, PIN or code here only if you started this yourself.',
   problem: 'Problem',
+  skip: 'Skip to content',
   unnamedClient: 'An application without a name',
   minutes: (minutes: number) => (minutes === 1 ? '1 minute' : `${minutes} minutes`),
   seconds: (seconds: number) => (seconds === 1 ? '1 second' : `${seconds} seconds`),
@@ -18,11 +19,14 @@ const en = {
     asks: {
       service: (client: Child): Phrase => [client, ' asks to see your signing credentials.'],
       credential: (client: Child): Phrase => [client, ' asks you for a signature.'],
+      account: (service: Child): Phrase => ['To your account at ', service],
     },
     means: {
       service:
         'Signing in lets this application list your certificates. It cannot sign anything unless you approve it.',
       credential: 'Once signed in, you see exactly what would be signed, and you decide.',
+      account:
+        'There you see what was signed in your name, who has access, and what protects your account.',
     },
     username: 'User name',
     password: 'Password',
@@ -107,6 +111,37 @@ const en = {
     },
   },
   anIdentity: 'your electronic identity',
+  passkey: {
+    signIn: 'Sign in with a passkey',
+    approve: (count: number) =>
+      count === 1 ? 'Approve with a passkey' : `Approve ${count} signatures with a passkey`,
+    choose: 'Continue with this certificate',
+    approveHint:
+      'To approve, you confirm with a passkey: this device, your phone or a security key asks for your fingerprint, face or device PIN. What is listed above is signed then, and nothing else.',
+    problems: {
+      cancelled:
+        'The passkey was not used: it was cancelled, or this device has none for your account. Please try again. If your passkey is on a phone or security key, choose to use another device.',
+      'timed-out':
+        'It took too long until the passkey was used. Please have your device at hand and try again.',
+      unsupported:
+        'This browser cannot use passkeys here. Please open this page in a current browser, on a device that has a screen lock.',
+      failed:
+        'The passkey could not be used on this device. Please try again, or use a passkey on another device.',
+      exists: 'This device has a passkey for your account already. Use another device for a new one.',
+      'no-script':
+        'Passkeys need JavaScript. Please switch it on for this page and load it again; nothing else here needs it.',
+      'not-enrolled':
+        'This certificate is approved with a passkey, but your account has none that can be used here. Please add one on your account’s pages, then start again from the application.',
+      unknown:
+        'This passkey is not accepted here. It may have been removed, or belong to another account. Please use another passkey, or another way.',
+      expired: 'That answer came too late, or was given before. Please try again.',
+      cloned:
+        'This passkey was refused: it looks as if it had been copied. Nothing was done. Please use another way, remove the passkey from your account and tell your signing service.',
+      refused:
+        'The answer of the passkey could not be accepted. Nothing was done. Please try again; if it happens again, contact your signing service.',
+      taken: 'This passkey is in use already. Please use another device, or remove it there first.',
+    },
+  },
   otp: {
     label: 'One-time code',
     hint: '6 digits from your authenticator app',
@@ -114,6 +149,61 @@ const en = {
       'wrong-code': 'The one-time code is not correct. Please check it and try again.',
       'used-code':
         'This one-time code has been used already. Please wait until your app shows the next one.',
+      'used-sent-code':
+        'This code has been used already, or a newer one was sent since. Please enter the newest one, or ask for another.',
+      'expired-code': 'This code has expired. Please ask for a new one.',
+      'used-recovery-code':
+        'This recovery code has been used already. Please cross it off and take another one.',
+    },
+  },
+  recovery: {
+    without: 'I cannot use my authenticator app',
+    label: 'Recovery code',
+    hint: 'One that you have not used yet, or the enrolment code from your signing service',
+  },
+  sentCode: {
+    hint: '8 digits from our message',
+    hintEither: 'From your authenticator app or our message, as the chosen certificate asks for',
+    ifChosen:
+      'If the chosen certificate is approved with a code that we send, choose it and ask for the code first.',
+    goesTo: {
+      email: (address: Child): Phrase => [
+        'To approve, you enter a code that we send by e-mail to ',
+        address,
+        '.',
+      ],
+      sms: (address: Child): Phrase => [
+        'To approve, you enter a code that we send by text message to ',
+        address,
+        '.',
+      ],
+    },
+    send: 'Send me a code',
+    sendAgain: 'Send another code',
+    sent: (address: Child, until: Child): Phrase => [
+      'We sent a code to ',
+      address,
+      '. It is good for this request only, until ',
+      until,
+      '.',
+    ],
+    resendIn: (duration: string) =>
+      `If it does not arrive, you can ask for another in ${duration}.`,
+    resendNow: 'If it did not arrive, you can ask for another.',
+    problems: {
+      'no-address':
+        'There is no address on record to send a code to. Please contact your signing service.',
+      'not-sent':
+        'The code could not be sent at the moment. Nothing was approved. Please try again in a few minutes.',
+      'address-refused':
+        'The code could not be delivered: your address was refused. Please have your signing service correct it.',
+      tooEarly: (duration: string) =>
+        `A code was sent a moment ago. Please wait for it; you can ask for another in ${duration}.`,
+      tooMany: (until: Child): Phrase => [
+        'Many codes were sent. No more are sent until ',
+        until,
+        '.',
+      ],
     },
   },
   pin: {
@@ -217,6 +307,7 @@ const de: Messages = {
   caution:
     'Geben Sie Passwort, PIN oder Code hier nur ein, wenn Sie den Vorgang selbst begonnen haben.',
   problem: 'Problem',
+  skip: 'Zum Inhalt springen',
   unnamedClient: 'Eine Anwendung ohne Namen',
   minutes: (minutes) => (minutes === 1 ? '1 Minute' : `${minutes} Minuten`),
   seconds: (seconds) => (seconds === 1 ? '1 Sekunde' : `${seconds} Sekunden`),
@@ -227,11 +318,14 @@ const de: Messages = {
     asks: {
       service: (client) => [client, ' möchte Ihre Signaturzertifikate einsehen.'],
       credential: (client) => [client, ' bittet Sie um eine Signatur.'],
+      account: (service) => ['Zu Ihrem Konto bei ', service],
     },
     means: {
       service:
         'Mit der Anmeldung erlauben Sie dieser Anwendung, Ihre Zertifikate aufzulisten. Ohne Ihre Freigabe kann sie nichts signieren.',
       credential: 'Nach der Anmeldung sehen Sie genau, was signiert werden soll, und entscheiden.',
+      account:
+        'Dort sehen Sie, was in Ihrem Namen signiert wurde, wer Zugriff hat und was Ihr Konto schützt.',
     },
     username: 'Benutzername',
     password: 'Passwort',
@@ -317,6 +411,40 @@ const de: Messages = {
     },
   },
   anIdentity: 'Ihrer elektronischen Identität',
+  passkey: {
+    signIn: 'Mit Passkey anmelden',
+    approve: (count) =>
+      count === 1 ? 'Mit Passkey freigeben' : `${count} Signaturen mit Passkey freigeben`,
+    choose: 'Weiter mit diesem Zertifikat',
+    approveHint:
+      'Zur Freigabe bestätigen Sie mit einem Passkey: Dieses Gerät, Ihr Telefon oder ein Sicherheitsschlüssel fragt nach Fingerabdruck, Gesicht oder Geräte-PIN. Signiert wird dann, was oben aufgeführt ist, und sonst nichts.',
+    problems: {
+      cancelled:
+        'Der Passkey wurde nicht verwendet: Der Vorgang wurde abgebrochen, oder auf diesem Gerät ist keiner für Ihr Konto. Bitte versuchen Sie es noch einmal. Ist Ihr Passkey auf einem Telefon oder Sicherheitsschlüssel, wählen Sie ein anderes Gerät.',
+      'timed-out':
+        'Es hat zu lange gedauert, bis der Passkey verwendet wurde. Bitte halten Sie Ihr Gerät bereit und versuchen Sie es noch einmal.',
+      unsupported:
+        'Dieser Browser kann hier keine Passkeys verwenden. Bitte öffnen Sie die Seite in einem aktuellen Browser auf einem Gerät mit Bildschirmsperre.',
+      failed:
+        'Der Passkey konnte auf diesem Gerät nicht verwendet werden. Bitte versuchen Sie es noch einmal oder verwenden Sie einen Passkey auf einem anderen Gerät.',
+      exists:
+        'Auf diesem Gerät ist bereits ein Passkey für Ihr Konto. Verwenden Sie für einen neuen ein anderes Gerät.',
+      'no-script':
+        'Passkeys brauchen JavaScript. Bitte schalten Sie es für diese Seite ein und laden Sie sie neu; sonst braucht es hier nichts.',
+      'not-enrolled':
+        'Dieses Zertifikat wird mit einem Passkey freigegeben, aber Ihr Konto hat keinen, der hier verwendet werden kann. Bitte fügen Sie auf den Seiten Ihres Kontos einen hinzu und beginnen Sie in der Anwendung von vorn.',
+      unknown:
+        'Dieser Passkey wird hier nicht angenommen. Vielleicht wurde er entfernt oder gehört zu einem anderen Konto. Bitte verwenden Sie einen anderen Passkey oder einen anderen Weg.',
+      expired:
+        'Diese Antwort kam zu spät oder wurde schon einmal gegeben. Bitte versuchen Sie es noch einmal.',
+      cloned:
+        'Dieser Passkey wurde abgelehnt: Er sieht aus, als sei er kopiert worden. Es wurde nichts getan. Bitte verwenden Sie einen anderen Weg, entfernen Sie den Passkey aus Ihrem Konto und melden Sie es Ihrem Signaturdienst.',
+      refused:
+        'Die Antwort des Passkeys konnte nicht angenommen werden. Es wurde nichts getan. Bitte versuchen Sie es noch einmal; geschieht es wieder, wenden Sie sich an Ihren Signaturdienst.',
+      taken:
+        'Dieser Passkey ist bereits in Verwendung. Bitte verwenden Sie ein anderes Gerät oder entfernen Sie ihn dort zuerst.',
+    },
+  },
   otp: {
     label: 'Einmalcode',
     hint: '6 Ziffern aus Ihrer Authenticator-App',
@@ -325,6 +453,62 @@ const de: Messages = {
         'Der Einmalcode ist nicht richtig. Bitte prüfen Sie ihn und versuchen Sie es noch einmal.',
       'used-code':
         'Dieser Einmalcode wurde bereits verwendet. Bitte warten Sie, bis Ihre App den nächsten anzeigt.',
+      'used-sent-code':
+        'Dieser Code wurde bereits verwendet, oder es wurde inzwischen ein neuerer gesendet. Bitte geben Sie den neuesten ein oder fordern Sie einen weiteren an.',
+      'expired-code': 'Dieser Code ist abgelaufen. Bitte fordern Sie einen neuen an.',
+      'used-recovery-code':
+        'Dieser Wiederherstellungscode wurde bereits verwendet. Bitte streichen Sie ihn und nehmen Sie einen anderen.',
+    },
+  },
+  recovery: {
+    without: 'Ich kann meine Authenticator-App nicht verwenden',
+    label: 'Wiederherstellungscode',
+    hint: 'Einer, den Sie noch nicht verwendet haben, oder der Anmeldecode Ihres Signaturdienstes',
+  },
+  sentCode: {
+    hint: '8 Ziffern aus unserer Nachricht',
+    hintEither:
+      'Aus Ihrer Authenticator-App oder unserer Nachricht, je nach dem gewählten Zertifikat',
+    ifChosen:
+      'Wird das gewählte Zertifikat mit einem Code freigegeben, den wir senden, wählen Sie es und fordern Sie zuerst den Code an.',
+    goesTo: {
+      email: (address) => [
+        'Zur Freigabe geben Sie einen Code ein, den wir per E-Mail senden an ',
+        address,
+        '.',
+      ],
+      sms: (address) => [
+        'Zur Freigabe geben Sie einen Code ein, den wir per SMS senden an ',
+        address,
+        '.',
+      ],
+    },
+    send: 'Code senden',
+    sendAgain: 'Weiteren Code senden',
+    sent: (address, until) => [
+      'Wir haben einen Code gesendet an ',
+      address,
+      '. Er gilt nur für diese Anfrage, bis zum ',
+      until,
+      '.',
+    ],
+    resendIn: (duration) =>
+      `Kommt er nicht an, können Sie in ${duration} einen weiteren anfordern.`,
+    resendNow: 'Ist er nicht angekommen, können Sie einen weiteren anfordern.',
+    problems: {
+      'no-address':
+        'Es ist keine Adresse hinterlegt, an die ein Code gesendet werden könnte. Bitte wenden Sie sich an Ihren Signaturdienst.',
+      'not-sent':
+        'Der Code konnte gerade nicht gesendet werden. Es wurde nichts freigegeben. Bitte versuchen Sie es in einigen Minuten noch einmal.',
+      'address-refused':
+        'Der Code konnte nicht zugestellt werden: Ihre Adresse wurde zurückgewiesen. Bitte lassen Sie sie von Ihrem Signaturdienst berichtigen.',
+      tooEarly: (duration) =>
+        `Ein Code wurde gerade erst gesendet. Bitte warten Sie auf ihn; einen weiteren können Sie in ${duration} anfordern.`,
+      tooMany: (until) => [
+        'Es wurden viele Codes gesendet. Weitere gibt es erst wieder ab dem ',
+        until,
+        '.',
+      ],
     },
   },
   pin: {

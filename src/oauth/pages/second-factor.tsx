@@ -16,7 +16,7 @@ export interface SecondFactorView extends FormView {
 }
 
 export function renderSecondFactor(view: SecondFactorView): string {
-  const { secondFactor: messages, otp } = messagesOf(view)
+  const { secondFactor: messages, otp, recovery } = messagesOf(view)
   return renderPage(
     view,
     { title: messages.title, problem: view.problem !== undefined },
@@ -36,6 +36,15 @@ export function renderSecondFactor(view: SecondFactorView): string {
           <RejectButton>{messages.reject}</RejectButton>
         </Buttons>
       </Form>
+      <details class="other-way" open={view.problem === 'used-recovery-code'}>
+        <summary>{recovery.without}</summary>
+        <Form view={view}>
+          <Field name="recoveryCode" label={recovery.label} hint={recovery.hint} />
+          <Buttons>
+            <AgreeButton value="continue">{messages.continue}</AgreeButton>
+          </Buttons>
+        </Form>
+      </details>
     </>,
   )
 }

@@ -6,17 +6,27 @@ import {
   type IdentityButton,
   type IdentityProblem,
 } from './identity.js'
+import {
+  PasskeyButton,
+  PasskeyField,
+  PasskeyProblemText,
+  type PasskeyProblem,
+  type PasskeyQuestion,
+} from './passkey.js'
 import { Asks, ClientName, Foreign, messagesOf, renderPage } from './layout.js'
 
 export interface SignInView extends FormView {
-  /** What the application asks for: to see credentials, or a signature. */
-  readonly scope: 'service' | 'credential'
+  /** What it is for: an application that sees credentials, a signature, or the signer's own pages. */
+  readonly scope: 'service' | 'credential' | 'account'
   /** What was typed last time. */
   readonly username?: string
   readonly problem?: 'wrong-credentials' | 'too-many-attempts' | 'disabled'
   /** Other ways in. */
   readonly identities?: readonly IdentityButton[]
   readonly identityProblem?: IdentityProblem
+  /** For whoever has a passkey. */
+  readonly passkey?: PasskeyQuestion
+  readonly passkeyProblem?: PasskeyProblem
   /** An identity that becomes another way into the account that is signed in to. */
   readonly link?: {
     /** Comes back with the form: the person saw this page, and for this identity. */

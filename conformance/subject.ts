@@ -1,0 +1,605 @@
+import type { X509Certificate } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { newDocuments, verifySignature, type Algorithm, type Document } from './algorithms.js'
+import { Clock } from './clock.js'
+import { choicesOf, readCredential, type KnownCredential } from './credential-view.js'
+import { Answer, stringOf, type Fetch, type HeaderFields, type Json } from './exchange.js'
+import { Http } from './exchange.js'
+import { demand, same, succeeded } from './expectations.js'
+import {
+  changed,
+  clientAuthentication,
+  endpointsBelow,
+  newPkce,
+  postForm,
+  type Changes,
+  type Fields,
+  type OAuthEndpoints,
+} from './oauth-client.js'
+import { CannotRun, NotApplicable, NotMet, Skipped } from './outcome.js'
+import type { Version } from './requirement.js'
+import { BrowserSigner } from './signer/browser-signer.js'
+import { Cookies } from './signer/cookies.js'
+import { follow, FormSigner } from './signer/form-signer.js'
+import { OneTimeCodes } from './signer/one-time-codes.js'
+import { AbsentSigner, PersonSigner } from './signer/person.js'
+import type { Decision, Signer } from './signer/signer.js'
+import {
+  reveal,
+  secretsOf,
+  type ClientSettings,
+  type SignerSettings,
+  type Target,
+} from './target.js'
+
+/** What a signer agreed to, and by what it is spent. */
+export interface Authorised {
+  readonly credential: KnownCredential
+  readonly documents: readonly Document[]
+  /** Credential token or, beside a SAD, service token. */
+  readonly bearer: string
+  readonly SAD: string | null
+  readonly algorithm: Algorithm
+}
+
+export interface ServiceTokens {
+  readonly access_token: string
+  readonly refresh_token: string | null
+  readonly answer: Answer
+}
+
+/** What to look for among the credentials of a signer. */
+export interface Wanted {
+  readonly mode?: string
+  readonly SCAL?: '1' | '2'
+  readonly kind?: 'ec' | 'rsa'
+  /** At least. */
+  readonly multisign?: number
+  readonly signer?: number
+}
+
+interface Kept {
+  readonly value: unknown
+  readonly until: number
+}
+
+const POLL_MILLISECONDS = 500
+
+/** The server under test, with all a case needs: its claims, tokens, credentials, signers and time. */
+export class Subject {
+  readonly target: Target
+  readonly version: Version
+  readonly http: Http
+  readonly clock: Clock
+  readonly baseUrl: string
+  readonly #signers: readonly Signer[]
+  readonly #codes: OneTimeCodes
+  readonly #kept = new Map<string, Kept>()
+  #info: Answer | null = null
+  #oauth: OAuthEndpoints | null = null
+  #approvals = 0
+  #signatures = 0
+
+  constructor(target: Target, parts: { fetch: Fetch; advance: ((s: number) => void | Promise<void>) | null }) {
+    this.target = target
+    this.baseUrl = target.baseUrl.replace(/\/$/, '')
+    this.version = target.version ?? versionOf(this.baseUrl)
+    this.http = new Http(parts.fetch, secretsOf(target))
+    this.clock = new Clock(parts.advance, target.consume?.waitSeconds ?? 35)
+    this.#codes = new OneTimeCodes(this.clock)
+    this.#signers = target.signers.map((settings) => this.#newSigner(settings))
+  }
+
+  /** @throws {CannotRun} when the server does not even answer `info` */
+  async start(): Promise<void> {
+    try {
+      this.#info = await this.call('info', {})
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new CannotRun(`${this.baseUrl}/info does not answer: ${reason}`, { cause: error })
+    }
+    if (this.#info.status !== 200 || !this.#info.json) {
+      throw new CannotRun(`${this.baseUrl}/info answers ${this.#info.status}, without JSON`)
+    }
+    this.#oauth = await this.#findOAuth(this.#info)
+  }
+
+  async close(): Promise<void> {
+    for (const signer of this.#signers) await signer.close()
+  }
+
+  get used(): { approvals: number; signatures: number } {
+    return { approvals: this.#approvals, signatures: this.#signatures }
+  }
+
+  get isV1(): boolean {
+    return this.version !== 'v2'
+  }
+
+  /** The answer to `info`, as read at the start. */
+  get info(): Answer {
+    if (!this.#info) throw new CannotRun('info was not read')
+    return this.#info
+  }
+
+  get oauth(): OAuthEndpoints {
+    if (!this.#oauth) throw new NotApplicable('the server names no OAuth endpoints')
+    return this.#oauth
+  }
+
+  get methods(): readonly string[] {
+    const methods = this.info.get('methods')
+    return Array.isArray(methods) ? methods.map(String) : []
+  }
+
+  claims(method: string): boolean {
+    return method === 'info' || this.methods.includes(method)
+  }
+
+  /** @throws {NotApplicable} */
+  needs(method: string): void {
+    if (!this.claims(method)) throw new NotApplicable(`info does not list ${method}`)
+  }
+
+  skip(reason: string): never {
+    throw new Skipped(reason)
+  }
+
+  notApplicable(reason: string): never {
+    throw new NotApplicable(reason)
+  }
+
+  /** Calls a method of the API; text goes as it is, `undefined` as no body at all. */
+  call(
+    method: string,
+    body: unknown,
+    bearer: string | null = null,
+    headers: HeaderFields = {},
+  ): Promise<Answer> {
+    return this.http.send({
+      method: 'POST',
+      url: `${this.baseUrl}/${method}`,
+      headers: {
+        'Content-Type': 'application/json',
+        ...(bearer === null ? {} : { Authorization: `Bearer ${bearer}` }),
+        ...headers,
+      },
+      body: typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body),
+    })
+  }
+
+  /** Made once and used again until it is about to expire. */
+  async kept<T>(name: string, seconds: number, make: () => Promise<T>): Promise<T> {
+    const now = this.clock.now().getTime() / 1000
+    const kept = this.#kept.get(name)
+    if (kept && kept.until > now + 20) return kept.value as T
+    const value = await make()
+    this.#kept.set(name, { value, until: this.clock.now().getTime() / 1000 + seconds })
+    return value
+  }
+
+  forget(name: string): void {
+    this.#kept.delete(name)
+  }
+
+  /** @throws {Skipped} when the configuration has no second signer */
+  otherSigner(): number {
+    if (this.#signers.length < 2) throw new Skipped('the configuration has one signer only')
+    return 1
+  }
+
+  /** @throws {Skipped} when the configuration has no second application */
+  otherClient(): ClientSettings {
+    const { otherClient } = this.target
+    if (!otherClient) throw new Skipped('the configuration has no otherClient')
+    return otherClient
+  }
+
+  signerSettings(signer: number): SignerSettings {
+    const settings = this.target.signers[signer]
+    if (!settings) throw new Skipped(`the configuration has no signer ${signer + 1}`)
+    return settings
+  }
+
+  /** A service token of the signer, shared by all cases that do not end it. */
+  serviceToken(signer = 0, client = this.target.client): Promise<string> {
+    const { signIn } = this.signerSettings(signer)
+    if (signIn.by === 'token') return Promise.resolve(reveal(signIn.serviceToken))
+    const name = `service ${signer} ${client.client_id}`
+    return this.kept(name, 1500, async () => (await this.newServiceTokens(signer, client)).access_token)
+  }
+
+  async newServiceTokens(signer = 0, client = this.target.client): Promise<ServiceTokens> {
+    const { code_verifier, code_challenge } = newPkce()
+    const answer = await this.authorize(this.request({ code_challenge }, client), { signer, client })
+    const tokens = await this.redeem(codeOf(answer), code_verifier, {}, client)
+    succeeded(tokens)
+    const refresh = tokens.get('refresh_token')
+    return {
+      access_token: tokens.string('access_token'),
+      refresh_token: typeof refresh === 'string' ? refresh : null,
+      answer: tokens,
+    }
+  }
+
+  /** An authorization request for scope `service`. */
+  request(changes: Changes = {}, client = this.target.client): Record<string, string> {
+    return changed(
+      {
+        response_type: 'code',
+        client_id: client.client_id,
+        redirect_uri: client.redirect_uri,
+        scope: 'service',
+        state: 'conformance-state',
+        code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+        code_challenge_method: 'S256',
+      },
+      changes,
+    )
+  }
+
+  /** An authorization request for signatures over these documents. */
+  credentialRequest(
+    credential: Pick<KnownCredential, 'id'>,
+    documents: readonly Document[],
+    changes: Changes = {},
+    client = this.target.client,
+  ): Record<string, string> {
+    const hashes = documents.map(({ base64url }) => base64url).join(',')
+    const named = this.isV1
+      ? { hash: hashes || null }
+      : { hashes: hashes || null, hashAlgorithmOID: documents[0]?.hash.oid ?? null }
+    return this.request(
+      {
+        scope: 'credential',
+        credentialID: credential.id,
+        numSignatures: String(documents.length),
+        ...named,
+        ...changes,
+      },
+      client,
+    )
+  }
+
+  /** Has a signer take the request to its end. */
+  async authorize(
+    parameters: Fields,
+    options: { signer?: number; client?: ClientSettings; decision?: Decision } = {},
+  ): Promise<URLSearchParams> {
+    const { signer = 0, client = this.target.client, decision = 'approve' } = options
+    const person = this.#signers[signer]
+    if (!person) throw new Skipped(`the configuration has no signer ${signer + 1}`)
+    this.#spend('approvals')
+    const answer = await person.authorize(this.authorizeUrl(parameters), client.redirect_uri, decision)
+    const code = answer.get('code')
+    if (code) this.http.keepSecret(code)
+    return answer
+  }
+
+  authorizeUrl(parameters: Fields): string {
+    return `${this.oauth.authorize}?${new URLSearchParams(parameters).toString()}`
+  }
+
+  /** Opens a request in a browser nobody signed in with: a page, or what the application is told. */
+  open(parameters: Fields | string): Promise<Answer | URLSearchParams> {
+    const url = `${this.oauth.authorize}?${
+      typeof parameters === 'string' ? parameters : new URLSearchParams(parameters).toString()
+    }`
+    return follow(this.http, new Cookies(), url, this.target.client.redirect_uri)
+  }
+
+  /** The token request for a code. */
+  redeem(
+    code: string,
+    code_verifier: string,
+    changes: Changes = {},
+    client = this.target.client,
+  ): Promise<Answer> {
+    return this.requestToken(
+      {
+        grant_type: 'authorization_code',
+        code,
+        code_verifier,
+        redirect_uri: client.redirect_uri,
+        ...changes,
+      },
+      client,
+    )
+  }
+
+  requestToken(fields: Changes, client = this.target.client): Promise<Answer> {
+    const own = clientAuthentication(client)
+    return postForm(this.http, this.oauth.token, changed(own.fields, fields), own.headers)
+  }
+
+  revokeToken(fields: Changes, client = this.target.client): Promise<Answer> {
+    const own = clientAuthentication(client)
+    return postForm(this.http, this.oauth.revoke, changed(own.fields, fields), own.headers)
+  }
+
+  push(fields: Changes, client = this.target.client): Promise<Answer> {
+    const { pushed } = this.oauth
+    if (pushed === null) throw new NotApplicable('the server has no endpoint for pushed requests')
+    const own = clientAuthentication(client)
+    return postForm(this.http, pushed, changed(own.fields, fields), own.headers)
+  }
+
+  /** The credentials of a signer that the configuration lets be used. */
+  async credentials(signer = 0): Promise<readonly KnownCredential[]> {
+    const known = await this.kept(`credentials ${signer}`, Infinity, () => this.#readCredentials(signer))
+    const { credentials: allowed } = this.signerSettings(signer)
+    return known.filter(({ id }) => allowed?.includes(id) ?? true)
+  }
+
+  /** @throws {NotApplicable} when the signer has none like that */
+  async credential(wanted: Wanted = {}): Promise<KnownCredential> {
+    const found = (await this.credentials(wanted.signer)).find(
+      (each) =>
+        each.enabled &&
+        (wanted.mode === undefined || each.mode === wanted.mode) &&
+        (wanted.SCAL === undefined || each.SCAL === wanted.SCAL) &&
+        (wanted.kind === undefined || each.kind === wanted.kind) &&
+        each.multisign >= (wanted.multisign ?? 1) &&
+        choicesOf(each).length > 0,
+    )
+    if (found) return found
+    const words = Object.entries(wanted).map(([name, value]) => `${name} ${value}`)
+    throw new NotApplicable(`the signer has no usable credential${words.length ? ' with ' : ''}${words.join(', ')}`)
+  }
+
+  /** Documents with the hash the credential signs by preference. */
+  documentsFor(credential: KnownCredential, count = 1): Document[] {
+    return newDocuments(count, choicesOf(credential)[0]?.hash)
+  }
+
+  algorithmFor(credential: KnownCredential, { hash }: Document): Algorithm {
+    const choice = choicesOf(credential).find((each) => each.hash.oid === hash.oid)
+    if (!choice) throw new NotApplicable(`the credential has no algorithm with ${hash.name}`)
+    return choice.algorithm
+  }
+
+  /** Has the signer agree to signatures, in the way of the credential. */
+  async authorise(
+    credential: KnownCredential,
+    documents: readonly Document[],
+    options: { numSignatures?: number; withoutHashes?: boolean; algorithm?: Algorithm } = {},
+  ): Promise<Authorised> {
+    const [first] = documents
+    if (!first) throw new Error('authorise needs a document')
+    const algorithm = options.algorithm ?? this.algorithmFor(credential, first)
+    const numSignatures = options.numSignatures ?? documents.length
+    const named = options.withoutHashes ? [] : documents
+    if (credential.mode === 'oauth2code') {
+      const { token } = await this.approve(credential, named, {
+        numSignatures: String(numSignatures),
+      })
+      const bearer = this.isV1 ? await this.serviceToken(credential.signer) : token
+      return { credential, documents, algorithm, bearer, SAD: this.isV1 ? token : null }
+    }
+    const SAD = await this.sad(credential, named, { numSignatures })
+    return { credential, documents, algorithm, bearer: await this.serviceToken(credential.signer), SAD }
+  }
+
+  /**
+   * An authorisation over three documents that no case signs with: refusals must not use it up. Where
+   * they do, and the configuration says so, each gets its own.
+   */
+  unspent(wanted: Wanted = {}): Promise<Authorised> {
+    const make = async () => {
+      const credential = await this.#preferred(wanted)
+      const count = Math.min(3, credential.multisign)
+      return this.authorise(credential, this.documentsFor(credential, count))
+    }
+    if (this.target.refusalsSpend) return make()
+    return this.kept(`unspent ${JSON.stringify(wanted)}`, 240, make)
+  }
+
+  /** By redirect before explicit, SCAL 2 before 1, several signatures before one. */
+  async #preferred(wanted: Wanted): Promise<KnownCredential> {
+    for (const more of [
+      { mode: 'oauth2code', SCAL: '2', multisign: 3 },
+      { mode: 'oauth2code', multisign: 2 },
+      { SCAL: '2', multisign: 3 },
+    ] as const) {
+      const found = await this.credential({ ...more, ...wanted }).catch((error: unknown) => {
+        if (error instanceof NotApplicable) return null
+        throw error
+      })
+      if (found) return found
+    }
+    return this.credential(wanted)
+  }
+
+  /** A credential-scope token, by redirect. */
+  async approve(
+    credential: KnownCredential,
+    documents: readonly Document[],
+    changes: Changes = {},
+    client = this.target.client,
+  ): Promise<{ token: string; answer: Answer }> {
+    const { code_verifier, code_challenge } = newPkce()
+    const request = this.credentialRequest(credential, documents, { code_challenge, ...changes }, client)
+    const told = await this.authorize(request, { signer: credential.signer, client })
+    const answer = succeeded(await this.redeem(codeOf(told), code_verifier, {}, client))
+    return { token: answer.string('access_token'), answer }
+  }
+
+  /** A SAD from `credentials/authorize`, polled for where the signer approves elsewhere. */
+  async sad(
+    credential: KnownCredential,
+    documents: readonly Document[],
+    changes: Json = {},
+  ): Promise<string> {
+    this.#spend('approvals')
+    const answer = await this.callAuthorize(credential, documents, changes)
+    return stringOf((await this.#settled(answer, credential)).json ?? {}, 'SAD')
+  }
+
+  /** `credentials/authorize` with the right factors. */
+  async callAuthorize(
+    credential: KnownCredential,
+    documents: readonly Document[],
+    changes: Json = {},
+    bearer?: string,
+  ): Promise<Answer> {
+    this.needs('credentials/authorize')
+    const token = bearer ?? (await this.serviceToken(credential.signer))
+    const body = {
+      ...this.authorizeBody(credential, documents),
+      ...('authData' in changes ? {} : await this.factorsOf(credential)),
+      ...changes,
+    }
+    return this.call('credentials/authorize', body, token)
+  }
+
+  /** Its body but for the factors. */
+  authorizeBody(credential: KnownCredential, documents: readonly Document[]): Json {
+    const hashes = documents.map(({ base64 }) => base64)
+    const [first] = documents
+    const named = this.isV1 ? { hash: hashes } : { hashes, hashAlgorithmOID: first?.hash.oid }
+    return {
+      credentialID: credential.id,
+      numSignatures: documents.length,
+      ...(first ? named : {}),
+    }
+  }
+
+  /** What the signer answers to the authentication objects: `authData`, in v1 `PIN` and `OTP`. */
+  async factorsOf(credential: KnownCredential): Promise<Json> {
+    const { authData = {} } = this.signerSettings(credential.signer)
+    const answers: { id: string; value?: string }[] = []
+    for (const { id, type } of credential.objects) {
+      const typed = authData[id]
+      if (type.endsWith('OOB')) answers.push({ id })
+      else if (typed === undefined) throw new Skipped(`the configuration has no authData for ${id}`)
+      else answers.push({ id, value: await this.#codes.valueOf(typed) })
+    }
+    if (!this.isV1) return answers.length === 0 ? {} : { authData: answers }
+    return Object.fromEntries(answers.map(({ id, value }) => [id, value]))
+  }
+
+  /** Calls `signHash` for what was agreed; `changes` set members, or with undefined leave them out. */
+  async sign(authorised: Authorised, changes: Json = {}, bearer?: string): Promise<Answer> {
+    this.needs('signatures/signHash')
+    const body = { ...this.signBody(authorised), ...changes }
+    const answer = await this.call('signatures/signHash', body, bearer ?? authorised.bearer)
+    const signatures = answer.get('signatures')
+    if (Array.isArray(signatures)) this.#spend('signatures', signatures.length)
+    return answer
+  }
+
+  signBody({ credential, documents, SAD, algorithm }: Authorised): Json {
+    const hashes = documents.map(({ base64 }) => base64)
+    const { hashAlgorithmOID, ...rest } = algorithm
+    const named = this.isV1
+      ? { hash: hashes, ...(hashAlgorithmOID ? { hashAlgo: hashAlgorithmOID } : {}) }
+      : { hashes, ...(hashAlgorithmOID ? { hashAlgorithmOID } : {}) }
+    return { credentialID: credential.id, ...(SAD === null ? {} : { SAD }), ...named, ...rest }
+  }
+
+  /** Demands one signature for each document, in their order, by the key of the certificate. */
+  verifySignatures(answer: Answer, authorised: Authorised, documents = authorised.documents): void {
+    succeeded(answer)
+    const signatures = answer.strings('signatures')
+    same(signatures.length, documents.length, 'number of signatures')
+    const certificate = certificateOf(authorised.credential)
+    documents.forEach((document, index) => {
+      verifySignature(signatures[index] ?? '', document, certificate, authorised.algorithm)
+    })
+  }
+
+  #spend(what: 'approvals' | 'signatures', count = 1): void {
+    const { consume } = this.target
+    if (what === 'signatures') {
+      this.#signatures += count
+      return
+    }
+    if (this.#approvals + count > (consume?.approvals ?? 200)) {
+      throw new Skipped('consume.approvals are used up')
+    }
+    if (this.#signatures >= (consume?.signatures ?? 500)) {
+      throw new Skipped('consume.signatures are used up')
+    }
+    this.#approvals += count
+  }
+
+  async #settled(first: Answer, credential: KnownCredential): Promise<Answer> {
+    let answer = first
+    const token = await this.serviceToken(credential.signer)
+    const until = Date.now() + (this.target.consume?.waitSeconds ?? 35) * 1000
+    while (answer.status === 202) {
+      if (Date.now() > until) throw new Skipped('nobody approved in time')
+      await sleep(POLL_MILLISECONDS)
+      const handle = answer.string('handle')
+      answer = await this.call('credentials/authorizeCheck', { handle }, token)
+    }
+    return succeeded(answer)
+  }
+
+  async #readCredentials(signer: number): Promise<KnownCredential[]> {
+    const token = await this.serviceToken(signer)
+    const list = succeeded(await this.call('credentials/list', {}, token))
+    const detail = { certificates: 'chain', certInfo: true, authInfo: true }
+    const known = []
+    for (const credentialID of list.strings('credentialIDs')) {
+      const info = await this.call('credentials/info', { credentialID, ...detail }, token)
+      known.push(readCredential(credentialID, signer, succeeded(info).json ?? {}))
+    }
+    return known
+  }
+
+  async #findOAuth(info: Answer): Promise<OAuthEndpoints | null> {
+    const base = this.target.oauth2 ?? info.get('oauth2') ?? serverMember(info, 'baseUri')
+    if (typeof base === 'string') return endpointsBelow(base)
+    const issuer = info.get('oauth2Issuer') ?? serverMember(info, 'issuerIdentifier')
+    if (typeof issuer !== 'string') return null
+    const { origin, pathname } = new URL(issuer)
+    const url = `${origin}/.well-known/oauth-authorization-server${pathname.replace(/\/$/, '')}`
+    const metadata = succeeded(await this.http.send({ method: 'GET', url }))
+    const pushed = metadata.get('pushed_authorization_request_endpoint')
+    return {
+      authorize: metadata.string('authorization_endpoint'),
+      token: metadata.string('token_endpoint'),
+      revoke: metadata.string('revocation_endpoint'),
+      pushed: typeof pushed === 'string' ? pushed : null,
+      issuer,
+    }
+  }
+
+  #newSigner({ signIn }: SignerSettings): Signer {
+    switch (signIn.by) {
+      case 'form':
+        return new FormSigner(this.http, signIn.steps, this.#codes)
+      case 'browser':
+        return new BrowserSigner(signIn, this.#codes)
+      case 'person':
+        return new PersonSigner()
+      case 'token':
+        return new AbsentSigner()
+    }
+  }
+}
+
+export function certificateOf({ certificates }: KnownCredential): X509Certificate {
+  const [leaf] = certificates
+  if (!leaf) throw new NotMet('credentials/info has no certificate for the credential')
+  return leaf
+}
+
+export function codeOf(answer: URLSearchParams): string {
+  const code = answer.get('code')
+  demand(code !== null, `no code came back, but: ${answer.toString()}`)
+  return code
+}
+
+function versionOf(baseUrl: string): Version {
+  const [, version] = /\/csc\/(v[012])$/.exec(baseUrl) ?? []
+  if (version === 'v0' || version === 'v1' || version === 'v2') return version
+  throw new CannotRun('baseUrl does not end in /csc/v2, /csc/v1 or /csc/v0: say which "version" it is')
+}
+
+/** From v2.2 on there can be several authorization servers; the first is taken. */
+function serverMember(info: Answer, name: string): unknown {
+  const servers = info.get('oauth2Servers')
+  return Array.isArray(servers) ? (servers[0] as Json | undefined)?.[name] : undefined
+}

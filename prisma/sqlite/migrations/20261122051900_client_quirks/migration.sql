@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "Client" ADD COLUMN "quirks" TEXT NOT NULL DEFAULT '[]';

@@ -1,0 +1,197 @@
+/** One mount of the CSC API as an OpenAPI document, from the endpoints that answer there. */
+import type { CscMount } from '../../src/csc/index.js'
+import type { EndpointDescription } from '../../src/http/endpoint.js'
+import { refusalsOf } from '../../src/http/refusals.js'
+import { VERSION } from '../../src/version.js'
+import { refusalResponses } from './refusals.js'
+import { publishRequest, publishResponse, type Json } from './schemas.js'
+
+const TAGS: Readonly<Record<string, string>> = {
+  info: 'What the service is and can do.',
+  auth: 'Tokens of the API itself.',
+  credentials: 'Keys with certificates, and how signatures with them are authorised.',
+  signatures: 'Signatures over digests the signer approved.',
+}
+
+/** Names of shared answers, by status. */
+const SHARED_ANSWERS: Readonly<Record<number, string>> = {
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  413: 'TooLarge',
+  500: 'Unexpected',
+  503: 'Unavailable',
+}
+
+const HEADERS: Json = {
+  'WWW-Authenticate': {
+    description: 'The challenge of RFC 6750, or of RFC 9449 for tokens bound to a key.',
+    required: true,
+    schema: { type: 'string', pattern: '^(Bearer|DPoP) error="[a-z_]+"' },
+  },
+  'Retry-After': {
+    description: 'Seconds after which to try again.',
+    required: true,
+    schema: { type: 'integer', minimum: 1 },
+  },
+}
+
+const PARAMETERS: Json = {
+  DPoP: {
+    name: 'DPoP',
+    in: 'header',
+    description: 'Proof that the caller holds the key the token is bound to (RFC 9449).',
+    schema: { type: 'string' },
+  },
+  'Idempotency-Key': {
+    name: 'Idempotency-Key',
+    in: 'header',
+    description:
+      'Names the request: sent again under the same name, it is answered with the same signatures, and nothing is signed twice.',
+    schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
+  },
+}
+
+export function cscDocument({ version, base, endpoints, renderError }: CscMount): Json {
+  const schemas = new Map<string, Json>()
+  const shared = new Map<string, Json>()
+  const paths = endpoints.map((endpoint): [string, Json] => {
+    const operation = describe(endpoint, { schemas, shared, renderError })
+    if (endpoint.path !== '/info') return [endpoint.path, { post: operation }]
+    const { requestBody: _, ...byGet } = operation
+    return [endpoint.path, { post: operation, get: { ...byGet, operationId: 'infoByGet' } }]
+  })
+  const tags = new Set(endpoints.map(tagOf))
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: `OpenRSSP: CSC API ${version}`,
+      version: VERSION,
+      summary: 'Remote signing as the Cloud Signature Consortium specifies it.',
+      description:
+        'Every method is a POST with a JSON object. Members that are not described are ignored, and `null` counts as absent. Refusals are checked in the order of the specification; their words are exact, `…` aside. Methods that are not listed answer 501, other HTTP methods 405. The authorization server is described in a document of its own, `/oauth2/openapi.json`.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: base, description: 'This service' }],
+    tags: [...tags].map((name) => ({ name, description: TAGS[name] ?? name })),
+    paths: Object.fromEntries(paths),
+    components: {
+      securitySchemes: securitySchemes(),
+      parameters: PARAMETERS,
+      headers: HEADERS,
+      schemas: Object.fromEntries(schemas),
+      responses: Object.fromEntries(shared),
+    },
+  }
+}
+
+interface Parts extends Pick<CscMount, 'renderError'> {
+  readonly schemas: Map<string, Json>
+  readonly shared: Map<string, Json>
+}
+
+function describe(endpoint: EndpointDescription, { schemas, shared, renderError }: Parts): Json {
+  const { path, summary, scopes, request, response, repeatable } = endpoint
+  const refusals = [...refusalsOf(endpoint), new Error('unforeseen')].map((error) =>
+    renderError(error, path),
+  )
+  const responses = [...refusalResponses(refusals)].map(([status, answer]) => [
+    String(status),
+    refer(status, answer, shared),
+  ])
+  const parameters = [
+    ...(scopes.length > 0 ? ['DPoP'] : []),
+    ...(repeatable ? ['Idempotency-Key'] : []),
+  ]
+  return {
+    operationId: operationIdOf(path),
+    tags: [tagOf(endpoint)],
+    summary,
+    ...(scopes.length > 0 ? { description: whoMayCall(scopes) } : {}),
+    security: securityOf(scopes),
+    ...(parameters.length === 0
+      ? {}
+      : { parameters: parameters.map((name) => ({ $ref: `#/components/parameters/${name}` })) }),
+    requestBody: {
+      required: (request.required ?? []).length > 0,
+      content: { 'application/json': { schema: publishRequest(request) } },
+    },
+    responses: {
+      ...(response.type === 'null'
+        ? { '204': { description: 'Done.' } }
+        : {
+            '200': {
+              description: 'Done.',
+              content: { 'application/json': { schema: publishResponse(response, schemas) } },
+            },
+          }),
+      ...Object.fromEntries(responses),
+    },
+  }
+}
+
+/** Answers that are the same everywhere are written down once. */
+function refer(status: number, answer: Json, shared: Map<string, Json>): Json {
+  const base = SHARED_ANSWERS[status]
+  if (base === undefined) return answer
+  const text = JSON.stringify(answer)
+  for (let variant = 1; ; variant += 1) {
+    const name = variant === 1 ? base : `${base}${variant}`
+    const known = shared.get(name)
+    if (known && JSON.stringify(known) !== text) continue
+    shared.set(name, answer)
+    return { $ref: `#/components/responses/${name}` }
+  }
+}
+
+function whoMayCall(scopes: EndpointDescription['scopes']): string {
+  const names = {
+    service: 'of scope `service`, of a person',
+    client: 'of scope `service`, of an application for itself',
+    credential: 'of scope `credential`, of an approval',
+  }
+  const list = scopes.map((scope) => `- ${names[scope]}`)
+  return `Takes an access token\n\n${list.join('\n')}`
+}
+
+function securityOf(scopes: EndpointDescription['scopes']): Json[] {
+  if (scopes.length === 0) return []
+  const named = new Set(scopes.map((scope) => (scope === 'client' ? 'service' : scope)))
+  return [...[...named].map((scope) => ({ oauth2: [scope] })), { bearer: [] }, { dpop: [] }]
+}
+
+export function securitySchemes(): Json {
+  const scopes = { service: 'To see the credentials of the person who agrees to it.' }
+  const tokenUrl = '/oauth2/token'
+  return {
+    oauth2: {
+      type: 'oauth2',
+      description: 'The embedded authorization server; PKCE with S256 is needed.',
+      flows: {
+        authorizationCode: {
+          authorizationUrl: '/oauth2/authorize',
+          tokenUrl,
+          refreshUrl: tokenUrl,
+          scopes: { ...scopes, credential: 'To sign the digests the signer approves, once.' },
+        },
+        clientCredentials: {
+          tokenUrl,
+          scopes: { service: 'To see and use what the application itself owns.' },
+        },
+      },
+    },
+    bearer: { type: 'http', scheme: 'bearer', description: 'The access token, RFC 6750.' },
+    dpop: {
+      type: 'http',
+      scheme: 'dpop',
+      description: 'The access token with a proof in the header `DPoP`, RFC 9449.',
+    },
+  }
+}
+
+function tagOf({ path }: EndpointDescription): string {
+  return path.split('/')[1] ?? 'info'
+}
+
+function operationIdOf(path: string): string {
+  return path.slice(1).replace(/\/(.)/g, (_, letter: string) => letter.toUpperCase())
+}

@@ -1,0 +1,89 @@
+import type { ComponentChild, ComponentChildren } from 'preact'
+import { Foreign, renderPage, type PageView } from '../../oauth/pages/layout.js'
+import { sectionPath, type AccountVisit, type SectionName } from '../visit.js'
+import { ACCOUNT_MESSAGES, type AccountMessages, type AccountNotice } from './messages.js'
+
+/** What every page of a signed-in person shows. */
+export interface AccountPageView extends PageView {
+  readonly user: { readonly displayName: string }
+  /** Path of the section that is marked in the navigation. */
+  readonly section: string
+  readonly navigation: readonly SectionName[]
+  /** What was just done. */
+  readonly notice?: AccountNotice
+}
+
+export function viewOf({ ctx, lang, user, section, navigation }: AccountVisit): AccountPageView {
+  const notice = ctx.query['done']
+  const known = typeof notice === 'string' && Object.hasOwn(ACCOUNT_MESSAGES.en.notices, notice)
+  return {
+    ...{ lang, section, navigation, user: { displayName: user.displayName } },
+    ...(known ? { notice: notice as AccountNotice } : {}),
+  }
+}
+
+export function accountMessages(view: PageView): AccountMessages {
+  return ACCOUNT_MESSAGES[view.lang]
+}
+
+/** A page with navigation; its title is its heading. */
+export function renderAccountPage(
+  view: AccountPageView,
+  page: { title: string; problem?: boolean },
+  content: ComponentChild,
+): string {
+  const { notices } = accountMessages(view)
+  return renderPage(
+    view,
+    { ...page, wide: true, navigation: <Navigation view={view} /> },
+    <>
+      <h1>{page.title}</h1>
+      {view.notice && (
+        <p class="notice" role="status">
+          {notices[view.notice]}
+        </p>
+      )}
+      {content}
+    </>,
+  )
+}
+
+function Navigation({ view }: { view: AccountPageView }) {
+  const messages = accountMessages(view)
+  return (
+    <>
+      <nav class="sections" aria-label={messages.navigation}>
+        <ul>
+          {view.navigation.map(({ path, title }) => (
+            <li>
+              <a href={sectionPath(path)} aria-current={path === view.section ? 'page' : undefined}>
+                {messages.sections[title]}
+              </a>
+            </li>
+          ))}
+        </ul>
+      </nav>
+      <PostForm action="/account/sign-out" class="who">
+        <span>{messages.signedInAs(<Foreign text={view.user.displayName} />)}</span>
+        <button class="quiet" type="submit">
+          {messages.signOut}
+        </button>
+      </PostForm>
+    </>
+  )
+}
+
+/** A form for one thing to do; it works without script. */
+export function PostForm(props: { action: string; class?: string; children: ComponentChildren }) {
+  return (
+    <form method="post" action={props.action} class={props.class ?? 'form'}>
+      {props.children}
+    </form>
+  )
+}
+
+/** For what does not exist, or is another person's: the two look the same. */
+export function renderNotFound(view: AccountPageView): string {
+  const { title, detail } = accountMessages(view).notFound
+  return renderAccountPage(view, { title, problem: true }, <p>{detail}</p>)
+}

@@ -1,0 +1,22 @@
+import type { Endpoint } from '../../http/endpoint.js'
+import { revoke } from '../auth/revoke.js'
+import type { CscServices } from '../services.js'
+import { authorize } from './credentials/authorize.js'
+import { extendTransaction } from './credentials/extendTransaction.js'
+import { credentialInfo } from './credentials/info.js'
+import { list } from './credentials/list.js'
+import { sendOTP } from './credentials/sendOTP.js'
+import { infoOf } from './info.js'
+import { signHash } from './signatures/signHash.js'
+
+/** The methods of the CSC API v1.0.4.0 that are on: those of v2, each with its difference alone. */
+export const V1_ENDPOINTS: readonly Endpoint<CscServices>[] = [
+  infoOf({ specs: '1.0.4.0', base: '/csc/v1' }),
+  revoke,
+  list,
+  credentialInfo,
+  authorize,
+  extendTransaction,
+  sendOTP,
+  signHash,
+]

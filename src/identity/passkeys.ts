@@ -1,0 +1,536 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { isIP } from 'node:net'
+import {
+  verifyAuthenticationResponse,
+  verifyRegistrationResponse,
+  type AuthenticationResponseJSON,
+  type AuthenticatorTransport,
+  type PublicKeyCredentialCreationOptionsJSON,
+  type PublicKeyCredentialRequestOptionsJSON,
+  type RegistrationResponseJSON,
+} from '@simplewebauthn/server'
+import {
+  cose,
+  decodeAttestationObject,
+  decodeClientDataJSON,
+  decodeCredentialPublicKey,
+  isoBase64URL,
+} from '@simplewebauthn/server/helpers'
+import type { AuditLog } from '../audit/audit-log.js'
+import { auditEvent, type AuditEvent } from '../audit/events.js'
+import type { Secrets } from '../config/secrets.js'
+import type { Accounts } from './accounts.js'
+import type { User } from './user.js'
+
+/** The public half of a key pair that a person's own device keeps. */
+export interface Passkey {
+  /** Credential id as the authenticator gave it, Base64url. */
+  readonly id: string
+  readonly userId: string
+  readonly name: string
+  /** COSE key, Base64url. */
+  readonly publicKey: string
+  /** Stays 0 with authenticators that do not count. */
+  readonly counter: number
+  readonly transports: readonly string[]
+  readonly binding: string
+  readonly createdAt: Date
+  readonly lastUsedAt: Date | null
+}
+
+export interface PasskeyChallenge {
+  /** SHA-256 of the challenge, Base64url. */
+  readonly idHash: string
+  readonly salt: string
+  readonly expiresAt: Date
+}
+
+export interface PasskeyStore {
+  find(id: string): Promise<Passkey | null>
+  /** Oldest first. */
+  list(userId: string): Promise<Passkey[]>
+  addChallenge(challenge: PasskeyChallenge): Promise<void>
+  findChallenge(idHash: string): Promise<PasskeyChallenge | null>
+  /**
+   * Uses up the challenge and moves the counter on, or neither. Of concurrent calls with one challenge,
+   * exactly one gets `used`; `counted` when the counter has reached this value meanwhile.
+   */
+  use(use: {
+    challengeHash: string
+    passkey: Passkey
+    counter: number
+    at: Date
+  }): Promise<'used' | 'spent' | 'counted'>
+  /** Uses up the challenge too. `taken` when somebody has this passkey already. */
+  add(
+    passkey: Passkey,
+    challengeHash: string,
+    audit: readonly AuditEvent[],
+  ): Promise<'added' | 'spent' | 'taken'>
+  /** False when the person has no such passkey. */
+  rename(userId: string, id: string, name: string): Promise<boolean>
+  /** Ends outstanding authorisations of the person too (S29). False when there was none to remove. */
+  remove(userId: string, id: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
+}
+
+/** What a passkey is asked for; the answer is good for nothing else. */
+export interface PasskeyPurpose {
+  readonly purpose: 'sign-in' | 'approval' | 'enrolment'
+  /** The application that asks; null on the person's own pages. */
+  readonly clientId: string | null
+  /** Everything the answer stands for: the challenge is made of it (S22). */
+  readonly facts: readonly string[]
+}
+
+/**
+ * - `unknown`: no passkey that opens anything here, whatever the reason
+ * - `expired`: the question was answered already, or too late
+ * - `cloned`: the authenticator has counted fewer signatures than it had before
+ * - `taken`: enrolled already
+ * - `refused`: what came back does not stand up
+ */
+export type PasskeyRefusal = 'unknown' | 'expired' | 'cloned' | 'taken' | 'refused'
+
+/** The answer opens nothing. `message` is for the audit log. */
+export class PasskeyRefusedError extends Error {
+  override readonly name = 'PasskeyRefusedError'
+  readonly kind: PasskeyRefusal
+  constructor(kind: PasskeyRefusal, why: string) {
+    super(why)
+    this.kind = kind
+  }
+}
+
+/** An answer found right. It counts once it is used up, which succeeds once. */
+export interface ProvenPasskey {
+  readonly user: User
+  readonly passkeyId: string
+  readonly spend: () => Promise<boolean>
+}
+
+/** How long the browser waits for the person and their device. */
+export const PASSKEY_TIMEOUT_SECONDS = 120
+/** More than anyone has devices. */
+const MAX_PASSKEYS = 20
+const MAX_NAME_LENGTH = 60
+
+const { COSEALG, COSEKEYS } = cose
+/** In the order of preference. */
+const ALGORITHMS = [COSEALG.EdDSA, COSEALG.ES256, COSEALG.RS256]
+const MIN_RSA_BYTES = 256
+
+/** Passkeys (WebAuthn, level 3): the person's own device proves who is there, and for what. */
+export class Passkeys {
+  readonly #store: PasskeyStore
+  readonly #accounts: Accounts
+  readonly #secrets: Secrets
+  readonly #audit: AuditLog
+  readonly #now: () => Date
+  readonly #origin: string
+  readonly #rpId: string | null
+  readonly #rpName: string
+  readonly #lifetimeSeconds: number
+
+  /** @param parts.lifetimeSeconds how long a page may wait before its question is answered */
+  constructor(parts: {
+    store: PasskeyStore
+    accounts: Accounts
+    secrets: Secrets
+    audit: AuditLog
+    now: () => Date
+    baseUrl: string
+    serviceName: string
+    lifetimeSeconds: number
+  }) {
+    this.#store = parts.store
+    this.#accounts = parts.accounts
+    this.#secrets = parts.secrets
+    this.#audit = parts.audit
+    this.#now = parts.now
+    const { origin, hostname } = new URL(parts.baseUrl)
+    this.#origin = origin
+    // Passkeys belong to names; browsers offer none at a bare address.
+    this.#rpId = isIP(hostname.replace(/^\[(.*)\]$/, '$1')) === 0 ? hostname : null
+    this.#rpName = parts.serviceName
+    this.#lifetimeSeconds = parts.lifetimeSeconds
+  }
+
+  /** Those that are as they were enrolled. */
+  async list(userId: string): Promise<Passkey[]> {
+    const passkeys = await this.#store.list(userId)
+    return passkeys.filter((each) => this.#isIntact(each))
+  }
+
+  async has(userId: string): Promise<boolean> {
+    return (await this.list(userId)).length > 0
+  }
+
+  /**
+   * A question for `navigator.credentials.get`.
+   * @param userId whose passkeys may answer; null for anyone's
+   * @returns null where there is nothing to ask: no passkey, or no host name to have one for
+   */
+  async ask(
+    purpose: PasskeyPurpose,
+    userId: string | null,
+  ): Promise<PublicKeyCredentialRequestOptionsJSON | null> {
+    if (this.#rpId === null) return null
+    const passkeys = userId === null ? [] : await this.list(userId)
+    if (userId !== null && passkeys.length === 0) return null
+    return {
+      challenge: await this.#newChallenge(purpose),
+      rpId: this.#rpId,
+      allowCredentials: passkeys.map(toDescriptor),
+      userVerification: 'required',
+      timeout: PASSKEY_TIMEOUT_SECONDS * 1000,
+    }
+  }
+
+  /** A question for `navigator.credentials.create`; null where there is no host name, or enough passkeys. */
+  async askToEnrol(
+    user: User,
+    purpose: PasskeyPurpose,
+  ): Promise<PublicKeyCredentialCreationOptionsJSON | null> {
+    const passkeys = await this.list(user.id)
+    if (this.#rpId === null || passkeys.length >= MAX_PASSKEYS) return null
+    return {
+      challenge: await this.#newChallenge(purpose),
+      rp: { id: this.#rpId, name: this.#rpName },
+      user: { id: userHandle(user.id), name: user.username, displayName: user.displayName },
+      pubKeyCredParams: ALGORITHMS.map((alg) => ({ type: 'public-key', alg })),
+      excludeCredentials: passkeys.map(toDescriptor),
+      authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
+      attestation: 'none',
+      timeout: PASSKEY_TIMEOUT_SECONDS * 1000,
+    }
+  }
+
+  /**
+   * Checks the answer of a passkey, without using it up. What is refused is on record.
+   * @param answer JSON as the browser made it
+   * @param purpose what it must have been asked for, as things stand now
+   * @param userId whose passkey it has to be; null for anyone's
+   * @throws {PasskeyRefusedError}
+   */
+  async check(
+    answer: string,
+    purpose: PasskeyPurpose,
+    userId: string | null,
+  ): Promise<ProvenPasskey> {
+    return this.#recordRefusal(purpose, userId, async (known) => {
+      const response = readAssertion(answer)
+      const challenge = await this.#expectedChallenge(response.response.clientDataJSON, purpose)
+      const passkey = await this.#store.find(response.id)
+      if (!passkey) throw new PasskeyRefusedError('unknown', 'no such passkey')
+      known.passkeyId = passkey.id
+      const user = await this.#ownerOf(passkey, userId)
+      rejectOtherHandle(response, user, userId === null)
+      const counter = await this.#verify(response, passkey, challenge)
+      const challengeHash = hash(challenge)
+      return {
+        user,
+        passkeyId: passkey.id,
+        spend: () => this.#spend(purpose, { challengeHash, passkey, counter, at: this.#now() }),
+      }
+    })
+  }
+
+  /**
+   * Adds the passkey a browser has made for the person.
+   * @param proof what the person proved that it is them with, for the audit log
+   * @throws {PasskeyRefusedError}
+   */
+  async enrol(
+    user: User,
+    request: { answer: string; name: string; proof: string },
+    purpose: PasskeyPurpose,
+  ): Promise<void> {
+    const { answer, name, proof } = request
+    await this.#recordRefusal(purpose, user.id, async () => {
+      const response = readAttestation(answer)
+      const challenge = await this.#expectedChallenge(response.response.clientDataJSON, purpose)
+      const { id, publicKey, counter } = await this.#verifyNew(response, challenge)
+      const passkey = {
+        ...{ id, publicKey, counter, name, userId: user.id, lastUsedAt: null },
+        transports: response.response.transports ?? [],
+        binding: this.#secrets.bind('passkey', id, user.id, publicKey),
+        createdAt: this.#now(),
+      }
+      const event = auditEvent('factor.enrolled', {
+        ...{ userId: user.id, factor: 'passkey', proof, passkeyId: id },
+      })
+      const outcome = await this.#store.add(passkey, hash(challenge), [event])
+      if (outcome === 'spent') throw new PasskeyRefusedError('expired', 'answered already')
+      if (outcome === 'taken') throw new PasskeyRefusedError('taken', 'enrolled already')
+    })
+  }
+
+  rename(userId: string, id: string, name: string): Promise<boolean> {
+    return this.#store.rename(userId, id, name)
+  }
+
+  /** @returns false when the person has no such passkey */
+  remove(userId: string, id: string, proof: string): Promise<boolean> {
+    return this.#store.remove(userId, id, this.#now(), [
+      auditEvent('factor.removed', { userId, factor: 'passkey', proof, passkeyId: id }),
+    ])
+  }
+
+  async #newChallenge({ facts }: PasskeyPurpose): Promise<string> {
+    const salt = randomBytes(32).toString('base64url')
+    const challenge = challengeFor(salt, facts)
+    const expiresAt = new Date(this.#now().getTime() + this.#lifetimeSeconds * 1000)
+    await this.#store.addChallenge({ idHash: hash(challenge), salt, expiresAt })
+    return challenge
+  }
+
+  /** The challenge that was answered, made again from the facts as they are now. */
+  async #expectedChallenge(clientDataJSON: string, { facts }: PasskeyPurpose): Promise<string> {
+    const { challenge, crossOrigin } = readClientData(clientDataJSON)
+    const asked = await this.#store.findChallenge(hash(challenge))
+    if (!asked || asked.expiresAt <= this.#now()) {
+      throw new PasskeyRefusedError('expired', 'challenge that nothing waits for')
+    }
+    if (challenge !== challengeFor(asked.salt, facts)) {
+      throw new PasskeyRefusedError('refused', 'challenge of something else')
+    }
+    if (crossOrigin) throw new PasskeyRefusedError('refused', 'answered inside another site')
+    return challenge
+  }
+
+  /** Whoever must not be told apart from nobody is refused alike. */
+  async #ownerOf(passkey: Passkey, userId: string | null): Promise<User> {
+    if (!this.#isIntact(passkey)) throw new PasskeyRefusedError('unknown', 'binding')
+    if (userId !== null && passkey.userId !== userId) {
+      throw new PasskeyRefusedError('unknown', 'another person’s passkey')
+    }
+    const user = await this.#accounts.find(passkey.userId)
+    if (!user) throw new PasskeyRefusedError('unknown', 'account is disabled')
+    return user
+  }
+
+  /** @returns the counter of the authenticator */
+  async #verify(
+    response: AuthenticationResponseJSON,
+    { id, publicKey, counter, transports }: Passkey,
+    expectedChallenge: string,
+  ): Promise<number> {
+    const { verified, authenticationInfo } = await verifyAuthenticationResponse({
+      ...{ response, expectedChallenge },
+      expectedOrigin: this.#origin,
+      expectedRPID: this.#rpId ?? [],
+      requireUserVerification: true,
+      credential: {
+        id,
+        publicKey: isoBase64URL.toBuffer(publicKey),
+        // Judged below, once it is certain that the authenticator has signed it.
+        counter: 0,
+        transports: [...transports] as AuthenticatorTransport[],
+      },
+    }).catch(refuse)
+    if (!verified) throw new PasskeyRefusedError('refused', 'signature does not verify')
+    const { newCounter } = authenticationInfo
+    if ((newCounter > 0 || counter > 0) && newCounter <= counter) {
+      throw new PasskeyRefusedError('cloned', `counter ${newCounter} after ${counter}`)
+    }
+    return newCounter
+  }
+
+  async #verifyNew(response: RegistrationResponseJSON, expectedChallenge: string) {
+    const { verified, registrationInfo } = await verifyRegistrationResponse({
+      ...{ response, expectedChallenge },
+      expectedOrigin: this.#origin,
+      expectedRPID: this.#rpId ?? [],
+      requireUserVerification: true,
+      supportedAlgorithmIDs: ALGORITHMS,
+    }).catch(refuse)
+    if (!verified) throw new PasskeyRefusedError('refused', 'attestation does not verify')
+    const { id, publicKey, counter } = registrationInfo.credential
+    if (id !== response.id) throw new PasskeyRefusedError('refused', 'id of another passkey')
+    rejectWeakKey(publicKey)
+    return { id, publicKey: isoBase64URL.fromBuffer(publicKey), counter }
+  }
+
+  async #spend(purpose: PasskeyPurpose, use: Parameters<PasskeyStore['use']>[0]): Promise<boolean> {
+    const outcome = await this.#store.use(use)
+    if (outcome === 'used') return true
+    const { id: passkeyId, userId } = use.passkey
+    const why = outcome === 'spent' ? 'answered already' : `counter ${use.counter} came twice`
+    await this.#append(purpose, { passkeyId, userId, why })
+    return false
+  }
+
+  async #recordRefusal<T>(
+    purpose: PasskeyPurpose,
+    userId: string | null,
+    attempt: (known: { passkeyId: string | null }) => Promise<T>,
+  ): Promise<T> {
+    const known: { passkeyId: string | null } = { passkeyId: null }
+    try {
+      return await attempt(known)
+    } catch (error) {
+      if (!(error instanceof PasskeyRefusedError)) throw error
+      await this.#append(purpose, { ...known, userId, why: error.message })
+      throw error
+    }
+  }
+
+  #append(
+    { purpose, clientId }: PasskeyPurpose,
+    detail: { passkeyId: string | null; userId: string | null; why: string },
+  ): Promise<void> {
+    return this.#audit.append(auditEvent('passkey.refused', { purpose, clientId, ...detail }))
+  }
+
+  #isIntact({ id, userId, publicKey, binding }: Passkey): boolean {
+    return this.#secrets.isBound(binding, 'passkey', id, userId, publicKey)
+  }
+}
+
+/** What a person may call a passkey, or null. */
+export function passkeyName(text: string): string | null {
+  const name = text.replaceAll(/[\p{C}\p{Z}]+/gu, ' ').trim()
+  return name === '' || name.length > MAX_NAME_LENGTH ? null : name
+}
+
+/** A challenge that stands for facts, and tells nobody which. */
+function challengeFor(salt: string, facts: readonly string[]): string {
+  return createHash('sha256')
+    .update(JSON.stringify(['passkey', salt, ...facts]))
+    .digest('base64url')
+}
+
+function hash(challenge: string): string {
+  return createHash('sha256').update(challenge).digest('base64url')
+}
+
+/** By this the authenticator knows whose passkey it keeps. */
+function userHandle(userId: string): string {
+  return Buffer.from(userId).toString('base64url')
+}
+
+function toDescriptor({ id, transports }: Passkey) {
+  return {
+    id,
+    type: 'public-key' as const,
+    transports: [...transports] as AuthenticatorTransport[],
+  }
+}
+
+/** Where the browser asked for anyone's passkey, it has to say whose it found (WebAuthn, 7.2). */
+function rejectOtherHandle(
+  { response }: AuthenticationResponseJSON,
+  user: User,
+  required: boolean,
+): void {
+  const given = response.userHandle
+  if (given === undefined ? required : given !== userHandle(user.id)) {
+    throw new PasskeyRefusedError('refused', 'user handle of someone else')
+  }
+}
+
+function rejectWeakKey(publicKey: ReturnType<typeof isoBase64URL.toBuffer>): void {
+  const key = decodeCredentialPublicKey(publicKey)
+  if (!cose.isCOSEPublicKeyRSA(key)) return
+  if ((key.get(COSEKEYS.n)?.length ?? 0) < MIN_RSA_BYTES) {
+    throw new PasskeyRefusedError('refused', 'RSA key is too short')
+  }
+}
+
+/** What the library throws is about the answer: it is given nothing else to fail on. */
+function refuse(error: unknown): never {
+  const why = error instanceof Error ? error.message : String(error)
+  throw new PasskeyRefusedError('refused', why.slice(0, 200))
+}
+
+function readClientData(clientDataJSON: string): { challenge: string; crossOrigin: boolean } {
+  try {
+    const { challenge, crossOrigin = false } = decodeClientDataJSON(clientDataJSON)
+    if (typeof challenge === 'string')
+      return { challenge, crossOrigin: (crossOrigin as unknown) !== false }
+  } catch {
+    // Said below.
+  }
+  throw new PasskeyRefusedError('refused', 'malformed client data')
+}
+
+const BASE64URL = /^[\w-]+$/
+/** 1023 bytes (WebAuthn, 4). */
+const MAX_ID_LENGTH = 1364
+
+type Members = Readonly<Record<string, unknown>>
+
+/** The members of an answer we look at; the rest of what came is dropped. */
+function readAnswer(answer: string): { id: string; response: Members } {
+  const { id, response } = asObject(parse(answer))
+  if (typeof id !== 'string' || id.length > MAX_ID_LENGTH || !BASE64URL.test(id)) throw malformed()
+  return { id, response: asObject(response) }
+}
+
+function readAssertion(answer: string): AuthenticationResponseJSON {
+  const { id, response } = readAnswer(answer)
+  return {
+    ...{ id, rawId: id, type: 'public-key', clientExtensionResults: {} },
+    response: {
+      clientDataJSON: bytes(response['clientDataJSON']),
+      authenticatorData: bytes(response['authenticatorData']),
+      signature: bytes(response['signature']),
+      ...(response['userHandle'] == null ? {} : { userHandle: bytes(response['userHandle']) }),
+    },
+  }
+}
+
+function readAttestation(answer: string): RegistrationResponseJSON {
+  const { id, response } = readAnswer(answer)
+  const { transports = [] } = response
+  const attestationObject = bytes(response['attestationObject'])
+  rejectCertificates(attestationObject)
+  return {
+    ...{ id, rawId: id, type: 'public-key', clientExtensionResults: {} },
+    response: {
+      clientDataJSON: bytes(response['clientDataJSON']),
+      attestationObject,
+      transports: (Array.isArray(transports) ? transports : []).filter(isTransport).slice(0, 10),
+    },
+  }
+}
+
+/** None was asked for; checking one could make this server fetch what the certificate points to. */
+function rejectCertificates(attestationObject: string): void {
+  let certified: boolean
+  try {
+    const attestation = decodeAttestationObject(isoBase64URL.toBuffer(attestationObject))
+    const format = attestation.get('fmt')
+    certified =
+      format === 'packed' ? attestation.get('attStmt').get('x5c') !== undefined : format !== 'none'
+  } catch {
+    throw malformed()
+  }
+  if (certified) throw new PasskeyRefusedError('refused', 'attestation that was not asked for')
+}
+
+function isTransport(value: unknown): value is AuthenticatorTransport {
+  return typeof value === 'string' && /^[a-z-]{1,20}$/.test(value)
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw malformed()
+  }
+}
+
+function asObject(value: unknown): Members {
+  if (typeof value !== 'object' || value === null) throw malformed()
+  return value as Members
+}
+
+function bytes(value: unknown): string {
+  if (typeof value !== 'string' || !BASE64URL.test(value)) throw malformed()
+  return value
+}
+
+function malformed(): PasskeyRefusedError {
+  return new PasskeyRefusedError('refused', 'malformed')
+}

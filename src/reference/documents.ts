@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Middleware } from 'koa'
+
+const FOLDER = join(import.meta.dirname, '../../openapi')
+
+/** An OpenAPI document: its file, the name people choose it by, and where it is served. */
+export interface DescribedApi {
+  readonly file: string
+  readonly name: string
+  readonly paths: readonly string[]
+}
+
+export const AUTHORIZATION_SERVER: DescribedApi = {
+  file: 'oauth.json',
+  name: 'OAuth',
+  paths: ['/oauth2/openapi.json'],
+}
+
+interface Document {
+  readonly servers: readonly { readonly url: string }[]
+  readonly components: {
+    readonly securitySchemes: { readonly oauth2?: { readonly flows: object } }
+  }
+}
+
+/**
+ * Serves the documents of openapi/ with the addresses of this service. They are for everybody: also for
+ * pages of other sites, and for the reference, which is of no site.
+ */
+export function documents(apis: readonly DescribedApi[], baseUrl: string): Middleware {
+  const byPath = new Map(
+    apis.flatMap(({ file, paths }) => {
+      const text = readDocument(file, baseUrl)
+      return paths.map((path): [string, string] => [path, text])
+    }),
+  )
+  return (ctx, next) => {
+    const text = ctx.method === 'GET' || ctx.method === 'HEAD' ? byPath.get(ctx.path) : undefined
+    if (text === undefined) return next()
+    ctx.set({
+      'Access-Control-Allow-Origin': '*',
+      'Cache-Control': 'no-cache',
+      'X-Content-Type-Options': 'nosniff',
+    })
+    ctx.type = 'application/json; charset=UTF-8'
+    ctx.body = text
+    return Promise.resolve()
+  }
+}
+
+/** The files name paths alone; whoever generates a client from them needs whole addresses. */
+function readDocument(file: string, baseUrl: string): string {
+  const absolute = (url: string) => new URL(url, baseUrl).href.replace(/\/$/, '')
+  const document = JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as Document
+  const { oauth2, ...schemes } = document.components.securitySchemes
+  const flows = Object.entries(oauth2?.flows ?? {}).map(([name, flow]) => {
+    const members = Object.entries(flow as Record<string, unknown>).map(([key, value]) => [
+      key,
+      key.endsWith('Url') ? absolute(value as string) : value,
+    ])
+    return [name, Object.fromEntries(members)]
+  })
+  return JSON.stringify({
+    ...document,
+    servers: document.servers.map((server) => ({ ...server, url: absolute(server.url) })),
+    components: {
+      ...document.components,
+      securitySchemes: {
+        ...(oauth2 ? { oauth2: { ...oauth2, flows: Object.fromEntries(flows) as object } } : {}),
+        ...schemes,
+      },
+    },
+  })
+}
