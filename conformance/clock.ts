@@ -16,6 +16,11 @@ export class Clock {
     this.#patienceSeconds = patienceSeconds
   }
 
+  /** Whether passing time costs none. */
+  get moves(): boolean {
+    return this.#advance !== null
+  }
+
   now(): Date {
     return new Date(Date.now() + this.#offsetSeconds * 1000)
   }

@@ -178,8 +178,11 @@ export class Subject {
     return value
   }
 
-  forget(name: string): void {
-    this.#kept.delete(name)
+  /** After a grant was ended: tokens kept may belong to it. */
+  forgetTokens(): void {
+    for (const name of [...this.#kept.keys()]) {
+      if (name.startsWith('service') || name === 'tokens') this.#kept.delete(name)
+    }
   }
 
   /** @throws {Skipped} when the configuration has no second signer */
@@ -386,7 +389,7 @@ export class Subject {
    */
   unspent(wanted: Wanted = {}): Promise<Authorised> {
     const make = async () => {
-      const credential = await this.#preferred(wanted)
+      const credential = await this.preferred(wanted)
       const count = Math.min(3, credential.multisign)
       return this.authorise(credential, this.documentsFor(credential, count))
     }
@@ -395,7 +398,7 @@ export class Subject {
   }
 
   /** By redirect before explicit, SCAL 2 before 1, several signatures before one. */
-  async #preferred(wanted: Wanted): Promise<KnownCredential> {
+  async preferred(wanted: Wanted): Promise<KnownCredential> {
     for (const more of [
       { mode: 'oauth2code', SCAL: '2', multisign: 3 },
       { mode: 'oauth2code', multisign: 2 },
@@ -430,7 +433,6 @@ export class Subject {
     documents: readonly Document[],
     changes: Json = {},
   ): Promise<string> {
-    this.#spend('approvals')
     const answer = await this.callAuthorize(credential, documents, changes)
     return stringOf((await this.#settled(answer, credential)).json ?? {}, 'SAD')
   }
@@ -449,7 +451,9 @@ export class Subject {
       ...('authData' in changes ? {} : await this.factorsOf(credential)),
       ...changes,
     }
-    return this.call('credentials/authorize', body, token)
+    const answer = await this.call('credentials/authorize', body, token)
+    if (answer.status < 300) this.#spend('approvals')
+    return answer
   }
 
   /** Its body but for the factors. */

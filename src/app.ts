@@ -23,14 +23,17 @@ import { health, type HealthChecks } from './observability/health.js'
 const CSC_BASES = CSC_MOUNTS.map(({ base }) => base)
 
 /** What openapi/ describes; the first version is also the one at the root. */
-const DESCRIBED_APIS: readonly DescribedApi[] = [
-  ...CSC_MOUNTS.map(({ base, version }, index) => ({
+function describedApis(services: AppParts['csc']): DescribedApi[] {
+  const apis = CSC_MOUNTS.map(({ base, version, endpoints }, index) => ({
     file: `csc-${version}.json`,
     name: `CSC ${version}`,
     paths: [...(index === 0 ? ['/openapi.json'] : []), `${base}/openapi.json`],
-  })),
-  AUTHORIZATION_SERVER,
-]
+    leftOut: endpoints
+      .filter((each) => !each.isOn({ ...services, methods: [] }))
+      .map(({ path }) => path),
+  }))
+  return [...apis, AUTHORIZATION_SERVER]
+}
 
 export interface AppParts {
   readonly provider: Provider
@@ -56,8 +59,9 @@ export function createApp(parts: AppParts): Koa {
   app.use(oauthAliases)
   app.use(health(parts.checks))
   app.use(assets())
-  app.use(documents(DESCRIBED_APIS, csc.config.baseUrl))
-  if (csc.config.reference) app.use(reference(DESCRIBED_APIS))
+  const described = describedApis(csc)
+  app.use(documents(described, csc.config.baseUrl))
+  if (csc.config.reference) app.use(reference(described))
   if (csc.config.sandbox) {
     app.use(demo({ directory: join(import.meta.dirname, '../dist/demo/public') }))
   }

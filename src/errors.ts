@@ -71,6 +71,18 @@ export class DpopRequiredError extends ServiceError {
   readonly kind = 'dpop-required'
 }
 
+/** The proof has to carry a nonce of ours, and did not, or an old one (RFC 9449, 9). */
+export class DpopNonceRequiredError extends ServiceError {
+  override readonly name = 'DpopNonceRequiredError'
+  readonly kind = 'dpop-nonce-required'
+}
+
+/** The token is bound to a TLS certificate, and came with none or with another (RFC 8705, 3). */
+export class CertificateRequiredError extends ServiceError {
+  override readonly name = 'CertificateRequiredError'
+  readonly kind = 'certificate-required'
+}
+
 /** The proof is not for this request, key or token, or was used before; the message says what is wrong. */
 export class InvalidDpopProofError extends ServiceError {
   override readonly name = 'InvalidDpopProofError'
@@ -221,6 +233,8 @@ export type AnyServiceError =
   | InvalidTokenError
   | ExpiredTokenError
   | DpopRequiredError
+  | DpopNonceRequiredError
+  | CertificateRequiredError
   | InvalidDpopProofError
   | InsufficientScopeError
   | UnusableSadError

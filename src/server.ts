@@ -19,6 +19,7 @@ export async function startServer(services: Services, version: string): Promise<
   const { config, app } = services
   await recordStart(services, version)
   await services.activations.settleAbandoned()
+  await services.notices.begin()
   const server = createServer({ maxHeaderSize: 32 * 1024, requestTimeout: 60_000 })
   // Koa answers and logs its own failures; the promise it returns says nothing more.
   const handle = app.callback()
@@ -66,29 +67,41 @@ async function drain(server: Server): Promise<void> {
   clearTimeout(cutOff)
 }
 
-/** Sweeps up abandoned reservations and forgets what expired; a failure is logged and tried again. */
-function startChores({ activations, oauthRecords, logger, now }: Services): () => Promise<void> {
-  let running: Promise<void> = Promise.resolve()
+/**
+ * Sweeps up abandoned reservations, tells people what happened, and forgets what expired. A failure is
+ * logged and tried again; none waits for another, and none runs twice at once.
+ */
+function startChores(services: Services): () => Promise<void> {
+  const { activations, oauthRecords, notices, config, logger, now } = services
+  const stopping = new AbortController()
+  const running = new Set<Promise<void>>()
   const every = (seconds: number, chore: () => Promise<unknown>): NodeJS.Timeout => {
+    let idle = true
     const run = async () => {
       try {
         await chore()
       } catch (error) {
         logger.error({ err: error }, 'chore failed')
       }
+      idle = true
     }
     return setInterval(() => {
-      running = running.then(run)
+      if (!idle) return
+      idle = false
+      const done = run().finally(() => running.delete(done))
+      running.add(done)
     }, seconds * 1000)
   }
   const timers = [
     every(SWEEP_SECONDS, () => activations.settleAbandoned()),
+    every(config.notices.everySeconds, () => notices.run(stopping.signal)),
     every(CLEAN_UP_SECONDS, () =>
       oauthRecords.deleteExpired(new Date(now().getTime() - KEEP_EXPIRED_HOURS * 3600_000)),
     ),
   ]
   return async () => {
     for (const timer of timers) clearInterval(timer)
-    await running
+    stopping.abort()
+    await Promise.all(running)
   }
 }

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
+import { Notices } from './account/notices.js'
 import { SECTIONS } from './account/sections.js'
 import { AccountVisits } from './account/visit.js'
 import { Activations } from './activation/activations.js'
 import { ApprovalRequests } from './activation/approval-requests.js'
+import { SignatureHistory } from './activation/history.js'
 import { createApp } from './app.js'
 import { auditEvent } from './audit/events.js'
 import { EmbeddedAuthority } from './certificates/embedded/embedded-authority.js'
@@ -13,6 +15,7 @@ import type { Config } from './config/schema.js'
 import { Secrets } from './config/secrets.js'
 import { Credentials } from './credentials/credentials.js'
 import { ApprovalNotices } from './activation/approval-notices.js'
+import { DpopNonces } from './http/dpop-nonces.js'
 import { Accounts } from './identity/accounts.js'
 import { Enrolment } from './identity/enrolment.js'
 import { IdBb } from './identity/id-bb.js'
@@ -26,10 +29,12 @@ import { verifyDigest } from './keys/digest-verifier.js'
 import { ResidentKeyCustody } from './keys/hsm-resident.js'
 import type { KeyCustody } from './keys/key-custody.js'
 import { accountClient } from './oauth/account-client.js'
+import { GrantedAccess } from './oauth/granted-access.js'
 import { IssuedAccessTokens } from './oauth/access-tokens.js'
 import { IdentityRequests } from './oauth/identity-requests.js'
 import { IdentitySteps } from './oauth/identity-steps.js'
 import { PageRenderer } from './oauth/page-renderer.js'
+import { PasswordSignIn } from './oauth/password-sign-in.js'
 import { createProvider } from './oauth/provider.js'
 import { SignerSessions } from './oauth/signer-sessions.js'
 import { TokenRevocation } from './oauth/token-revocation.js'
@@ -44,7 +49,9 @@ import { DatabaseCredentialStore } from './storage/credential-store.js'
 import type { Database } from './storage/database.js'
 import { DatabaseEnrolmentStore } from './storage/enrolment-store.js'
 import { DatabaseIdentityStore } from './storage/identity-store.js'
+import { DatabaseHistoryStore } from './storage/history-store.js'
 import { InstallationStore } from './storage/installation-store.js'
+import { DatabaseNoticeStore } from './storage/notice-store.js'
 import { DatabaseOAuthRecordStore } from './storage/oauth-record-store.js'
 import { DatabasePasskeyStore } from './storage/passkey-store.js'
 import { DatabaseSentCodeStore } from './storage/sent-code-store.js'
@@ -117,10 +124,11 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     ...{ accounts, throttle, secrets, audit, now, limits },
     store: records.enrolmentStore,
   })
+  const mail = openMail(config)
   const sentCodes = new SentCodes({
     ...{ throttle, secrets, audit, now, limits },
     store: new DatabaseSentCodeStore(database),
-    mail: openMail(config),
+    mail,
     sms: openSms(config),
   })
   const passkeys = new Passkeys({
@@ -153,7 +161,7 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     notices: new ApprovalNotices({
       ...{ throttle, accounts, clients, audit },
       ...{ baseUrl: config.baseUrl, defaultLanguage: config.service.lang },
-      mail: openMail(config),
+      mail,
     }),
     sadSeconds: config.policy.sadSeconds,
   })
@@ -162,10 +170,12 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   const tokens = new IssuedAccessTokens({ records: oauthRecords, clients, accounts, secrets, now })
   const pages = new PageRenderer({ clients, defaultLanguage: config.service.lang })
   const cookieKeys = [secrets.derive('cookies').toString('base64url')]
+  const nonceSecret = config.policy.dpopNonce === 'always' ? secrets.derive('dpop nonces') : null
   const provider = createProvider({
     ...{ config, clients, accounts, secrets, cookieKeys, pages, logger, now },
     records: oauthRecords,
     signingKey: await oauthSigningKey(records),
+    dpopNonceSecret: nonceSecret,
     credentialOf: (authorisationId) => activations.credentialOf(authorisationId),
   })
   const identity = new IdentitySteps({
@@ -185,6 +195,13 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     }),
   })
   const sessions = new SignerSessions({ provider, baseUrl: config.baseUrl })
+  const notices = new Notices({
+    ...{ users, clients, logger, now },
+    store: new DatabaseNoticeStore(database),
+    credentials: credentialStore,
+    mail: config.mail && config.notices.mail ? mail : null,
+    service: { ...config.service, baseUrl: config.baseUrl },
+  })
   const app = createApp({
     ...{ provider, logger, cookieKeys },
     interactions: {
@@ -195,6 +212,14 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     },
     account: {
       ...{ pages, accounts, clients, credentials, activations, audit, now },
+      ...{ approvals, transactions, factors, sentCodes, approvalSeconds },
+      ...{ enrolment, serviceName: config.service.name },
+      ...{ users, events: notices },
+      access: new GrantedAccess({
+        ...{ records: oauthRecords, secrets, now },
+        sessionSeconds: lifetimes.sessionSeconds,
+      }),
+      history: new SignatureHistory({ store: new DatabaseHistoryStore(database), now }),
       ...{ formBytes: limits.formBytes, baseUrl: config.baseUrl },
       visits: new AccountVisits({
         ...{ sessions, accounts, pages, now },
@@ -205,7 +230,13 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     csc: {
       ...{ config, credentials, transactions, activations, approvals, signing, tokens, now },
       ...{ accounts, clients, factors, sentCodes },
+      dpopNonces: nonceSecret && new DpopNonces(nonceSecret),
       revocation: new TokenRevocation({ records: oauthRecords, secrets, audit, now }),
+      passwordSignIn: new PasswordSignIn({
+        ...{ provider, accounts, audit, lifetimes },
+        baseUrl: config.baseUrl,
+        clientId: config.policy.authLogin?.client ?? null,
+      }),
     },
     checks: {
       hsm: () => custody.ready(),
@@ -221,9 +252,11 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
       authority,
       credentials,
       accounts,
+      passkeys,
       activations,
       signing,
       oauthRecords,
+      notices,
     },
     async close() {
       await custody.close()

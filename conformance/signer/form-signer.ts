@@ -89,10 +89,19 @@ export async function follow(
     const location = answer.headers.get('location')
     if (location === null || answer.status < 300 || answer.status >= 400) return answer
     url = new URL(location, url).href
-    if (url === redirectUri || url.startsWith(`${redirectUri}?`)) return new URL(url).searchParams
+    const told = toldApplication(url, redirectUri)
+    if (told) return told
     body = null
   }
   throw new NotMet(`too many redirects, last to ${url}`)
+}
+
+/** Null unless the address is the application's; answers of refused response types are in the fragment. */
+function toldApplication(url: string, redirectUri: string): URLSearchParams | null {
+  if (url !== redirectUri && !/^[?#]/.test(url.slice(redirectUri.length))) return null
+  if (!url.startsWith(redirectUri)) return null
+  const { search, hash } = new URL(url)
+  return new URLSearchParams(search || hash.slice(1))
 }
 
 function fits({ field, button, text }: Step, document: HTMLElement): boolean {

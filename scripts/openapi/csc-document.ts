@@ -1,5 +1,6 @@
 /** One mount of the CSC API as an OpenAPI document, from the endpoints that answer there. */
 import type { CscMount } from '../../src/csc/index.js'
+import { NOT_IMPLEMENTED } from '../../src/csc/mount.js'
 import type { EndpointDescription } from '../../src/http/endpoint.js'
 import { refusalsOf } from '../../src/http/refusals.js'
 import { VERSION } from '../../src/version.js'
@@ -19,6 +20,7 @@ const SHARED_ANSWERS: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   413: 'TooLarge',
   500: 'Unexpected',
+  501: 'Off',
   503: 'Unavailable',
 }
 
@@ -90,13 +92,14 @@ interface Parts extends Pick<CscMount, 'renderError'> {
 }
 
 function describe(endpoint: EndpointDescription, { schemas, shared, renderError }: Parts): Json {
-  const { path, summary, scopes, request, response, repeatable } = endpoint
-  const refusals = [...refusalsOf(endpoint), new Error('unforeseen')].map((error) =>
-    renderError(error, path),
-  )
-  const responses = [...refusalResponses(refusals)].map(([status, answer]) => [
+  const { path, summary, scopes, request, response, accepted, repeatable, optional } = endpoint
+  const refusals = [
+    ...[...refusalsOf(endpoint), new Error('unforeseen')].map((error) => renderError(error, path)),
+    ...(optional ? [NOT_IMPLEMENTED] : []),
+  ]
+  const responses = [...refusalResponses(refusals)].map(([status, refusal]) => [
     String(status),
-    refer(status, answer, shared),
+    refer(status, refusal, shared),
   ])
   const parameters = [
     ...(scopes.length > 0 ? ['DPoP'] : []),
@@ -118,27 +121,27 @@ function describe(endpoint: EndpointDescription, { schemas, shared, renderError 
     responses: {
       ...(response.type === 'null'
         ? { '204': { description: 'Done.' } }
-        : {
-            '200': {
-              description: 'Done.',
-              content: { 'application/json': { schema: publishResponse(response, schemas) } },
-            },
-          }),
+        : { '200': answer('Done.', publishResponse(response, schemas)) }),
+      ...(accepted ? { '202': answer('Not yet.', publishResponse(accepted, schemas)) } : {}),
       ...Object.fromEntries(responses),
     },
   }
 }
 
+function answer(description: string, schema: Json): Json {
+  return { description, content: { 'application/json': { schema } } }
+}
+
 /** Answers that are the same everywhere are written down once. */
-function refer(status: number, answer: Json, shared: Map<string, Json>): Json {
+function refer(status: number, refusal: Json, shared: Map<string, Json>): Json {
   const base = SHARED_ANSWERS[status]
-  if (base === undefined) return answer
-  const text = JSON.stringify(answer)
+  if (base === undefined) return refusal
+  const text = JSON.stringify(refusal)
   for (let variant = 1; ; variant += 1) {
     const name = variant === 1 ? base : `${base}${variant}`
     const known = shared.get(name)
     if (known && JSON.stringify(known) !== text) continue
-    shared.set(name, answer)
+    shared.set(name, refusal)
     return { $ref: `#/components/responses/${name}` }
   }
 }

@@ -102,7 +102,8 @@ const ERRORS = [
   ...['invalid_authorization_details', 'invalid_dpop_proof', 'use_dpop_nonce', 'access_denied'],
   ...['unauthorized_client', 'unsupported_grant_type', 'unsupported_response_type'],
   ...['unsupported_response_mode', 'request_not_supported', 'invalid_request_object'],
-  ...['invalid_request_uri', 'invalid_redirect_uri', 'unmet_authentication_requirements'],
+  ...['request_uri_not_supported', 'invalid_request_uri'],
+  ...['invalid_redirect_uri', 'unmet_authentication_requirements'],
 ]
 
 export function oauthDocument(): Json {
@@ -389,7 +390,7 @@ function refusals(pairs: Pairs, unproved: Pairs): Json {
 function refusal(description: string, pairs: Pairs, schema: 'Error' | 'Problem'): Json {
   const examples = pairs.map(([error, error_description], index) => [
     `refusal-${index + 1}`,
-    { value: { error, error_description } },
+    { summary: error_description, value: { error, error_description } },
   ])
   return {
     description,
@@ -444,9 +445,9 @@ function tokenAnswer(): Json {
       access_token: text('Opaque.'),
       token_type: text('`DPoP` when it is bound to a key.', { enum: ['Bearer', 'DPoP'] }),
       expires_in: { type: 'integer', description: 'Seconds.' },
-      scope: text('What it is for.', { enum: ['service', 'credential'] }),
     },
     {
+      scope: text('What it is for; `service` when absent.', { enum: ['service', 'credential'] }),
       refresh_token: text('For scope `service`, where the application may have one.'),
       credentialID: text('Which credential the signer chose, if there was a choice.'),
       authorization_details: AUTHORIZATION_DETAILS,
@@ -471,8 +472,11 @@ function introspectionAnswer(): Json {
       token_type: text('How it is sent.', { enum: ['Bearer', 'DPoP'] }),
       cnf: {
         type: 'object',
-        description: 'The key it is bound to.',
-        properties: { jkt: text('SHA-256 thumbprint.') },
+        description: 'The key or the TLS certificate it is bound to.',
+        properties: {
+          jkt: text('SHA-256 thumbprint of the key.'),
+          'x5t#S256': text('SHA-256 thumbprint of the certificate.'),
+        },
         additionalProperties: false,
       },
       authorization_details: AUTHORIZATION_DETAILS,

@@ -11,7 +11,7 @@ const TITLES: Readonly<Record<number, string>> = {
   403: 'The token is for something else.',
   413: 'The body is too large.',
   500: 'Something unforeseen happened, or nobody knows whether it signed; nothing is returned.',
-  501: 'There is no such method.',
+  501: 'The method is off.',
   503: 'Not now; nothing was used up.',
 }
 
@@ -48,7 +48,10 @@ export function refusalResponse(
       'application/json': {
         schema: pairsSchema(unique),
         examples: Object.fromEntries(
-          unique.map((pair, index) => [`refusal-${index + 1}`, { value: words(pair) }]),
+          unique.map((pair, index) => [
+            `refusal-${index + 1}`,
+            { summary: pair.error_description, value: words(pair) },
+          ]),
         ),
       },
     },
@@ -86,8 +89,9 @@ function sentences(all: readonly string[]): Json {
   if (varying.length === 0) return { enum: fixed }
   return {
     anyOf: [
-      ...(fixed.length === 0 ? [] : [{ enum: fixed }]),
+      ...(fixed.length === 0 ? [] : [{ type: 'string', enum: fixed }]),
       ...varying.map((sentence) => ({
+        type: 'string',
         pattern: `^${sentence.split(VARYING).map(escapePattern).join('.+')}$`,
       })),
     ],

@@ -40,7 +40,8 @@ export const credentials: AccountSection = {
       '/:id/resume',
       async (visit) => {
         const credential = await own(visit, parts)
-        const resumed = credential && (await parts.credentials.resume(credential.id, 'signer', 'signer'))
+        const resumed =
+          credential && (await parts.credentials.resume(credential.id, 'signer', 'signer'))
         if (!resumed) return notFound(visit, parts)
         done(visit, 'resumed')
       },

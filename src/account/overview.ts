@@ -9,7 +9,8 @@ export const overview: AccountSection = {
   title: 'overview',
   routes(section, { pages, visits }) {
     section.get('/', (visit) => {
-      pages.send(visit.ctx, 200, renderOverview(viewOf(visit)))
+      const { authenticatedAt, amr } = visit
+      pages.send(visit.ctx, 200, renderOverview({ ...viewOf(visit), authenticatedAt, amr }))
     })
     section.post('/sign-out', async (visit) => {
       await visits.signOut(visit)

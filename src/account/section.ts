@@ -1,13 +1,22 @@
 import type Router from '@koa/router'
 import type { Context } from 'koa'
 import type { Activations } from '../activation/activations.js'
+import type { ApprovalRequests } from '../activation/approval-requests.js'
+import type { SignatureHistory } from '../activation/history.js'
 import type { AuditLog } from '../audit/audit-log.js'
 import type { Credentials } from '../credentials/credentials.js'
 import { readForm } from '../http/form-body.js'
 import { isForgedPost } from '../http/forged-post.js'
 import type { Accounts } from '../identity/accounts.js'
+import type { Enrolment } from '../identity/enrolment.js'
+import type { SentCodes } from '../identity/sent-codes.js'
+import type { SigningFactors } from '../identity/signing-factors.js'
+import type { UserStore } from '../identity/user.js'
 import type { ClientStore } from '../oauth/client.js'
+import type { GrantedAccess } from '../oauth/granted-access.js'
 import type { PageRenderer } from '../oauth/page-renderer.js'
+import type { Transactions } from '../transactions/transactions.js'
+import type { Notices } from './notices.js'
 import { renderNotFound, viewOf } from './pages/account-page.js'
 import type { AccountNotice } from './pages/messages.js'
 import {
@@ -23,13 +32,26 @@ export interface AccountParts {
   readonly visits: AccountVisits
   readonly pages: PageRenderer
   readonly accounts: Accounts
+  readonly users: Pick<UserStore, 'setNotices'>
+  readonly access: GrantedAccess
+  readonly history: SignatureHistory
+  readonly events: Pick<Notices, 'newest'>
   readonly clients: ClientStore
   readonly credentials: Credentials
   readonly activations: Activations
+  readonly approvals: ApprovalRequests
+  readonly transactions: Transactions
+  readonly factors: SigningFactors
+  readonly sentCodes: SentCodes
+  readonly enrolment: Enrolment
+  /** As authenticators show it beside the account. */
+  readonly serviceName: string
   readonly audit: AuditLog
   readonly now: () => Date
   readonly formBytes: number
   readonly baseUrl: string
+  /** How long an agreement waits to be used. */
+  readonly approvalSeconds: number
 }
 
 /** One entry of the navigation, with the pages behind it. */

@@ -1,5 +1,11 @@
+import { approvals } from './approvals.js'
+import { factors } from './factors.js'
+import { credentials } from './credentials.js'
+import { history } from './history.js'
+import { noticeSettings } from './notice-settings.js'
 import { overview } from './overview.js'
 import type { AccountSection } from './section.js'
+import { sessions } from './sessions.js'
 
 /**
  * The sections of the signer's pages, in the order of the navigation.
@@ -31,4 +37,12 @@ import type { AccountSection } from './section.js'
  * 7. Tests are `test/account/factors.test.ts`, over HTTP: no session, another person's ids, a form of
  *    another site, too old a sign-in. `test/account/signer.ts` has a browser that is signed in.
  */
-export const SECTIONS: readonly AccountSection[] = [overview]
+export const SECTIONS: readonly AccountSection[] = [
+  overview,
+  history,
+  approvals,
+  credentials,
+  sessions,
+  factors,
+  noticeSettings,
+]

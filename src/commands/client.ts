@@ -20,6 +20,8 @@ interface AddOptions extends CommonOptions {
   readonly forItself?: true
   readonly requirePushed?: true
   readonly introspectsAll?: true
+  readonly bindToKey?: true
+  readonly bindToCertificate?: true
   readonly quirk?: Quirk[]
 }
 
@@ -37,6 +39,8 @@ export function clientCommands(program: Command): void {
     .option('--for-itself', 'may get tokens of its own, for the seals it holds')
     .option('--require-pushed', 'may ask for signatures by pushed authorization requests alone')
     .option('--introspects-all', 'a resource server: may introspect tokens of all applications')
+    .option('--bind-to-key', 'its access tokens are good with a DPoP proof alone (RFC 9449)')
+    .option('--bind-to-certificate', 'its access tokens are good with its TLS certificate alone')
     .addOption(
       new Option(
         '--quirk <name...>',
@@ -65,6 +69,8 @@ export function clientCommands(program: Command): void {
           tlsSubjectDn: options.tlsSubject ?? null,
           requirePushedForCredential: options.requirePushed ?? false,
           introspectsAll: options.introspectsAll ?? false,
+          dpopBoundAccessTokens: options.bindToKey ?? false,
+          tlsClientCertificateBoundAccessTokens: options.bindToCertificate ?? false,
           quirks: [...new Set(options.quirk)],
           disabledAt: null,
         })

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import type { Command } from 'commander'
+import { InvalidArgumentError, type Command } from 'commander'
 import { auditEvent } from '../audit/events.js'
+import { issueEnrolmentCode } from '../identity/enrolment.js'
 import { hashPassword } from '../identity/password.js'
 import { generateTotpSecret } from '../identity/totp.js'
 import { UsernameTakenError, type Contact } from '../identity/user.js'
@@ -22,12 +23,19 @@ interface AddOptions extends CommonOptions {
   readonly phone?: string
   readonly country?: string
   readonly otpAtSignIn?: true
+  readonly withoutAuthenticator?: true
+}
+
+interface CodeOptions extends CommonOptions {
+  readonly hours: number
 }
 
 interface SetOptions extends CommonOptions {
   readonly email?: string
   readonly phone?: string
 }
+
+const DEFAULT_CODE_HOURS = 24
 
 export function userCommands(program: Command): void {
   const user = program.command('user').description('people who sign')
@@ -41,11 +49,15 @@ export function userCommands(program: Command): void {
     .option('--phone <number>', 'for codes by text message, such as +37060012345')
     .option('--country <code>', 'ISO 3166-1 alpha-2')
     .option('--otp-at-sign-in', 'ask for a one-time code at sign-in too')
+    .option(
+      '--without-authenticator',
+      'let them enrol one themselves; prints an enrolment code instead of the secret',
+    )
     .action((username: string, options: AddOptions) =>
-      withRecords(options, async ({ users }) => {
+      withRecords(options, async ({ users, enrolmentStore, secrets, now }) => {
         rejectBadPerson(username, options)
         const password = randomBytes(12).toString('base64url')
-        const totpSecret = generateTotpSecret()
+        const totpSecret = options.withoutAuthenticator ? null : generateTotpSecret()
         const { givenName, surname } = options
         const id = randomUUID()
         try {
@@ -63,7 +75,13 @@ export function userCommands(program: Command): void {
           if (!(error instanceof UsernameTakenError)) throw error
           throw new CommandError(`There is a user "${username}" already.`)
         }
-        printFacts({ id, username, password, totpSecret }, options.json)
+        if (totpSecret !== null) {
+          return printFacts({ id, username, password, totpSecret }, options.json)
+        }
+        const parts = { store: enrolmentStore, secrets, now }
+        const { code, expiresAt } = await issueEnrolmentCode(parts, id, DEFAULT_CODE_HOURS)
+        const enrolment = { enrolmentCode: code, expiresAt: expiresAt.toISOString() }
+        printFacts({ id, username, password, ...enrolment }, options.json)
       }),
     )
 
@@ -95,6 +113,22 @@ export function userCommands(program: Command): void {
         if (!found) throw new CommandError(`There is no user "${username}".`)
         await users.setContact(found.id, contact, now())
         printFacts({ username, ...contact }, options.json)
+      }),
+    )
+
+  configured(user.command('enrolment-code'))
+    .description('let a person you have identified enrol an authenticator; prints the code once')
+    .argument('<username>')
+    .option('--hours <count>', 'how long it lasts, 1 to 168', codeHours, DEFAULT_CODE_HOURS)
+    .action((username: string, options: CodeOptions) =>
+      withRecords(options, async ({ users, enrolmentStore, secrets, now }) => {
+        const found = await users.findByUsername(username)
+        if (!found) throw new CommandError(`There is no user "${username}".`)
+        if (found.disabledAt) throw new CommandError(`${username} is disabled.`)
+        const parts = { store: enrolmentStore, secrets, now }
+        const { code, expiresAt } = await issueEnrolmentCode(parts, found.id, options.hours)
+        const facts = { username, enrolmentCode: code, expiresAt: expiresAt.toISOString() }
+        printFacts(facts, options.json)
       }),
     )
 
@@ -156,4 +190,10 @@ function rejectBadContact({ email, phone }: Contact): void {
 
 function orNone(text: string): string | null {
   return text === 'none' ? null : text
+}
+
+function codeHours(text: string): number {
+  const hours = Number(text)
+  if (/^[0-9]{1,3}$/.test(text) && hours >= 1 && hours <= 168) return hours
+  throw new InvalidArgumentError('Give a number from 1 to 168.')
 }

@@ -204,6 +204,21 @@ export const ConfigSchema = Type.Object(
       },
       closed,
     ),
+    notices: Type.Object(
+      {
+        mail: Type.Boolean({
+          default: true,
+          description:
+            'Whether signers are told by mail of signatures, refused attempts and changes to their account. Needs mail.',
+        }),
+        everySeconds: Type.Integer({
+          minimum: 1,
+          default: 30,
+          description: 'How often such mails are sent; what happens in between is one mail.',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
     mail: Type.Optional(
       Type.Union(
         [
@@ -272,11 +287,27 @@ export const ConfigSchema = Type.Object(
               'Whether credentials/extendTransaction may bring new hashes: for credentials authorised explicitly; always, also for what was approved on our own pages, so that up to the agreed number an application can have hashes signed that the signer was not shown; or never.',
           },
         ),
+        authLogin: Type.Optional(
+          Type.Object(
+            {
+              client: Type.String({
+                description:
+                  'Application, by client_id, to which the tokens of auth/login belong. Naming one switches auth/login on: passwords then pass through applications, which the CSC API itself discourages. People who sign in with a one-time code cannot use it.',
+              }),
+            },
+            closed,
+          ),
+        ),
         sadSeconds: Type.Integer({
           minimum: 30,
           maximum: 3600,
           default: 300,
           description: 'Lifetime of a SAD from credentials/authorize.',
+        }),
+        dpopNonce: Type.Union([Type.Literal('never'), Type.Literal('always')], {
+          default: 'never',
+          description:
+            'Whether DPoP proofs must carry a nonce of ours (RFC 9449, 8 and 9), so that none can be made ahead. Costs applications one more request now and then.',
         }),
       },
       { ...closed, default: {} },

@@ -45,6 +45,11 @@ export interface Credential {
   readonly lockedUntil: Date | null
 }
 
+/** Whether its owner agrees by a code, which can be typed on any page and any device. */
+export function isApprovedByCode({ approvalFactor }: Credential): boolean {
+  return approvalFactor !== 'passkey' && approvalFactor !== 'id-bb'
+}
+
 export interface CredentialStore {
   find(id: string): Promise<Credential | null>
   list(userId: string): Promise<Credential[]>

@@ -50,6 +50,20 @@ export function renderCscError(error: unknown): RenderedError {
         error_description: 'The access token is bound to a key and needs a DPoP proof.',
         challenge: 'DPoP',
       }
+    case 'dpop-nonce-required':
+      return {
+        status: 401,
+        error: 'use_dpop_nonce',
+        error_description: 'The DPoP proof needs the nonce of the DPoP-Nonce header.',
+        challenge: 'DPoP',
+      }
+    case 'certificate-required':
+      return {
+        status: 401,
+        error: 'invalid_token',
+        error_description: 'The access token is bound to a TLS certificate.',
+        challenge: true,
+      }
     case 'invalid-dpop-proof':
       return {
         status: 401,

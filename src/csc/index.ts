@@ -1,4 +1,5 @@
 import type { Endpoint } from '../http/endpoint.js'
+import { login } from './auth/login.js'
 import { revoke } from './auth/revoke.js'
 import { authorize } from './credentials/authorize.js'
 import { authorizeCheck } from './credentials/authorizeCheck.js'
@@ -18,6 +19,7 @@ import { V1_OAUTH, type OAuthDialect } from './v1/oauth2.js'
 /** The methods of the CSC API v2 that are on, in the order of the specification. */
 export const CSC_ENDPOINTS: readonly Endpoint<CscServices>[] = [
   info,
+  login,
   revoke,
   list,
   credentialInfo,

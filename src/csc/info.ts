@@ -18,7 +18,7 @@ export const info = defineCscEndpoint({
     description: Type.String({ maxLength: 255, description: 'What the service is for.' }),
     authType: Type.Array(Type.String(), {
       description:
-        'Ways an application may get in: oauth2code for people, oauth2client for itself.',
+        'Ways an application may get in: oauth2code for people, oauth2client for itself; basic for `auth/login`.',
     }),
     oauth2: Type.String({
       description: 'Base URI of `oauth2/authorize`, `oauth2/token` and so on.',
@@ -47,7 +47,7 @@ export const info = defineCscEndpoint({
     conformance_levels: Type.Array(Type.String(), { description: 'AdES levels of signDoc.' }),
   }),
 
-  handle(_input, _caller, { config: { service, baseUrl }, methods }) {
+  handle(_input, _caller, { config: { service, baseUrl, policy }, methods }) {
     return {
       specs: service.specs,
       name: service.name,
@@ -55,7 +55,7 @@ export const info = defineCscEndpoint({
       region: service.region,
       lang: service.lang,
       description: service.description,
-      authType: ['oauth2code', 'oauth2client'],
+      authType: [...(policy.authLogin ? ['basic'] : []), 'oauth2code', 'oauth2client'],
       oauth2: baseUrl,
       supportsRar: true,
       asynchronousOperationMode: false,

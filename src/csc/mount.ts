@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa'
 import { InsufficientScopeError } from '../errors.js'
 import { requireBearer } from '../http/bearer.js'
+import { certificateHeader } from '../http/client-certificate.js'
 import { PROOF_ALGORITHMS } from '../http/dpop.js'
 import { Accepted, NO_CONTENT } from '../http/endpoint.js'
 import { readJson } from '../http/json-body.js'
@@ -12,6 +13,13 @@ import type { CscServices } from './services.js'
 
 /** How long applications should wait before they ask again for what has no result yet. */
 const POLL_SECONDS = 2
+
+/** What methods answer that are not there, or that configuration has off. */
+export const NOT_IMPLEMENTED: RenderedError = {
+  status: 501,
+  error: 'not_implemented',
+  error_description: 'The method is not supported by this service.',
+}
 
 /**
  * Answers every path below a CSC base URI. The order of checks is that of the specification: is the
@@ -27,6 +35,9 @@ export function mountCsc(
   const methods = on.map(({ path }) => path.slice(1)).filter((name) => name !== 'info')
   const services: CscServices = { ...parts.services, methods }
   const { bodyBytes } = services.config.limits
+  const { baseUrl, proxy } = services.config
+  const { dpopNonces } = services
+  const resource = { baseUrl, dpopNonces, certificateHeader: certificateHeader(proxy) }
 
   return async (ctx, next) => {
     if (ctx.path !== base && !ctx.path.startsWith(`${base}/`)) {
@@ -37,11 +48,7 @@ export function mountCsc(
     ctx.set('X-Content-Type-Options', 'nosniff')
     const endpoint = byPath.get(ctx.path.slice(base.length))
     if (!endpoint) {
-      return send(ctx, {
-        status: 501,
-        error: 'not_implemented',
-        error_description: 'The method is not supported by this service.',
-      })
+      return send(ctx, NOT_IMPLEMENTED)
     }
     const readsByGet = ctx.method === 'GET' && endpoint.path === '/info'
     if (ctx.method !== 'POST' && !readsByGet) {
@@ -53,7 +60,7 @@ export function mountCsc(
       })
     }
     try {
-      const server = { baseUrl: services.config.baseUrl, now: services.now() }
+      const server = { ...resource, now: services.now() }
       const caller =
         endpoint.scopes.length === 0 ? null : await requireBearer(ctx, services.tokens, server)
       if (caller && !endpoint.scopes.includes(caller.scope))

@@ -31,8 +31,9 @@ export async function authorisationOf(
     throw new InvalidParameterError('SAD')
   }
   const ownSad = found.clientId === caller.clientId && found.userId === caller.userId
-  // Bound to a key, it is worth nothing in a request that is not proved by that key (S37).
+  // Bound to a key or certificate, it is worth nothing in a request that does not prove it (S37, S38).
   if (found.jkt !== null && found.jkt !== caller.jkt) throw new InvalidParameterError('SAD')
+  if (found.x5t !== null && found.x5t !== caller.x5t) throw new InvalidParameterError('SAD')
   if (!agrees(found.authorisationId) || !ownSad) throw new InvalidParameterError('SAD')
   return { authorisationId: found.authorisationId, sad: null }
 }

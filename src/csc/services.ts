@@ -2,12 +2,14 @@ import type { Activations } from '../activation/activations.js'
 import type { ApprovalRequests } from '../activation/approval-requests.js'
 import type { Config } from '../config/schema.js'
 import type { Credentials } from '../credentials/credentials.js'
+import type { DpopNonces } from '../http/dpop-nonces.js'
 import { defineEndpoint } from '../http/endpoint.js'
 import type { AccessTokens } from '../http/bearer.js'
 import type { Accounts } from '../identity/accounts.js'
 import type { SentCodes } from '../identity/sent-codes.js'
 import type { SigningFactors } from '../identity/signing-factors.js'
 import type { ClientStore } from '../oauth/client.js'
+import type { PasswordSignIn } from '../oauth/password-sign-in.js'
 import type { TokenRevocation } from '../oauth/token-revocation.js'
 import type { Signing } from '../signing/signing.js'
 import type { Transactions } from '../transactions/transactions.js'
@@ -19,6 +21,8 @@ export interface CscServices {
   readonly activations: Activations
   readonly signing: Signing
   readonly tokens: AccessTokens
+  /** Null when DPoP proofs need no nonce. */
+  readonly dpopNonces: DpopNonces | null
   readonly transactions: Transactions
   readonly approvals: ApprovalRequests
   readonly accounts: Accounts
@@ -26,6 +30,7 @@ export interface CscServices {
   readonly factors: SigningFactors
   readonly sentCodes: SentCodes
   readonly revocation: TokenRevocation
+  readonly passwordSignIn: PasswordSignIn
   /** Names of the methods that are mounted, for `info`. */
   readonly methods: readonly string[]
   readonly now: () => Date

@@ -14,6 +14,8 @@ export interface DpopProof {
   /** SHA-256 thumbprint of its key. */
   readonly jkt: string
   readonly jti: string
+  /** As the proof has it, whatever it is. */
+  readonly nonce: unknown
   /** Until when a replay has to be recognised. */
   readonly forgetAfter: Date
 }
@@ -53,6 +55,7 @@ export async function verifyDpopProof(
   return {
     jkt: await calculateJwkThumbprint(protectedHeader.jwk),
     jti,
+    nonce: payload['nonce'],
     forgetAfter: new Date((iat + 2 * MAX_AGE_SECONDS) * 1000),
   }
 }

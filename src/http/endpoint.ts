@@ -35,6 +35,8 @@ export interface EndpointDescription {
   readonly refuses: readonly Refusal[]
   /** Whether an `Idempotency-Key` means something to it. */
   readonly repeatable: boolean
+  /** Whether configuration can have it off. */
+  readonly optional: boolean
 }
 
 /** An API method: what it takes, what it answers, who may call it, and what it does. */
@@ -93,7 +95,7 @@ export const NO_CONTENT = null
 /** For methods that need no token, where nobody is the caller. */
 const NOBODY: AccessToken = {
   ...{ clientId: '', userId: '', scope: 'service' as const },
-  ...{ authorisationId: null, jkt: null },
+  ...{ authorisationId: null, grantId: null, jkt: null, x5t: null },
 }
 
 export function defineEndpoint<Services>() {
@@ -105,6 +107,7 @@ export function defineEndpoint<Services>() {
     const validate = ajv.compile(request)
     return {
       ...{ path, summary, scopes, request, response, accepted, refuses, repeatable },
+      optional: definition.isOn !== undefined,
       isOn: (services) => definition.isOn?.(services) ?? true,
       async invoke(body, caller, services, headers) {
         const input = readInput(request, validate, body)

@@ -4,6 +4,8 @@ import {
   CertificateExpiredError,
   CredentialDisabledError,
   CredentialLockedError,
+  CertificateRequiredError,
+  DpopNonceRequiredError,
   DpopRequiredError,
   ExpiredTokenError,
   HashNotAuthorizedError,
@@ -53,6 +55,8 @@ const SPECIMENS: {
   'invalid-token': new InvalidTokenError(''),
   'expired-token': new ExpiredTokenError(''),
   'dpop-required': new DpopRequiredError(''),
+  'dpop-nonce-required': new DpopNonceRequiredError(''),
+  'certificate-required': new CertificateRequiredError(''),
   'invalid-dpop-proof': new InvalidDpopProofError(''),
   'insufficient-scope': new InsufficientScopeError(''),
   'unusable-sad': new UnusableSadError('unknown'),
@@ -64,6 +68,7 @@ const SPECIMENS: {
   'invalid-authentication-data': [
     new InvalidAuthenticationDataError('', ['pin']),
     new InvalidAuthenticationDataError('', ['otp']),
+    new InvalidAuthenticationDataError('', []),
   ],
   'credential-locked': new CredentialLockedError(''),
   'unauthorized-client': new UnauthorizedClientError(''),
@@ -83,7 +88,8 @@ const OF_ALL: readonly Refusal[] = ['malformed-request', 'request-too-large', 's
 /** Of every method that wants a token. */
 const OF_TOKENS: readonly Refusal[] = [
   ...(['malformed-authorization', 'invalid-token', 'expired-token'] as const),
-  ...(['dpop-required', 'invalid-dpop-proof', 'insufficient-scope'] as const),
+  ...(['dpop-required', 'dpop-nonce-required', 'invalid-dpop-proof'] as const),
+  ...(['certificate-required', 'insufficient-scope'] as const),
 ]
 
 /** Errors as the refusal means them, for a façade to render. */

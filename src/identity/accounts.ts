@@ -44,6 +44,12 @@ export class Accounts {
     return user?.disabledAt === null ? user : null
   }
 
+  /** Counts an attempt to sign in, in whatever way, from an address. */
+  allowAttempt(address: string): Promise<boolean> {
+    const { signInFailures, signInWindowSeconds } = this.#limits
+    return this.#throttle.allow(`address ${address}`, signInFailures * 20, signInWindowSeconds)
+  }
+
   /**
    * Checks a password. Attempts are counted per account and address, so that a stranger elsewhere
    * cannot lock the account's owner out.
@@ -58,11 +64,7 @@ export class Accounts {
     const key = `password ${attempt.username.toLowerCase()} ${attempt.address}`
     const allowed =
       (await this.#throttle.allow(key, signInFailures, signInWindowSeconds)) &&
-      (await this.#throttle.allow(
-        `address ${attempt.address}`,
-        signInFailures * 20,
-        signInWindowSeconds,
-      ))
+      (await this.allowAttempt(attempt.address))
     if (!allowed) {
       await this.#fail(attempt, 'too many attempts')
       return { outcome: 'too-many-attempts' }

@@ -158,7 +158,8 @@ export class Enrolment {
   /** A new secret to show; the authenticator there is stays until the new one is confirmed. */
   async begin(user: User, proof: Proof): Promise<BeginOutcome> {
     if (proof.enrolmentCode !== undefined) return this.#beginByCode(user, proof.enrolmentCode)
-    if (hasSecondFactor(proof.amr)) return { outcome: 'shown', pending: await this.#show(user, null) }
+    if (hasSecondFactor(proof.amr))
+      return { outcome: 'shown', pending: await this.#show(user, null) }
     return this.#refuse(user, 'no-proof')
   }
 

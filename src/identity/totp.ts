@@ -33,3 +33,17 @@ export function secondsToNextCode(at: Date): number {
 function seconds(at: Date): number {
   return Math.floor(at.getTime() / 1000)
 }
+
+/** What authenticators read from a QR code (the `otpauth` key URI format). */
+export function authenticatorAddress(
+  secret: string,
+  { account, issuer }: { account: string; issuer: string },
+): string {
+  const label = `${encodeURIComponent(issuer)}:${encodeURIComponent(account)}`
+  const parameters = { secret, issuer, algorithm: 'SHA1', digits: '6', period: '30' }
+  const query = Object.entries(parameters).map(([name, value]) => {
+    // Authenticators take a plus sign for a plus sign.
+    return `${name}=${encodeURIComponent(value)}`
+  })
+  return `otpauth://totp/${label}?${query.join('&')}`
+}

@@ -10,6 +10,8 @@ export interface User {
   readonly country: string | null
   readonly otpAtSignIn: boolean
   readonly lang: string | null
+  /** Whether mails tell of every signature; they do when absent. */
+  readonly signatureNotices?: boolean
   readonly disabledAt: Date | null
 }
 
@@ -31,6 +33,12 @@ export interface Contact {
   readonly phone?: string | null
 }
 
+/** Which mails a person gets, and in which language. */
+export interface NoticeSettings {
+  readonly signatureNotices: boolean
+  readonly lang: string
+}
+
 export interface UserStore {
   find(id: string): Promise<User | null>
   findByUsername(username: string): Promise<User | null>
@@ -44,6 +52,8 @@ export interface UserStore {
    * when there is no such person.
    */
   setContact(id: string, contact: Contact, at: Date): Promise<boolean>
+  /** False when there is no such person. */
+  setNotices(id: string, settings: NoticeSettings): Promise<boolean>
   secrets(id: string): Promise<UserSecrets | null>
   /**
    * Accepts a TOTP time step when it is newer than every step accepted before. Of concurrent calls

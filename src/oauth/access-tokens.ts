@@ -35,13 +35,20 @@ export class IssuedAccessTokens implements AccessTokens {
     if (record.expiresAt && record.expiresAt <= now()) return 'expired'
     const payload = unsealPayload(secrets, model, idHash, record)
     const { clientId, accountId, scope, grantId } = payload
-    const jkt = typeof payload['jkt'] === 'string' ? payload['jkt'] : null
-    if (model === 'ClientCredentials') return this.#clientToken(clientId, jkt)
+    const bound = {
+      jkt: typeof payload['jkt'] === 'string' ? payload['jkt'] : null,
+      x5t: typeof payload['x5t#S256'] === 'string' ? payload['x5t#S256'] : null,
+    }
+    if (model === 'ClientCredentials') return this.#clientToken(clientId, bound)
     if (!clientId || !accountId || (scope !== 'service' && scope !== 'credential')) return null
     const [client, user] = await Promise.all([clients.find(clientId), accounts.find(accountId)])
     if (!user || !client || client.disabledAt) return 'revoked'
     const authorisationId = scope === 'credential' ? (grantId ?? null) : null
-    return { clientId, userId: accountId, scope: scope satisfies Scope, authorisationId, jkt }
+    return {
+      ...{ clientId, userId: accountId, scope: scope satisfies Scope, authorisationId },
+      grantId: grantId ?? null,
+      ...bound,
+    }
   }
 
   spendProof({ jkt, jti, forgetAfter }: DpopProof): Promise<boolean> {
@@ -65,11 +72,12 @@ export class IssuedAccessTokens implements AccessTokens {
   /** What an application got for itself acts for no person (S39). */
   async #clientToken(
     clientId: string | undefined,
-    jkt: string | null,
+    bound: Pick<AccessToken, 'jkt' | 'x5t'>,
   ): Promise<AccessToken | 'revoked' | null> {
     if (!clientId) return null
     const client = await this.#parts.clients.find(clientId)
     if (!client || client.disabledAt) return 'revoked'
-    return { clientId, userId: '', scope: 'client', authorisationId: null, jkt }
+    const forNobody = { userId: '', scope: 'client', authorisationId: null, grantId: null } as const
+    return { clientId, ...forNobody, ...bound }
   }
 }

@@ -20,7 +20,11 @@ export function accountClient({ baseUrl, service }: Pick<Config, 'baseUrl' | 'se
     tlsSubjectDn: null,
     requirePushedForCredential: false,
     introspectsAll: false,
+    dpopBoundAccessTokens: false,
+    tlsClientCertificateBoundAccessTokens: false,
     quirks: [],
+    dpopBoundAccessTokens: false,
+    tlsClientCertificateBoundAccessTokens: false,
     disabledAt: null,
   }
 }

@@ -151,7 +151,7 @@ export class ClientAdapter implements Adapter {
   async find(id: string): Promise<AdapterPayload | undefined> {
     const client = await this.#clients.find(id)
     if (!client || client.disabledAt) return undefined
-    if (client.authMethod === 'tls_client_auth' && !this.#takesCertificates) return undefined
+    if (isBoundToCertificate(client) && !this.#takesCertificates) return undefined
     return clientMetadata(client)
   }
 
@@ -180,6 +180,11 @@ export class ClientAdapter implements Adapter {
   }
 }
 
+/** One that shows its certificate to authenticate has it at hand for every request. */
+function isBoundToCertificate(client: Client): boolean {
+  return client.tlsClientCertificateBoundAccessTokens || client.authMethod === 'tls_client_auth'
+}
+
 function clientMetadata(client: Client): AdapterPayload {
   return {
     client_id: client.id,
@@ -191,6 +196,8 @@ function clientMetadata(client: Client): AdapterPayload {
     ...(client.jwks === null ? {} : { jwks: { keys: [...client.jwks.keys] } }),
     ...(client.tlsSubjectDn === null ? {} : { tls_client_auth_subject_dn: client.tlsSubjectDn }),
     quirks: [...client.quirks],
+    dpop_bound_access_tokens: client.dpopBoundAccessTokens,
+    ...(isBoundToCertificate(client) ? { tls_client_certificate_bound_access_tokens: true } : {}),
     token_endpoint_auth_method:
       // The library takes basic and post for either of the two.
       client.authMethod === 'client_secret' ? 'client_secret_basic' : client.authMethod,

@@ -8,7 +8,7 @@ import {
   type SentCodes,
   type SentFactor,
 } from '../identity/sent-codes.js'
-import type { FactorOutcome } from '../identity/signing-factors.js'
+import type { FactorOutcome, GivenFactor } from '../identity/signing-factors.js'
 import type { User } from '../identity/user.js'
 import type { Transaction } from '../transactions/transaction.js'
 import { transactionFacts } from './identity-steps.js'
@@ -29,6 +29,18 @@ export function codePurpose(factor: SentFactor, transaction: Transaction): CodeP
   const facts = JSON.stringify(transactionFacts(transaction))
   const binding = createHash('sha256').update(facts).digest('base64url')
   return { credentialId, clientId, factor, binding }
+}
+
+/** The code as typed in: from the authenticator, or the one that was sent for exactly this transaction. */
+export function typedCode(
+  credential: Credential,
+  transaction: Transaction,
+  text: string,
+): GivenFactor {
+  const factor = sentFactor(credential)
+  if (!factor) return { factor: 'totp', value: text }
+  const { binding } = codePurpose(factor, transaction)
+  return { factor, binding, value: text.replaceAll(' ', '') }
 }
 
 /** What the page tells of the code we send; undefined when none of the credentials takes one. */

@@ -1,17 +1,30 @@
-import type { Credential } from '../credentials/credential.js'
-import { signingCertificate } from '../credentials/credentials.js'
+import { isApprovedByCode, type Credential } from '../credentials/credential.js'
 import { InvalidParameterError, isServiceError, TooManySignaturesError } from '../errors.js'
 import type { IdBb } from '../identity/id-bb.js'
+import { PasskeyRefusedError, type PasskeyPurpose } from '../identity/passkeys.js'
 import type { GivenFactor } from '../identity/signing-factors.js'
 import type { User } from '../identity/user.js'
 import { IdentityRefusedError } from '../identity/verified-identity.js'
 import type { Transaction } from '../transactions/transaction.js'
-import { codePurpose, factorProblem, sendCode, sentCodeView, sentFactor } from './approval-codes.js'
+import {
+  codePurpose,
+  factorProblem,
+  sendCode,
+  sentCodeView,
+  sentFactor,
+  typedCode,
+} from './approval-codes.js'
+import { approvalFacts } from './approval-facts.js'
 import { approvedDetail, readCredentialRequest } from './authorization-details.js'
 import type { CredentialScopeRequest } from './credential-scope.js'
 import { transactionFacts } from './identity-steps.js'
 import { CHOSEN_CREDENTIAL } from './provider.js'
-import { renderApproval, type ApprovalView } from './pages/index.js'
+import {
+  PASSKEY_FIELD,
+  renderApproval,
+  type ApprovalView,
+  type PasskeyProblem,
+} from './pages/index.js'
 import { InteractionSteps, type Form, type Step, DENIED } from './interaction-steps.js'
 
 /** What is asked, and what it can be signed with: one credential, or several to choose from. */
@@ -20,6 +33,13 @@ interface Story {
   readonly candidates: readonly Credential[]
   /** On record once it is certain which credential it is. */
   readonly transaction: Transaction | null
+}
+
+/** What was decided about: certain, and on record. */
+interface Chosen {
+  readonly request: CredentialScopeRequest
+  readonly credential: Credential
+  readonly transaction: Transaction
 }
 
 /** What the application did wrong, in the words of `credentials/authorize`; null when it is not to blame. */
@@ -40,22 +60,30 @@ function requestProblem(error: unknown): string | null {
   }
 }
 
-/** Whether the page has to have a field for the PIN; with a choice it may depend on what is chosen. */
-function askedPin(candidates: readonly Credential[]): boolean | 'depends' {
-  const some = candidates.some(({ pinHash }) => pinHash !== null)
-  return some && candidates.some(({ pinHash }) => pinHash === null) ? 'depends' : some
+/** Whether the page has to have a field for something; with a choice it may depend on what is chosen. */
+function asked(
+  candidates: readonly Credential[],
+  asks: (credential: Credential) => boolean,
+): boolean | 'depends' {
+  const some = candidates.some(asks)
+  return some && !candidates.every(asks) ? 'depends' : some
 }
 
-/** The code as typed in: from the authenticator, or the one that was sent for exactly this transaction. */
-function typedCode(credential: Credential, transaction: Transaction, text: string): GivenFactor {
-  const factor = sentFactor(credential)
-  if (!factor) return { factor: 'totp', value: text }
-  const { binding } = codePurpose(factor, transaction)
-  return { factor, binding, value: text.replaceAll(' ', '') }
+function approvedByPasskey({ approvalFactor }: Credential): boolean {
+  return approvalFactor === 'passkey'
 }
 
 function approvedByIdentity({ approvalFactor }: Credential): boolean {
   return approvalFactor === 'id-bb'
+}
+
+function typedPin({ pinHash }: Credential, form: Form): GivenFactor[] {
+  return pinHash === null ? [] : [{ factor: 'pin', value: form['pin'] ?? '' }]
+}
+
+function passkeyPurpose(transaction: Transaction): PasskeyPurpose {
+  const facts = transactionFacts(transaction)
+  return { purpose: 'approval', clientId: transaction.clientId, facts }
 }
 
 /** The signer sees what is to be signed, and agrees to it or not. */
@@ -65,17 +93,24 @@ export class ApprovalSteps extends InteractionSteps {
     if (transaction) await this.parts.transactions.reject(transaction)
   }
 
-  async show(step: Step, problem?: ApprovalView['problem']): Promise<void> {
+  async show(
+    step: Step,
+    problem?: ApprovalView['problem'],
+    passkeyProblem?: PasskeyProblem,
+  ): Promise<void> {
     const user = await this.signedInUser(step)
     if (!user) return this.finish(step, DENIED)
     const story = await this.#requestedStory(step, user)
     if (!story) return
     const { request, candidates, transaction } = story
     const byIdentity = candidates.some(approvedByIdentity)
-    const byCode = !candidates.every(approvedByIdentity)
+    const passkey = await this.#passkeyView(story)
+    // A passkey is asked on a page of its own, once it is certain for which certificate; so is its PIN.
+    const here = (each: Credential) => passkey !== 'choose' || !approvedByPasskey(each)
     const identities = byIdentity ? await this.parts.identity.buttonsOf(user.id) : null
     const unlinked = identities?.length === 0 ? { kind: 'not-linked' as const, label: '' } : null
-    const identityProblem = unlinked ?? (problem ? null : this.identityProblem(step))
+    const identityProblem =
+      unlinked ?? (problem || passkeyProblem ? null : this.identityProblem(step))
     const { sentCodes, now } = this.parts
     const sentCode = await sentCodeView(sentCodes, user, candidates, transaction)
     const html = renderApproval({
@@ -83,34 +118,30 @@ export class ApprovalSteps extends InteractionSteps {
       now: now(),
       ...(sentCode ? { sentCode } : {}),
       user: { displayName: user.displayName },
-      credentials: candidates.map((credential) => {
-        const { id, description } = credential
-        const { subject, serialNumber } = signingCertificate(credential)
-        return { id, description, subject, serialNumber }
-      }),
-      numSignatures: request.numSignatures,
+      ...approvalFacts(request, candidates),
       validFor: this.parts.approvalSeconds,
       expiresAt: transaction?.expiresAt ?? new Date(step.details.exp * 1000),
-      hashAlgorithm: request.hashAlgorithm?.name.replace('sha', 'SHA-') ?? '',
-      items: request.items.map(({ digest, label }) => ({
-        digestHex: digest.toString('hex'),
-        digestBase64: digest.toString('base64'),
-        ...(label === null ? {} : { label }),
-      })),
-      asks: { otp: byCode && byIdentity ? 'depends' : byCode, pin: askedPin(candidates) },
+      asks: {
+        otp: asked(candidates, isApprovedByCode),
+        pin: asked(candidates, (each) => each.pinHash !== null && here(each)),
+      },
+      ...(passkey ? { passkey } : {}),
+      ...(passkeyProblem ? { passkeyProblem } : {}),
       ...(identities ? { identities } : {}),
       ...(identityProblem ? { identityProblem } : {}),
-      ...(request.description === null ? {} : { description: request.description }),
       ...(problem ? { problem } : {}),
     })
-    this.send(step, html, 200, byIdentity ? await this.parts.identity.formTargets() : [])
+    const targets = byIdentity ? await this.parts.identity.formTargets() : []
+    this.send(step, html, 200, targets, typeof passkey === 'object')
   }
 
   async answer(step: Step, form: Form): Promise<void> {
-    const { factors, activations } = this.parts
-    const provider = this.parts.identity.chosen(form['action'])
-    const asksForCode = form['action'] === 'send-code'
-    if (form['action'] !== 'approve' && !asksForCode && !provider) return this.show(step)
+    const { factors, identity } = this.parts
+    const { action } = form
+    const provider = identity.chosen(action)
+    const asksForCode = action === 'send-code'
+    const usesPasskey = action === PASSKEY_FIELD
+    if (action !== 'approve' && !usesPasskey && !asksForCode && !provider) return this.show(step)
     const user = await this.signedInUser(step)
     if (!user) return this.finish(step, DENIED)
     const story = await this.#requestedStory(step, user)
@@ -130,19 +161,62 @@ export class ApprovalSteps extends InteractionSteps {
     if (asksForCode) return this.#sendCode(step, user, credential, transaction)
     if (approvedByIdentity(credential) !== (provider !== null)) return this.show(step)
     if (provider) return this.#leaveToConfirm(step, form, { provider, credential, transaction })
+    // One whose passkey was not asked for yet was chosen just now: the page goes on with it alone.
+    if (approvedByPasskey(credential) !== usesPasskey) return this.show(step)
+    if (usesPasskey) return this.#approveByPasskey(step, form, { request, credential, transaction })
     const given = [
-      ...(credential.pinHash === null
-        ? []
-        : [{ factor: 'pin' as const, value: form['pin'] ?? '' }]),
+      ...typedPin(credential, form),
       typedCode(credential, transaction, form['otp'] ?? ''),
     ]
     const checked = await factors.check(credential, step.client.id, given, () => true)
     if (checked.outcome !== 'accepted') {
       return this.show(step, factorProblem(checked, credential, this.parts.now()))
     }
+    await this.#approved(step, { request, credential, transaction }, checked.factors)
+  }
+
+  /**
+   * The challenge is made again from the transaction as it stands, so an answer given for anything else
+   * does not fit (S22). It is used up only when the PIN is right, too.
+   */
+  async #approveByPasskey(step: Step, form: Form, chosen: Chosen): Promise<void> {
+    const { passkeys, factors, now } = this.parts
+    const { credential, transaction } = chosen
+    if (credential.lockedUntil && credential.lockedUntil > now()) {
+      return this.show(step, { lockedUntil: credential.lockedUntil })
+    }
+    try {
+      const answer = form[PASSKEY_FIELD] ?? ''
+      const purpose = passkeyPurpose(transaction)
+      const { spend } = await passkeys.check(answer, purpose, credential.userId)
+      const given = [...typedPin(credential, form), { factor: 'passkey' as const, spend }]
+      const checked = await factors.check(credential, step.client.id, given, () => true)
+      if (checked.outcome === 'used-code') return this.show(step, undefined, 'expired')
+      if (checked.outcome !== 'accepted') {
+        return this.show(step, factorProblem(checked, credential, now()))
+      }
+      await this.#approved(step, chosen, checked.factors)
+    } catch (error) {
+      if (!(error instanceof PasskeyRefusedError)) throw error
+      return this.show(step, undefined, error.kind)
+    }
+  }
+
+  /** What the page asks a passkey, when one approves with any of the certificates. */
+  async #passkeyView({ candidates, transaction }: Story): Promise<ApprovalView['passkey']> {
+    if (!candidates.some(approvedByPasskey)) return undefined
+    if (!transaction) return 'choose'
+    const options = await this.parts.passkeys.ask(passkeyPurpose(transaction), transaction.userId)
+    return options ? { ceremony: 'get', options } : 'not-enrolled'
+  }
+
+  async #approved(
+    step: Step,
+    { request, credential, transaction }: Chosen,
+    factors: readonly string[],
+  ): Promise<void> {
     const grantId = await this.#approvalGrant(step, request, credential)
-    const authorisation = await activations.grant(grantId, transaction, checked.factors)
-    if (!authorisation) {
+    if (!(await this.parts.activations.grant(grantId, transaction, factors))) {
       this.parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
       return
     }
@@ -206,7 +280,7 @@ export class ApprovalSteps extends InteractionSteps {
    * from the transaction as it stands, so an answer given for anything else does not fit (S22).
    */
   async returned(step: Step, provider: string): Promise<void> {
-    const { identity, activations } = this.parts
+    const { identity } = this.parts
     const user = await this.signedInUser(step)
     if (!user) return this.finish(step, DENIED)
     const story = await this.#requestedStory(step, user)
@@ -226,13 +300,8 @@ export class ApprovalSteps extends InteractionSteps {
     await identity.identities.recordAuthentication(completed.identity, {
       ...{ userId: owner.user.id, clientId: step.client.id, transactionId: transaction.id },
     })
-    const grantId = await this.#approvalGrant(step, request, credential)
     const factors = [...completed.request.factors, 'id-bb']
-    if (!(await activations.grant(grantId, transaction, factors))) {
-      this.parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
-      return
-    }
-    await this.finish(step, { approval: { grantId } })
+    await this.#approved(step, { request, credential, transaction }, factors)
   }
 
   #approvalPurpose({ details }: Step, transaction: Transaction) {

@@ -17,6 +17,10 @@ export interface Client {
   readonly requirePushedForCredential: boolean
   /** Whether it may introspect other applications' tokens, as a resource server does. */
   readonly introspectsAll: boolean
+  /** Whether its access tokens are bound to a key it proves to hold at every use (RFC 9449, 5.2). */
+  readonly dpopBoundAccessTokens: boolean
+  /** Whether they are bound to its TLS certificate (RFC 8705, 3); always so with `tls_client_auth`. */
+  readonly tlsClientCertificateBoundAccessTokens: boolean
   readonly quirks: readonly Quirk[]
   readonly disabledAt: Date | null
 }
@@ -29,7 +33,9 @@ export interface Client {
 export const QUIRKS = ['v1-names', 'no-pkce'] as const
 export type Quirk = (typeof QUIRKS)[number]
 
-type Seldom = 'jwks' | 'tlsSubjectDn' | 'requirePushedForCredential' | 'introspectsAll' | 'quirks'
+type Seldom =
+  | ('jwks' | 'tlsSubjectDn' | 'requirePushedForCredential' | 'introspectsAll' | 'quirks')
+  | ('dpopBoundAccessTokens' | 'tlsClientCertificateBoundAccessTokens')
 export type NewClient = Omit<Client, Seldom> & Partial<Pick<Client, Seldom>>
 
 export type GrantType = 'authorization_code' | 'client_credentials' | 'refresh_token'

@@ -43,18 +43,25 @@ export function translateOAuthErrors(provider: Provider): Middleware {
     const failure = failures.get(ctx)
     if (route === 'pushed_authorization_request') {
       if (failure && isUsedProof(failure)) ctx.body = wordsOf(PROOF_USED)
+      demandProof(ctx, provider)
       return
     }
+    if (route === 'introspection') demandProof(ctx, provider)
     if (route !== 'token' && route !== 'revocation') return
     ctx.set('Cache-Control', 'no-store')
     const answer = failure ? translate(ctx, failure) : route === 'revocation' ? revoked(ctx) : null
     if (!answer) return
     const { status } = answer
     ctx.status = status
-    if (status === 401) ctx.set('WWW-Authenticate', `Basic realm="${provider.issuer}"`)
+    demandProof(ctx, provider)
     ctx.type = 'json'
     ctx.body = wordsOf(answer)
   }
+}
+
+/** RFC 9110, 15.5.2: whoever is not known is told how to say who they are. */
+function demandProof(ctx: KoaContextWithOIDC, { issuer }: Provider): void {
+  if (ctx.status === 401) ctx.set('WWW-Authenticate', `Basic realm="${issuer}"`)
 }
 
 function wordsOf({ error, error_description }: Answer) {

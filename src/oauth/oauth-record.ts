@@ -40,7 +40,7 @@ export interface OAuthRecordStore {
   consume(model: string, idHash: string, at: Date): Promise<boolean>
   /** Ends the record and, for an access token, the authorisation it carries. */
   revoke(model: string, idHash: string, at: Date): Promise<void>
-  /** Ends everything issued under the grant, and the authorisation of that name. */
+  /** Ends everything issued under the grant, the authorisation of that name, and what was asked for with its tokens. */
   revokeGrant(grantId: string, at: Date): Promise<void>
   /** What of these kinds a person has that is neither used, revoked nor expired; newest first. */
   listOwned(accountId: string, models: readonly string[], now: Date): Promise<OwnedOAuthRecord[]>

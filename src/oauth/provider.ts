@@ -10,6 +10,7 @@ import type { Middleware } from 'koa'
 import type { Config } from '../config/schema.js'
 import type { Secrets } from '../config/secrets.js'
 import { isServiceError } from '../errors.js'
+import { certificateHeader } from '../http/client-certificate.js'
 import { PROOF_ALGORITHMS } from '../http/dpop.js'
 import type { Accounts } from '../identity/accounts.js'
 import type { Logger } from '../observability/logger.js'
@@ -17,7 +18,7 @@ import { ACCOUNT_CLIENT_ID } from './account-client.js'
 import { verifyAccountToken } from './account-token.js'
 import { ClientAdapter, hashIdentifier, RecordAdapter } from './adapter.js'
 import { CREDENTIAL_DETAIL_TYPES, readAuthorizationDetails } from './authorization-details.js'
-import { certificateHeader, clientAuthentication } from './client-authentication.js'
+import { clientAuthentication } from './client-authentication.js'
 import type { ClientStore, Quirk } from './client.js'
 import {
   COMMON_PARAMETERS,
@@ -56,6 +57,8 @@ export interface ProviderParts {
   readonly pages: PageRenderer
   readonly logger: Logger
   readonly signingKey: JWK
+  /** 32 bytes when proofs have to carry a nonce (RFC 9449, 8), else null. */
+  readonly dpopNonceSecret: Buffer | null
   /** The credential an approval is for. */
   readonly credentialOf: (authorisationId: string) => Promise<string | null>
   readonly now: () => Date
@@ -75,12 +78,13 @@ export function createProvider(parts: ProviderParts): Provider {
     features: {
       ...protocol.features,
       ...authentication.features,
+      dPoP: dpop(parts),
       ...richAuthorization(config.baseUrl),
       introspection: introspection(clients, (token) => standsBehind(token, parts)),
     },
     adapter: (model: string) =>
       model === 'Client'
-        ? new ClientAdapter(clients, certificateHeader(config) !== null)
+        ? new ClientAdapter(clients, certificateHeader(config.proxy) !== null)
         : new RecordAdapter(model, records, secrets, now),
     // Browsers name the origin of their own site's requests too; no other one is let in (S50).
     clientBasedCORS: (_ctx, origin) => origin === new URL(config.baseUrl).origin,
@@ -151,7 +155,6 @@ function protocolConfiguration(): Configuration {
       userinfo: { enabled: false },
       rpInitiatedLogout: { enabled: false },
       clientCredentials: { enabled: true },
-      dPoP: { enabled: true },
       revocation: {
         enabled: true,
         // What is answered with a refusal (csc-errors.ts) must not have happened.
@@ -167,6 +170,14 @@ function protocolConfiguration(): Configuration {
 function leavesOutPkce(client: Client): boolean {
   const quirks = client['quirks'] as readonly Quirk[] | undefined
   return quirks?.includes('no-pkce') === true && client.tokenEndpointAuthMethod !== 'none'
+}
+
+function dpop({ dpopNonceSecret }: ProviderParts) {
+  return {
+    enabled: true,
+    nonceSecret: dpopNonceSecret ?? undefined,
+    requireNonce: () => dpopNonceSecret !== null,
+  }
 }
 
 function lifetimes({ lifetimes }: Config, now: () => Date): Configuration['ttl'] {

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { auditEvent } from '../audit/events.js'
 import type { CodeOutcome } from '../identity/accounts.js'
-import { RECOVERY_CODE } from '../identity/enrolment.js'
+import { ENROLMENT_CODE, RECOVERY_CODE } from '../identity/enrolment.js'
 import type { IdBb } from '../identity/id-bb.js'
+import { PasskeyRefusedError, type PasskeyPurpose } from '../identity/passkeys.js'
 import { IdentityRefusedError, type VerifiedIdentity } from '../identity/verified-identity.js'
 import {
+  PASSKEY_FIELD,
   renderConsent,
   renderSecondFactor,
   renderSignIn,
@@ -37,6 +39,7 @@ export class SignInSteps extends InteractionSteps {
   answer(step: Step, form: Form): Promise<void> {
     const provider = this.parts.identity.chosen(form['action'])
     if (provider) return this.#leaveToSignIn(step, provider)
+    if (form['action'] === PASSKEY_FIELD) return this.#signInByPasskey(step, form)
     return this.#halfSignedIn(step) && form['password'] === undefined
       ? this.#checkSecondFactor(step, form)
       : this.#checkPassword(step, form)
@@ -44,22 +47,24 @@ export class SignInSteps extends InteractionSteps {
 
   async #showSignIn(
     step: Step,
-    view: Pick<SignInView, 'problem' | 'username'> = {},
+    view: Pick<SignInView, 'problem' | 'username' | 'passkeyProblem'> = {},
   ): Promise<void> {
-    const { identity } = this.parts
+    const { identity, passkeys } = this.parts
     const asked = step.parameters.scope === 'credential' ? 'credential' : 'service'
     const scope = step.client.id === ACCOUNT_CLIENT_ID ? 'account' : asked
     const status = view.problem === 'too-many-attempts' ? 429 : 200
     const linking = this.#linking(step)
-    const problem = view.problem ? undefined : this.identityProblem(step)
+    const problem = view.problem || view.passkeyProblem ? undefined : this.identityProblem(step)
+    const options = linking ? null : await passkeys.ask(this.#passkeyPurpose(step), null)
     const html = renderSignIn({
       ...this.form(step),
       scope,
       ...view,
       ...(problem ? { identityProblem: problem } : {}),
       ...(linking ? { link: this.#linkView(linking) } : { identities: identity.buttons() }),
+      ...(options ? { passkey: { ceremony: 'get', options } } : {}),
     })
-    this.send(step, html, status, await identity.formTargets())
+    this.send(step, html, status, await identity.formTargets(), options !== null)
   }
 
   async #checkPassword(step: Step, form: Form): Promise<void> {
@@ -102,6 +107,8 @@ export class SignInSteps extends InteractionSteps {
     const { outcome, method } = await this.#checkCode(userId, form)
     if (outcome === 'accepted') {
       const linking = this.#linking(step, this.remembered(step).passwordAccepted?.links)
+      // The operator's code lets its person enrol an authenticator, and nothing else.
+      if (linking && method === ENROLMENT_CODE) return this.#showSecondFactor(step, 'wrong-code')
       return this.#linkAndSignIn(step, userId, ['pwd', method], linking)
     }
     if (outcome === 'too-many-attempts') return this.#showSignIn(step, { problem: outcome })
@@ -245,6 +252,28 @@ export class SignInSteps extends InteractionSteps {
       label: this.parts.identity.find(provider)?.settings.label ?? provider,
       person: name && `${name.given} ${name.family}`,
     }
+  }
+
+  /** One act proves two factors: having the device, and the fingerprint, face or PIN that it verified. */
+  async #signInByPasskey(step: Step, form: Form): Promise<void> {
+    const { passkeys, accounts } = this.parts
+    if (!(await accounts.allowAttempt(step.ctx.ip))) {
+      return this.#showSignIn(step, { problem: 'too-many-attempts' })
+    }
+    try {
+      const answer = form[PASSKEY_FIELD] ?? ''
+      const proven = await passkeys.check(answer, this.#passkeyPurpose(step), null)
+      if (!(await proven.spend())) return this.#showSignIn(step, { passkeyProblem: 'expired' })
+      await this.#signIn(step, proven.user.id, ['hwk', 'user'])
+    } catch (error) {
+      if (!(error instanceof PasskeyRefusedError)) throw error
+      return this.#showSignIn(step, { passkeyProblem: error.kind })
+    }
+  }
+
+  #passkeyPurpose({ details, client }: Step): PasskeyPurpose {
+    const facts = ['sign-in', details.uid, client.id]
+    return { purpose: 'sign-in', clientId: client.id, facts }
   }
 
   #signInPurpose({ details, client }: Step) {

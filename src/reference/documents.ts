@@ -9,6 +9,8 @@ export interface DescribedApi {
   readonly file: string
   readonly name: string
   readonly paths: readonly string[]
+  /** Paths of methods that configuration has off. */
+  readonly leftOut?: readonly string[]
 }
 
 export const AUTHORIZATION_SERVER: DescribedApi = {
@@ -18,6 +20,7 @@ export const AUTHORIZATION_SERVER: DescribedApi = {
 }
 
 interface Document {
+  readonly paths: Readonly<Record<string, object>>
   readonly servers: readonly { readonly url: string }[]
   readonly components: {
     readonly securitySchemes: { readonly oauth2?: { readonly flows: object } }
@@ -30,9 +33,9 @@ interface Document {
  */
 export function documents(apis: readonly DescribedApi[], baseUrl: string): Middleware {
   const byPath = new Map(
-    apis.flatMap(({ file, paths }) => {
-      const text = readDocument(file, baseUrl)
-      return paths.map((path): [string, string] => [path, text])
+    apis.flatMap((api) => {
+      const text = readDocument(api, baseUrl)
+      return api.paths.map((path): [string, string] => [path, text])
     }),
   )
   return (ctx, next) => {
@@ -50,7 +53,7 @@ export function documents(apis: readonly DescribedApi[], baseUrl: string): Middl
 }
 
 /** The files name paths alone; whoever generates a client from them needs whole addresses. */
-function readDocument(file: string, baseUrl: string): string {
+function readDocument({ file, leftOut = [] }: DescribedApi, baseUrl: string): string {
   const absolute = (url: string) => new URL(url, baseUrl).href.replace(/\/$/, '')
   const document = JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as Document
   const { oauth2, ...schemes } = document.components.securitySchemes
@@ -63,6 +66,9 @@ function readDocument(file: string, baseUrl: string): string {
   })
   return JSON.stringify({
     ...document,
+    paths: Object.fromEntries(
+      Object.entries(document.paths).filter(([path]) => !leftOut.includes(path)),
+    ),
     servers: document.servers.map((server) => ({ ...server, url: absolute(server.url) })),
     components: {
       ...document.components,

@@ -76,6 +76,7 @@ function page(shown: DescribedApi, apis: readonly DescribedApi[]): string {
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width">
     <title>${shown.name}: OpenRSSP API reference</title>
+    <link rel="icon" href="/assets/logo.png">
     <link rel="stylesheet" href="/reference/swagger-ui.css">
     <link rel="stylesheet" href="/reference/reference.css">
   </head>

@@ -20,14 +20,18 @@ import {
 } from './database.js'
 import { insertTransaction } from './transaction-store.js'
 
-/** The authorisation stands, and so do its credential, person and application. */
+/** The authorisation stands, and so do its credential, person, application and their consent. */
 export function standing(authorisationId: string, now: Date): Statement {
   return sql`EXISTS (
     SELECT 1 FROM "Authorisation" a
       JOIN "Credential" c ON c."id" = a."credentialId" AND c."status" = 'enabled'
       JOIN "User" u ON u."id" = a."userId" AND u."disabledAt" IS NULL
       JOIN "Client" k ON k."id" = a."clientId" AND k."disabledAt" IS NULL
-     WHERE a."id" = ${authorisationId} AND a."revokedAt" IS NULL AND a."expiresAt" > ${now})`
+     WHERE a."id" = ${authorisationId} AND a."revokedAt" IS NULL AND a."expiresAt" > ${now}
+       AND NOT EXISTS (
+         SELECT 1 FROM "Transaction" t
+           JOIN "OAuthRecord" g ON g."grantId" = t."grantId" AND g."model" = 'Grant'
+          WHERE t."id" = a."transactionId" AND g."revokedAt" IS NOT NULL))`
 }
 
 /** Whoever comes without a SAD comes with the token of the approval, which must not have been traded. */

@@ -52,6 +52,9 @@ export class DatabaseClientStore implements ClientStore {
           tlsSubjectDn: tlsSubjectDn ?? null,
           requirePushedForCredential: requirePushedForCredential ?? false,
           introspectsAll: introspectsAll ?? false,
+          dpopBoundAccessTokens: client.dpopBoundAccessTokens ?? false,
+          tlsClientCertificateBoundAccessTokens:
+            client.tlsClientCertificateBoundAccessTokens ?? false,
           quirks: JSON.stringify(quirks),
           createdAt: this.#now(),
         }),
@@ -85,6 +88,7 @@ export class DatabaseClientStore implements ClientStore {
   #toClient(row: ClientModel): Client {
     const { id, name, secret, redirectUris, grantTypes, authMethod, disabledAt } = row
     const { jwks, tlsSubjectDn, requirePushedForCredential, introspectsAll } = row
+    const { dpopBoundAccessTokens, tlsClientCertificateBoundAccessTokens } = row
     return {
       id,
       name,
@@ -94,6 +98,7 @@ export class DatabaseClientStore implements ClientStore {
       authMethod: authMethod as Client['authMethod'],
       jwks: jwks === null ? null : (JSON.parse(jwks) as Client['jwks']),
       ...{ tlsSubjectDn, requirePushedForCredential, introspectsAll },
+      ...{ dpopBoundAccessTokens, tlsClientCertificateBoundAccessTokens },
       quirks: JSON.parse(row.quirks) as Client['quirks'],
       disabledAt,
     }

@@ -38,12 +38,7 @@ export class DatabaseHistoryStore implements HistoryStore {
     return this.#stories(rows, 0, FIRST_ITEMS)
   }
 
-  async find(
-    userId: string,
-    id: string,
-    from: number,
-    limit: number,
-  ): Promise<StoredStory | null> {
+  async find(userId: string, id: string, from: number, limit: number): Promise<StoredStory | null> {
     const row = await this.#database.read.transaction.findUnique({ where: { id, userId } })
     return row ? ((await this.#stories([row], from, limit))[0] ?? null) : null
   }

@@ -88,7 +88,9 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
           sql`UPDATE "OAuthRecord" SET "revokedAt" = ${at} WHERE "grantId" = ${grantId} AND "revokedAt" IS NULL`,
         ),
         sweep(
-          sql`UPDATE "Authorisation" SET "revokedAt" = ${at} WHERE "id" = ${grantId} AND "revokedAt" IS NULL`,
+          sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
+               WHERE "revokedAt" IS NULL AND ("id" = ${grantId} OR "transactionId" IN (
+                 SELECT "id" FROM "Transaction" WHERE "grantId" = ${grantId}))`,
         ),
       ],
     })

@@ -47,6 +47,7 @@ export function insertTransaction({ items, hashAlgorithm, ...row }: Transaction)
   const stored = items.map(({ digest, label }) => ({ digest: digest.toString('base64'), label }))
   return insert('Transaction', {
     ...row,
+    grantId: row.grantId ?? null,
     hashAlgorithm: hashAlgorithm?.oid ?? null,
     items: JSON.stringify(stored),
   })

@@ -4,6 +4,7 @@ import {
   UsernameTakenError,
   type Contact,
   type NewUser,
+  type NoticeSettings,
   type User,
   type UserSecrets,
   type UserStore,
@@ -87,6 +88,20 @@ export class DatabaseUserStore implements UserStore {
     })
   }
 
+  setNotices(id: string, { signatureNotices, lang }: NoticeSettings): Promise<boolean> {
+    const changed = ['lang', 'signatureNotices']
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`UPDATE "User" SET "signatureNotices" = ${signatureNotices}, "lang" = ${lang}
+               WHERE "id" = ${id} AND "disabledAt" IS NULL`,
+          1,
+        ),
+      ],
+      audit: [auditEvent('user.changed', { userId: id, changed })],
+    })
+  }
+
   async secrets(id: string): Promise<UserSecrets | null> {
     const row = await this.#database.read.user.findUnique({
       where: { id },
@@ -120,9 +135,9 @@ export function totpContext(userId: string): string {
 function toUser(row: UserModel | null): User | null {
   if (!row) return null
   const { id, username, displayName, givenName, surname, email, phone, country } = row
-  const { otpAtSignIn, lang, disabledAt } = row
+  const { otpAtSignIn, lang, signatureNotices, disabledAt } = row
   return {
     ...{ id, username, displayName, givenName, surname, email, phone, country },
-    ...{ otpAtSignIn, lang, disabledAt },
+    ...{ otpAtSignIn, lang, signatureNotices, disabledAt },
   }
 }

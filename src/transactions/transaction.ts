@@ -19,6 +19,8 @@ export interface Transaction {
   readonly description: string | null
   readonly clientData: string | null
   readonly items: readonly TransactionItem[]
+  /** The consent under which a token of the person was given out to ask with; ends with it. */
+  readonly grantId?: string | null
   readonly state: 'pending' | 'approved' | 'rejected'
   readonly createdAt: Date
   /** Until when it can be approved. */

@@ -12,6 +12,8 @@ export interface TransactionRequest {
   readonly items: readonly TransactionItem[]
   readonly description: string | null
   readonly clientData: string | null
+  /** Of the token it was asked with; absent where its owner is asked on our own pages. */
+  readonly grantId?: string | null
 }
 
 export class Transactions {

@@ -155,8 +155,23 @@ describe('Administration from the command line', () => {
         client_id: 'listed',
         name: 'Listed',
         redirectUris: ['https://app.example/callback', 'http://127.0.0.1:1/cb'],
+        quirks: [],
         state: 'active',
       })
+    })
+
+    it('add --quirk: lets an application do what it does otherwise', async () => {
+      const quirks = ['--quirk', 'v1-names', 'no-pkce', 'v1-names']
+      await installation.json('client', 'add', 'v1-app', 'Of v1', ...uri, ...quirks)
+      const rows = await installation.json('client', 'list')
+      const found = rows.find(({ client_id }: { client_id: string }) => client_id === 'v1-app')
+      assert.deepEqual(found.quirks, ['v1-names', 'no-pkce'])
+      await assertRefused(
+        ['client', 'add', 'v1-spa', 'Of v1', ...uri, '--public', '--quirk', 'no-pkce'],
+        'Without a secret an application has to send a code challenge.',
+      )
+      const unknown = await run('client', 'add', 'v1-x', 'Of v1', ...uri, '--quirk', 'no-hash')
+      assert.equal(unknown.code, 1)
     })
 
     it('disable: ends its access, once', async () => {

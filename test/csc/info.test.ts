@@ -38,6 +38,7 @@ describe('POST info', () => {
         'credentials/list',
         'credentials/info',
         'credentials/authorize',
+        'credentials/authorizeCheck',
         'credentials/getChallenge',
         'credentials/extendTransaction',
         'signatures/signHash',

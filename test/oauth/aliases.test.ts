@@ -26,7 +26,13 @@ describe('Other names of the OAuth endpoints', () => {
   })
   after(() => rssp.close())
 
-  for (const path of ['/authorize', '/csc/v2/authorize', '//authorize', '/authorize/']) {
+  for (const path of [
+    '/authorize',
+    '/csc/v2/authorize',
+    '/csc/v1/authorize',
+    '//authorize',
+    '/authorize/',
+  ]) {
     it(`${path} is oauth2/authorize, from request to code`, async () => {
       const browser = new SignerBrowser(rssp.baseUrl)
       const query = new URLSearchParams(serviceRequest(client)).toString()
@@ -39,7 +45,7 @@ describe('Other names of the OAuth endpoints', () => {
 
   for (const path of [
     ...['/revoke', '/oauth/revoke', '/csc/v2/revoke'],
-    ...['/csc/v2/oauth/revoke', '/csc/v2/oauth2/revoke'],
+    ...['/csc/v2/oauth/revoke', '/csc/v2/oauth2/revoke', '/csc/v1/revoke'],
   ]) {
     it(`${path} is oauth2/revoke`, async () => {
       const { access_token } = await serviceTokens(rssp, user, client)
@@ -58,7 +64,7 @@ describe('Other names of the OAuth endpoints', () => {
     })
   }
 
-  for (const path of ['/oauth/authorize', '/authorize/x', '/csc/v1/authorize', '/__proto__']) {
+  for (const path of ['/oauth/authorize', '/authorize/x', '/csc/v3/authorize', '/__proto__']) {
     it(`${path} is no name of any`, async () => {
       const query = new URLSearchParams(serviceRequest(client)).toString()
       const { status } = await fetch(`${rssp.baseUrl}${path}?${query}`, { redirect: 'manual' })

@@ -16,6 +16,7 @@ import type { KeyAlgorithm } from '../../src/keys/algorithms.js'
 import type { KeyCustody } from '../../src/keys/key-custody.js'
 import { startServer, type RunningServer } from '../../src/server.js'
 import { openServices, type Services } from '../../src/services.js'
+import { assertDescribed } from './described.js'
 import { SignerBrowser } from './signer-browser.js'
 import { openTestCustody } from './softhsm.js'
 
@@ -32,7 +33,7 @@ export interface Rssp {
   readonly services: Services
   readonly clock: TestClock
   readonly folder: string
-  addUser(settings?: { username?: string; otpAtSignIn?: boolean }): Promise<TestUser>
+  addUser(settings?: UserSettings): Promise<TestUser>
   addClient(settings?: ClientSettings): Promise<TestClient>
   addCredential(user: TestUser, settings?: CredentialSettings): Promise<Credential>
   /** Posts JSON (or text as it is) to a method of the CSC API. */
@@ -49,6 +50,13 @@ export interface Rssp {
   /** Events of the audit log, oldest first. */
   auditEvents(): Promise<{ event: string; detail: Record<string, unknown> }[]>
   close(): Promise<void>
+}
+
+export interface UserSettings {
+  readonly username?: string
+  readonly otpAtSignIn?: boolean
+  /** Its secret is then nobody's. */
+  readonly withoutAuthenticator?: boolean
 }
 
 export interface TestUser {
@@ -113,6 +121,8 @@ export async function startRssp(
     logLines?: string[]
     /** Whether mail and text messages are written to the folder `outbox`. */
     outbox?: boolean
+    /** Under which name of this machine; passkeys need one that is no address. */
+    host?: string
     /** Another instance of this service, over the same database. */
     replicaOf?: Rssp
   } = {},
@@ -120,7 +130,7 @@ export async function startRssp(
   const { replicaOf } = overrides
   const folder = replicaOf?.folder ?? newFolder()
   const port = await freePort()
-  const baseUrl = `http://127.0.0.1:${port}`
+  const baseUrl = `http://${overrides.host ?? '127.0.0.1'}:${port}`
   const transport = { transport: 'outbox', folder: join(folder, 'outbox') }
   const mail = overrides.outbox ? { mail: transport, sms: transport } : {}
   const settings = { ...mail, ...overrides.settings }
@@ -218,7 +228,7 @@ class RunningRssp implements Rssp {
     this.#keepFolder = parts.keepFolder
   }
 
-  async addUser(settings: { username?: string; otpAtSignIn?: boolean } = {}): Promise<TestUser> {
+  async addUser(settings: UserSettings = {}): Promise<TestUser> {
     const username = settings.username ?? `user-${randomBytes(4).toString('hex')}`
     const user = {
       id: randomUUID(),
@@ -239,7 +249,7 @@ class RunningRssp implements Rssp {
       otpAtSignIn: settings.otpAtSignIn ?? false,
       lang: null,
       passwordHash: quickHash(user.password),
-      totpSecret: user.totpSecret,
+      totpSecret: settings.withoutAuthenticator ? null : user.totpSecret,
     })
     return user
   }
@@ -385,14 +395,17 @@ export async function postForm(
   return readAnswer(response)
 }
 
-export async function readAnswer(response: Response): Promise<Answer> {
+/** Reads an answer, and demands that it is one that openapi/ describes. */
+export async function readAnswer(response: Response, method = 'POST'): Promise<Answer> {
   const text = await response.text()
   const isJson = (response.headers.get('content-type') ?? '').includes('json')
-  return {
+  const answer = {
     status: response.status,
     headers: response.headers,
     body: isJson ? JSON.parse(text) : text,
   }
+  assertDescribed(method, new URL(response.url).pathname, answer)
+  return answer
 }
 
 /** Demands a refusal in exactly these words. */

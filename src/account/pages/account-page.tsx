@@ -1,6 +1,7 @@
 import type { ComponentChild, ComponentChildren } from 'preact'
 import { Foreign, renderPage, type PageView } from '../../oauth/pages/layout.js'
 import { sectionPath, type AccountVisit, type SectionName } from '../visit.js'
+import { momentText } from './moment.js'
 import { ACCOUNT_MESSAGES, type AccountMessages, type AccountNotice } from './messages.js'
 
 /** What every page of a signed-in person shows. */
@@ -71,6 +72,11 @@ function Navigation({ view }: { view: AccountPageView }) {
       </PostForm>
     </>
   )
+}
+
+/** A time with its year; the server cannot know the zone of the person's device, so it is named. */
+export function Moment({ at, view }: { at: Date; view: PageView }) {
+  return <time dateTime={at.toISOString()}>{momentText(at, view.lang)}</time>
 }
 
 /** A form for one thing to do; it works without script. */

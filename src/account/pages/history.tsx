@@ -1,4 +1,4 @@
-import type { AccountEvent } from '../../audit/account-events.js'
+import type { AccountEvent } from '../notice.js'
 import type { SignatureStory, StoryItem } from '../../activation/history.js'
 import { displayText } from '../../oauth/pages/display-text.js'
 import { groups } from '../../oauth/pages/format.js'
@@ -60,9 +60,7 @@ function Entry({ story, view }: { story: StoryView; view: AccountPageView }) {
   const hidden = story.numSignatures - story.items.length
   return (
     <li>
-      <h3>
-        {messages.entry(<Foreign text={story.application} />, story.numSignatures)}
-      </h3>
+      <h3>{messages.entry(<Foreign text={story.application} />, story.numSignatures)}</h3>
       <Facts story={story} view={view} />
       <Items items={story.items} from={0} view={view} />
       <p>
@@ -178,7 +176,9 @@ export function renderStory(view: StoryPageView): string {
     view,
     { title: messages.title(story.numSignatures) },
     <>
-      <p class="asks">{messages.entry(<Foreign text={story.application} />, story.numSignatures)}</p>
+      <p class="asks">
+        {messages.entry(<Foreign text={story.application} />, story.numSignatures)}
+      </p>
       <Facts story={story} view={view} />
       <Items items={story.items} from={from} view={view} />
       <nav class="buttons" aria-label={messages.pages}>

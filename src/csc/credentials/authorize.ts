@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Type, type Static } from '@sinclair/typebox'
 import { compileAuthExpression, type AuthObject } from '../../credentials/auth-object.js'
-import type { Credential } from '../../credentials/credential.js'
+import { isApprovedByCode, type Credential } from '../../credentials/credential.js'
 import {
   CredentialLockedError,
   InvalidAuthenticationDataError,
@@ -95,6 +95,7 @@ export const authorize = defineCscEndpoint({
     const transaction = transactions.prepare(randomUUID(), requested(input, credential, caller))
     const answers = readAnswers(input.authData ?? [], credential)
     const waits = isDecidedElsewhere(answers, credential, caller)
+    if (waits && !isApprovedByCode(credential)) throw new UnauthorizedClientError('no page for it')
     const factors = await checkFactors(answers, { credential, caller, services, waits })
     if (waits) return new Accepted({ handle: await approvals.ask(transaction, factors) })
     return activations.grantExplicitly(transaction, factors)
@@ -127,6 +128,7 @@ function requested(input: Input, credential: Credential, caller: AccessToken) {
     items: digests.map((digest) => ({ digest, label: null })),
     description: description ?? null,
     clientData: clientData ?? null,
+    grantId: caller.grantId,
   }
 }
 
@@ -168,6 +170,7 @@ function atFault(
   { authObjects }: Credential,
 ): readonly string[] {
   if (checked.outcome === 'wrong' && checked.wrong.length > 0) return checked.wrong
+  if (checked.outcome === 'used-code') return given.map(({ factor }) => factor)
   const known = new Set(given.map(({ factor }) => factor))
   return authObjects.flatMap(({ factor }) => factor ?? []).filter((factor) => !known.has(factor))
 }

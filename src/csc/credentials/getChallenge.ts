@@ -4,11 +4,15 @@ import type { Credential } from '../../credentials/credential.js'
 import { CredentialLockedError, InvalidParameterError, RefusedRequestError } from '../../errors.js'
 import { NO_CONTENT } from '../../http/endpoint.js'
 import type { SentFactor } from '../../identity/sent-codes.js'
-import { inWords, invalid } from '../../http/refusals.js'
+import { inWords, invalid, VARYING } from '../../http/refusals.js'
 import { ClientData, FOREIGN_CREDENTIAL, UNUSABLE_CREDENTIAL } from '../parameters.js'
 import { defineCscEndpoint } from '../services.js'
 
-const SENT_A_MOMENT_AGO = 'A code was sent a moment ago; try again in half a minute'
+type Seconds = number | typeof VARYING
+const sentBefore = (seconds: Seconds) =>
+  `A code was sent a moment ago; try again in ${seconds} seconds`
+const sentTooOften = (seconds: Seconds) =>
+  `Too many codes were sent; try again in ${seconds} seconds`
 
 /** Sends the signer the code for one authentication object (CSC API v2, 11.8); 204, as it goes out of band. */
 export const getChallenge = defineCscEndpoint({
@@ -31,7 +35,9 @@ export const getChallenge = defineCscEndpoint({
     ...FOREIGN_CREDENTIAL,
     ...invalid('authObjectID'),
     ...UNUSABLE_CREDENTIAL,
-    ...inWords(SENT_A_MOMENT_AGO),
+    ...inWords(sentBefore(VARYING), sentTooOften(VARYING)),
+    'credential-locked',
+    'message-not-sent',
   ],
 
   async handle(input, caller, { credentials, accounts, clients, sentCodes, config, now }) {
@@ -39,7 +45,8 @@ export const getChallenge = defineCscEndpoint({
     if (!credential) throw new InvalidParameterError('credentialID')
     const object = credential.authObjects.find(({ id }) => id === input.authObjectID)
     const user = await accounts.find(credential.userId)
-    if (!object?.factor || !isSent(object.factor) || !user) throw new InvalidParameterError('authObjectID')
+    if (!object?.factor || !isSent(object.factor) || !user)
+      throw new InvalidParameterError('authObjectID')
     credentials.rejectUnusable(credential)
     rejectLocked(credential, now())
     const { clientId } = caller
@@ -55,13 +62,9 @@ export const getChallenge = defineCscEndpoint({
       case 'no-address':
         throw new InvalidParameterError('authObjectID')
       case 'too-early':
-        throw new RefusedRequestError(
-          `A code was sent a moment ago; try again in ${secondsUntil(sent.until, now())} seconds`,
-        )
+        throw new RefusedRequestError(sentBefore(secondsUntil(sent.until, now())))
       case 'too-many':
-        throw new RefusedRequestError(
-          `Too many codes were sent; try again in ${secondsUntil(sent.until, now())} seconds`,
-        )
+        throw new RefusedRequestError(sentTooOften(secondsUntil(sent.until, now())))
     }
   },
 })

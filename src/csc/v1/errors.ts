@@ -4,6 +4,8 @@ import { renderCscError, type RenderedError } from '../errors.js'
 const MALFORMED =
   'The request is missing a required parameter, includes an invalid parameter value, includes a parameter more than once, or is otherwise malformed.'
 
+const DENIED = 'The user, authorization server or remote service denied the request.'
+
 /** v1 prints the same sentence three ways; clients compare what is printed. */
 const MALFORMED_HEADER: Readonly<Record<string, string>> = {
   '/auth/revoke': MALFORMED.replace('required', 'REQUIRED'),
@@ -36,7 +38,11 @@ export function renderV1Error(error: unknown, path: string): RenderedError {
       return refusal(`Invalid parameter ${NAMES[parameter] ?? parameter}`)
     }
     case 'invalid-authentication-data':
-      return error.factors.length > 0 && error.factors.every((factor) => factor === 'pin')
+      // Nothing the application brought: the signer refused, or did not answer in time.
+      if (error.factors.length === 0) {
+        return { status: 400, error: 'access_denied', error_description: DENIED }
+      }
+      return error.factors.every((factor) => factor === 'pin')
         ? { status: 400, error: 'invalid_pin', error_description: 'The PIN is invalid' }
         : { status: 400, error: 'invalid_otp', error_description: 'The OTP is invalid' }
     default:

@@ -14,6 +14,8 @@ export interface V1Authorisation {
   readonly authMode: 'implicit' | 'explicit' | 'oauth2code'
   readonly pin: V1Factor | null
   readonly otp: V1Factor | null
+  /** What an application starts without knowing, when the mode is implicit. */
+  readonly outOfBand: readonly AuthObject[]
 }
 
 /**
@@ -23,9 +25,9 @@ export interface V1Authorisation {
  */
 export function v1Authorisation(auth: CredentialInfo['auth']): V1Authorisation | null {
   const { mode, objects = [], expression = null } = auth
-  const none = { pin: null, otp: null }
+  const none = { pin: null, otp: null, outOfBand: [] }
   if (mode === 'oauth2code') return { authMode: mode, ...none }
-  if (objects.every(isOutOfBand)) return { authMode: 'implicit', ...none }
+  if (objects.every(isOutOfBand)) return { authMode: 'implicit', ...none, outOfBand: objects }
   const pins = objects.filter(isSecret)
   const codes = objects.filter((each) => !isSecret(each) && !isOutOfBand(each))
   if (pins.length > 1 || codes.length > 1 || objects.some(isOutOfBand)) return null
@@ -37,7 +39,7 @@ export function v1Authorisation(auth: CredentialInfo['auth']): V1Authorisation |
     const dispensable = suffices(new Set(ids.filter((id) => id !== object.id)))
     return { object, presence: dispensable ? 'optional' : 'true' }
   }
-  return { authMode: 'explicit', pin: factor(pins[0]), otp: factor(codes[0]) }
+  return { ...none, authMode: 'explicit', pin: factor(pins[0]), otp: factor(codes[0]) }
 }
 
 /** Whether the code has to be asked for with `credentials/sendOTP`. */

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../../http/endpoint.js'
+import { login } from '../auth/login.js'
 import { revoke } from '../auth/revoke.js'
 import type { CscServices } from '../services.js'
 import { authorize } from './credentials/authorize.js'
@@ -12,6 +13,7 @@ import { signHash } from './signatures/signHash.js'
 /** The methods of the CSC API v1.0.4.0 that are on: those of v2, each with its difference alone. */
 export const V1_ENDPOINTS: readonly Endpoint<CscServices>[] = [
   infoOf({ specs: '1.0.4.0', base: '/csc/v1' }),
+  login,
   revoke,
   list,
   credentialInfo,

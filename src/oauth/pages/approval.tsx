@@ -19,6 +19,14 @@ import {
   type IdentityButton,
   type IdentityProblem,
 } from './identity.js'
+import {
+  PasskeyButton,
+  PasskeyField,
+  PasskeyNeedsScript,
+  PasskeyProblemText,
+  type PasskeyProblem,
+  type PasskeyQuestion,
+} from './passkey.js'
 import { Asks, ClientName, Foreign, messagesOf, renderPage, Time } from './layout.js'
 import {
   isSendProblem,
@@ -50,6 +58,8 @@ export interface ApprovalView extends FormView {
   readonly expiresAt: Date
   /** “SHA-256” */
   readonly hashAlgorithm: string
+  /** Four digits that the application may show too; for what is approved on another device. */
+  readonly confirmation?: string
   /** Every digest the approval covers; none are left out of the page. */
   readonly items: readonly ApprovalItem[]
   /** `depends` when some of several credentials ask for it. */
@@ -60,6 +70,9 @@ export interface ApprovalView extends FormView {
   /** Providers to confirm with, instead of a one-time code. */
   readonly identities?: readonly IdentityButton[]
   readonly identityProblem?: IdentityProblem
+  /** The question to a passkey, where one approves; `choose` while it depends on the certificate. */
+  readonly passkey?: PasskeyQuestion | 'choose' | 'not-enrolled'
+  readonly passkeyProblem?: PasskeyProblem
 }
 
 export interface CredentialView {
@@ -73,9 +86,10 @@ export interface CredentialView {
 export function renderApproval(view: ApprovalView): string {
   const messages = messagesOf(view).approval
   const title = messages.title(view.numSignatures)
+  const passkeyProblem = passkeyProblemOf(view)
   return renderPage(
     view,
-    { title, problem: Boolean(view.problem ?? view.identityProblem), wide: true },
+    { title, problem: Boolean(view.problem ?? view.identityProblem ?? passkeyProblem), wide: true },
     <>
       <h1>{title}</h1>
       <Asks>
@@ -83,6 +97,7 @@ export function renderApproval(view: ApprovalView): string {
       </Asks>
       {view.problem && <ApprovalProblem problem={view.problem} view={view} />}
       {view.identityProblem && <IdentityProblemText problem={view.identityProblem} view={view} />}
+      {passkeyProblem && <PasskeyProblemText problem={passkeyProblem} view={view} />}
       <Request view={view} />
       <Items view={view} />
       <Decision view={view} />
@@ -139,6 +154,15 @@ function Request({ view }: { view: ApprovalView }) {
           <dt>{messages.count}</dt>
           <dd>{view.numSignatures}</dd>
         </div>
+        {view.confirmation !== undefined && (
+          <div>
+            <dt>{messages.confirmation}</dt>
+            <dd>
+              <code>{view.confirmation}</code>
+              <span class="detail">{messages.confirmationHint}</span>
+            </dd>
+          </div>
+        )}
         <div>
           <dt>{messages.validity}</dt>
           <dd>{messages.validFor(duration(messagesOf(view), view.validFor))}</dd>
@@ -252,7 +276,7 @@ function Fingerprint({ item }: { item: ApprovalItem }) {
 }
 
 function Decision({ view }: { view: ApprovalView }) {
-  const { approval: messages, pin, otp } = messagesOf(view)
+  const { approval: messages, pin, otp, passkey } = messagesOf(view)
   const wrongPin = view.problem === 'wrong-pin'
   const wrongCode =
     view.problem !== undefined &&
@@ -261,7 +285,8 @@ function Decision({ view }: { view: ApprovalView }) {
     !isSendProblem(view.problem)
   const { sentCode } = view
   const awaitsSending = sentCode !== undefined && sentCode.channel !== null && !sentCode.underway
-  const asksCode = (view.asks.otp || !view.identities) && !awaitsSending
+  const asksCode = (view.asks.otp || !(view.identities ?? view.passkey)) && !awaitsSending
+  const question = typeof view.passkey === 'object' ? view.passkey : null
   return (
     <section aria-labelledby="decision" class="decision">
       <h2 id="decision">{messages.confirm}</h2>
@@ -290,7 +315,18 @@ function Decision({ view }: { view: ApprovalView }) {
           />
         )}
         <ConfirmHint view={view} />
+        {question && (
+          <>
+            <p class="hint">{passkey.approveHint}</p>
+            <PasskeyNeedsScript view={view} />
+            <PasskeyField question={question} view={view} />
+          </>
+        )}
         <Buttons>
+          {question && <PasskeyButton primary>{passkey.approve(view.numSignatures)}</PasskeyButton>}
+          {view.passkey === 'choose' && !asksCode && (
+            <AgreeButton value="approve">{passkey.choose}</AgreeButton>
+          )}
           {asksCode && (
             <AgreeButton value="approve">{messages.approve(view.numSignatures)}</AgreeButton>
           )}
@@ -314,6 +350,10 @@ function codeHint(view: ApprovalView): string {
   const { otp, sentCode } = messagesOf(view)
   if (!view.sentCode) return otp.hint
   return view.sentCode.channel === null ? sentCode.hintEither : sentCode.hint
+}
+
+function passkeyProblemOf({ passkey, passkeyProblem }: ApprovalView): PasskeyProblem | undefined {
+  return passkey === 'not-enrolled' ? passkey : passkeyProblem
 }
 
 /** What leaving this page for an identity provider means. */

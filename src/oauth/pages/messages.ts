@@ -127,7 +127,8 @@ const en = {
         'This browser cannot use passkeys here. Please open this page in a current browser, on a device that has a screen lock.',
       failed:
         'The passkey could not be used on this device. Please try again, or use a passkey on another device.',
-      exists: 'This device has a passkey for your account already. Use another device for a new one.',
+      exists:
+        'This device has a passkey for your account already. Use another device for a new one.',
       'no-script':
         'Passkeys need JavaScript. Please switch it on for this page and load it again; nothing else here needs it.',
       'not-enrolled':
@@ -242,6 +243,8 @@ const en = {
     signer: 'Signer',
     purpose: 'Purpose, as stated by the application',
     count: 'Signatures',
+    confirmation: 'Number of this request',
+    confirmationHint: 'If the application shows a number, it has to be this one.',
     validity: 'Valid for',
     validFor: (duration: string) => `${duration} after your approval`,
     answerBy: (time: Child): Phrase => ['Please decide by ', time, '.'],
@@ -463,7 +466,7 @@ const de: Messages = {
   recovery: {
     without: 'Ich kann meine Authenticator-App nicht verwenden',
     label: 'Wiederherstellungscode',
-    hint: 'Einer, den Sie noch nicht verwendet haben, oder der Anmeldecode Ihres Signaturdienstes',
+    hint: 'Einer, den Sie noch nicht verwendet haben, oder der Einrichtungscode Ihres Signaturdienstes',
   },
   sentCode: {
     hint: '8 Ziffern aus unserer Nachricht',
@@ -549,6 +552,8 @@ const de: Messages = {
     signer: 'Unterzeichnende Person',
     purpose: 'Zweck nach Angabe der Anwendung',
     count: 'Signaturen',
+    confirmation: 'Nummer dieser Anfrage',
+    confirmationHint: 'Zeigt die Anwendung eine Nummer an, muss es diese sein.',
     validity: 'Gültig für',
     validFor: (duration) => `${duration} ab Ihrer Freigabe`,
     answerBy: (time) => ['Bitte entscheiden Sie bis zum ', time, '.'],

@@ -45,7 +45,7 @@ export function renderSignIn(view: SignInView): string {
   const title = view.link ? identity.link.title : messages.title
   return renderPage(
     view,
-    { title, problem: view.problem !== undefined || view.identityProblem !== undefined },
+    { title, problem: Boolean(view.problem ?? view.identityProblem ?? view.passkeyProblem) },
     <>
       <h1>{title}</h1>
       {view.link ? (
@@ -58,6 +58,7 @@ export function renderSignIn(view: SignInView): string {
       )}
       {view.problem && <Problem>{messages.problems[view.problem]}</Problem>}
       {view.identityProblem && <IdentityProblemText problem={view.identityProblem} view={view} />}
+      {view.passkeyProblem && <PasskeyProblemText problem={view.passkeyProblem} view={view} />}
       <Form view={view}>
         {view.link && <input type="hidden" name="link" value={view.link.id} />}
         <Field
@@ -75,6 +76,7 @@ export function renderSignIn(view: SignInView): string {
           <RejectButton>{messages.reject}</RejectButton>
         </Buttons>
       </Form>
+      {view.passkey && <PasskeyWay question={view.passkey} view={view} />}
       {!view.link && <OtherWays view={view} />}
     </>,
   )
@@ -96,6 +98,22 @@ function Link({ link, view }: { link: NonNullable<SignInView['link']>; view: Sig
       )}
       <p>{messages.means}</p>
     </>
+  )
+}
+
+/** Only where scripts run: nobody else sees it. */
+function PasskeyWay({ question, view }: { question: PasskeyQuestion; view: SignInView }) {
+  const messages = messagesOf(view)
+  return (
+    <section aria-labelledby="passkey-way" data-passkey hidden>
+      <h2 id="passkey-way">{messages.identity.or}</h2>
+      <Form view={view}>
+        <PasskeyField question={question} view={view} />
+        <Buttons>
+          <PasskeyButton>{messages.passkey.signIn}</PasskeyButton>
+        </Buttons>
+      </Form>
+    </section>
   )
 }
 

@@ -166,7 +166,8 @@ describe('CSC API v1, explicit credentials', () => {
     for (const [title, members, words, code = 'invalid_request'] of authorizing) {
       it(title, async () => {
         assertRefusal(await authorize(members), 400, code, words)
-        assert.equal((await authorize()).status, 200, 'the right factors no longer work')
+        // Right factors forgive wrong ones, which lock the credential in the end.
+        if (code !== 'invalid_request') assert.equal((await authorize()).status, 200)
       })
     }
 

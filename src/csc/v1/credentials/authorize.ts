@@ -5,6 +5,7 @@ import {
   InvalidParameterError,
   RefusedRequestError,
 } from '../../../errors.js'
+import { Accepted } from '../../../http/endpoint.js'
 import { inWords } from '../../../http/refusals.js'
 import { authorize as v2 } from '../../credentials/authorize.js'
 import { credentialInfo } from '../../credentials/info.js'
@@ -12,6 +13,7 @@ import { Digest } from '../../parameters.js'
 import { defineCscEndpoint } from '../../services.js'
 import { v1Authorisation, type V1Authorisation } from '../factors.js'
 import { asHashes } from '../hashes.js'
+import { decided, patience } from './decision.js'
 
 const { credentialID, numSignatures, description, clientData } = v2.request.properties
 const PIN_LOCKED = 'PIN locked'
@@ -36,17 +38,20 @@ export const authorize = defineCscEndpoint({
 
   async handle(input, caller, services, headers) {
     const { credentialID, hash, PIN, OTP, ...rest } = input
+    const until = patience(services.now())
     const asked = { credentialID, certificates: 'none', authInfo: true }
     const { auth } = await credentialInfo.invoke(asked, caller, services, headers)
     const authorisation = v1Authorisation(auth)
     if (!authorisation) throw new InvalidParameterError('credentialID')
     const authData = [
+      ...authorisation.outOfBand.map(({ id }) => ({ id })),
       ...answer(authorisation.pin, PIN, 'pin'),
       ...answer(authorisation.otp, OTP, 'otp'),
     ]
     const body = { ...rest, credentialID, ...asHashes(hash), authData }
     try {
-      return await v2.invoke(body, caller, services, headers)
+      const answer = await v2.invoke(body, caller, services, headers)
+      return answer instanceof Accepted ? decided(answer, until, caller, services, headers) : answer
     } catch (error) {
       // One counter guards all factors of a credential: v1 has a sentence for each.
       const sentence = authorisation.pin ? PIN_LOCKED : OTP_LOCKED

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import { cscDocument } from '../../scripts/openapi/csc-document.js'
+import { oauthDocument } from '../../scripts/openapi/oauth-document.js'
+import { CSC_MOUNTS } from '../../src/csc/index.js'
+
+/** An API as its OpenAPI document describes it. */
+export interface Description {
+  readonly name: string
+  /** Paths of the document start here. */
+  readonly base: string
+  readonly document: OpenApiDocument
+}
+
+export interface OpenApiDocument {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: Readonly<Record<string, Readonly<Record<string, object>>>>
+}
+
+export interface Operation {
+  readonly parameters?: readonly object[]
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> }
+  readonly responses: Readonly<Record<string, object>>
+}
+
+interface DescribedResponse {
+  readonly headers?: Readonly<Record<string, object>>
+  readonly content?: Readonly<Record<string, object>>
+}
+
+interface Described {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: unknown
+}
+
+/** What openapi/ says, made from the endpoints as they are now. */
+export const DESCRIPTIONS: readonly Description[] = [
+  ...CSC_MOUNTS.map((mount) => ({
+    name: `csc-${mount.version}`,
+    base: mount.base,
+    document: cscDocument(mount) as unknown as OpenApiDocument,
+  })),
+  { name: 'oauth', base: '', document: oauthDocument() as unknown as OpenApiDocument },
+]
+
+const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true })
+for (const { name, document } of DESCRIPTIONS) ajv.addSchema(document, name)
+
+/** Demands that an answer is one that the description of the API promises. */
+export function assertDescribed(method: string, path: string, answer: Described): void {
+  const description = descriptionOf(path)
+  if (!description) return
+  const { name, base, document } = description
+  const operations = document.paths[path.slice(base.length)]
+  const operation = operations?.[method.toLowerCase()]
+  if (!operation) {
+    if (base !== '') assertAbsent(answer, operations !== undefined)
+    return
+  }
+  const what = `${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`
+  const entry = operation.responses[String(answer.status)]
+  assert.ok(entry, `not a status that ${name} declares: ${what}`)
+  const pointer = ['paths', path.slice(base.length), method.toLowerCase(), 'responses']
+  const { response, at } = follow(document, entry, [...pointer, String(answer.status)])
+  for (const header of Object.keys(response.headers ?? {})) {
+    assert.ok(answer.headers.has(header), `no ${header}: ${what}`)
+  }
+  const media = mediaOf(answer)
+  if (!response.content) {
+    assert.ok(answer.body === '', `a body that ${name} does not declare: ${what}`)
+    return
+  }
+  assert.ok(response.content[media], `${media} is not what ${name} declares: ${what}`)
+  if (!media.endsWith('json')) return
+  const validate = validatorOf(name, [...at, 'content', media, 'schema'])
+  assert.ok(
+    validate(answer.body),
+    `not as ${name} declares: ${what}\n${ajv.errorsText(validate.errors)}`,
+  )
+}
+
+/** The authorization server answers below v2 as at the root; earlier versions have dialects of their own. */
+function descriptionOf(path: string): Description | null {
+  const owner = DESCRIPTIONS.find(({ base }) => base !== '' && path.startsWith(`${base}/`))
+  if (!owner) return DESCRIPTIONS.find(({ base }) => base === '') ?? null
+  const rest = path.slice(owner.base.length)
+  return /^\/(oauth2?\/|authorize$|revoke$|openapi\.json$)/.test(rest) ? null : owner
+}
+
+function assertAbsent({ status, body }: Described, isMethod: boolean): void {
+  const error = isMethod ? 'invalid_request' : 'not_implemented'
+  assert.deepEqual(
+    [status, (body as { error?: string }).error],
+    [isMethod ? 405 : 501, error],
+    JSON.stringify(body),
+  )
+}
+
+function mediaOf({ headers }: Described): string {
+  return (headers.get('content-type') ?? '').split(';')[0]?.trim() ?? ''
+}
+
+/** The response itself, and where it stands. */
+function follow(
+  document: OpenApiDocument,
+  entry: object,
+  at: readonly string[],
+): { response: DescribedResponse; at: readonly string[] } {
+  const { $ref } = entry as { $ref?: string }
+  if ($ref === undefined) return { response: entry, at }
+  const [, components = '', kind = '', name = ''] = $ref.split('/')
+  return {
+    response: document.components[kind]?.[name] ?? {},
+    at: [components, kind, name],
+  }
+}
+
+const validators = new Map<string, ValidateFunction>()
+
+/** Compiled when it is needed first, once in each process. */
+function validatorOf(name: string, path: readonly string[]): ValidateFunction {
+  const pointer = path.map((part) => part.replaceAll('~', '~0').replaceAll('/', '~1')).join('/')
+  const $ref = `${name}#/${pointer.replaceAll('%', '%25')}`
+  const known = validators.get($ref)
+  if (known) return known
+  const validate = ajv.compile({ $ref })
+  validators.set($ref, validate)
+  return validate
+}
