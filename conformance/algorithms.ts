@@ -99,7 +99,9 @@ export function verifySignature(
 
 /** RFC 4648, 4: padded, in one line, with + and /. */
 export function isBase64(text: string): boolean {
-  return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text) && text !== ''
+  return (
+    /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text) && text !== ''
+  )
 }
 
 export function isOid(text: string): boolean {

@@ -1,5 +1,13 @@
 import { X509Certificate } from 'node:crypto'
-import { HASHES, PSS_PARAMETERS, RSA_KEY, RSA_PSS, SIGNATURES, type Algorithm, type Hash } from './algorithms.js'
+import {
+  HASHES,
+  PSS_PARAMETERS,
+  RSA_KEY,
+  RSA_PSS,
+  SIGNATURES,
+  type Algorithm,
+  type Hash,
+} from './algorithms.js'
 import { objectOf, stringsOf, type Json } from './exchange.js'
 
 /** A credential of a signer as the server describes it, whatever the version of the API. */
@@ -32,7 +40,8 @@ export function readCredential(id: string, signer: number, raw: Json): KnownCred
     ...{ id, signer, raw, certificates },
     mode: textOf(auth?.['mode'] ?? raw['authMode'], ''),
     SCAL: textOf(raw['SCAL'], '1'),
-    multisign: Number(raw['multisign'] ?? 1),
+    // In v0 a boolean: several, how many is not told.
+    multisign: raw['multisign'] === true ? 2 : Number(raw['multisign'] ?? 1),
     enabled: key['status'] === 'enabled',
     algos: stringsOf(key, 'algo'),
     kind: type === 'ec' ? 'ec' : type === 'rsa' ? 'rsa' : 'other',

@@ -120,7 +120,8 @@ export class Http {
   /** JSON by member, forms by field, anything else by the values that are known to be secret. */
   #maskBody(body: string): string {
     const json = parse(body)
-    if (typeof json === 'object' && json !== null) return this.mask(JSON.stringify(maskMembers(json)))
+    if (typeof json === 'object' && json !== null)
+      return this.mask(JSON.stringify(maskMembers(json)))
     if (/^[\w.%+-]+=/.test(body)) return this.#maskQuery(`?${body}`).slice(1)
     return this.mask(body)
   }

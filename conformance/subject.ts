@@ -3,8 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { newDocuments, verifySignature, type Algorithm, type Document } from './algorithms.js'
 import { Clock } from './clock.js'
 import { choicesOf, readCredential, type KnownCredential } from './credential-view.js'
-import { Answer, stringOf, type Fetch, type HeaderFields, type Json } from './exchange.js'
-import { Http } from './exchange.js'
+import {
+  Http,
+  stringOf,
+  type Answer,
+  type Fetch,
+  type HeaderFields,
+  type Json,
+} from './exchange.js'
 import { demand, same, succeeded } from './expectations.js'
 import {
   changed,
@@ -80,7 +86,10 @@ export class Subject {
   #approvals = 0
   #signatures = 0
 
-  constructor(target: Target, parts: { fetch: Fetch; advance: ((s: number) => void | Promise<void>) | null }) {
+  constructor(
+    target: Target,
+    parts: { fetch: Fetch; advance: ((s: number) => void | Promise<void>) | null },
+  ) {
     this.target = target
     this.baseUrl = target.baseUrl.replace(/\/$/, '')
     this.version = target.version ?? versionOf(this.baseUrl)
@@ -178,10 +187,21 @@ export class Subject {
     return value
   }
 
+  pause(milliseconds: number): Promise<void> {
+    return sleep(milliseconds)
+  }
+
+  /** After signing with what `unspent` gave. */
+  forgetUnspent(): void {
+    for (const name of [...this.#kept.keys()]) {
+      if (name.startsWith('unspent')) this.#kept.delete(name)
+    }
+  }
+
   /** After a grant was ended: tokens kept may belong to it. */
   forgetTokens(): void {
     for (const name of [...this.#kept.keys()]) {
-      if (name.startsWith('service') || name === 'tokens') this.#kept.delete(name)
+      if (/^(service|tokens|unspent)/.test(name)) this.#kept.delete(name)
     }
   }
 
@@ -209,12 +229,19 @@ export class Subject {
     const { signIn } = this.signerSettings(signer)
     if (signIn.by === 'token') return Promise.resolve(reveal(signIn.serviceToken))
     const name = `service ${signer} ${client.client_id}`
-    return this.kept(name, 1500, async () => (await this.newServiceTokens(signer, client)).access_token)
+    return this.kept(
+      name,
+      1500,
+      async () => (await this.newServiceTokens(signer, client)).access_token,
+    )
   }
 
   async newServiceTokens(signer = 0, client = this.target.client): Promise<ServiceTokens> {
     const { code_verifier, code_challenge } = newPkce()
-    const answer = await this.authorize(this.request({ code_challenge }, client), { signer, client })
+    const answer = await this.authorize(this.request({ code_challenge }, client), {
+      signer,
+      client,
+    })
     const tokens = await this.redeem(codeOf(answer), code_verifier, {}, client)
     succeeded(tokens)
     const refresh = tokens.get('refresh_token')
@@ -273,7 +300,11 @@ export class Subject {
     const person = this.#signers[signer]
     if (!person) throw new Skipped(`the configuration has no signer ${signer + 1}`)
     this.#spend('approvals')
-    const answer = await person.authorize(this.authorizeUrl(parameters), client.redirect_uri, decision)
+    const answer = await person.authorize(
+      this.authorizeUrl(parameters),
+      client.redirect_uri,
+      decision,
+    )
     const code = answer.get('code')
     if (code) this.http.keepSecret(code)
     return answer
@@ -329,7 +360,9 @@ export class Subject {
 
   /** The credentials of a signer that the configuration lets be used. */
   async credentials(signer = 0): Promise<readonly KnownCredential[]> {
-    const known = await this.kept(`credentials ${signer}`, Infinity, () => this.#readCredentials(signer))
+    const known = await this.kept(`credentials ${signer}`, Infinity, () =>
+      this.#readCredentials(signer),
+    )
     const { credentials: allowed } = this.signerSettings(signer)
     return known.filter(({ id }) => allowed?.includes(id) ?? true)
   }
@@ -347,7 +380,9 @@ export class Subject {
     )
     if (found) return found
     const words = Object.entries(wanted).map(([name, value]) => `${name} ${value}`)
-    throw new NotApplicable(`the signer has no usable credential${words.length ? ' with ' : ''}${words.join(', ')}`)
+    throw new NotApplicable(
+      `the signer has no usable credential${words.length ? ' with ' : ''}${words.join(', ')}`,
+    )
   }
 
   /** Documents with the hash the credential signs by preference. */
@@ -380,7 +415,13 @@ export class Subject {
       return { credential, documents, algorithm, bearer, SAD: this.isV1 ? token : null }
     }
     const SAD = await this.sad(credential, named, { numSignatures })
-    return { credential, documents, algorithm, bearer: await this.serviceToken(credential.signer), SAD }
+    return {
+      credential,
+      documents,
+      algorithm,
+      bearer: await this.serviceToken(credential.signer),
+      SAD,
+    }
   }
 
   /**
@@ -421,7 +462,12 @@ export class Subject {
     client = this.target.client,
   ): Promise<{ token: string; answer: Answer }> {
     const { code_verifier, code_challenge } = newPkce()
-    const request = this.credentialRequest(credential, documents, { code_challenge, ...changes }, client)
+    const request = this.credentialRequest(
+      credential,
+      documents,
+      { code_challenge, ...changes },
+      client,
+    )
     const told = await this.authorize(request, { signer: credential.signer, client })
     const answer = succeeded(await this.redeem(codeOf(told), code_verifier, {}, client))
     return { token: answer.string('access_token'), answer }
@@ -599,7 +645,9 @@ export function codeOf(answer: URLSearchParams): string {
 function versionOf(baseUrl: string): Version {
   const [, version] = /\/csc\/(v[012])$/.exec(baseUrl) ?? []
   if (version === 'v0' || version === 'v1' || version === 'v2') return version
-  throw new CannotRun('baseUrl does not end in /csc/v2, /csc/v1 or /csc/v0: say which "version" it is')
+  throw new CannotRun(
+    'baseUrl does not end in /csc/v2, /csc/v1 or /csc/v0: say which "version" it is',
+  )
 }
 
 /** From v2.2 on there can be several authorization servers; the first is taken. */

@@ -8,7 +8,10 @@ const closed = { additionalProperties: false }
 /** A value as it is, or the name of an environment variable, or a secret for one-time codes. */
 const Secret = Type.Union([
   Type.String(),
-  Type.Object({ env: Type.String({ description: 'Environment variable that holds the value.' }) }, closed),
+  Type.Object(
+    { env: Type.String({ description: 'Environment variable that holds the value.' }) },
+    closed,
+  ),
 ])
 
 const TypedIn = Type.Union([
@@ -110,7 +113,8 @@ const Signer = Type.Object(
     ),
     authData: Type.Optional(
       Type.Record(Type.String(), TypedIn, {
-        description: 'Answers to auth.objects of explicit credentials, by id; in v1 `PIN` and `OTP`.',
+        description:
+          'Answers to auth.objects of explicit credentials, by id; in v1 `PIN` and `OTP`.',
       }),
     ),
     basic: Type.Optional(
@@ -135,13 +139,20 @@ const Consume = Type.Object(
       Type.Boolean({ default: false, description: 'Whether wrong PINs and codes may be tried.' }),
     ),
     lock: Type.Optional(
-      Type.Boolean({ default: false, description: 'Whether a credential may be locked for a while.' }),
+      Type.Boolean({
+        default: false,
+        description: 'Whether a credential may be locked for a while.',
+      }),
     ),
     create: Type.Optional(
       Type.Boolean({ default: false, description: 'Whether credentials may be made and deleted.' }),
     ),
     waitSeconds: Type.Optional(
-      Type.Integer({ minimum: 0, default: 35, description: 'Longest wait for something to expire.' }),
+      Type.Integer({
+        minimum: 0,
+        default: 35,
+        description: 'Longest wait for something to expire.',
+      }),
     ),
   },
   { ...closed, description: 'What the run may use up.' },
@@ -174,7 +185,9 @@ export const TargetSchema = Type.Object(
     }),
     consume: Type.Optional(Consume),
     refusalsSpend: Type.Optional(
-      Type.Boolean({ description: 'A refused signHash uses the authorization up: get one for each.' }),
+      Type.Boolean({
+        description: 'A refused signHash uses the authorization up: get one for each.',
+      }),
     ),
     advance: Type.Optional(
       Type.String({
@@ -191,9 +204,11 @@ export type SignerSettings = Target['signers'][number]
 
 /** @throws {CannotRun} with all that is wrong, by path */
 export function checkTarget(value: unknown): Target {
-  const validate = new Ajv({ allErrors: true, useDefaults: true, allowUnionTypes: true }).compile<Target>(
-    TargetSchema,
-  )
+  const validate = new Ajv({
+    allErrors: true,
+    useDefaults: true,
+    allowUnionTypes: true,
+  }).compile<Target>(TargetSchema)
   if (validate(value)) return value
   const problems = (validate.errors ?? []).map(({ instancePath, message, params }) => {
     const extra = (params as { additionalProperty?: string }).additionalProperty
@@ -226,7 +241,9 @@ export function secretsOf({ client, otherClient, signers }: Target): string[] {
   const typed = (values: Readonly<Record<string, TypedIn>> = {}) =>
     Object.entries(values)
       .filter(([name]) => !/user|login|mail/i.test(name))
-      .map(([, value]) => (typeof value === 'object' && 'totp' in value ? value.totp : reveal(value)))
+      .map(([, value]) =>
+        typeof value === 'object' && 'totp' in value ? value.totp : reveal(value),
+      )
   return [
     ...[client, otherClient].flatMap((each) =>
       each?.client_secret === undefined ? [] : [reveal(each.client_secret)],

@@ -72,7 +72,7 @@ async function drain(server: Server): Promise<void> {
  * logged and tried again; none waits for another, and none runs twice at once.
  */
 function startChores(services: Services): () => Promise<void> {
-  const { activations, oauthRecords, notices, config, logger, now } = services
+  const { activations, announcements, oauthRecords, notices, config, logger, now } = services
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
   const every = (seconds: number, chore: () => Promise<unknown>): NodeJS.Timeout => {
@@ -94,6 +94,7 @@ function startChores(services: Services): () => Promise<void> {
   }
   const timers = [
     every(SWEEP_SECONDS, () => activations.settleAbandoned()),
+    every(SWEEP_SECONDS, () => announcements.deliverDue()),
     every(config.notices.everySeconds, () => notices.run(stopping.signal)),
     every(CLEAN_UP_SECONDS, () =>
       oauthRecords.deleteExpired(new Date(now().getTime() - KEEP_EXPIRED_HOURS * 3600_000)),

@@ -14,6 +14,7 @@ import { certificateProfile, SIGNER_PROFILE } from './certificates/profiles.js'
 import type { Config } from './config/schema.js'
 import { Secrets } from './config/secrets.js'
 import { Credentials } from './credentials/credentials.js'
+import { ManagedCredentials } from './credentials/managed-credentials.js'
 import { ApprovalNotices } from './activation/approval-notices.js'
 import { DpopNonces } from './http/dpop-nonces.js'
 import { Accounts } from './identity/accounts.js'
@@ -39,7 +40,10 @@ import { createProvider } from './oauth/provider.js'
 import { SignerSessions } from './oauth/signer-sessions.js'
 import { TokenRevocation } from './oauth/token-revocation.js'
 import { createLogger, type Logger } from './observability/logger.js'
+import { Announcements } from './signing/announcements.js'
+import { publicPost, type PublicPost } from './signing/public-post.js'
 import { Signing } from './signing/signing.js'
+import { SigningJobs } from './signing/signing-jobs.js'
 import { DatabaseActivationStore } from './storage/activation-store.js'
 import { DatabaseApprovalRequestStore } from './storage/approval-request-store.js'
 import { DatabaseAuditLog } from './storage/audit-store.js'
@@ -66,6 +70,7 @@ export interface Overrides {
   readonly now?: () => Date
   readonly custody?: KeyCustody
   readonly logger?: Logger
+  readonly post?: PublicPost
 }
 
 export type Records = Awaited<ReturnType<typeof openRecords>>
@@ -166,6 +171,13 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     sadSeconds: config.policy.sadSeconds,
   })
   const signing = new Signing({ custody, activations, verify: verifyDigest, logger })
+  const signingKey = await oauthSigningKey(records)
+  const announcements = new Announcements({
+    ...{ secrets, signingKey, now },
+    store: new DatabaseActivationStore(database),
+    post: overrides.post ?? publicPost(),
+  })
+  const signingJobs = new SigningJobs({ activations, signing, secrets, logger, announcements })
   const oauthRecords = new DatabaseOAuthRecordStore(database)
   const tokens = new IssuedAccessTokens({ records: oauthRecords, clients, accounts, secrets, now })
   const pages = new PageRenderer({ clients, defaultLanguage: config.service.lang })
@@ -174,9 +186,10 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   const provider = createProvider({
     ...{ config, clients, accounts, secrets, cookieKeys, pages, logger, now },
     records: oauthRecords,
-    signingKey: await oauthSigningKey(records),
+    signingKey,
     dpopNonceSecret: nonceSecret,
     credentialOf: (authorisationId) => activations.credentialOf(authorisationId),
+    isOpen: (authorisationId) => activations.isOpen(authorisationId),
   })
   const identity = new IdentitySteps({
     ...{ pages, audit, now },
@@ -202,18 +215,25 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     mail: config.mail && config.notices.mail ? mail : null,
     service: { ...config.service, baseUrl: config.baseUrl },
   })
+  const managedCredentials = new ManagedCredentials({
+    ...{ credentials, accounts, passkeys },
+    identities: identity.identities,
+    policy: config.newCredentials,
+    certificatePolicy: SIGNER_PROFILE.policyOid ?? null,
+  })
   const app = createApp({
     ...{ provider, logger, cookieKeys },
     interactions: {
       ...{ provider, pages, clients, accounts, credentials, factors, transactions, activations },
       ...{ sentCodes, enrolment, passkeys },
-      ...{ identity, audit, now, approvalSeconds },
+      ...{ identity, audit, now, approvalSeconds, managedCredentials },
+      signInWindowSeconds: limits.signInWindowSeconds,
       ...{ formBytes: limits.formBytes, baseUrl: config.baseUrl },
     },
     account: {
       ...{ pages, accounts, clients, credentials, activations, audit, now },
       ...{ approvals, transactions, factors, sentCodes, approvalSeconds },
-      ...{ enrolment, serviceName: config.service.name },
+      ...{ enrolment, passkeys, serviceName: config.service.name },
       ...{ users, events: notices },
       access: new GrantedAccess({
         ...{ records: oauthRecords, secrets, now },
@@ -222,14 +242,15 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
       history: new SignatureHistory({ store: new DatabaseHistoryStore(database), now }),
       ...{ formBytes: limits.formBytes, baseUrl: config.baseUrl },
       visits: new AccountVisits({
-        ...{ sessions, accounts, pages, now },
+        ...{ sessions, accounts, passkeys, pages, now },
         baseUrl: config.baseUrl,
         navigation: SECTIONS,
       }),
     },
     csc: {
       ...{ config, credentials, transactions, activations, approvals, signing, tokens, now },
-      ...{ accounts, clients, factors, sentCodes },
+      signingJobs,
+      ...{ accounts, clients, factors, sentCodes, managedCredentials },
       dpopNonces: nonceSecret && new DpopNonces(nonceSecret),
       revocation: new TokenRevocation({ records: oauthRecords, secrets, audit, now }),
       passwordSignIn: new PasswordSignIn({
@@ -254,11 +275,17 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
       accounts,
       passkeys,
       activations,
+      approvals,
+      announcements,
       signing,
       oauthRecords,
       notices,
+      transactions,
+      factors,
+      sentCodes,
     },
     async close() {
+      await signingJobs.settled()
       await custody.close()
       await records.close()
     },

@@ -46,11 +46,31 @@ export const credentialsAuthorize: Chapter = {
       const { id } = await t.credential({ mode: 'oauth2code' })
       refusedSomehow(await call(t, await explicit(t), { credentialID: id }))
     }),
-    ...row('hashes that are no Base64', { hashes: ['?'] }, 'Invalid Base64 hash string parameter', should),
-    ...row('hashes that are no text', { hashes: [1] }, 'Invalid Base64 hash string parameter', should),
+    ...row(
+      'hashes that are no Base64',
+      { hashes: ['?'] },
+      'Invalid Base64 hash string parameter',
+      should,
+    ),
+    ...row(
+      'hashes that are no text',
+      { hashes: [1] },
+      'Invalid Base64 hash string parameter',
+      should,
+    ),
     ...row('a text for hashes', { hashes: 'AAAA' }, null),
-    ...row('an unknown hashAlgorithmOID', { hashAlgorithmOID: '1.2.3' }, 'Invalid parameter hashAlgorithmOID', should),
-    ...row('SHA-1 for hashAlgorithmOID', { hashAlgorithmOID: '1.3.14.3.2.26' }, 'Invalid parameter hashAlgorithmOID', should),
+    ...row(
+      'an unknown hashAlgorithmOID',
+      { hashAlgorithmOID: '1.2.3' },
+      'Invalid parameter hashAlgorithmOID',
+      should,
+    ),
+    ...row(
+      'SHA-1 for hashAlgorithmOID',
+      { hashAlgorithmOID: '1.3.14.3.2.26' },
+      'Invalid parameter hashAlgorithmOID',
+      should,
+    ),
     ...row('a number for hashAlgorithmOID', { hashAlgorithmOID: 256 }, null),
     ...row('a description of 501 characters', { description: 'x'.repeat(501) }, null),
     ...row('a number for description', { description: 1 }, null, should),
@@ -78,7 +98,10 @@ export const credentialsAuthorize: Chapter = {
       const answer = succeeded(await call(t, credential))
       demand(answer.string('SAD') !== '', 'SAD is empty')
       const expiresIn = answer.get('expiresIn')
-      demand(expiresIn === undefined || Number.isInteger(expiresIn), `expiresIn is ${String(expiresIn)}`)
+      demand(
+        expiresIn === undefined || Number.isInteger(expiresIn),
+        `expiresIn is ${String(expiresIn)}`,
+      )
       demand(!answer.has('expires_in'), 'it has expires_in, the name of OAuth')
     }),
     requirement('gives SADs that cannot be guessed', should, async (t) => {
@@ -160,7 +183,10 @@ function wrongFactors(): Requirement[] {
     ['with an empty answer', ([first, ...rest]) => [{ ...first, value: '' }, ...rest]],
     ['with an answer to an unknown object', (right) => [...right, { id: 'NOBODY', value: '1' }]],
     ['with an answer given twice', (right) => [...right, ...right]],
-    ['with letters where digits belong', ([first, ...rest]) => [{ ...first, value: 'abcdef' }, ...rest]],
+    [
+      'with letters where digits belong',
+      ([first, ...rest]) => [{ ...first, value: 'abcdef' }, ...rest],
+    ],
   ]
   return [
     ...wrong.map(([what, answers]) =>
@@ -211,7 +237,12 @@ interface Answered {
 }
 
 /** A refusal of one wrong parameter, all others being right. */
-function row(what: string, changes: Json, words: string | null, clause: typeof shall | typeof should = shall) {
+function row(
+  what: string,
+  changes: Json,
+  words: string | null,
+  clause: typeof shall | typeof should = shall,
+) {
   return [
     requirement(`refuses ${what}`, clause, async (t) => {
       refused(await call(t, await explicit(t), changes), { words })
@@ -233,7 +264,8 @@ async function explicit(t: Subject, level?: '1' | '2'): Promise<KnownCredential>
 
 async function withTwoFactors(t: Subject): Promise<KnownCredential> {
   const found = (await t.credentials()).find(
-    ({ mode, objects, expression }) => mode === 'explicit' && objects.length > 1 && !/OR/.test(expression),
+    ({ mode, objects, expression }) =>
+      mode === 'explicit' && objects.length > 1 && !/OR/.test(expression),
   )
   return found ?? t.notApplicable('no credential demands two factors')
 }
@@ -279,20 +311,30 @@ export const authorizeCheck: Chapter = {
   versions: ['v2'],
   method: 'credentials/authorizeCheck',
   requirements: [
-    ...([['an unknown handle', { handle: 'nobody' }], ['no handle', {}], ['a number for handle', { handle: 1 }], ['an empty handle', { handle: '' }]] as const).map(
-      ([what, body]) =>
-        requirement(`refuses ${what}`, check, async (t) => {
-          const answer = await t.call('credentials/authorizeCheck', body, await t.serviceToken())
-          refused(answer, {
-            words: [
-              'Invalid parameter handle',
-              ...(what === 'an unknown handle' ? [] : ['Missing (or invalid type) string parameter handle']),
-            ],
-          })
-        }),
+    ...(
+      [
+        ['an unknown handle', { handle: 'nobody' }],
+        ['no handle', {}],
+        ['a number for handle', { handle: 1 }],
+        ['an empty handle', { handle: '' }],
+      ] as const
+    ).map(([what, body]) =>
+      requirement(`refuses ${what}`, check, async (t) => {
+        const answer = await t.call('credentials/authorizeCheck', body, await t.serviceToken())
+        refused(answer, {
+          words: [
+            'Invalid parameter handle',
+            ...(what === 'an unknown handle'
+              ? []
+              : ['Missing (or invalid type) string parameter handle']),
+          ],
+        })
+      }),
     ),
     requirement('answers 202 with a handle, or 200 with a SAD, to who waits', check, async (t) => {
-      const out = (await t.credentials()).find(({ objects }) => objects.some(({ type }) => type.endsWith('OOB')))
+      const out = (await t.credentials()).find(({ objects }) =>
+        objects.some(({ type }) => type.endsWith('OOB')),
+      )
       if (!out) return t.notApplicable('no credential is authorised out of band')
       const answer = await t.callAuthorize(out, t.documentsFor(out))
       if (answer.status === 200) return
@@ -334,16 +376,22 @@ export const getChallenge: Chapter = {
       const answer = await t.call('credentials/getChallenge', body, await t.serviceToken())
       refused(answer, { words: 'Invalid parameter authObjectID' })
     }),
-    requirement('answers 200 with a challenge, or 204 when it went out of band', challenge, async (t) => {
-      const found = (await t.credentials()).flatMap(({ id, objects }) =>
-        objects.filter(({ type }) => type.startsWith('Challenge')).map((object) => ({ id, object })),
-      )[0]
-      if (!found) return t.notApplicable('no credential has a challenge')
-      const body = { credentialID: found.id, authObjectID: found.object.id }
-      const answer = await t.call('credentials/getChallenge', body, await t.serviceToken())
-      if (answer.status === 204) same(answer.text, '', 'body of 204')
-      else succeeded(answer).string('challenge')
-    }),
+    requirement(
+      'answers 200 with a challenge, or 204 when it went out of band',
+      challenge,
+      async (t) => {
+        const found = (await t.credentials()).flatMap(({ id, objects }) =>
+          objects
+            .filter(({ type }) => type.startsWith('Challenge'))
+            .map((object) => ({ id, object })),
+        )[0]
+        if (!found) return t.notApplicable('no credential has a challenge')
+        const body = { credentialID: found.id, authObjectID: found.object.id }
+        const answer = await t.call('credentials/getChallenge', body, await t.serviceToken())
+        if (answer.status === 204) same(answer.text, '', 'body of 204')
+        else succeeded(answer).string('challenge')
+      },
+    ),
   ],
 }
 

@@ -64,14 +64,21 @@ export const credentialsInfo: Chapter = {
     requirement('lists signature algorithms, not only the key, in key.algo', should, async (t) => {
       await each(t, {}, (info) => {
         const algos = stringsOf(objectOf(info, 'key'), 'algo')
-        demand(algos.some((algo) => algo !== RSA_KEY && algo !== EC_KEY), 'it lists the key alone')
+        demand(
+          algos.some((algo) => algo !== RSA_KEY && algo !== EC_KEY),
+          'it lists the key alone',
+        )
       })
     }),
     requirement('names in key.algo only what info names', should, async (t) => {
       const known = stringsOf(t.info.object('signAlgorithms'), 'algos')
       await each(t, {}, (info) => {
         const algos = stringsOf(objectOf(info, 'key'), 'algo')
-        same(algos.filter((algo) => !known.includes(algo)), [], 'algorithms info does not name')
+        same(
+          algos.filter((algo) => !known.includes(algo)),
+          [],
+          'algorithms info does not name',
+        )
       })
     }),
     requirement('says key.len in bits, as the certificate has it', shall, async (t) => {
@@ -114,23 +121,31 @@ export const credentialsInfo: Chapter = {
         })
       })
     }),
-    requirement('gives certificates in plain Base64', { clause: 'CSC v2.0.0.2 §7.5' }, async (t) => {
-      await each(t, { certificates: 'chain' }, (info) => {
-        demand(stringsOf(objectOf(info, 'cert'), 'certificates').every(isBase64), 'it does not')
-      })
-    }),
+    requirement(
+      'gives certificates in plain Base64',
+      { clause: 'CSC v2.0.0.2 §7.5' },
+      async (t) => {
+        await each(t, { certificates: 'chain' }, (info) => {
+          demand(stringsOf(objectOf(info, 'cert'), 'certificates').every(isBase64), 'it does not')
+        })
+      },
+    ),
     requirement('gives no names unless certInfo is true', shall, async (t) => {
       await each(t, {}, (info) => {
         demand(!('subjectDN' in objectOf(info, 'cert')), 'it has subjectDN')
       })
     }),
-    requirement('gives the serial number in hexadecimal, as the certificate has it', shall, async (t) => {
-      await each(t, { certInfo: true }, (info) => {
-        const told = stringOf(objectOf(info, 'cert'), 'serialNumber')
-        demand(/^[0-9A-Fa-f]+$/.test(told), `serialNumber is ${told}`)
-        same(hex(told), hex(certificate(info).serialNumber), 'serialNumber')
-      })
-    }),
+    requirement(
+      'gives the serial number in hexadecimal, as the certificate has it',
+      shall,
+      async (t) => {
+        await each(t, { certInfo: true }, (info) => {
+          const told = stringOf(objectOf(info, 'cert'), 'serialNumber')
+          demand(/^[0-9A-Fa-f]+$/.test(told), `serialNumber is ${told}`)
+          same(hex(told), hex(certificate(info).serialNumber), 'serialNumber')
+        })
+      },
+    ),
     requirement('gives dates as GeneralizedTime, as the certificate has them', shall, async (t) => {
       await each(t, { certInfo: true }, (info) => {
         const cert = objectOf(info, 'cert')
@@ -171,7 +186,8 @@ export const credentialsInfo: Chapter = {
     requirement('has in auth.expression nothing but objects and operators', shall, async (t) => {
       await explicit(t, (auth) => {
         const ids = (auth['objects'] as Json[]).map(({ id }) => id)
-        const words = (typeof auth['expression'] === 'string' ? auth['expression'] : '').match(/\w+/g) ?? []
+        const words =
+          (typeof auth['expression'] === 'string' ? auth['expression'] : '').match(/\w+/g) ?? []
         const unknown = words.filter((word) => !['AND', 'OR', 'XOR', ...ids].includes(word))
         same(unknown, [], 'unknown words')
       })

@@ -12,14 +12,19 @@ import { oauthAuthorize, pushed } from './oauth-authorize.js'
 import { authorizationDetails } from './oauth-details.js'
 import { authLogin, authRevoke, metadata, revoke, token } from './oauth-token.js'
 import { bearer, form } from './requests.js'
+import { createAndDelete, signDoc, signPolling, timestamp } from './signatures-other.js'
 import { signHash } from './signatures-signHash.js'
+import { v1Authorize, v1Bearer, v1CredentialInfo, v1Info, v1List, v1SignHash } from './v1.js'
 
 /** In the order of the report. */
 export const CHAPTERS: readonly Chapter[] = [
+  ...[v1Info, v1Bearer],
   ...[info, metadata, form, bearer],
   ...[oauthAuthorize, pushed, authorizationDetails, token, revoke],
   ...[authLogin, authRevoke],
   ...[credentialsList, credentialsInfo],
   ...[credentialsAuthorize, authorizeCheck, getChallenge, extendTransaction],
-  signHash,
+  createAndDelete,
+  ...[v1List, v1CredentialInfo, v1Authorize, v1SignHash],
+  ...[signHash, signPolling, signDoc, timestamp],
 ]

@@ -38,7 +38,10 @@ export const info: Chapter = {
       succeeded(await t.call('info', undefined))
     }),
     requirement('answers in JSON', { clause: 'CSC v2.0.0.2 §7.2' }, (t) => {
-      demand(/^application\/json/i.test(t.info.contentType), `Content-Type is ${t.info.contentType}`)
+      demand(
+        /^application\/json/i.test(t.info.contentType),
+        `Content-Type is ${t.info.contentType}`,
+      )
     }),
     requirement('has a base URI that ends in /csc/v2', { clause: 'CSC v2.0.0.2 §7.3' }, (t) => {
       demand(t.baseUrl.endsWith('/csc/v2'), `the base URI is ${t.baseUrl}`)
@@ -87,41 +90,60 @@ export const info: Chapter = {
     requirement('names at least one way of authorization', shall, ({ info: answer }) => {
       demand(answer.strings('authType').length > 0, 'authType is empty')
     }),
-    requirement('names exactly one place of OAuth when it uses OAuth', shall, ({ info: answer }) => {
-      const places = ['oauth2', 'oauth2Issuer', 'oauth2Servers'].filter((name) => answer.has(name))
-      if (usesOAuth(answer)) same(places.length, 1, `places (${places.join(', ')})`)
-    }),
+    requirement(
+      'names exactly one place of OAuth when it uses OAuth',
+      shall,
+      ({ info: answer }) => {
+        const places = ['oauth2', 'oauth2Issuer', 'oauth2Servers'].filter((name) =>
+          answer.has(name),
+        )
+        if (usesOAuth(answer)) same(places.length, 1, `places (${places.join(', ')})`)
+      },
+    ),
     requirement('names OAuth by an absolute address', shall, (t) => {
       const place = t.info.get('oauth2') ?? t.info.get('oauth2Issuer')
       if (typeof place !== 'string') return t.notApplicable('neither oauth2 nor oauth2Issuer')
       demand(URL.canParse(place), `${place} is no URL`)
     }),
     requirement('names only methods that exist', should, ({ info: answer }) => {
-      same(answer.strings('methods').filter((each) => !V2_METHODS.includes(each)), [], 'unknown')
+      same(
+        answer.strings('methods').filter((each) => !V2_METHODS.includes(each)),
+        [],
+        'unknown',
+      )
     }),
     requirement('names no method twice', shall, ({ info: answer }) => {
       const methods = answer.strings('methods')
       same(methods.length, new Set(methods).size, 'number of different methods')
     }),
     requirement('names authorizeCheck only beside authorize', should, (t) => {
-      if (t.claims('credentials/authorizeCheck')) demand(t.claims('credentials/authorize'), 'absent')
+      if (t.claims('credentials/authorizeCheck'))
+        demand(t.claims('credentials/authorize'), 'absent')
     }),
     requirement('names a method that signs', should, (t) => {
       demand(t.claims('signatures/signHash') || t.claims('signatures/signDoc'), 'it names none')
     }),
-    ...['asynchronousOperationMode', 'validationInfo', 'supportsRar', 'oauth2FAPIsupport'].map((name) =>
-      requirement(`has ${name} as a boolean if at all`, shall, optional(name, 'boolean')),
+    ...['asynchronousOperationMode', 'validationInfo', 'supportsRar', 'oauth2FAPIsupport'].map(
+      (name) => requirement(`has ${name} as a boolean if at all`, shall, optional(name, 'boolean')),
     ),
     requirement('lists OIDs in signAlgorithms.algos', shall, ({ info: answer }) => {
       const algos = stringsOf(answer.object('signAlgorithms'), 'algos')
-      same(algos.filter((each) => !isOid(each)), [], 'no OIDs')
+      same(
+        algos.filter((each) => !isOid(each)),
+        [],
+        'no OIDs',
+      )
       demand(algos.length > 0, 'algos is empty')
     }),
     requirement('lists Base64 or nothing in signAlgorithms.algoParams', shall, (t) => {
       const params = objectOf(t.info.json ?? {}, 'signAlgorithms')['algoParams']
       if (params === undefined) t.notApplicable('no algoParams')
       demand(Array.isArray(params), 'algoParams is no array')
-      same(params.filter((each) => each && !isBase64(String(each))), [], 'not Base64')
+      same(
+        params.filter((each) => each && !isBase64(String(each))),
+        [],
+        'not Base64',
+      )
     }),
     requirement('has as many algoParams as algos, or none', should, ({ info: answer }) => {
       const { algos, algoParams } = answer.object('signAlgorithms') as Record<string, unknown[]>
@@ -130,28 +152,48 @@ export const info: Chapter = {
     requirement('does not list signature algorithms with weak hashes', should, (t) => {
       const weak = ['1.2.840.113549.1.1.5', '1.2.840.113549.1.1.4', '1.2.840.10045.4.1']
       const algos = stringsOf(t.info.object('signAlgorithms'), 'algos')
-      same(algos.filter((each) => weak.includes(each)), [], 'weak algorithms')
+      same(
+        algos.filter((each) => weak.includes(each)),
+        [],
+        'weak algorithms',
+      )
     }),
     requirement('lists only the formats C, X, P and J', shall, ({ info: answer }) => {
       const formats = stringsOf(answer.object('signature_formats'), 'formats')
-      same(formats.filter((each) => !(each in ENVELOPES)), [], 'unknown formats')
+      same(
+        formats.filter((each) => !(each in ENVELOPES)),
+        [],
+        'unknown formats',
+      )
     }),
     requirement('has envelope_properties for each format', shall, envelopeProperties),
     requirement('lists only conformance levels that exist', shall, ({ info: answer }) => {
       const levels = answer.strings('conformance_levels')
-      same(levels.filter((each) => !LEVEL_NAMES.test(each)), [], 'unknown levels')
+      same(
+        levels.filter((each) => !LEVEL_NAMES.test(each)),
+        [],
+        'unknown levels',
+      )
     }),
     requirement('has a format and a level when it claims signDoc', shall, (t) => {
       t.needs('signatures/signDoc')
       demand(stringsOf(t.info.object('signature_formats'), 'formats').length > 0, 'no format')
     }),
     requirement('claims signPolling exactly when it works asynchronously', should, (t) => {
-      same(t.claims('signatures/signPolling'), t.info.get('asynchronousOperationMode') === true, 'it')
+      same(
+        t.claims('signatures/signPolling'),
+        t.info.get('asynchronousOperationMode') === true,
+        'it',
+      )
     }),
     requirement('has supportedHashTypes from v2.1 on', { clause: 'CSC v2.1.0.1 §11.1' }, (t) => {
       if (t.info.string('specs').startsWith('2.0')) t.notApplicable('an earlier edition')
       const types = t.info.strings('supportedHashTypes')
-      same(types.filter((each) => !/^(sodr|sdr|dtbsr)$/i.test(each)), [], 'unknown types')
+      same(
+        types.filter((each) => !/^(sodr|sdr|dtbsr)$/i.test(each)),
+        [],
+        'unknown types',
+      )
     }),
     requirement('has no supportsRar beside oauth2Servers', since22, ({ info: answer }) => {
       demand(!(answer.has('supportsRar') && answer.has('oauth2Servers')), 'it has both')
@@ -159,11 +201,19 @@ export const info: Chapter = {
     requirement('describes each of oauth2Servers', since22, oauth2Servers),
     requirement('lists MIME types in documentTypes', since22, (t) => {
       if (!t.info.has('documentTypes')) t.notApplicable('no documentTypes')
-      same(t.info.strings('documentTypes').filter((each) => !each.includes('/')), [], 'no types')
+      same(
+        t.info.strings('documentTypes').filter((each) => !each.includes('/')),
+        [],
+        'no types',
+      )
     }),
     requirement('has no member that is null', should, ({ info: answer }) => {
       const nulls = Object.entries(answer.json ?? {}).filter(([, value]) => value === null)
-      same(nulls.map(([name]) => name), [], 'members that are null')
+      same(
+        nulls.map(([name]) => name),
+        [],
+        'members that are null',
+      )
     }),
     requirement('answers in its own language when asked for one it has not', shall, async (t) => {
       succeeded(await t.call('info', { lang: 'tlh' })).string('lang')
@@ -202,7 +252,11 @@ function envelopeProperties({ info: answer }: Subject): void {
   formats.forEach((format, index) => {
     const listed: unknown = properties[index]
     demand(Array.isArray(listed), `the entry for ${format} is no array`)
-    same(listed.filter((each) => !ENVELOPES[format]?.includes(String(each))), [], 'unknown')
+    same(
+      listed.filter((each) => !ENVELOPES[format]?.includes(String(each))),
+      [],
+      'unknown',
+    )
   })
 }
 
@@ -212,6 +266,10 @@ function oauth2Servers(t: Subject): void {
     const places = ['baseUri', 'issuerIdentifier'].filter((name) => name in server)
     same(places.length, 1, 'places of one server')
     const types = stringsOf(server, 'authType')
-    same(types.filter((each) => !each.startsWith('oauth2')), [], 'authType without OAuth')
+    same(
+      types.filter((each) => !each.startsWith('oauth2')),
+      [],
+      'authType without OAuth',
+    )
   }
 }

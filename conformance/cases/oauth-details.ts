@@ -17,7 +17,8 @@ export const authorizationDetails: Chapter = {
   precondition: async (t) => {
     await t.credential({ mode: 'oauth2code' })
     const servers = t.info.get('oauth2Servers')
-    const inServers = Array.isArray(servers) && servers.some((each: Json) => each['supportsRar'] === true)
+    const inServers =
+      Array.isArray(servers) && servers.some((each: Json) => each['supportsRar'] === true)
     const old = t.info.get('specs') === '2.0.0.0' || t.info.get('specs') === '2.0.0.2'
     if (t.info.get('supportsRar') !== true && !inServers && !old) {
       throw new NotApplicable('info does not say supportsRar')
@@ -38,7 +39,13 @@ export const authorizationDetails: Chapter = {
       if (!first) return
       const algorithm = t.algorithmFor(credential, first)
       const other = [newDocument(first.hash)]
-      const answer = await t.sign({ credential, documents: other, bearer: token, SAD: null, algorithm })
+      const answer = await t.sign({
+        credential,
+        documents: other,
+        bearer: token,
+        SAD: null,
+        algorithm,
+      })
       same(answer.status, 400, 'status')
     }),
     requirement('come back in the token answer as they were approved', RAR, async (t) => {
@@ -48,35 +55,62 @@ export const authorizationDetails: Chapter = {
       same(stringOf(detail, 'credentialID'), credential.id, 'credentialID')
       same(stringOf(detail, 'hashAlgorithmOID'), documents[0]?.hash.oid, 'hashAlgorithmOID')
       const digests = detail['documentDigests'] as Json[]
-      same(digests.map(({ hash }) => hash), documents.map(({ base64 }) => base64), 'hashes')
+      same(
+        digests.map(({ hash }) => hash),
+        documents.map(({ base64 }) => base64),
+        'hashes',
+      )
     }),
-    requirement('come back with numSignatures', { clause: 'CSC v2.2.0.0 §8.2.4', level: 'SHOULD' }, async (t) => {
-      const { answer, documents } = await approvedDetails(t)
-      same(answer.objects('authorization_details')[0]?.['numSignatures'], documents.length, 'numSignatures')
-    }),
+    requirement(
+      'come back with numSignatures',
+      { clause: 'CSC v2.2.0.0 §8.2.4', level: 'SHOULD' },
+      async (t) => {
+        const { answer, documents } = await approvedDetails(t)
+        same(
+          answer.objects('authorization_details')[0]?.['numSignatures'],
+          documents.length,
+          'numSignatures',
+        )
+      },
+    ),
     requirement('come back with the labels that were sent', RAR, async (t) => {
       const { answer } = await approvedDetails(t)
       const [detail] = answer.objects('authorization_details')
-      same((detail?.['documentDigests'] as Json[] | undefined)?.[0]?.['label'], 'Document 1', 'label')
+      same(
+        (detail?.['documentDigests'] as Json[] | undefined)?.[0]?.['label'],
+        'Document 1',
+        'label',
+      )
     }),
     requirement('make scope unnecessary', RAR, async (t) => {
       demand((await openDetails(t, {}, { scope: null })) instanceof Answer, 'it was refused')
     }),
     requirement('may stand beside scope credential', should, async (t) => {
-      demand((await openDetails(t, {}, { scope: 'credential' })) instanceof Answer, 'it was refused')
+      demand(
+        (await openDetails(t, {}, { scope: 'credential' })) instanceof Answer,
+        'it was refused',
+      )
     }),
-    requirement('of the type of v2.2 are known from v2.2 on', { clause: 'CSC v2.2.0.0 §8.2.2' }, async (t) => {
-      if (!t.info.string('specs').startsWith('2.2')) t.notApplicable('an earlier edition')
-      const told = await openDetails(t, { type: TYPE_2_2, numSignatures: 1 })
-      demand(told instanceof Answer, 'it was refused')
-    }),
-    requirement('may have hashType DTBSR in either case', { clause: 'CSC v2.2.0.0 §8.2.2', level: 'SHOULD' }, async (t) => {
-      const { base64: hash } = newDocument()
-      for (const hashType of ['dtbsr', 'DTBSR']) {
-        const told = await openDetails(t, { documentDigests: [{ hash, hashType }] })
-        demand(told instanceof Answer, `${hashType} was refused`)
-      }
-    }),
+    requirement(
+      'of the type of v2.2 are known from v2.2 on',
+      { clause: 'CSC v2.2.0.0 §8.2.2' },
+      async (t) => {
+        if (!t.info.string('specs').startsWith('2.2')) t.notApplicable('an earlier edition')
+        const told = await openDetails(t, { type: TYPE_2_2, numSignatures: 1 })
+        demand(told instanceof Answer, 'it was refused')
+      },
+    ),
+    requirement(
+      'may have hashType DTBSR in either case',
+      { clause: 'CSC v2.2.0.0 §8.2.2', level: 'SHOULD' },
+      async (t) => {
+        const { base64: hash } = newDocument()
+        for (const hashType of ['dtbsr', 'DTBSR']) {
+          const told = await openDetails(t, { documentDigests: [{ hash, hashType }] })
+          demand(told instanceof Answer, `${hashType} was refused`)
+        }
+      },
+    ),
     ...row('are no JSON', '{'),
     ...row('are no list', '{"type":"credential"}'),
     ...row('are an empty list', '[]'),
@@ -87,7 +121,9 @@ export const authorizationDetails: Chapter = {
     ...row('have a text for documentDigests', { documentDigests: 'x' }),
     ...row('have a digest without hash', { documentDigests: [{ label: 'x' }] }),
     ...row('have a hash that is no Base64', { documentDigests: [{ hash: '*' }] }),
-    ...row('have a hash of 31 bytes', { documentDigests: [{ hash: Buffer.alloc(31).toString('base64') }] }),
+    ...row('have a hash of 31 bytes', {
+      documentDigests: [{ hash: Buffer.alloc(31).toString('base64') }],
+    }),
     ...row('have no hashAlgorithmOID', { hashAlgorithmOID: undefined }),
     ...row('have an unknown hashAlgorithmOID', { hashAlgorithmOID: '1.2.3' }),
     ...row('have SHA-1 for hashAlgorithmOID', { hashAlgorithmOID: '1.3.14.3.2.26' }),
@@ -115,31 +151,47 @@ export const authorizationDetails: Chapter = {
         ...each,
         hash: Buffer.from(each.hash, 'base64').toString('base64url'),
       }))
-      const again = Object.fromEntries(Object.entries({ ...detail, documentDigests: digests }).reverse())
+      const again = Object.fromEntries(
+        Object.entries({ ...detail, documentDigests: digests }).reverse(),
+      )
       const authorization_details = JSON.stringify([again])
       succeeded(await t.redeem(code, code_verifier, { authorization_details }))
     }),
     requirement('are refused at the token endpoint when they ask for more', RAR, async (t) => {
       const { code, code_verifier, detail } = await approvedCode(t)
       const more = { ...detail, documentDigests: [{ hash: newDocument().base64 }] }
-      const answer = await t.redeem(code, code_verifier, { authorization_details: JSON.stringify([more]) })
+      const answer = await t.redeem(code, code_verifier, {
+        authorization_details: JSON.stringify([more]),
+      })
       same([answer.status, answer.get('error')], [400, 'invalid_grant'], 'status and error')
     }),
     requirement('name the credential that was chosen for a signatureQualifier', RAR, async (t) => {
-      const qualified = (await t.credentials()).find(({ raw, mode }) => raw['signatureQualifier'] && mode === 'oauth2code')
+      const qualified = (await t.credentials()).find(
+        ({ raw, mode }) => raw['signatureQualifier'] && mode === 'oauth2code',
+      )
       if (!qualified) return t.notApplicable('no credential has a signatureQualifier')
-      const changes = { credentialID: undefined, signatureQualifier: qualified.raw['signatureQualifier'] }
+      const changes = {
+        credentialID: undefined,
+        signatureQualifier: qualified.raw['signatureQualifier'],
+      }
       const { answer } = await approvedDetails(t, changes)
       stringOf(answer.objects('authorization_details')[0] ?? {}, 'credentialID')
     }),
   ],
 }
 
-function detailFor(credential: KnownCredential, documents: readonly Document[], changes: Json = {}): Json {
+function detailFor(
+  credential: KnownCredential,
+  documents: readonly Document[],
+  changes: Json = {},
+): Json {
   return {
     type: 'credential',
     credentialID: credential.id,
-    documentDigests: documents.map(({ base64: hash }, index) => ({ hash, label: `Document ${index + 1}` })),
+    documentDigests: documents.map(({ base64: hash }, index) => ({
+      hash,
+      label: `Document ${index + 1}`,
+    })),
     hashAlgorithmOID: documents[0]?.hash.oid,
     ...changes,
   }
@@ -169,7 +221,9 @@ async function openDetails(t: Subject, changes: Json | string, more: Changes = {
   const credential = await t.credential({ mode: 'oauth2code' })
   const documents = [newDocument()]
   const text =
-    typeof changes === 'string' ? changes : JSON.stringify([detailFor(credential, documents, changes)])
+    typeof changes === 'string'
+      ? changes
+      : JSON.stringify([detailFor(credential, documents, changes)])
   return t.open(t.request({ scope: null, authorization_details: text, ...more }))
 }
 
@@ -193,7 +247,9 @@ function toldRefusal(told: Answer | URLSearchParams): void {
   if (told instanceof Answer) demand(false, `no refusal, but a page with status ${told.status}`)
   else {
     const error = told.get('error') ?? ''
-    const fits = ['invalid_request', 'invalid_authorization_details', 'invalid_scope'].includes(error)
+    const fits = ['invalid_request', 'invalid_authorization_details', 'invalid_scope'].includes(
+      error,
+    )
     demand(fits && !told.has('code'), `told was ${told.toString()}`)
   }
 }

@@ -79,7 +79,8 @@ export class BrowserSigner implements Signer {
   async #stepFor(page: Page): Promise<Step> {
     for (const step of this.#settings.steps) {
       const { field, button, text } = step
-      if (field !== undefined && !(await page.locator(`[name="${field}"]:visible`).count())) continue
+      if (field !== undefined && !(await page.locator(`[name="${field}"]:visible`).count()))
+        continue
       if (button !== undefined && !(await page.locator(selectorOf(button)).count())) continue
       if (text !== undefined && !(await page.getByText(text).count())) continue
       return step

@@ -8,6 +8,14 @@ interface Cookie {
 export class Cookies {
   readonly #cookies = new Map<string, Cookie>()
 
+  get isEmpty(): boolean {
+    return this.#cookies.size === 0
+  }
+
+  clear(): void {
+    this.#cookies.clear()
+  }
+
   header(url: string): string {
     const { origin, pathname } = new URL(url)
     return [...this.#cookies]

@@ -27,6 +27,18 @@ export class FormSigner implements Signer {
   }
 
   async authorize(url: string, redirectUri: string, decision: Decision): Promise<URLSearchParams> {
+    const signedIn = !this.#cookies.isEmpty
+    try {
+      return await this.#attempt(url, redirectUri, decision)
+    } catch (error) {
+      // The session may have ended between two pages; people start again then.
+      if (!(error instanceof NotMet) || !signedIn) throw error
+      this.#cookies.clear()
+      return this.#attempt(url, redirectUri, decision)
+    }
+  }
+
+  async #attempt(url: string, redirectUri: string, decision: Decision): Promise<URLSearchParams> {
     let stop = await follow(this.#http, this.#cookies, url, redirectUri)
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
       if (stop instanceof URLSearchParams) return stop

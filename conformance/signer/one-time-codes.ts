@@ -19,7 +19,8 @@ export class OneTimeCodes {
 
   async #next(secret: string): Promise<string> {
     const last = this.#lastStep.get(secret) ?? -1
-    if (this.#step() <= last) await this.#clock.pass((last + 1) * PERIOD_SECONDS - this.#seconds() + 1)
+    if (this.#step() <= last)
+      await this.#clock.pass((last + 1) * PERIOD_SECONDS - this.#seconds() + 1)
     this.#lastStep.set(secret, this.#step())
     return generateSync({ secret, epoch: this.#seconds() })
   }

@@ -92,7 +92,8 @@ interface Parts extends Pick<CscMount, 'renderError'> {
 }
 
 function describe(endpoint: EndpointDescription, { schemas, shared, renderError }: Parts): Json {
-  const { path, summary, scopes, request, response, accepted, repeatable, optional } = endpoint
+  const { path, summary, scopes, request, response, accepted, created, repeatable, optional } =
+    endpoint
   const refusals = [
     ...[...refusalsOf(endpoint), new Error('unforeseen')].map((error) => renderError(error, path)),
     ...(optional ? [NOT_IMPLEMENTED] : []),
@@ -121,7 +122,7 @@ function describe(endpoint: EndpointDescription, { schemas, shared, renderError 
     responses: {
       ...(response.type === 'null'
         ? { '204': { description: 'Done.' } }
-        : { '200': answer('Done.', publishResponse(response, schemas)) }),
+        : { [created ? '201' : '200']: answer('Done.', publishResponse(response, schemas)) }),
       ...(accepted ? { '202': answer('Not yet.', publishResponse(accepted, schemas)) } : {}),
       ...Object.fromEntries(responses),
     },
@@ -151,6 +152,8 @@ function whoMayCall(scopes: EndpointDescription['scopes']): string {
     service: 'of scope `service`, of a person',
     client: 'of scope `service`, of an application for itself',
     credential: 'of scope `credential`, of an approval',
+    'credential-creation': 'of scope `credential-creation`, good for one credential',
+    'credential-deletion': 'of scope `credential-deletion`, good for that credential',
   }
   const list = scopes.map((scope) => `- ${names[scope]}`)
   return `Takes an access token\n\n${list.join('\n')}`
@@ -174,7 +177,12 @@ export function securitySchemes(): Json {
           authorizationUrl: '/oauth2/authorize',
           tokenUrl,
           refreshUrl: tokenUrl,
-          scopes: { ...scopes, credential: 'To sign the digests the signer approves, once.' },
+          scopes: {
+            ...scopes,
+            credential: 'To sign the digests the signer approves, once.',
+            'credential-creation': 'To make one credential for the signer who agrees.',
+            'credential-deletion': 'To delete the credential the signer names.',
+          },
         },
         clientCredentials: {
           tokenUrl,

@@ -1,4 +1,5 @@
 /** The authorization server and the health of the service, as an OpenAPI document. */
+import { SCOPES } from '../../src/oauth/rich-authorization.js'
 import type { COMMON_PARAMETERS, CREDENTIAL_PARAMETERS } from '../../src/oauth/credential-scope.js'
 import { OAUTH_ROUTES } from '../../src/oauth/provider.js'
 import { VERSION } from '../../src/version.js'
@@ -37,12 +38,15 @@ const AUTHORIZATION_PARAMETERS: Readonly<Record<string, Json>> = {
   response_type: text('`code`', { enum: ['code'] }),
   client_id: text('The application.'),
   redirect_uri: text('Where to go with the code; one of those registered.'),
-  scope: text('`service`, or `credential` for one approval.', { enum: ['service', 'credential'] }),
+  scope: text(
+    '`service`; for one approval `credential`; to make or end a credential `credential-creation`, `credential-deletion`.',
+    { enum: SCOPES },
+  ),
   state: STATE,
   code_challenge: text('PKCE, RFC 7636: SHA-256 of the verifier, base64url.'),
   code_challenge_method: text('`S256`', { enum: ['S256'] }),
   authorization_details: text(
-    'Instead of scope `credential` and its parameters: RFC 9396, a JSON array with one entry of type `credential` or `https://cloudsignatureconsortium.org/2025/credential`.',
+    'Instead of another scope than `service` and its parameters: RFC 9396, a JSON array with one entry, of type `credential`, `credential-creation` or `credential-deletion`, short or after `https://cloudsignatureconsortium.org/2025/`.',
   ),
   prompt: text('`login` to have the person sign in again.'),
   dpop_jkt: text('Thumbprint of the key the token is to be bound to (RFC 9449, 10).'),
@@ -102,7 +106,7 @@ const ERRORS = [
   ...['invalid_authorization_details', 'invalid_dpop_proof', 'use_dpop_nonce', 'access_denied'],
   ...['unauthorized_client', 'unsupported_grant_type', 'unsupported_response_type'],
   ...['unsupported_response_mode', 'request_not_supported', 'invalid_request_object'],
-  ...['request_uri_not_supported', 'invalid_request_uri'],
+  ...['request_uri_not_supported', 'registration_not_supported', 'invalid_request_uri'],
   ...['invalid_redirect_uri', 'unmet_authentication_requirements'],
 ]
 
@@ -140,29 +144,14 @@ export function oauthDocument(): Json {
 }
 
 function authorization(): Json {
-  const shared = {
-    tags: ['oauth'],
-    security: [],
-    responses: {
-      '303': {
-        description:
-          'To the pages where the signer signs in and decides, or back to the application with `code`, or `error`, and `iss`.',
-        headers: { Location: { required: true, schema: { type: 'string' } } },
-      },
-      '400': page('The request cannot be answered to the application: a page says why.'),
-      '413': page('The form is too large.'),
-      '500': page('Something unforeseen happened.'),
-      '503': page('Not now.'),
-    },
-  }
   return {
     [OAUTH_ROUTES.authorization]: {
       get: {
-        ...shared,
         operationId: 'authorize',
+        tags: ['oauth'],
         summary: 'Begin an authorization in the browser of the signer',
-        description:
-          'After a pushed request, `client_id` and `request_uri` alone. Answers may be a page when the browser has a session.',
+        description: 'After a pushed request, `client_id` and `request_uri` alone.',
+        security: [],
         parameters: Object.entries({
           ...AUTHORIZATION_PARAMETERS,
           request_uri: text('Of a pushed request; then nothing else is read.'),
@@ -170,12 +159,21 @@ function authorization(): Json {
           ...{ name, in: 'query', description, schema },
           required: name === 'client_id',
         })),
-      },
-      post: {
-        ...shared,
-        operationId: 'authorizeByPost',
-        summary: 'Begin an authorization, with the parameters in a form',
-        requestBody: form(AUTHORIZATION_PARAMETERS, ['client_id']),
+        responses: {
+          '303': {
+            description:
+              'To the pages where the signer signs in and decides, or back to the application with `code`, or `error`, and `iss`.',
+            headers: { Location: { required: true, schema: { type: 'string' } } },
+            content: {
+              'text/html': { schema: { type: 'string' } },
+              'text/plain': { schema: { type: 'string' } },
+            },
+          },
+          '400': page('The application cannot be told: a page says why.', 'Error'),
+          '401': page('There is no such application.', 'Error'),
+          '500': page('Something unforeseen happened.', 'Problem'),
+          '503': page('Not now.', 'Problem'),
+        },
       },
     },
   }
@@ -368,8 +366,15 @@ function json(description: string, properties: Json, optional: Json = {}): Json 
   }
 }
 
-function page(description: string): Json {
-  return { description, content: { 'text/html': { schema: { type: 'string' } } } }
+/** JSON for whoever prefers it. */
+function page(description: string, schema: 'Error' | 'Problem'): Json {
+  return {
+    description,
+    content: {
+      'text/html': { schema: { type: 'string' } },
+      'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
+    },
+  }
 }
 
 type Pairs = readonly (readonly [string, string])[]
@@ -447,7 +452,7 @@ function tokenAnswer(): Json {
       expires_in: { type: 'integer', description: 'Seconds.' },
     },
     {
-      scope: text('What it is for; `service` when absent.', { enum: ['service', 'credential'] }),
+      scope: text('What it is for; `service` when absent.', { enum: SCOPES }),
       refresh_token: text('For scope `service`, where the application may have one.'),
       credentialID: text('Which credential the signer chose, if there was a choice.'),
       authorization_details: AUTHORIZATION_DETAILS,

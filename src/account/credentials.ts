@@ -72,7 +72,9 @@ function allows({ status, suspendedBy }: Credential, decision: 'resume' | 'revok
 }
 
 function describe(credential: Credential, now: Date) {
-  const { id, description, keyAlgorithm, status, suspendedBy } = credential
+  const { id, description, keyAlgorithm, suspendedBy } = credential
+  // Deleted ones are not found any more.
+  const status = credential.status === 'deleted' ? 'revoked' : credential.status
   const { subject, issuer, serialNumber, notBefore, notAfter } = signingCertificate(credential)
   return {
     ...{ id, description, keyAlgorithm, subject, issuer, serialNumber, notBefore, notAfter },

@@ -9,7 +9,7 @@ export const history: AccountSection = {
   path: 'history',
   title: 'history',
   routes(section, parts) {
-    const { pages, events } = parts
+    const { pages } = parts
 
     section.get('/', async (visit) => {
       const before = readPosition(visit.ctx.query['before'])
@@ -17,7 +17,7 @@ export const history: AccountSection = {
       const html = renderHistory({
         ...viewOf(visit),
         stories: await Promise.all(stories.map(await nameIn(visit, parts))),
-        events: before ? [] : await events.newest(visit.user.id),
+        events: before ? [] : await newestEvents(visit, parts),
         next: next && writePosition(next),
         first: before === null,
       })
@@ -44,6 +44,20 @@ async function nameIn({ user }: AccountVisit, { clients, credentials }: AccountP
     const credential = owned.find(({ id }) => id === credentialId)?.description ?? credentialId
     return { ...story, application, credential }
   }
+}
+
+/** Refusals and changes, with the names their application and credential have by now. */
+async function newestEvents({ user }: AccountVisit, parts: AccountParts) {
+  const { clients, credentials, events } = parts
+  const owned = await credentials.list(user.id)
+  const newest = await events.newest(user.id)
+  return Promise.all(
+    newest.map(async ({ event, at, detail: { clientId, credentialId } }) => ({
+      ...{ event, at },
+      application: clientId === undefined ? null : ((await clients.find(clientId))?.name ?? null),
+      credential: owned.find(({ id }) => id === credentialId)?.description ?? null,
+    })),
+  )
 }
 
 function writePosition({ createdAt, id }: Position): string {

@@ -32,7 +32,7 @@ const FACTOR_EVENTS = /^(factor|recovery-codes?|enrolment-code|passkey)\./
 /** What the records of the audit log say of whom it happened to. */
 type Detail = Readonly<
   Partial<Record<string, unknown>> & {
-    userId?: string
+    userId?: string | null
     credentialId?: string
     clientId?: string
     factor?: string
@@ -137,7 +137,7 @@ export class Notices {
   }
 
   async #personOf(event: string, detail: Detail): Promise<string | null> {
-    if (detail.userId !== undefined) return detail.userId
+    if (detail.userId !== undefined) return detail.userId || null
     if (event === 'sign-in.failed') {
       // Of single wrong passwords, strangers' included, nobody is told.
       if (detail['why'] !== 'too many attempts') return null
@@ -236,9 +236,9 @@ function isRepeated({ event, userId }: AccountEvent, events: readonly AccountEve
 /** Nothing but names of things: the reasons on record are the operator's. */
 function shownOf({ credentialId, clientId, factor }: Detail): EventDetail {
   return {
-    ...(credentialId === undefined ? {} : { credentialId }),
-    ...(clientId === undefined ? {} : { clientId }),
-    ...(factor === undefined ? {} : { factor }),
+    ...(credentialId ? { credentialId } : {}),
+    ...(clientId ? { clientId } : {}),
+    ...(factor ? { factor } : {}),
   }
 }
 

@@ -9,6 +9,7 @@ import { readForm } from '../http/form-body.js'
 import { isForgedPost } from '../http/forged-post.js'
 import type { Accounts } from '../identity/accounts.js'
 import type { Enrolment } from '../identity/enrolment.js'
+import type { Passkeys } from '../identity/passkeys.js'
 import type { SentCodes } from '../identity/sent-codes.js'
 import type { SigningFactors } from '../identity/signing-factors.js'
 import type { UserStore } from '../identity/user.js'
@@ -44,6 +45,7 @@ export interface AccountParts {
   readonly factors: SigningFactors
   readonly sentCodes: SentCodes
   readonly enrolment: Enrolment
+  readonly passkeys: Passkeys
   /** As authenticators show it beside the account. */
   readonly serviceName: string
   readonly audit: AuditLog

@@ -4,6 +4,7 @@ import { credentials } from './credentials.js'
 import { history } from './history.js'
 import { noticeSettings } from './notice-settings.js'
 import { overview } from './overview.js'
+import { passkeys } from './passkeys.js'
 import type { AccountSection } from './section.js'
 import { sessions } from './sessions.js'
 
@@ -44,5 +45,6 @@ export const SECTIONS: readonly AccountSection[] = [
   credentials,
   sessions,
   factors,
+  passkeys,
   noticeSettings,
 ]

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Context } from 'koa'
 import type { Accounts } from '../identity/accounts.js'
 import { hasSecondFactor } from '../identity/enrolment.js'
+import type { Passkeys } from '../identity/passkeys.js'
 import type { User } from '../identity/user.js'
 import type { PageRenderer } from '../oauth/page-renderer.js'
 import type { Language } from '../oauth/pages/index.js'
@@ -47,6 +48,7 @@ interface Departure {
 export class AccountVisits {
   readonly #sessions: SignerSessions
   readonly #accounts: Accounts
+  readonly #passkeys: Passkeys
   readonly #pages: PageRenderer
   readonly #baseUrl: string
   readonly #navigation: readonly SectionName[]
@@ -55,6 +57,7 @@ export class AccountVisits {
   constructor(parts: {
     sessions: SignerSessions
     accounts: Accounts
+    passkeys: Passkeys
     pages: PageRenderer
     baseUrl: string
     navigation: readonly SectionName[]
@@ -62,6 +65,7 @@ export class AccountVisits {
   }) {
     this.#sessions = parts.sessions
     this.#accounts = parts.accounts
+    this.#passkeys = parts.passkeys
     this.#pages = parts.pages
     this.#baseUrl = parts.baseUrl
     this.#navigation = parts.navigation
@@ -116,7 +120,11 @@ export class AccountVisits {
   async #isFresh({ userId, authenticatedAt, amr }: SignerSession): Promise<boolean> {
     const age = this.#now().getTime() - authenticatedAt.getTime()
     if (age > FRESH_SECONDS * 1000) return false
-    return hasSecondFactor(amr) || !(await this.#accounts.hasAuthenticator(userId))
+    return hasSecondFactor(amr) || !(await this.#hasSecondFactor(userId))
+  }
+
+  async #hasSecondFactor(userId: string): Promise<boolean> {
+    return (await this.#accounts.hasAuthenticator(userId)) || this.#passkeys.has(userId)
   }
 
   #leaveToSignIn(ctx: Context, section: string, fresh: boolean): void {

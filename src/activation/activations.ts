@@ -19,6 +19,8 @@ import type {
   AuthorisedDigest,
   Repeatable,
   Reservation,
+  SigningJob,
+  SigningJobState,
   StoredSad,
 } from './authorisation.js'
 import { hashBearerValue, newSad, type IssuedSad } from './sad.js'
@@ -189,6 +191,13 @@ export class Activations {
     return (await this.#store.find(id))?.credentialId ?? null
   }
 
+  /** Whether anything can still be signed with it: unspent, unexpired, and nothing behind it ended. */
+  async isOpen(id: string): Promise<boolean> {
+    const authorisation = await this.#store.find(id)
+    if (!authorisation?.digests.some(isUnspent)) return false
+    return this.#store.stands(id, this.#now())
+  }
+
   /** @throws {SadExpiredError} */
   rejectExpired(authorisation: Authorisation): void {
     if (authorisation.expiresAt <= this.#now()) throw new SadExpiredError('SAD expired')
@@ -212,6 +221,22 @@ export class Activations {
   }
 
   /**
+   * Whether the same request was made before.
+   * @throws {RefusedRequestError} when the name was used for another request
+   */
+  async isRepeated({ keyHash, requestHash }: Repeatable): Promise<boolean> {
+    const earlier = await this.#store.findEarlier(keyHash)
+    if (earlier && earlier.requestHash !== requestHash) throw new RefusedRequestError(KEY_WAS_USED)
+    return earlier !== null
+  }
+
+  /** A signing whose result is fetched later; null when it is unknown or its time is over. */
+  async findJob(idHash: string): Promise<SigningJobState | null> {
+    const job = await this.#store.findJob(idHash)
+    return job && job.expiresAt > this.#now() ? job : null
+  }
+
+  /**
    * Reserves one unspent row for each digest, durably and with the intent on record, before any key is
    * used. All or none. The authorisation is taken as the caller has read it; should it have changed
    * since, the conditional write fails and it is read again.
@@ -226,8 +251,10 @@ export class Activations {
     /** The SAD it came by, unless it was a credential token. */
     sad: StoredSad | null
     repeatable: Repeatable | null
+    /** When the result is fetched later. */
+    job?: SigningJob | null
   }): Promise<Activation> {
-    const { caller, credential, digests, algorithm, sad, repeatable } = request
+    const { caller, credential, digests, algorithm, sad, repeatable, job = null } = request
     const authorisationId = request.authorisation.id
     const operationId = randomUUID()
     let { authorisation } = request
@@ -244,6 +271,7 @@ export class Activations {
         operationId,
         sadHash: sad?.idHash ?? null,
         repeatable,
+        job,
         rows,
         signAlgorithm: describeAlgorithm(algorithm),
         reservedUntil: new Date(now.getTime() + this.#reservationSeconds * 1000),

@@ -47,6 +47,26 @@ export interface EarlierSigning {
   readonly signatures: readonly Buffer[]
 }
 
+/** Names a signing whose result is fetched later, by those it was made for. */
+export interface SigningJob {
+  /** SHA-256 of the `responseID`, Base64url. */
+  readonly idHash: string
+  readonly clientId: string
+  readonly userId: string
+  /** Until when the result can be fetched. */
+  readonly expiresAt: Date
+  /** Sealed: where to say that it can be; null for nowhere. */
+  readonly announcement: string | null
+}
+
+/** What became of it. */
+export interface SigningJobState extends SigningJob {
+  /** `released`: nothing was signed, nothing was used up. */
+  readonly state: 'under way' | 'signed' | 'released' | 'indeterminate'
+  /** In the order of the request; empty unless signed. */
+  readonly signatures: readonly Buffer[]
+}
+
 /** A value from `credentials/authorize`: one call to sign, or one extension. */
 export interface StoredSad {
   /** SHA-256 of the value, Base64url. */
@@ -64,7 +84,7 @@ export interface StoredSad {
  */
 export interface ActivationStore {
   find(id: string): Promise<Authorisation | null>
-  /** Whether it is unrevoked and unexpired, and its credential, person and application are in force. */
+  /** Whether it is unrevoked and unexpired, and its credential, person, application and their consent are in force. */
   stands(id: string, now: Date): Promise<boolean>
   /** Turns the pending transaction into an authorisation. Of concurrent calls, exactly one gets true. */
   grant(authorisation: Authorisation, now: Date, audit: readonly AuditEvent[]): Promise<boolean>
@@ -93,6 +113,8 @@ export interface ActivationStore {
     /** The SAD that is used up with it, if it came by one. */
     sadHash: string | null
     repeatable: Repeatable | null
+    /** Recorded with it when the result is fetched later. */
+    job: SigningJob | null
     rows: readonly Reservation[]
     signAlgorithm: string
     reservedUntil: Date
@@ -107,6 +129,7 @@ export interface ActivationStore {
     audit: readonly AuditEvent[]
   }): Promise<boolean>
   findEarlier(keyHash: string): Promise<EarlierSigning | null>
+  findJob(idHash: string): Promise<SigningJobState | null>
   /** Ends a reservation without a released signature. */
   settle(request: {
     operationId: string

@@ -81,6 +81,13 @@ export interface AuditEventDetails {
   'credential.suspended': { credentialId: string; reason: string }
   'credential.resumed': { credentialId: string; reason: string }
   'credential.revoked': { credentialId: string; reason: string }
+  'credential.deleted': { credentialId: string; reason: string }
+  'credential-management.approved': {
+    clientId: string
+    userId: string
+    act: string
+    credentialId: string | null
+  }
   'credential.refused': { credentialId: string; why: string }
 
   'transaction.created': {
@@ -135,6 +142,8 @@ export interface AuditEventDetails {
   }
   'signature.failed': { operationId: string; credentialId: string; why: string }
   'signature.indeterminate': { operationId: string; credentialId: string; why: string }
+  'result.announced': { host: string }
+  'result.not-announced': { host: string; why: string }
   'signature.refused': { clientId: string; userId: string; credentialId: string; why: string }
 }
 

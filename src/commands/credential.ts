@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
+import { auditEvent } from '../audit/events.js'
 import { certificateStatus } from '../credentials/credentials.js'
 import { APPROVAL_FACTORS, type ApprovalFactor } from '../credentials/credential.js'
 import { KEY_ALGORITHMS, type KeyAlgorithm } from '../keys/algorithms.js'
@@ -87,8 +88,12 @@ export function credentialCommands(program: Command): void {
     .argument('<credentialID>')
     .option('-r, --reason <text>', 'for the audit log', 'operator')
     .action((id: string, options: CommonOptions & { reason: string }) =>
-      withServices(options, async ({ credentials }) => {
-        if (!(await credentials.suspend(id, 'operator', options.reason))) {
+      withRecords(options, async ({ credentialStore, now }) => {
+        const event = auditEvent('credential.suspended', {
+          credentialId: id,
+          reason: options.reason,
+        })
+        if (!(await credentialStore.suspend(id, 'operator', now(), [event]))) {
           throw new CommandError(`There is no credential "${id}" that could be suspended.`)
         }
         printFacts({ credentialID: id, status: 'suspended' }, options.json)
@@ -100,8 +105,9 @@ export function credentialCommands(program: Command): void {
     .argument('<credentialID>')
     .option('-r, --reason <text>', 'for the audit log', 'operator')
     .action((id: string, options: CommonOptions & { reason: string }) =>
-      withServices(options, async ({ credentials }) => {
-        if (!(await credentials.resume(id, 'operator', options.reason))) {
+      withRecords(options, async ({ credentialStore, now }) => {
+        const event = auditEvent('credential.resumed', { credentialId: id, reason: options.reason })
+        if (!(await credentialStore.resume(id, 'operator', now(), [event]))) {
           throw new CommandError(`There is no credential "${id}" that could be resumed.`)
         }
         printFacts({ credentialID: id, status: 'enabled' }, options.json)

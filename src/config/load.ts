@@ -57,6 +57,7 @@ export function checkConfig(
   const read: ReadText = (setting) => (wrong.has(setting) ? null : textAt(config, setting))
   problems.push(
     ...addressProblems(read),
+    ...editionProblems(read),
     ...fileProblems(read, folder),
     ...messageProblems(config, read, folder),
     ...identityProviderProblems(config, read, folder, wrong),
@@ -130,6 +131,13 @@ function addressProblems(read: ReadText): ConfigProblem[] {
   if (origin === baseUrl) return []
   const problem = origin === null ? 'is not a URL' : `write it as ${origin}`
   return [{ setting: 'baseUrl', problem }]
+}
+
+function editionProblems(read: ReadText): ConfigProblem[] {
+  const [major = 0, minor = 0] = (read('service.specs') ?? '').split('.').map(Number)
+  const knowsServers = major > 2 || (major === 2 && minor >= 2)
+  if (read('service.oauthMember') !== 'oauth2Servers' || knowsServers) return []
+  return [{ setting: 'service.oauthMember', problem: 'oauth2Servers needs specs 2.2 or later' }]
 }
 
 function absolute(path: string, folder: string): string {

@@ -70,6 +70,10 @@ export const ConfigSchema = Type.Object(
           default: 'Remote signing service',
           description: 'In info.',
         }),
+        descriptions: Type.Record(Type.String(), Type.String({ maxLength: 255 }), {
+          default: {},
+          description: 'The description in further languages, by language tag, such as de.',
+        }),
         region: Type.String({
           pattern: '^[A-Z]{2}$',
           description: 'ISO 3166-1 country of establishment.',
@@ -89,6 +93,14 @@ export const ConfigSchema = Type.Object(
           default: '2.2.0.0',
           description: 'CSC version announced on /csc/v2.',
         }),
+        oauthMember: Type.Union(
+          (['oauth2', 'oauth2Issuer', 'oauth2Servers'] as const).map((name) => Type.Literal(name)),
+          {
+            default: 'oauth2',
+            description:
+              'By which member info of v2 says where the authorization server is: its base URI, which every client can read; its issuer; or a list of servers, which began with 2.2.',
+          },
+        ),
       },
       closed,
     ),
@@ -123,6 +135,19 @@ export const ConfigSchema = Type.Object(
           maximum: 3600,
           default: 600,
           description: 'How long a signer may take to sign in or approve.',
+        }),
+        resultSeconds: Type.Integer({
+          minimum: 60,
+          maximum: 86400,
+          default: 3600,
+          description:
+            'How long the result of asynchronous signing can be fetched when the application names no validity_period.',
+        }),
+        longestResultSeconds: Type.Integer({
+          minimum: 60,
+          maximum: 604800,
+          default: 86400,
+          description: 'Largest validity_period, in seconds.',
         }),
         sessionSeconds: Type.Integer({
           minimum: 60,
@@ -298,6 +323,11 @@ export const ConfigSchema = Type.Object(
             closed,
           ),
         ),
+        responseUriHosts: Type.Array(Type.String({ pattern: '^[a-z0-9.-]+(:[0-9]+)?$' }), {
+          default: [],
+          description:
+            'Hosts, with a port unless it is 443, at which applications may be told that the result of asynchronous signing is there (response_uri). Only over https, and only at public addresses.',
+        }),
         sadSeconds: Type.Integer({
           minimum: 30,
           maximum: 3600,
@@ -308,6 +338,32 @@ export const ConfigSchema = Type.Object(
           default: 'never',
           description:
             'Whether DPoP proofs must carry a nonce of ours (RFC 9449, 8 and 9), so that none can be made ahead. Costs applications one more request now and then.',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+    newCredentials: Type.Object(
+      {
+        allowed: Type.Boolean({
+          default: true,
+          description:
+            'Whether applications may make credentials for a signer who agrees, and delete them: credentials/create and credentials/delete.',
+        }),
+        algorithm: Type.Union(
+          (['p-256', 'p-384', 'p-521', 'rsa-2048', 'rsa-3072', 'rsa-4096'] as const).map((name) =>
+            Type.Literal(name),
+          ),
+          { default: 'p-256', description: 'Kind of key they get.' },
+        ),
+        multisign: Type.Integer({
+          minimum: 1,
+          default: 10,
+          description: 'Most signatures one approval of theirs may cover.',
+        }),
+        perPerson: Type.Integer({
+          minimum: 1,
+          default: 10,
+          description: 'Most credentials one signer can have, revoked and deleted ones apart.',
         }),
       },
       { ...closed, default: {} },

@@ -12,7 +12,8 @@ export type ApprovalFactor = (typeof APPROVAL_FACTORS)[number]
 /** Who may take a suspension back: what the operator suspended, the signer does not resume. */
 export type Suspender = 'signer' | 'operator'
 
-export type CredentialStatus = 'enabled' | 'disabled' | 'suspended' | 'revoked'
+/** Of what was deleted only the record is left, for the history of what it signed. */
+export type CredentialStatus = 'enabled' | 'disabled' | 'suspended' | 'revoked' | 'deleted'
 
 /** A key, its certificate and the person who may use it. */
 export interface Credential {
@@ -61,6 +62,8 @@ export interface CredentialStore {
   resume(id: string, by: Suspender, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /** Ends outstanding authorisations too. Returns false when it was revoked before or does not exist. */
   revoke(id: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
+  /** Ends outstanding authorisations too. Of concurrent calls, exactly one gets true. */
+  delete(id: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /**
    * Takes one of the guesses left before a factor of this credential is looked at. False when none is
    * left or the credential is locked. Parallel calls never get more than `limit` between successes.

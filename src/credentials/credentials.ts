@@ -76,7 +76,7 @@ export class Credentials {
   /** The credential, unless it is unknown or its link to its owner and key was tampered with. */
   async find(id: string): Promise<Credential | null> {
     const credential = await this.#store.find(id)
-    if (!credential) return null
+    if (!credential || credential.status === 'deleted') return null
     if (this.#isIntact(credential)) return credential
     await this.#audit.append(auditEvent('credential.refused', { credentialId: id, why: 'binding' }))
     return null
@@ -91,7 +91,9 @@ export class Credentials {
   }
 
   async list(userId: string): Promise<Credential[]> {
-    return (await this.#store.list(userId)).filter((credential) => this.#isIntact(credential))
+    return (await this.#store.list(userId)).filter(
+      (credential) => credential.status !== 'deleted' && this.#isIntact(credential),
+    )
   }
 
   /** What an application may use with a token of its own, of those in that name. */
@@ -175,16 +177,34 @@ export class Credentials {
     if (!credential) return false
     const event = auditEvent('credential.revoked', { credentialId: id, reason })
     if (!(await this.#store.revoke(id, this.#now(), [event]))) return false
-    await this.#custody.destroy(credential.keyId)
-    await this.#audit.append(
-      auditEvent('key.destroyed', { keyId: credential.keyId, credentialId: id }),
-    )
+    await this.#destroyKey(credential)
     return true
+  }
+
+  /** At its owner's wish: authorisations end at once, then the key is destroyed (S18). It is not listed any more. */
+  async delete(id: string, reason: string): Promise<boolean> {
+    const credential = await this.find(id)
+    if (!credential) return false
+    const event = auditEvent('credential.deleted', { credentialId: id, reason })
+    if (!(await this.#store.delete(id, this.#now(), [event]))) return false
+    // The key of a revoked one is gone already.
+    if (credential.status !== 'revoked') await this.#destroyKey(credential)
+    return true
+  }
+
+  async #destroyKey({ id: credentialId, keyId }: Credential): Promise<void> {
+    await this.#custody.destroy(keyId)
+    await this.#audit.append(auditEvent('key.destroyed', { keyId, credentialId }))
+  }
+
+  /** @throws {CredentialDisabledError} also while it is suspended */
+  rejectDisabled({ status }: Credential): void {
+    if (status !== 'enabled') throw new CredentialDisabledError('Credential is disabled')
   }
 
   /** @throws {CredentialDisabledError} @throws {CertificateExpiredError} before and after validity */
   rejectUnusable(credential: Credential): void {
-    if (credential.status !== 'enabled') throw new CredentialDisabledError('Credential is disabled')
+    this.rejectDisabled(credential)
     if (certificateStatus(credential, this.#now()) !== 'valid') {
       throw new CertificateExpiredError(expiredSubject(signingCertificate(credential)))
     }

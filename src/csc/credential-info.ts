@@ -2,6 +2,8 @@ import { Type, type Static } from '@sinclair/typebox'
 import type { Credential } from '../credentials/credential.js'
 import { certificateStatus, leaf, signingCertificate } from '../credentials/credentials.js'
 import { KEY_ALGORITHMS } from '../keys/algorithms.js'
+import { chooseLanguage, type Language } from '../oauth/pages/language.js'
+import { labelIn } from './labels.js'
 
 /** The CSC API's view of a credential (v2, 11.4 and 11.5). */
 export const CredentialInfo = Type.Object(
@@ -66,6 +68,9 @@ export const CredentialInfo = Type.Object(
       minimum: 1,
       description: 'Most signatures one authorisation may cover.',
     }),
+    lang: Type.Optional(
+      Type.String({ description: 'Language of the labels, RFC 5646, when one was asked for.' }),
+    ),
   },
   { title: 'CredentialInfo' },
 )
@@ -75,6 +80,7 @@ export interface Detail {
   readonly certificates?: 'none' | 'single' | 'chain'
   readonly certInfo?: boolean
   readonly authInfo?: boolean
+  readonly lang?: string
 }
 
 export function describeCredential(
@@ -103,17 +109,23 @@ export function describeCredential(
       ...chosenCertificates(credential, detail.certificates ?? 'single'),
       ...(detail.certInfo ? certificateNames(credential) : {}),
     },
-    auth: { mode: credential.authMode, ...(detail.authInfo ? authObjects(credential) : {}) },
+    auth: {
+      mode: credential.authMode,
+      ...(detail.authInfo ? authObjects(credential, chooseLanguage(detail.lang ?? '')) : {}),
+    },
     SCAL,
     multisign,
+    ...(detail.lang === undefined ? {} : { lang: chooseLanguage(detail.lang) }),
   }
 }
 
 /** EU wallet clients read `objects` of every mode; with a redirect there are none. */
-function authObjects({ authObjects, authExpression }: Credential) {
+function authObjects({ authObjects, authExpression }: Credential, language: Language) {
   return {
     ...(authExpression === null ? {} : { expression: authExpression }),
-    objects: authObjects.map(({ factor: _, ...object }) => object),
+    objects: authObjects.map(({ factor: _, label, ...object }) => {
+      return { ...object, label: labelIn(language, label) }
+    }),
   }
 }
 

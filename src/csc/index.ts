@@ -3,6 +3,8 @@ import { login } from './auth/login.js'
 import { revoke } from './auth/revoke.js'
 import { authorize } from './credentials/authorize.js'
 import { authorizeCheck } from './credentials/authorizeCheck.js'
+import { create } from './credentials/create.js'
+import { deleteCredential } from './credentials/delete.js'
 import { extendTransaction } from './credentials/extendTransaction.js'
 import { getChallenge } from './credentials/getChallenge.js'
 import { credentialInfo } from './credentials/info.js'
@@ -11,6 +13,7 @@ import { renderCscError, type RenderedError } from './errors.js'
 import { info } from './info.js'
 import type { CscServices } from './services.js'
 import { signHash } from './signatures/signHash.js'
+import { signPolling } from './signatures/signPolling.js'
 import { V0_ENDPOINTS } from './v0/index.js'
 import { renderV1Error } from './v1/errors.js'
 import { V1_ENDPOINTS } from './v1/index.js'
@@ -23,11 +26,14 @@ export const CSC_ENDPOINTS: readonly Endpoint<CscServices>[] = [
   revoke,
   list,
   credentialInfo,
+  create,
+  deleteCredential,
   authorize,
   authorizeCheck,
   getChallenge,
   extendTransaction,
   signHash,
+  signPolling,
 ]
 
 /** One version of the API: where it answers, which methods it has, and how it words what they refuse. */

@@ -1,7 +1,18 @@
 import { Type } from '@sinclair/typebox'
+import type { Config } from '../config/schema.js'
 import { allowedSignAlgos } from '../keys/algorithms.js'
 import { Lang } from './parameters.js'
 import { defineCscEndpoint } from './services.js'
+
+const SupportsRar = Type.Boolean({
+  description: 'Whether `authorization_details` (RFC 9396) are read.',
+})
+
+const AuthorizationServer = Type.Object({
+  issuerIdentifier: Type.String({ description: 'Issuer, RFC 8414.' }),
+  authType: Type.Array(Type.String(), { description: 'Ways to get in that it serves.' }),
+  supportsRar: SupportsRar,
+})
 
 /** What this service is and can do, from its live configuration (CSC API v2, 11.1). */
 export const info = defineCscEndpoint({
@@ -20,12 +31,16 @@ export const info = defineCscEndpoint({
       description:
         'Ways an application may get in: oauth2code for people, oauth2client for itself; basic for `auth/login`.',
     }),
-    oauth2: Type.String({
-      description: 'Base URI of `oauth2/authorize`, `oauth2/token` and so on.',
-    }),
-    supportsRar: Type.Boolean({
-      description: 'Whether `authorization_details` (RFC 9396) are read.',
-    }),
+    oauth2: Type.Optional(
+      Type.String({ description: 'Base URI of `oauth2/authorize`, `oauth2/token` and so on.' }),
+    ),
+    oauth2Issuer: Type.Optional(
+      Type.String({ description: 'Issuer whose metadata (RFC 8414) name the endpoints instead.' }),
+    ),
+    oauth2Servers: Type.Optional(
+      Type.Array(AuthorizationServer, { description: 'The servers, in the place of the two.' }),
+    ),
+    supportsRar: Type.Optional(SupportsRar),
     asynchronousOperationMode: Type.Boolean({ description: 'Whether operationMode A is there.' }),
     methods: Type.Array(Type.String(), { description: 'Names of the methods that are on.' }),
     validationInfo: Type.Boolean({ description: 'Whether signDoc returns validation data.' }),
@@ -47,18 +62,17 @@ export const info = defineCscEndpoint({
     conformance_levels: Type.Array(Type.String(), { description: 'AdES levels of signDoc.' }),
   }),
 
-  handle(_input, _caller, { config: { service, baseUrl, policy }, methods }) {
+  handle(input, _caller, { config, methods }) {
+    const { service, baseUrl, policy } = config
     return {
       specs: service.specs,
       name: service.name,
       logo: service.logo ?? `${baseUrl}/assets/logo.png`,
       region: service.region,
-      lang: service.lang,
-      description: service.description,
-      authType: [...(policy.authLogin ? ['basic'] : []), 'oauth2code', 'oauth2client'],
-      oauth2: baseUrl,
-      supportsRar: true,
-      asynchronousOperationMode: false,
+      ...described(service, input.lang),
+      authType: [...(policy.authLogin ? ['basic'] : []), ...OAUTH],
+      ...authorizationServer(config),
+      asynchronousOperationMode: methods.includes('signatures/signPolling'),
       methods: [...methods],
       validationInfo: false,
       supportedHashTypes: ['dtbsr'],
@@ -68,3 +82,30 @@ export const info = defineCscEndpoint({
     }
   },
 })
+
+const OAUTH = ['oauth2code', 'oauth2client']
+
+/** Exactly one of the members that say where it is (v2.2, 11.1). */
+function authorizationServer({ service, baseUrl }: Config) {
+  switch (service.oauthMember) {
+    case 'oauth2':
+      return { oauth2: baseUrl, supportsRar: true }
+    case 'oauth2Issuer':
+      return { oauth2Issuer: baseUrl, supportsRar: true }
+    case 'oauth2Servers': {
+      const server = { issuerIdentifier: baseUrl, authType: OAUTH, supportsRar: true }
+      return { oauth2Servers: [server] }
+    }
+  }
+}
+
+/** In the language that was asked for, where there is a text in it, else in our own. */
+function described(service: Config['service'], asked = service.lang) {
+  const { lang, description, descriptions } = service
+  const own = { lang, description }
+  const others = Object.entries(descriptions).map(([lang, description]) => ({ lang, description }))
+  const [primary = asked] = asked.split('-')
+  const inLanguage = (tag: string) =>
+    [own, ...others].find((each) => each.lang.toLowerCase() === tag.toLowerCase())
+  return inLanguage(asked) ?? inLanguage(primary) ?? own
+}

@@ -3,7 +3,7 @@ import { InsufficientScopeError } from '../errors.js'
 import { requireBearer } from '../http/bearer.js'
 import { certificateHeader } from '../http/client-certificate.js'
 import { PROOF_ALGORITHMS } from '../http/dpop.js'
-import { Accepted, NO_CONTENT } from '../http/endpoint.js'
+import { Accepted, Created, NO_CONTENT } from '../http/endpoint.js'
 import { readJson } from '../http/json-body.js'
 import type { Logger } from '../observability/logger.js'
 import type { RenderedError } from './errors.js'
@@ -73,6 +73,7 @@ export function mountCsc(
         address: ctx.ip,
       })
       if (answer === NO_CONTENT) ctx.status = 204
+      else if (answer instanceof Created) sendCreated(ctx, answer)
       else {
         if (answer instanceof Accepted) {
           ctx.status = 202
@@ -87,6 +88,12 @@ export function mountCsc(
       send(ctx, rendered)
     }
   }
+}
+
+function sendCreated(ctx: Context, { body }: Created): void {
+  ctx.body = body ?? ''
+  ctx.status = 201
+  if (body) ctx.type = 'application/json; charset=UTF-8'
 }
 
 function send(ctx: Context, rendered: RenderedError): void {

@@ -2,6 +2,7 @@ import type { Activations } from '../activation/activations.js'
 import type { ApprovalRequests } from '../activation/approval-requests.js'
 import type { Config } from '../config/schema.js'
 import type { Credentials } from '../credentials/credentials.js'
+import type { ManagedCredentials } from '../credentials/managed-credentials.js'
 import type { DpopNonces } from '../http/dpop-nonces.js'
 import { defineEndpoint } from '../http/endpoint.js'
 import type { AccessTokens } from '../http/bearer.js'
@@ -12,14 +13,17 @@ import type { ClientStore } from '../oauth/client.js'
 import type { PasswordSignIn } from '../oauth/password-sign-in.js'
 import type { TokenRevocation } from '../oauth/token-revocation.js'
 import type { Signing } from '../signing/signing.js'
+import type { SigningJobs } from '../signing/signing-jobs.js'
 import type { Transactions } from '../transactions/transactions.js'
 
 /** What the methods of the CSC API call. */
 export interface CscServices {
   readonly config: Config
   readonly credentials: Credentials
+  readonly managedCredentials: ManagedCredentials
   readonly activations: Activations
   readonly signing: Signing
+  readonly signingJobs: SigningJobs
   readonly tokens: AccessTokens
   /** Null when DPoP proofs need no nonce. */
   readonly dpopNonces: DpopNonces | null

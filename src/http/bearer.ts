@@ -1,4 +1,5 @@
 import type { Context } from 'koa'
+import type { CredentialManagement } from '../credentials/management-request.js'
 import {
   CertificateRequiredError,
   DpopNonceRequiredError,
@@ -13,7 +14,8 @@ import type { DpopNonces } from './dpop-nonces.js'
 import { verifyDpopProof, type DpopProof } from './dpop.js'
 
 /** `client` is scope `service` of an application for itself: it acts for no person. */
-export type Scope = 'service' | 'credential' | 'client'
+export type Scope =
+  'service' | 'credential' | 'client' | 'credential-creation' | 'credential-deletion'
 
 /** What an access token of ours stands for. */
 export interface AccessToken {
@@ -25,6 +27,8 @@ export interface AccessToken {
   readonly authorisationId: string | null
   /** The consent of the person it was given out under; null for scope `client`. */
   readonly grantId: string | null
+  /** What its person agreed to, with scopes `credential-creation` and `credential-deletion`. */
+  readonly management: CredentialManagement | null
   /** Thumbprint of the key whose holder alone may use it (DPoP); null when anyone may. */
   readonly jkt: string | null
   /** Thumbprint of the TLS certificate with which alone it may be used (RFC 8705); null for any or none. */
@@ -36,6 +40,8 @@ export interface AccessTokens {
   find(token: string): Promise<AccessToken | 'expired' | 'revoked' | null>
   /** False when the proof was used before: of concurrent calls, exactly one gets true. */
   spendProof(proof: DpopProof): Promise<boolean>
+  /** False when what its person agreed to was done before: of concurrent calls, exactly one gets true. */
+  spendManagement(token: AccessToken): Promise<boolean>
 }
 
 /** What requests are held against. */

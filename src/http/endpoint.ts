@@ -28,6 +28,8 @@ export interface EndpointDescription {
   readonly response: TSchema
   /** What it answers with 202 while it has no result; null when it never does. */
   readonly accepted: TSchema | null
+  /** Whether it makes something and says so with 201 instead of 200. */
+  readonly created: boolean
   /**
    * What it refuses besides what its request schema refuses and what every method does. Tests fail on
    * refusals that are not declared.
@@ -69,6 +71,7 @@ interface Definition<Request extends TObject, Response extends TSchema, Services
   readonly request: Request
   readonly response: Response
   readonly accepted?: TSchema
+  readonly created?: boolean
   /** On when absent. */
   isOn?(services: Services): boolean
   readonly refuses?: readonly Refusal[]
@@ -78,13 +81,23 @@ interface Definition<Request extends TObject, Response extends TSchema, Services
     caller: AccessToken,
     services: Services,
     headers: RequestHeaders,
-  ): Promise<Static<Response> | Accepted> | Static<Response> | Accepted
+  ): Promise<Result<Response>> | Result<Response>
 }
+
+type Result<Response extends TSchema> = Static<Response> | Accepted | Created
 
 /** What a method returns that answers with 202: there is no result yet. */
 export class Accepted {
   readonly body: Readonly<Record<string, unknown>>
   constructor(body: Readonly<Record<string, unknown>>) {
+    this.body = body
+  }
+}
+
+/** What a method returns that answers with 201, and perhaps no body. */
+export class Created {
+  readonly body: Readonly<Record<string, unknown>> | null
+  constructor(body: Readonly<Record<string, unknown>> | null) {
     this.body = body
   }
 }
@@ -95,7 +108,7 @@ export const NO_CONTENT = null
 /** For methods that need no token, where nobody is the caller. */
 const NOBODY: AccessToken = {
   ...{ clientId: '', userId: '', scope: 'service' as const },
-  ...{ authorisationId: null, grantId: null, jkt: null, x5t: null },
+  ...{ authorisationId: null, grantId: null, management: null, jkt: null, x5t: null },
 }
 
 export function defineEndpoint<Services>() {
@@ -103,10 +116,11 @@ export function defineEndpoint<Services>() {
     definition: Definition<Request, Response, Services>,
   ): DefinedEndpoint<Request, Response, Services> => {
     const { path, scopes, request, response } = definition
-    const { summary = '', refuses = [], repeatable = false, accepted = null } = definition
+    const { summary = '', refuses = [], repeatable = false } = definition
+    const { accepted = null, created = false } = definition
     const validate = ajv.compile(request)
     return {
-      ...{ path, summary, scopes, request, response, accepted, refuses, repeatable },
+      ...{ path, summary, scopes, request, response, accepted, created, refuses, repeatable },
       optional: definition.isOn !== undefined,
       isOn: (services) => definition.isOn?.(services) ?? true,
       async invoke(body, caller, services, headers) {

@@ -86,6 +86,10 @@ export type BeginOutcome =
   | { readonly outcome: 'shown'; readonly pending: PendingAuthenticator }
   | { readonly outcome: 'no-proof' | 'wrong-enrolment-code' | 'too-many-attempts' }
 
+export type CodeProof =
+  | { readonly outcome: 'proved'; readonly proofHash: string }
+  | { readonly outcome: 'wrong-enrolment-code' | 'too-many-attempts' }
+
 export type ConfirmOutcome =
   | { readonly outcome: 'enrolled'; readonly recoveryCodes: readonly string[] }
   | { readonly outcome: 'wrong-code' | 'expired' | 'too-many-attempts' }
@@ -164,6 +168,13 @@ export class Enrolment {
   }
 
   async #beginByCode(user: User, text: string): Promise<BeginOutcome> {
+    const proved = await this.proveByCode(user, text)
+    if (proved.outcome !== 'proved') return proved
+    return { outcome: 'shown', pending: await this.#show(user, proved.proofHash) }
+  }
+
+  /** Whether it is the operator's code. Whatever is enrolled with it uses it up, by its hash. */
+  async proveByCode(user: User, text: string): Promise<CodeProof> {
     const key = `enrolment code ${user.id}`
     if (!(await this.#mayGuess(key))) return this.#refuse(user, 'too-many-attempts')
     const code = readLongCode(text)
@@ -171,10 +182,7 @@ export class Enrolment {
       return this.#refuse(user, 'wrong-enrolment-code')
     }
     await this.#throttle.clear(key)
-    return {
-      outcome: 'shown',
-      pending: await this.#show(user, enrolmentHash(this.#secrets, user.id, code)),
-    }
+    return { outcome: 'proved', proofHash: enrolmentHash(this.#secrets, user.id, code) }
   }
 
   async #refuse<Why extends 'no-proof' | 'wrong-enrolment-code' | 'too-many-attempts'>(

@@ -20,6 +20,7 @@ import type { AuditLog } from '../audit/audit-log.js'
 import { auditEvent, type AuditEvent } from '../audit/events.js'
 import type { Secrets } from '../config/secrets.js'
 import type { Accounts } from './accounts.js'
+import { ENROLMENT_CODE } from './enrolment.js'
 import type { User } from './user.js'
 
 /** The public half of a key pair that a person's own device keeps. */
@@ -61,10 +62,13 @@ export interface PasskeyStore {
     counter: number
     at: Date
   }): Promise<'used' | 'spent' | 'counted'>
-  /** Uses up the challenge too. `taken` when somebody has this passkey already. */
+  /**
+   * Uses up the challenge too, and the operator's code with outstanding authorisations (S29), if it was
+   * by one. `taken` when somebody has this passkey already.
+   */
   add(
     passkey: Passkey,
-    challengeHash: string,
+    uses: { challengeHash: string; codeHash: string | null },
     audit: readonly AuditEvent[],
   ): Promise<'added' | 'spent' | 'taken'>
   /** False when the person has no such passkey. */
@@ -237,15 +241,16 @@ export class Passkeys {
 
   /**
    * Adds the passkey a browser has made for the person.
-   * @param proof what the person proved that it is them with, for the audit log
+   * @param request.codeHash of the operator's code that allows it; null after a fresh sign-in (S29)
    * @throws {PasskeyRefusedError}
    */
   async enrol(
     user: User,
-    request: { answer: string; name: string; proof: string },
+    request: { answer: string; name: string; codeHash: string | null },
     purpose: PasskeyPurpose,
   ): Promise<void> {
-    const { answer, name, proof } = request
+    const { answer, name, codeHash } = request
+    const proof = codeHash === null ? 'sign-in' : ENROLMENT_CODE
     await this.#recordRefusal(purpose, user.id, async () => {
       const response = readAttestation(answer)
       const challenge = await this.#expectedChallenge(response.response.clientDataJSON, purpose)
@@ -259,7 +264,9 @@ export class Passkeys {
       const event = auditEvent('factor.enrolled', {
         ...{ userId: user.id, factor: 'passkey', proof, passkeyId: id },
       })
-      const outcome = await this.#store.add(passkey, hash(challenge), [event])
+      const outcome = await this.#store.add(passkey, { challengeHash: hash(challenge), codeHash }, [
+        event,
+      ])
       if (outcome === 'spent') throw new PasskeyRefusedError('expired', 'answered already')
       if (outcome === 'taken') throw new PasskeyRefusedError('taken', 'enrolled already')
     })
@@ -269,10 +276,15 @@ export class Passkeys {
     return this.#store.rename(userId, id, name)
   }
 
-  /** @returns false when the person has no such passkey */
-  remove(userId: string, id: string, proof: string): Promise<boolean> {
+  /**
+   * For whoever has signed in with a second factor just now; ends their outstanding authorisations.
+   * @returns false when the person has no such passkey
+   */
+  remove(userId: string, id: string): Promise<boolean> {
     return this.#store.remove(userId, id, this.#now(), [
-      auditEvent('factor.removed', { userId, factor: 'passkey', proof, passkeyId: id }),
+      auditEvent('factor.removed', {
+        ...{ userId, factor: 'passkey', proof: 'sign-in', passkeyId: id },
+      }),
     ])
   }
 

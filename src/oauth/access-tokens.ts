@@ -4,6 +4,7 @@ import type { DpopProof } from '../http/dpop.js'
 import type { Accounts } from '../identity/accounts.js'
 import { hashIdentifier, unsealPayload } from './adapter.js'
 import type { ClientStore } from './client.js'
+import { approvedManagement, isManagementScope } from './management-details.js'
 import type { OAuthRecord, OAuthRecordStore } from './oauth-record.js'
 
 /** Looks up the access tokens the authorization server issued; no other kind of token passes here. */
@@ -40,12 +41,14 @@ export class IssuedAccessTokens implements AccessTokens {
       x5t: typeof payload['x5t#S256'] === 'string' ? payload['x5t#S256'] : null,
     }
     if (model === 'ClientCredentials') return this.#clientToken(clientId, bound)
-    if (!clientId || !accountId || (scope !== 'service' && scope !== 'credential')) return null
+    if (!clientId || !accountId || !isPersonal(scope)) return null
+    const management = isManagementScope(scope) ? approvedManagement(payload['rar']) : null
+    if (isManagementScope(scope) && !management) return null
     const [client, user] = await Promise.all([clients.find(clientId), accounts.find(accountId)])
     if (!user || !client || client.disabledAt) return 'revoked'
     const authorisationId = scope === 'credential' ? (grantId ?? null) : null
     return {
-      ...{ clientId, userId: accountId, scope: scope satisfies Scope, authorisationId },
+      ...{ clientId, userId: accountId, scope, authorisationId, management },
       grantId: grantId ?? null,
       ...bound,
     }
@@ -57,6 +60,15 @@ export class IssuedAccessTokens implements AccessTokens {
       idHash: hashIdentifier(JSON.stringify([jkt, jti])),
       ...{ grantId: null, uidHash: null, payload: '' },
       expiresAt: forgetAfter,
+    })
+  }
+
+  spendManagement({ grantId }: AccessToken): Promise<boolean> {
+    const { records, now } = this.#parts
+    const idHash = hashIdentifier(grantId ?? '')
+    return records.putOnce({
+      ...{ model: 'ManagementUse', idHash, grantId, uidHash: null, payload: '' },
+      expiresAt: new Date(now().getTime() + REMEMBERED_SECONDS * 1000),
     })
   }
 
@@ -78,6 +90,13 @@ export class IssuedAccessTokens implements AccessTokens {
     const client = await this.#parts.clients.find(clientId)
     if (!client || client.disabledAt) return 'revoked'
     const forNobody = { userId: '', scope: 'client', authorisationId: null, grantId: null } as const
-    return { clientId, ...forNobody, ...bound }
+    return { clientId, ...forNobody, management: null, ...bound }
   }
+}
+
+/** Longer than any token lives. */
+const REMEMBERED_SECONDS = 86_400
+
+function isPersonal(scope: unknown): scope is Exclude<Scope, 'client'> {
+  return scope === 'service' || scope === 'credential' || isManagementScope(scope)
 }

@@ -23,8 +23,6 @@ export function accountClient({ baseUrl, service }: Pick<Config, 'baseUrl' | 'se
     dpopBoundAccessTokens: false,
     tlsClientCertificateBoundAccessTokens: false,
     quirks: [],
-    dpopBoundAccessTokens: false,
-    tlsClientCertificateBoundAccessTokens: false,
     disabledAt: null,
   }
 }

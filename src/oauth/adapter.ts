@@ -82,12 +82,15 @@ export class RecordAdapter implements Adapter {
     return Promise.resolve(undefined)
   }
 
-  /** The loser of a race gets `invalid_grant`, and what the winner was given is taken back. */
+  /** The loser of a race is refused, and what the winner was given of a grant is taken back. */
   async consume(id: string): Promise<void> {
     const idHash = hashIdentifier(id)
     if (await this.#records.consume(this.#model, idHash, this.#now())) return
     const record = await this.#records.find(this.#model, idHash)
     if (record?.grantId) await this.#records.revokeGrant(record.grantId, this.#now())
+    if (this.#model === 'PushedAuthorizationRequest') {
+      throw new errors.InvalidRequestUri('request_uri was already used')
+    }
     throw new errors.InvalidGrant(`${this.#model} already consumed`)
   }
 

@@ -145,13 +145,22 @@ function isSameDigest(approved: DocumentDigest, wanted: DocumentDigest): boolean
   )
 }
 
-/** Exactly one entry, no member twice, none that is not known. */
-function parseDetail(text: string): CredentialDetail {
+/**
+ * The one entry of `authorization_details`; no member stands in it twice.
+ * @throws {InvalidParameterError}
+ */
+export function readEntry(text: string): unknown {
   const { entries } = parseEntries(text)
   const [entry, another] = Array.isArray(entries) ? (entries as unknown[]) : []
   if (entry === undefined || another !== undefined) {
     throw new InvalidParameterError('authorization_details')
   }
+  return entry
+}
+
+/** No member that is not known. */
+function parseDetail(text: string): CredentialDetail {
+  const entry = readEntry(text)
   if (!validate(entry)) throw new InvalidParameterError(wrongMember())
   if (entry.type === TYPE_2_2 && entry.numSignatures === undefined) {
     throw new MissingParameterError('numSignatures', 'integer')

@@ -59,7 +59,7 @@ export class GrantedAccess {
         const { loginTs = 0, amr, authorizations = {} } = payload
         const clientIds = Object.keys(authorizations).filter((id) => id !== ACCOUNT_CLIENT_ID)
         const authenticatedAt = new Date(loginTs * 1000)
-        const methods = Array.isArray(amr) ? (amr) : []
+        const methods = Array.isArray(amr) ? amr : []
         return [{ handle: uidHash, authenticatedAt, expiresAt, amr: methods, clientIds }]
       })
       .sort((a, b) => b.authenticatedAt.getTime() - a.authenticatedAt.getTime())

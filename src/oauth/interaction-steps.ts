@@ -3,6 +3,7 @@ import type Provider from 'oidc-provider'
 import type { Activations } from '../activation/activations.js'
 import type { AuditLog } from '../audit/audit-log.js'
 import { type Credentials } from '../credentials/credentials.js'
+import type { ManagedCredentials } from '../credentials/managed-credentials.js'
 import type { Accounts } from '../identity/accounts.js'
 import type { Enrolment } from '../identity/enrolment.js'
 import type { Passkeys } from '../identity/passkeys.js'
@@ -15,6 +16,7 @@ import type { Client, ClientStore } from './client.js'
 import type { CscParameters } from './credential-scope.js'
 import { ACCESS_DENIED } from './csc-errors.js'
 import { type IdentitySteps } from './identity-steps.js'
+import type { ManagementScope } from './management-details.js'
 import type { PageRenderer } from './page-renderer.js'
 import { type IdentityProblem, type Language } from './pages/index.js'
 
@@ -24,6 +26,7 @@ export interface InteractionParts {
   readonly clients: ClientStore
   readonly accounts: Accounts
   readonly credentials: Credentials
+  readonly managedCredentials: ManagedCredentials
   readonly factors: SigningFactors
   readonly sentCodes: SentCodes
   readonly passkeys: Passkeys
@@ -35,8 +38,12 @@ export interface InteractionParts {
   readonly now: () => Date
   readonly formBytes: number
   readonly approvalSeconds: number
+  readonly signInWindowSeconds: number
   readonly baseUrl: string
 }
+
+/** What a grant of ours can be for. */
+type GrantedScope = 'service' | 'credential' | ManagementScope
 
 type Details = Awaited<ReturnType<Provider['interactionDetails']>>
 export type Form = Readonly<Partial<Record<string, string>>>
@@ -94,15 +101,11 @@ export abstract class InteractionSteps {
     return accountId ? this.parts.accounts.find(accountId) : null
   }
 
-  protected async grant(
-    step: Step,
-    userId: string,
-    scope: 'service' | 'credential',
-  ): Promise<string> {
+  protected async grant(step: Step, userId: string, scope: GrantedScope): Promise<string> {
     return this.newGrant(step, userId, scope).save()
   }
 
-  protected newGrant(step: Step, accountId: string, scope: 'service' | 'credential') {
+  protected newGrant(step: Step, accountId: string, scope: GrantedScope) {
     const { provider, baseUrl } = this.parts
     const grant = new provider.Grant({ accountId, clientId: step.client.id })
     grant.addOIDCScope(scope)

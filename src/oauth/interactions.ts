@@ -10,6 +10,7 @@ import {
   type Step,
   DENIED,
 } from './interaction-steps.js'
+import { ManagementSteps } from './management-steps.js'
 import { SignInSteps } from './sign-in-steps.js'
 
 /**
@@ -48,11 +49,13 @@ function uidOf(ctx: Context): string | undefined {
 class SignerSteps extends InteractionSteps {
   readonly #signIn: SignInSteps
   readonly #approval: ApprovalSteps
+  readonly #management: ManagementSteps
 
   constructor(parts: InteractionParts) {
     super(parts)
     this.#signIn = new SignInSteps(parts)
     this.#approval = new ApprovalSteps(parts)
+    this.#management = new ManagementSteps(parts)
   }
 
   /** The interaction, or null after showing that it is gone or another browser's. */
@@ -73,10 +76,15 @@ class SignerSteps extends InteractionSteps {
       case 'login':
         return this.#signIn.show(step)
       case 'approval':
-        return this.#approval.show(step)
+        return this.#decision(step).show(step)
       default:
         return this.#signIn.showConsent(step)
     }
+  }
+
+  /** On signatures, or on a credential. */
+  #decision(step: Step): ApprovalSteps | ManagementSteps {
+    return this.#management.isAsked(step) ? this.#management : this.#approval
   }
 
   async answer(step: Step, form: Form): Promise<void> {
@@ -89,7 +97,7 @@ class SignerSteps extends InteractionSteps {
       case 'login':
         return this.#signIn.answer(step, form)
       case 'approval':
-        return this.#approval.answer(step, form)
+        return this.#decision(step).answer(step, form)
       default:
         return this.#signIn.consent(step)
     }

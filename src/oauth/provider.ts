@@ -28,9 +28,21 @@ import {
   type CscParameters,
 } from './credential-scope.js'
 import { ACCESS_DENIED, isKnownTokenTypeHint, translateOAuthErrors } from './csc-errors.js'
+import {
+  isManagementScope,
+  MANAGEMENT_DETAIL_TYPES,
+  managementScopeOf,
+  readManagement,
+  type ManagementScope,
+} from './management-details.js'
 import type { OAuthRecordStore } from './oauth-record.js'
 import type { PageRenderer } from './page-renderer.js'
-import { introspection, richAuthorization } from './rich-authorization.js'
+import {
+  introspection,
+  richAuthorization,
+  SCOPES,
+  type IntrospectedToken,
+} from './rich-authorization.js'
 
 /** The paths of CSC API v2, 8.4; they also answer under each CSC base (app.ts). */
 export const OAUTH_ROUTES = {
@@ -41,8 +53,6 @@ export const OAUTH_ROUTES = {
   introspection: '/oauth2/introspect',
   jwks: '/oauth2/jwks',
 } as const
-
-const SCOPES = ['service', 'credential'] as const
 
 /** The claim of a grant that says: tell which credential it is for. */
 export const CHOSEN_CREDENTIAL = 'credentialID'
@@ -61,6 +71,8 @@ export interface ProviderParts {
   readonly dpopNonceSecret: Buffer | null
   /** The credential an approval is for. */
   readonly credentialOf: (authorisationId: string) => Promise<string | null>
+  /** Whether something can still be signed with an approval. */
+  readonly isOpen: (authorisationId: string) => Promise<boolean>
   readonly now: () => Date
 }
 
@@ -135,7 +147,7 @@ function protocolConfiguration(): Configuration {
     clientDefaults: {
       id_token_signed_response_alg: 'ES256',
       token_endpoint_auth_method: 'client_secret_basic',
-      authorization_details_types: [...CREDENTIAL_DETAIL_TYPES],
+      authorization_details_types: [...CREDENTIAL_DETAIL_TYPES, ...MANAGEMENT_DETAIL_TYPES],
     },
     enabledJWA: {
       idTokenSigningAlgValues: ['ES256'],
@@ -185,9 +197,7 @@ function lifetimes({ lifetimes }: Config, now: () => Date): Configuration['ttl']
   const epoch = () => Math.floor(now().getTime() / 1000)
   return {
     AccessToken: (_ctx, token) =>
-      token.scope === 'credential'
-        ? lifetimes.credentialTokenSeconds
-        : lifetimes.serviceTokenSeconds,
+      isApproved(token.scope) ? lifetimes.credentialTokenSeconds : lifetimes.serviceTokenSeconds,
     ClientCredentials: (ctx) => {
       rejectOtherClientScope(ctx)
       return lifetimes.serviceTokenSeconds
@@ -249,7 +259,7 @@ function signerPolicy(): interactionPolicy.DefaultPolicy {
   const approval = new interactionPolicy.Prompt(
     { name: 'approval', requestable: false },
     new interactionPolicy.Check('credential_scope', 'the signer has to approve', (ctx) =>
-      ctx.oidc.params?.['scope'] === 'credential' && approvedGrantId(ctx) === null
+      isApproved(ctx.oidc.params?.['scope']) && approvedGrantId(ctx) === null
         ? interactionPolicy.Check.REQUEST_PROMPT
         : interactionPolicy.Check.NO_NEED_TO_PROMPT,
     ),
@@ -260,11 +270,16 @@ function signerPolicy(): interactionPolicy.DefaultPolicy {
   return policy
 }
 
+/** Whether tokens of that scope stand for one thing that a person agreed to. */
+function isApproved(scope: unknown): boolean {
+  return scope === 'credential' || isManagementScope(scope)
+}
+
 /** Every approval has a grant of its own; being seen is granted once per application and session. */
 async function loadExistingGrant(ctx: KoaContextWithOIDC) {
   const { Grant } = ctx.oidc.provider
   const clientId = ctx.oidc.client?.clientId ?? ''
-  if (ctx.oidc.params?.['scope'] === 'credential') {
+  if (isApproved(ctx.oidc.params?.['scope'])) {
     const grantId = approvedGrantId(ctx)
     serviceGrants.set(ctx, ctx.oidc.session?.grantIdFor(clientId))
     return grantId === null ? undefined : Grant.find(grantId)
@@ -294,11 +309,13 @@ async function rejectUnfitAuthorizationRequest(
 ): Promise<void> {
   const parameters = (ctx.oidc.params ?? {}) as RequestParameters
   rejectEmptyDetails(ctx)
-  if (parameters.authorization_details) parameters.scope ??= 'credential'
+  if (parameters.authorization_details) parameters.scope ??= scopeOfDetails(parameters)
   parameters.scope ??= 'service'
   if (ctx.oidc.responseMode !== 'query') throw new errors.UnsupportedResponseMode()
   try {
-    if (parameters.authorization_details) rejectUnfitDetails(parameters)
+    if (isManagementScope(parameters.scope))
+      rejectUnfitManagement(parameters.scope, parameters, parts)
+    else if (parameters.authorization_details) rejectUnfitDetails(parameters)
     else if (parameters.scope === 'credential') readCredentialScope(parameters)
     else if (parameters.scope === 'service') rejectCredentialParameters(parameters)
     else throw new errors.InvalidScope('request either service or credential', parameters.scope)
@@ -307,7 +324,7 @@ async function rejectUnfitAuthorizationRequest(
     throw error
   }
   rejectSigningForOwnPages(ctx, parameters)
-  if (parameters.scope === 'credential') await rejectUnpushed(ctx, parts)
+  if (isApproved(parameters.scope)) await rejectUnpushed(ctx, parts)
   if (parameters.account_token) await rejectBadAccountToken(ctx, parameters.account_token, parts)
 }
 
@@ -337,6 +354,40 @@ async function rejectBadAccountToken(
 }
 
 type RequestParameters = CscParameters & { scope?: string | undefined }
+
+/** What details ask for says which scope they stand for; what cannot be read is refused as such. */
+function scopeOfDetails({ authorization_details = '' }: RequestParameters): string {
+  try {
+    return managementScopeOf(authorization_details) ?? 'credential'
+  } catch {
+    return 'credential'
+  }
+}
+
+/** Details of another kind than the scope, or members beside them, might say something else. */
+function rejectUnfitManagement(
+  scope: ManagementScope,
+  parameters: RequestParameters,
+  { config }: ProviderParts,
+): void {
+  if (!config.newCredentials.allowed) {
+    throw new errors.InvalidScope('request either service or credential', scope)
+  }
+  const { authorization_details: details } = parameters
+  const isNamedApart = !details && scope === 'credential-deletion'
+  rejectCredentialParameters(isNamedApart ? { ...parameters, credentialID: '' } : parameters)
+  if (details && scopeOfDetails(parameters) !== scope) {
+    throw new errors.InvalidAuthorizationDetails('Invalid parameter authorization_details')
+  }
+  try {
+    readManagement(scope, parameters)
+  } catch (error) {
+    if (isServiceError(error) && details) {
+      throw new errors.InvalidAuthorizationDetails(error.message)
+    }
+    throw error
+  }
+}
 
 /** Details beside scope `credential` say the same; beside its parameters they might not (CSC API v2, 8.4.2). */
 function rejectUnfitDetails(parameters: RequestParameters): void {
@@ -418,12 +469,13 @@ function useOnceInOneWrite(provider: Provider, { records, now }: ProviderParts):
   }
 }
 
-/** Whether application and person of a token may still act. */
+/** Whether application and person of a token may still act, and something is left to do. */
 async function standsBehind(
-  token: { accountId?: string | undefined; clientId: string },
-  { clients, accounts }: ProviderParts,
+  token: IntrospectedToken,
+  { clients, accounts, isOpen }: ProviderParts,
 ): Promise<boolean> {
   const client = await clients.find(token.clientId)
   if (!client || client.disabledAt) return false
+  if (token.authorisationId !== null && !(await isOpen(token.authorisationId))) return false
   return token.accountId === undefined || (await accounts.find(token.accountId)) !== null
 }

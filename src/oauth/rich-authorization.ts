@@ -1,6 +1,14 @@
 import { errors, type Configuration } from 'oidc-provider'
 import type { ClientStore } from './client.js'
 import { CREDENTIAL_DETAIL_TYPES, coversDetails } from './authorization-details.js'
+import {
+  MANAGEMENT_DETAIL_TYPES,
+  MANAGEMENT_SCOPES,
+  repeatsManagement,
+} from './management-details.js'
+
+/** All scopes there are. */
+export const SCOPES = ['service', 'credential', ...MANAGEMENT_SCOPES] as const
 
 type Features = NonNullable<Configuration['features']>
 
@@ -16,20 +24,23 @@ export function richAuthorization(baseUrl: string) {
         oneOf || ctx.oidc.params?.['authorization_details'] !== undefined ? baseUrl : undefined,
       getResourceServerInfo: (_ctx, resource) => {
         if (resource !== baseUrl) throw new errors.InvalidTarget()
-        return { audience: baseUrl, scope: 'service credential', accessTokenFormat: 'opaque' }
+        return { audience: baseUrl, scope: SCOPES.join(' '), accessTokenFormat: 'opaque' }
       },
       useGrantedResource: () => true,
     },
     richAuthorizationRequests: {
       enabled: true,
       types: Object.fromEntries(
-        CREDENTIAL_DETAIL_TYPES.map((type) => [type, { validate: () => undefined }]),
+        [...CREDENTIAL_DETAIL_TYPES, ...MANAGEMENT_DETAIL_TYPES].map((type) => [
+          type,
+          { validate: () => undefined },
+        ]),
       ),
       authorizationDetailsForGrantSource: (ctx) => ctx.oidc.entities.Grant?.rar,
       authorizationDetailsForAccessToken: (ctx, _token, source) => {
         const approved = source && 'rar' in source ? source.rar : undefined
         const requested = ctx.oidc.params?.['authorization_details']
-        if (requested !== undefined && !coversDetails(approved?.[0], requested as string)) {
+        if (requested !== undefined && !covers(approved?.[0], requested as string)) {
           throw new errors.InvalidGrant('authorization_details ask for more than was approved')
         }
         return approved
@@ -39,10 +50,18 @@ export function richAuthorization(baseUrl: string) {
   } satisfies Pick<Features, 'resourceIndicators' | 'richAuthorizationRequests'>
 }
 
+/** What a token stands for, as far as that decides whether it is active. */
+export interface IntrospectedToken {
+  readonly accountId?: string | undefined
+  readonly clientId: string
+  /** Of a credential-scope token: used up, it is active no more. */
+  readonly authorisationId: string | null
+}
+
 /** Introspection (RFC 7662): of one's own tokens, and of all for those who are told so. */
 export function introspection(
   clients: ClientStore,
-  isActive: (token: { accountId?: string | undefined; clientId: string }) => Promise<boolean>,
+  isActive: (token: IntrospectedToken) => Promise<boolean>,
 ) {
   return {
     enabled: true,
@@ -51,7 +70,15 @@ export function introspection(
       if (!client || client.authMethod === 'none') return false
       if (token.clientId !== clientId && !client.introspectsAll) return false
       const accountId = 'accountId' in token ? token.accountId : undefined
-      return isActive({ accountId, clientId: token.clientId ?? '' })
+      const forSigning = token.kind === 'AccessToken' && token.scope === 'credential'
+      return isActive({
+        ...{ accountId, clientId: token.clientId ?? '' },
+        authorisationId: forSigning ? (token.grantId ?? '') : null,
+      })
     },
   } satisfies Features['introspection']
+}
+
+function covers(approved: unknown, requested: string): boolean {
+  return coversDetails(approved, requested) || repeatsManagement(approved, requested)
 }

@@ -55,7 +55,7 @@ export class SignInSteps extends InteractionSteps {
     const status = view.problem === 'too-many-attempts' ? 429 : 200
     const linking = this.#linking(step)
     const problem = view.problem || view.passkeyProblem ? undefined : this.identityProblem(step)
-    const options = linking ? null : await passkeys.ask(this.#passkeyPurpose(step), null)
+    const options = await passkeys.ask(this.#passkeyPurpose(step), null)
     const html = renderSignIn({
       ...this.form(step),
       scope,
@@ -85,6 +85,11 @@ export class SignInSteps extends InteractionSteps {
       result.user.otpAtSignIn ||
       ((linking !== null || changesFactors(step)) &&
         (await accounts.hasAuthenticator(result.user.id)))
+    const needsPasskey =
+      !needsCode &&
+      (linking !== null || changesFactors(step)) &&
+      (await this.parts.passkeys.has(result.user.id))
+    if (needsPasskey) return this.#showSignIn(step, { passkeyProblem: 'needed' })
     if (!needsCode) return this.#linkAndSignIn(step, result.user.id, ['pwd'], linking)
     const until = Math.floor(this.parts.now().getTime() / 1000) + SECOND_FACTOR_SECONDS
     await this.remember(step, {
@@ -264,7 +269,8 @@ export class SignInSteps extends InteractionSteps {
       const answer = form[PASSKEY_FIELD] ?? ''
       const proven = await passkeys.check(answer, this.#passkeyPurpose(step), null)
       if (!(await proven.spend())) return this.#showSignIn(step, { passkeyProblem: 'expired' })
-      await this.#signIn(step, proven.user.id, ['hwk', 'user'])
+      const linking = this.#linking(step, form['link'])
+      await this.#linkAndSignIn(step, proven.user.id, ['hwk', 'user'], linking)
     } catch (error) {
       if (!(error instanceof PasskeyRefusedError)) throw error
       return this.#showSignIn(step, { passkeyProblem: error.kind })

@@ -5,8 +5,11 @@ import type {
   AuthorisedDigest,
   EarlierSigning,
   Reservation,
+  SigningJob,
+  SigningJobState,
   StoredSad,
 } from '../activation/authorisation.js'
+import type { AnnouncementStore, DueAnnouncement } from '../signing/announcements.js'
 import type { Transaction } from '../transactions/transaction.js'
 import {
   change,
@@ -53,6 +56,25 @@ function useSad(idHash: string | null, operationId: string, now: Date): Change[]
   ]
 }
 
+/** Under the same name there can only be an earlier one of the same caller, of which nothing came. */
+function recordJob(
+  { idHash, clientId, userId, expiresAt, announcement }: SigningJob,
+  operationId: string,
+  reserved: readonly Reservation[],
+  now: Date,
+): Change {
+  const rows = JSON.stringify(reserved.map(({ rowId }) => rowId))
+  return change(
+    sql`INSERT INTO "SigningJob"
+          ("idHash", "operationId", "clientId", "userId", "rows", "createdAt", "expiresAt", "announcement", "announceAt")
+        VALUES (${idHash}, ${operationId}, ${clientId}, ${userId}, ${rows}, ${now}, ${expiresAt}, ${announcement}, ${now})
+        ON CONFLICT ("idHash") DO UPDATE SET
+          "operationId" = ${operationId}, "rows" = ${rows}, "createdAt" = ${now}, "expiresAt" = ${expiresAt},
+          "announcement" = ${announcement}, "attempts" = 0, "announceAt" = ${now}`,
+    1,
+  )
+}
+
 /** Nothing was signed: the SAD and the application's own key are as good as before. */
 function giveBack(operationId: string): Change[] {
   return [
@@ -73,7 +95,10 @@ export function insertAuthorisation({ digests, ...row }: Authorisation): Change[
   ]
 }
 
-export class DatabaseActivationStore implements ActivationStore {
+/** At a time; the others follow. */
+const MOST_ANNOUNCED = 50
+
+export class DatabaseActivationStore implements ActivationStore, AnnouncementStore {
   readonly #database: Database
 
   constructor(database: Database) {
@@ -101,14 +126,23 @@ export class DatabaseActivationStore implements ActivationStore {
       where: { id, revokedAt: null, expiresAt: { gt: now } },
     })
     if (rows === 0) return false
-    const { credentialId, userId, clientId } =
+    const { credentialId, userId, clientId, transactionId } =
       await this.#database.read.authorisation.findUniqueOrThrow({ where: { id } })
-    const [credential, user, client] = await Promise.all([
+    const transaction = await this.#database.read.transaction.findUnique({
+      where: { id: transactionId },
+    })
+    const grantId = transaction?.grantId ?? null
+    const [ended, credential, user, client] = await Promise.all([
+      grantId === null
+        ? 0
+        : this.#database.read.oAuthRecord.count({
+            where: { model: 'Grant', grantId, revokedAt: { not: null } },
+          }),
       this.#database.read.credential.count({ where: { id: credentialId, status: 'enabled' } }),
       this.#database.read.user.count({ where: { id: userId, disabledAt: null } }),
       this.#database.read.client.count({ where: { id: clientId, disabledAt: null } }),
     ])
-    return credential + user + client === 3
+    return ended === 0 && credential + user + client === 3
   }
 
   grant(authorisation: Authorisation, now: Date, audit: readonly AuditEvent[]): Promise<boolean> {
@@ -189,6 +223,7 @@ export class DatabaseActivationStore implements ActivationStore {
                 rows: JSON.stringify(rows.map(({ rowId }) => rowId)),
               }),
             ]),
+        ...(request.job === null ? [] : [recordJob(request.job, operationId, rows, now)]),
         ...request.rows.map(({ rowId, digest }) =>
           change(
             sql`UPDATE "AuthorisedDigest"
@@ -219,6 +254,66 @@ export class DatabaseActivationStore implements ActivationStore {
       state: signed ? 'signed' : underWay ? 'under way' : 'indeterminate',
       signatures: signed ? rows.map(({ signature }) => Buffer.from(signature ?? '', 'base64')) : [],
     }
+  }
+
+  async findJob(idHash: string): Promise<SigningJobState | null> {
+    const { read } = this.#database
+    const job = await read.signingJob.findUnique({ where: { idHash } })
+    if (!job) return null
+    const { operationId, ...facts } = job
+    const order = JSON.parse(job.rows) as string[]
+    const found = await read.authorisedDigest.findMany({
+      where: { id: { in: order }, operationId },
+    })
+    const rows = order.flatMap((id) => found.find((row) => row.id === id) ?? [])
+    const are = (state: string) =>
+      rows.length === order.length && rows.every((row) => row.state === state)
+    if (are('consumed')) {
+      const signatures = rows.map(({ signature }) => Buffer.from(signature ?? '', 'base64'))
+      return { ...facts, state: 'signed', signatures }
+    }
+    const state = are('reserved')
+      ? 'under way'
+      : are('indeterminate')
+        ? 'indeterminate'
+        : // What was released may belong to another signing by now.
+          'released'
+    return { ...facts, state, signatures: [] }
+  }
+
+  async due(now: Date): Promise<DueAnnouncement[]> {
+    const jobs = await this.#database.read.signingJob.findMany({
+      where: { announcement: { not: null }, announceAt: { lte: now }, expiresAt: { gt: now } },
+      orderBy: { announceAt: 'asc' },
+      take: MOST_ANNOUNCED,
+    })
+    const found = jobs.map(async ({ idHash, announcement, attempts }) => {
+      const job = await this.findJob(idHash)
+      if (!job || announcement === null) return []
+      return { idHash, announcement, attempts, state: job.state }
+    })
+    return (await Promise.all(found)).flat()
+  }
+
+  claim({ idHash, attempts }: DueAnnouncement, next: Date): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`UPDATE "SigningJob" SET "attempts" = ${attempts + 1}, "announceAt" = ${next}
+               WHERE "idHash" = ${idHash} AND "attempts" = ${attempts} AND "announcement" IS NOT NULL`,
+          1,
+        ),
+      ],
+    })
+  }
+
+  close(idHash: string, audit: readonly AuditEvent[]): Promise<void> {
+    return this.#database.commit({
+      changes: [
+        sweep(sql`UPDATE "SigningJob" SET "announcement" = NULL WHERE "idHash" = ${idHash}`),
+      ],
+      audit,
+    })
   }
 
   consume(request: Parameters<ActivationStore['consume']>[0]): Promise<boolean> {

@@ -77,7 +77,21 @@ export class DatabaseCredentialStore implements CredentialStore {
       changes: [
         change(
           sql`UPDATE "Credential" SET "status" = 'revoked', "statusChangedAt" = ${at}
-               WHERE "id" = ${id} AND "status" <> 'revoked'`,
+               WHERE "id" = ${id} AND "status" NOT IN ('revoked', 'deleted')`,
+          1,
+        ),
+        endAuthorisations(id, at),
+      ],
+      audit,
+    })
+  }
+
+  delete(id: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`UPDATE "Credential" SET "status" = 'deleted', "statusChangedAt" = ${at}
+               WHERE "id" = ${id} AND "status" <> 'deleted'`,
           1,
         ),
         endAuthorisations(id, at),

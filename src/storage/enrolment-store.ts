@@ -48,16 +48,7 @@ export class DatabaseEnrolmentStore implements EnrolmentStore {
                WHERE "userId" = ${userId} AND "id" = ${id} AND "expiresAt" > ${at}`,
           1,
         ),
-        ...(proofHash === null
-          ? []
-          : [
-              change(
-                sql`UPDATE "EnrolmentCode" SET "usedAt" = ${at}
-                     WHERE "userId" = ${userId} AND "codeHash" = ${proofHash}
-                       AND "usedAt" IS NULL AND "expiresAt" > ${at}`,
-                1,
-              ),
-            ]),
+        ...(proofHash === null ? [] : [useEnrolmentCode(userId, proofHash, at)]),
         change(
           sql`UPDATE "User" SET "totpSecret" = ${sealed}, "totpLastStep" = ${step}
                WHERE "id" = ${userId} AND "disabledAt" IS NULL`,
@@ -154,7 +145,17 @@ function replaceCodes(userId: string, hashes: readonly string[], createdAt: Date
   ]
 }
 
-function endAuthorisations(userId: string, at: Date): Change {
+/** Of concurrent units with one code, exactly one stands. */
+export function useEnrolmentCode(userId: string, codeHash: string, at: Date): Change {
+  return change(
+    sql`UPDATE "EnrolmentCode" SET "usedAt" = ${at}
+         WHERE "userId" = ${userId} AND "codeHash" = ${codeHash}
+           AND "usedAt" IS NULL AND "expiresAt" > ${at}`,
+    1,
+  )
+}
+
+export function endAuthorisations(userId: string, at: Date): Change {
   return sweep(
     sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
          WHERE "userId" = ${userId} AND "revokedAt" IS NULL`,

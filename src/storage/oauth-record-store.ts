@@ -154,6 +154,8 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
         sweep(sql`DELETE FROM "SentCode" WHERE "expiresAt" < ${before}`),
         sweep(sql`DELETE FROM "PasskeyChallenge" WHERE "expiresAt" < ${before}`),
         sweep(sql`DELETE FROM "Sad" WHERE "expiresAt" < ${before}`),
+        sweep(sql`DELETE FROM "ApprovalRequest" WHERE "expiresAt" < ${before}`),
+        sweep(sql`DELETE FROM "SigningJob" WHERE "expiresAt" < ${before}`),
       ],
     })
   }

@@ -6,10 +6,10 @@ import {
   ConflictError,
   insert,
   sql,
-  sweep,
   type Change,
   type Database,
 } from './database.js'
+import { endAuthorisations, useEnrolmentCode } from './enrolment-store.js'
 import type { PasskeyModel } from './prisma-client/models/Passkey.js'
 
 export class DatabasePasskeyStore implements PasskeyStore {
@@ -58,15 +58,22 @@ export class DatabasePasskeyStore implements PasskeyStore {
 
   async add(
     passkey: Passkey,
-    challengeHash: string,
+    { challengeHash, codeHash }: { challengeHash: string; codeHash: string | null },
     audit: readonly AuditEvent[],
   ): Promise<'added' | 'spent' | 'taken'> {
+    const { userId, createdAt } = passkey
     const row = { ...passkey, transports: JSON.stringify(passkey.transports) }
     const failed = await this.#failedChange(
-      [spend(challengeHash, passkey.createdAt), insert('Passkey', row)],
+      [
+        insert('Passkey', row),
+        spend(challengeHash, createdAt),
+        ...(codeHash === null
+          ? []
+          : [useEnrolmentCode(userId, codeHash, createdAt), endAuthorisations(userId, createdAt)]),
+      ],
       audit,
     )
-    return failed === null ? 'added' : failed === 0 ? 'spent' : 'taken'
+    return failed === null ? 'added' : failed === 0 ? 'taken' : 'spent'
   }
 
   rename(userId: string, id: string, name: string): Promise<boolean> {
@@ -84,10 +91,7 @@ export class DatabasePasskeyStore implements PasskeyStore {
     return committed(this.#database, {
       changes: [
         change(sql`DELETE FROM "Passkey" WHERE "id" = ${id} AND "userId" = ${userId}`, 1),
-        sweep(
-          sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
-               WHERE "userId" = ${userId} AND "revokedAt" IS NULL`,
-        ),
+        endAuthorisations(userId, at),
       ],
       audit,
     })

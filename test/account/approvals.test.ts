@@ -80,7 +80,7 @@ describe('Approvals on the signer’s own pages', () => {
     assert.match(html, /<time dateTime="|<time datetime="/)
   })
 
-  it('show every digest that is bound, and no other', async () => {
+  it('show every digest that is bound, and no other (S12)', async () => {
     const { id, handle } = await ask()
     const { html } = await signer.open(`/account/approvals/${id}`)
     const shown = [...html.matchAll(/class="fingerprint" value="([^"]+)"/g)].map(
@@ -191,7 +191,7 @@ describe('Approvals on the signer’s own pages', () => {
     assert.equal(page.status, 200)
   })
 
-  it('take no form that another site posted', async () => {
+  it('take no form that another site posted (S46)', async () => {
     const { id, handle } = await ask()
     const fields = { action: 'approve', otp: otp() }
     const forged = await signer.post(`/account/approvals/${id}`, fields, {

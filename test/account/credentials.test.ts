@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Credential } from '../../src/credentials/credential.js'
 import { signingCertificate } from '../../src/credentials/credentials.js'
-import type { KeyCustody } from '../../src/keys/key-custody.js'
 import { authorize, credentialRequest } from '../oauth/application.js'
 import {
   assertRefusal,
@@ -14,7 +13,7 @@ import {
 } from '../support/rssp.js'
 import { asPage } from '../oauth/application.js'
 import { textOf } from '../support/signer-browser.js'
-import { pathOf, signedIn } from './signer.js'
+import { InterruptedSigning, pathOf, signedIn } from './signer.js'
 
 const DISABLED = 'The credential identified by credentialID is disabled'
 
@@ -23,26 +22,14 @@ describe('/account/credentials', () => {
   let user: TestUser
   let client: TestClient
   let credential: Credential
-  let whileSigning: (() => Promise<void>) | null = null
+  const signing = new InterruptedSigning()
   const digests = [digestOf('contract')]
 
   before(async () => {
-    const interrupted = (real: KeyCustody): KeyCustody => ({
-      generate: (algorithm) => real.generate(algorithm),
-      async sign(keyId, toSign, algorithm) {
-        await whileSigning?.()
-        return real.sign(keyId, toSign, algorithm)
-      },
-      publicKey: (keyId) => real.publicKey(keyId),
-      destroy: (keyId) => real.destroy(keyId),
-      ready: () => real.ready(),
-      close: () => real.close(),
-    })
-    rssp = await startRssp({ custody: interrupted })
+    rssp = await startRssp({ custody: signing.custody })
     client = await rssp.addClient()
   })
   beforeEach(async () => {
-    whileSigning = null
     user = await rssp.addUser()
     credential = await rssp.addCredential(user)
   })
@@ -97,13 +84,10 @@ describe('/account/credentials', () => {
     )
   })
 
-  it('suspends while a signature is being made: it is not given out', async () => {
+  it('suspends while a signature is being made: it is not given out (S15)', async () => {
     const token = await approve()
     const signer = await signedIn(rssp, user)
-    whileSigning = async () => {
-      whileSigning = null
-      await signer.post(address('suspend'))
-    }
+    signing.next = () => signer.post(address('suspend'))
     const answer = await sign(token)
     assert.notEqual(answer.status, 200)
     assert.equal(answer.body.signatures, undefined)
@@ -123,7 +107,7 @@ describe('/account/credentials', () => {
     assert.match(textOf(confirm.html), /Resume this certificate\?/)
     const resumed = await signer.post(address('resume'))
     assert.equal(pathOf(resumed), '/account/credentials?done=resumed')
-    assert.equal((await sign(before)).status, 401)
+    assertRefusal(await sign(before), 400, 'invalid_request', 'Invalid parameter SAD')
     assert.equal((await sign(await approve())).status, 200)
   })
 
@@ -138,7 +122,7 @@ describe('/account/credentials', () => {
     assert.equal(await status(), 'suspended')
   })
 
-  it('revokes for good after asking once more, and destroys the key', async () => {
+  it('revokes for good after asking once more, and destroys the key (S15, S18)', async () => {
     const token = await approve()
     const signer = await signedIn(rssp, user)
     const confirm = await signer.open(address('revoke'))
@@ -158,7 +142,7 @@ describe('/account/credentials', () => {
     }
   })
 
-  it('asks for all factors again, however the page is reached, and after some minutes once more', async () => {
+  it('asks for all factors again, however the page is reached, and after some minutes once more (S29)', async () => {
     const signer = await signedIn(rssp, user)
     for (const step of [
       () => signer.browser.open(address('revoke')),
@@ -182,7 +166,7 @@ describe('/account/credentials', () => {
     assert.equal(await status(), 'enabled')
   })
 
-  it('changes the session’s identifier when all factors are asked for', async () => {
+  it('changes the session’s identifier when all factors are asked for (S28)', async () => {
     const signer = await signedIn(rssp, user)
     const before = signer.browser.cookies.get('_session')
     await signer.open(address('revoke'))
@@ -193,7 +177,7 @@ describe('/account/credentials', () => {
     assert.match(asPage(await signer.browser.open('/account')).url, /\/oauth2\/interaction\//)
   })
 
-  it('does not tell another person’s certificate from none', async () => {
+  it('does not tell another person’s certificate from none (S66)', async () => {
     const other = await rssp.addCredential(await rssp.addUser())
     const signer = await signedIn(rssp, user)
     await signer.open(address('revoke'))
@@ -206,7 +190,7 @@ describe('/account/credentials', () => {
     assert.equal(await status(other), 'enabled')
   })
 
-  it('changes nothing for who is not signed in, or for another site', async () => {
+  it('changes nothing for who is not signed in, or for another site (S46)', async () => {
     const signer = await signedIn(rssp, user)
     await signer.open(address('revoke'))
     for (const what of ['suspend', 'revoke']) {

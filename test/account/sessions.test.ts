@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Credential } from '../../src/credentials/credential.js'
-import { hashIdentifier } from '../../src/oauth/adapter.js'
+import { RecordAdapter } from '../../src/oauth/adapter.js'
 import {
   assertAlive,
   assertDead,
@@ -20,7 +20,7 @@ import {
   type TestUser,
 } from '../support/rssp.js'
 import { textOf } from '../support/signer-browser.js'
-import { pathOf, signedIn, type Signer } from './signer.js'
+import { InterruptedSigning, pathOf, signedIn, type Signer } from './signer.js'
 
 describe('/account/sessions', () => {
   let rssp: Rssp
@@ -30,9 +30,10 @@ describe('/account/sessions', () => {
   let otherClient: TestClient
   let credential: Credential
   const digests = [digestOf('contract')]
+  const signing = new InterruptedSigning()
 
   before(async () => {
-    rssp = await startRssp()
+    rssp = await startRssp({ custody: signing.custody })
     client = await rssp.addClient({ name: 'Contract Portal' })
     otherClient = await rssp.addClient({ name: 'Archive' })
   })
@@ -74,7 +75,7 @@ describe('/account/sessions', () => {
     assert.match(textOf(page.html), /No application has access at the moment/)
   })
 
-  it('ends one session at once, and no other', async () => {
+  it('ends one session at once, and no other (S28)', async () => {
     const here = await signedIn(rssp, user)
     const there = await signedIn(rssp, user)
     const [newest = ''] = await handles(here)
@@ -93,18 +94,20 @@ describe('/account/sessions', () => {
     assert.deepEqual([await isIn(here), await isIn(foreign)], [true, true])
   })
 
-  it('ends a session also when it is being given a new identifier', async () => {
+  it('ends a session also when it is being given a new identifier (S28)', async () => {
     const here = await signedIn(rssp, user)
     const there = await signedIn(rssp, user)
-    const { oauthRecords } = rssp.services
-    const cookie = [...there.browser.cookies].find(([name]) => name === '_session')?.[1] ?? ''
-    const record = await oauthRecords.find('Session', hashIdentifier(cookie))
-    assert.ok(record)
+    const { oauthRecords, secrets } = rssp.services
+    const adapter = new RecordAdapter('Session', oauthRecords, secrets, rssp.clock.now)
+    const session = await adapter.find(there.browser.cookies.get('_session') ?? '')
+    assert.ok(session)
     const [newest = ''] = await handles(here)
     await here.post(`/account/sessions/${newest}/end`)
-    // As the other request does that had read the session before.
-    await there.browser.open(authorizePath(serviceRequest(client)))
-    assert.equal(await isIn(there), false)
+    // As a request does that had read the session before.
+    await adapter.upsert('next-identifier', session, 600)
+    assert.equal(await adapter.find('next-identifier'), undefined)
+    await adapter.upsert('another-session', { ...session, uid: 'another' }, 600)
+    assert.ok(await adapter.find('another-session'))
   })
 
   it('does not tell another person’s session from none', async () => {
@@ -121,7 +124,7 @@ describe('/account/sessions', () => {
     assert.equal(await isIn(theirs), true)
   })
 
-  it('ends the access of one application: its access and refresh tokens, and its approvals', async () => {
+  it('ends the access of one application: its access and refresh tokens, and its approvals (S44)', async () => {
     const tokens = await serviceTokens(rssp, user, client)
     const others = await serviceTokens(rssp, user, otherClient)
     const approval = await approve()
@@ -152,7 +155,7 @@ describe('/account/sessions', () => {
     assert.match(textOf(asked.html), /Allow access\?/)
   })
 
-  it('ends what a refresh under way is about to be given', async () => {
+  it('ends what a refresh under way is about to be given (S44)', async () => {
     const tokens = await serviceTokens(rssp, user, client)
     const here = await signedIn(rssp, user)
     const [answer] = await Promise.all([
@@ -162,6 +165,29 @@ describe('/account/sessions', () => {
     if (answer.status === 200) await assertDead(rssp, answer.body.access_token)
     await assertDead(rssp, tokens.access_token)
   })
+
+  const endings: [string, (here: Signer) => Promise<unknown>][] = [
+    ['access', (here) => here.post(`/account/sessions/applications/${client.client_id}/end`)],
+    [
+      'the approval',
+      async (here) => {
+        const { html } = await here.open('/account/sessions')
+        const [, id = ''] = /sessions\/approvals\/([\w-]+)\/end/.exec(html) ?? []
+        await here.post(`/account/sessions/approvals/${id}/end`)
+      },
+    ],
+    ['the account', () => rssp.services.users.disable(user.id, rssp.clock.now())],
+  ]
+  for (const [what, end] of endings) {
+    it(`gives out no signature that was being made when ${what} ended (S28, S44)`, async () => {
+      const token = await approve()
+      const here = await signedIn(rssp, user)
+      signing.next = () => end(here)
+      const answer = await sign(token)
+      assert.notEqual(answer.status, 200)
+      assert.equal(answer.body.signatures, undefined)
+    })
+  }
 
   it('withdraws one approval, and leaves the rest', async () => {
     const first = await approve()
@@ -206,7 +232,7 @@ describe('/account/sessions', () => {
     assert.equal((await sign(approval)).status, 200)
   })
 
-  it('ends nothing for who is not signed in, or for another site', async () => {
+  it('ends nothing for who is not signed in, or for another site (S46)', async () => {
     const approval = await approve()
     const here = await signedIn(rssp, user)
     const path = `/account/sessions/applications/${client.client_id}/end`
@@ -231,8 +257,8 @@ describe('/account/sessions', () => {
     ])
   })
 
-  describe('after the operator disabled the person', () => {
-    it('nothing of theirs works: session, tokens, approvals', async () => {
+  describe('after the operator disabled the person (S28)', () => {
+    it('nothing of theirs works: session, tokens, approvals (S28)', async () => {
       const here = await signedIn(rssp, user)
       const tokens = await serviceTokens(rssp, user, client)
       const approval = await approve()

@@ -1,4 +1,5 @@
 import { totpCode } from '../../src/identity/totp.js'
+import type { KeyCustody } from '../../src/keys/key-custody.js'
 import { asPage } from '../oauth/application.js'
 import type { Rssp, TestUser } from '../support/rssp.js'
 import { SignerBrowser, type Page } from '../support/signer-browser.js'
@@ -55,4 +56,23 @@ export async function signedIn(rssp: Rssp, user: TestUser): Promise<Signer> {
 export function pathOf(page: Page): string {
   const { pathname, search } = new URL(page.url)
   return `${pathname}${search}`
+}
+
+/** A real token; something happens before it signs, once for each `next`. */
+export class InterruptedSigning {
+  next: (() => Promise<unknown>) | null = null
+
+  readonly custody = (real: KeyCustody): KeyCustody => ({
+    generate: (algorithm) => real.generate(algorithm),
+    sign: async (keyId, digests, algorithm) => {
+      const { next } = this
+      this.next = null
+      await next?.()
+      return real.sign(keyId, digests, algorithm)
+    },
+    publicKey: (keyId) => real.publicKey(keyId),
+    destroy: (keyId) => real.destroy(keyId),
+    ready: () => real.ready(),
+    close: () => real.close(),
+  })
 }

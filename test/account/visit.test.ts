@@ -48,6 +48,13 @@ describe('The signer’s own pages', () => {
     assert.equal(page.status, 200)
   })
 
+  it('answers for pages that are not there', async () => {
+    const signer = await signedIn(rssp, user)
+    const page = asPage(await signer.browser.open('/account/nothing'))
+    assert.equal(page.status, 404)
+    assert.match(textOf(page.html), /Not found/)
+  })
+
   it('signs out', async () => {
     const signer = await signedIn(rssp, user)
     const page = asPage(await signer.browser.post('/account/sign-out', {}))
@@ -55,7 +62,7 @@ describe('The signer’s own pages', () => {
     assert.match(asPage(await signer.browser.open('/account')).url, /\/oauth2\/interaction\//)
   })
 
-  it('ends the visit with the session, however busy it was', async () => {
+  it('ends the visit with the session, however busy it was (S28)', async () => {
     const signer = await signedIn(rssp, user)
     // The library forgives 15 seconds.
     const half = rssp.services.config.lifetimes.sessionSeconds / 2 + 8
@@ -65,7 +72,7 @@ describe('The signer’s own pages', () => {
     assert.match(asPage(await signer.browser.open('/account')).url, /\/oauth2\/interaction\//)
   })
 
-  it('refuses a form that another site posted', async () => {
+  it('refuses a form that another site posted (S46)', async () => {
     const signer = await signedIn(rssp, user)
     for (const headers of [
       { 'sec-fetch-site': 'cross-site' },
@@ -77,7 +84,7 @@ describe('The signer’s own pages', () => {
     assert.equal(pathOf(asPage(await signer.browser.open('/account'))), '/account')
   })
 
-  it('takes no answer of a sign-in that did not start in this browser', async () => {
+  it('takes no answer of a sign-in that did not start in this browser (S46)', async () => {
     const elsewhere = new Signer(rssp, user)
     const start = await get('/account')
     assert.equal(start.status, 303)
@@ -97,7 +104,7 @@ describe('The signer’s own pages', () => {
     assert.match(asPage(await elsewhere.browser.open('/account')).url, /interaction/)
   })
 
-  it('takes no answer in the name of another server', async () => {
+  it('takes no answer in the name of another server (S36)', async () => {
     const { headers } = await get('/account')
     const state = new URL(headers.get('location') ?? '', rssp.baseUrl).searchParams.get('state')
     const cookie = headers

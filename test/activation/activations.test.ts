@@ -31,7 +31,7 @@ function authorisation(rows: readonly Partial<AuthorisedDigest>[]): Authorisatio
   }
 }
 
-describe('Matching digests with what was authorised', () => {
+describe('Matching digests with what was authorised (S1)', () => {
   const [a, b, c] = ['a', 'b', 'c'].map((text) => digestOf(text)) as [Buffer, Buffer, Buffer]
 
   it('takes one row for each digest, in any order', () => {
@@ -57,7 +57,7 @@ describe('Matching digests with what was authorised', () => {
     }
   })
 
-  it('refuses another hash algorithm than was authorised, whatever the bytes', () => {
+  it('refuses another hash algorithm than was authorised, whatever the bytes (S5)', () => {
     assert.throws(
       () => matchRows(authorisation([{ digest: a }]), SCAL2, [a], SHA384),
       HashNotAuthorizedError,
@@ -83,7 +83,7 @@ describe('Matching digests with what was authorised', () => {
     assert.throws(() => matchRows(open, SCAL2, [c], SHA256), HashNotAuthorizedError)
   })
 
-  it('refuses more digests than signatures are left', () => {
+  it('refuses more digests than signatures are left (S6)', () => {
     const open = authorisation([{ digest: null }, { digest: null, state: 'consumed' }])
     assert.throws(() => matchRows(open, SCAL1, [a, b], SHA256), TooManySignaturesError)
   })

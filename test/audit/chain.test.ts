@@ -33,7 +33,7 @@ function verify(records: readonly AuditRecord[], heads: readonly AuditHead[] = [
 const chain = chainOf(6)
 const head = chain.at(-1) as AuditRecord
 
-describe('The audit chain', () => {
+describe('The audit chain (S78)', () => {
   it('is intact as it was written', () => {
     assert.deepEqual(verify(chain, [head]), [])
   })

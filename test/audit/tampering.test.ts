@@ -12,7 +12,7 @@ import { Installation, openrssp, Running, type Outcome } from '../commands/openr
 
 const RECORDS = 8
 
-describe('openrssp audit verify', () => {
+describe('openrssp audit verify (S78)', () => {
   let installation: Installation
   let pristine: string
 
@@ -241,7 +241,7 @@ describe('openrssp audit verify', () => {
     assert.equal(other.stderr, `openrssp: ${installation.configFile} does not hold an audit head\n`)
   })
 
-  describe('of an export, on a machine that has nothing else', () => {
+  describe('of an export, on a machine that has nothing else (S83)', () => {
     let elsewhere: string
     let file: string
 
@@ -320,7 +320,7 @@ describe('openrssp audit verify', () => {
     })
   })
 
-  it('is never shown more than text: fields cannot forge lines or command the terminal', async () => {
+  it('is never shown more than text: fields cannot forge lines or command the terminal (S82)', async () => {
     const evil = 'x\r\n{"seq":9}\u001b[2J\u009b31m\u202e'
     await withRecords(installation, async ({ audit }) => {
       await audit.append(
@@ -362,7 +362,7 @@ describe('The server', () => {
   }
 })
 
-describe('Two processes that append at once', () => {
+describe('Two processes that append at once (S78)', () => {
   it('leave no gap and no fork', async () => {
     const installation = await Installation.make()
     try {

@@ -127,7 +127,7 @@ const DEVIATIONS: [string, Partial<CertificatePlan>, RegExp][] = [
   ['another e-mail address', { email: 'eve@example.org' }, /is not as planned/],
 ]
 
-describe('No certificate is signed', () => {
+describe('No certificate is signed (S104)', () => {
   for (const [title, change, problem] of BAD_PLANS) {
     it(`with ${title}`, () => {
       const plan = { ...PLAN, ...change }

@@ -257,6 +257,34 @@ describe('Administration from the command line', () => {
       )
     })
 
+    it('suspend and resume: without the token, each once, with the reason on record', async () => {
+      const { credentialID } = await installation.json('credential', 'create', 'alice')
+      const { hsm } = installation.settings
+      installation.configure({ hsm: { ...hsm, tokenLabel: 'another' } })
+      const suspended = await installation.json(
+        'credential',
+        'suspend',
+        credentialID,
+        '-r',
+        'theft',
+      )
+      assert.deepEqual(suspended, { credentialID, status: 'suspended' })
+      const refused = ['credential', 'suspend', credentialID]
+      await assertRefused(
+        refused,
+        `There is no credential "${credentialID}" that could be suspended.`,
+      )
+      const log = (await run('audit', 'export')).stdout
+      assert.ok(log.includes(`{\\"credentialId\\":\\"${credentialID}\\",\\"reason\\":\\"theft\\"}`))
+      const resumed = await installation.json('credential', 'resume', credentialID)
+      assert.deepEqual(resumed, { credentialID, status: 'enabled' })
+      await assertRefused(
+        ['credential', 'resume', credentialID],
+        `There is no credential "${credentialID}" that could be resumed.`,
+      )
+      installation.configure({})
+    })
+
     it('refuses people who are not there', async () => {
       await assertRefused(['credential', 'create', 'nobody'], 'There is no user "nobody".')
       await assertRefused(['credential', 'list', 'nobody'], 'There is no user "nobody".')

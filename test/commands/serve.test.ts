@@ -108,7 +108,7 @@ describe('openrssp serve', () => {
     assert.ok(!stderr.includes('000000'))
   })
 
-  describe('with NODE_ENV=production', () => {
+  describe('with NODE_ENV=production (S52)', () => {
     const environment = { NODE_ENV: 'production' }
 
     it('refuses the sandbox and plain http, naming both settings', async () => {

@@ -198,7 +198,7 @@ describe('The configuration', () => {
     })
   })
 
-  describe('in production is refused', () => {
+  describe('in production is refused (S52)', () => {
     const production = { NODE_ENV: 'production' }
 
     const dangers: [string, Settings, string][] = [
@@ -322,7 +322,7 @@ describe('Secrets', () => {
     assert.notEqual(secrets.seal('a', 'text'), secrets.seal('a', 'text'))
   })
 
-  it('do not open what was sealed for another row', () => {
+  it('do not open what was sealed for another row (S17)', () => {
     const sealed = secrets.seal('user 1 totp', 'ABC')
     assert.throws(() => secrets.unseal('user 2 totp', sealed))
   })

@@ -6,8 +6,12 @@ const { PIN, OTP } = AUTH_OBJECTS
 
 /** Our own server with people, applications and credentials of every kind, and how to test it. */
 export interface OwnTarget {
+  readonly userIds: readonly string[]
   readonly rssp: Rssp
   readonly target: Target
+  /** What no report may contain. */
+  readonly secrets: readonly string[]
+  newServiceToken(): Promise<string>
   close(): Promise<void>
 }
 
@@ -41,7 +45,14 @@ export async function startOwnTarget(): Promise<OwnTarget> {
     signers: [signer(user), signer(other)],
     consume: { approvals: 500, wrongFactors: true, lock: true, create: true },
   }
-  return { rssp, target, close: () => rssp.close() }
+  return {
+    rssp,
+    target,
+    userIds: [user.id, other.id],
+    secrets: [user, other].flatMap(({ password, pin, totpSecret }) => [password, pin, totpSecret]),
+    newServiceToken: () => rssp.serviceToken(user, client),
+    close: () => rssp.close(),
+  }
 }
 
 function application({ client_id, client_secret, redirect_uris }: TestClient) {

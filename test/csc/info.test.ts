@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
-import { startRssp, type Rssp } from '../support/rssp.js'
+import { tmpdir } from 'node:os'
+import { checkConfig } from '../../src/config/load.js'
+import { startRssp, testSettings, type Rssp } from '../support/rssp.js'
 
 describe('POST info', () => {
   let rssp: Rssp
   before(async () => {
+    const descriptions = { fr: 'Signatures à distance' }
     rssp = await startRssp({
-      settings: { service: { name: 'Ein Dienst', region: 'AT', lang: 'de', specs: '2.0.0.0' } },
+      settings: {
+        service: { name: 'Ein Dienst', region: 'AT', lang: 'de', specs: '2.0.0.0', descriptions },
+      },
     })
   })
   after(() => rssp.close())
@@ -32,7 +37,7 @@ describe('POST info', () => {
       authType: ['oauth2code', 'oauth2client'],
       oauth2: rssp.baseUrl,
       supportsRar: true,
-      asynchronousOperationMode: false,
+      asynchronousOperationMode: true,
       methods: [
         'auth/revoke',
         'credentials/list',
@@ -42,6 +47,7 @@ describe('POST info', () => {
         'credentials/getChallenge',
         'credentials/extendTransaction',
         'signatures/signHash',
+        'signatures/signPolling',
       ],
       validationInfo: false,
       supportedHashTypes: ['dtbsr'],
@@ -49,6 +55,19 @@ describe('POST info', () => {
       conformance_levels: [],
     })
     assert.equal(signAlgorithms.algos.length, signAlgorithms.algoParams.length)
+  })
+
+  it('answers in the language that is asked for, if it has a text in it', async () => {
+    const inLanguage = async (lang: string) => {
+      const { body } = await rssp.call('info', { lang })
+      return [body.lang, body.description]
+    }
+    assert.deepEqual(await inLanguage('fr'), ['fr', 'Signatures à distance'])
+    assert.deepEqual(await inLanguage('FR-be'), ['fr', 'Signatures à distance'])
+    assert.deepEqual(await inLanguage('de-AT'), ['de', 'Remote signing service'])
+    for (const lang of ['et', '', '-', 'constructor']) {
+      assert.deepEqual(await inLanguage(lang), ['de', 'Remote signing service'], lang)
+    }
   })
 
   it('names a logo that exists and is at most 256 by 256 pixels', async () => {
@@ -74,5 +93,37 @@ describe('POST info', () => {
     for (const path of ['//csc/v2/info', '/csc/v2//info', '/csc/v2/info/']) {
       assert.equal((await fetch(rssp.baseUrl + path)).status, 200, path)
     }
+  })
+})
+
+describe('POST info, where the authorization server is', () => {
+  const membersOf = async (oauthMember: string) => {
+    const service = { name: 'Test', region: 'LT', oauthMember }
+    const rssp = await startRssp({ settings: { service } })
+    const { body } = await rssp.call('info', {})
+    await rssp.close()
+    const { oauth2, oauth2Issuer, oauth2Servers, supportsRar } = body
+    return { baseUrl: rssp.baseUrl, members: { oauth2, oauth2Issuer, oauth2Servers, supportsRar } }
+  }
+  const none = { oauth2: undefined, oauth2Issuer: undefined, oauth2Servers: undefined }
+
+  it('is an issuer', async () => {
+    const { baseUrl, members } = await membersOf('oauth2Issuer')
+    assert.deepEqual(members, { ...none, oauth2Issuer: baseUrl, supportsRar: true })
+  })
+
+  it('is a list of servers, and then has no supportsRar of its own (v2.2)', async () => {
+    const { baseUrl, members } = await membersOf('oauth2Servers')
+    const authType = ['oauth2code', 'oauth2client']
+    const server = { issuerIdentifier: baseUrl, authType, supportsRar: true }
+    assert.deepEqual(members, { ...none, oauth2Servers: [server], supportsRar: undefined })
+  })
+
+  it('is no list before v2.2: the configuration is refused', () => {
+    const service = {
+      ...{ name: 'Test', region: 'LT', specs: '2.1.0.1', oauthMember: 'oauth2Servers' },
+    }
+    const settings = testSettings('http://127.0.0.1:1', 1, { service })
+    assert.throws(() => checkConfig(settings, tmpdir(), {}), /needs specs 2\.2 or later/)
   })
 })

@@ -194,4 +194,28 @@ describe('Interoperability', () => {
       )
     })
   })
+
+  describe('with the quirk text-values', () => {
+    it('takes numbers and booleans as text, in every version', async () => {
+      const client = await rssp.addClient({ registration: { quirks: ['text-values'] } })
+      const bearer = await rssp.serviceToken(user, client)
+      const { status, body } = await authorize({ numSignatures: '1' }, bearer)
+      assert.equal(status, 200, JSON.stringify(body))
+      const { body: listed } = await rssp.call('credentials/list', { onlyValid: 'true' }, bearer)
+      assert.equal(listed.onlyValid, true)
+      for (const numSignatures of ['0', '11', '1.5', '-1', '']) {
+        assert.equal((await authorize({ numSignatures }, bearer)).status, 400, numSignatures)
+      }
+    })
+
+    it('takes them from nobody else', async () => {
+      assertRefusal(
+        await authorize({ numSignatures: '1' }),
+        ...([
+          ...[400, 'invalid_request'],
+          'Missing (or invalid type) integer parameter numSignatures',
+        ] as [number, string, string]),
+      )
+    })
+  })
 })

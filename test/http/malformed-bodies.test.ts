@@ -6,7 +6,7 @@ import { assertRefusal, startRssp, type Answer, type Rssp } from '../support/rss
 const MALFORMED =
   'The request is missing a required parameter, includes an invalid parameter value, includes a parameter more than once, or is otherwise malformed.'
 
-describe('Bodies of API calls', () => {
+describe('Bodies of API calls (S54, S56)', () => {
   let rssp: Rssp
   let token: string
   before(async () => {
@@ -71,7 +71,7 @@ describe('Bodies of API calls', () => {
     )
   })
 
-  it('refuses compressed bodies, so that none can blow up', async () => {
+  it('refuses compressed bodies, so that none can blow up (S55)', async () => {
     const response = await fetch(`${rssp.baseUrl}/csc/v2/credentials/list`, {
       method: 'POST',
       headers: {

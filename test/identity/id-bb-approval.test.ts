@@ -191,7 +191,7 @@ describe('Approving signatures with ID BB', () => {
     await assertNothingApproved()
   })
 
-  it('refuses another person’s identity', async () => {
+  it('refuses another person’s identity (S27)', async () => {
     browser = withoutProviderSession()
     const page = await approval()
     idp.person = { ...idp.person, sub: 'p-stranger' }
@@ -219,7 +219,7 @@ describe('Approving signatures with ID BB', () => {
     assert.ok(asAnswer(await browser.post(page.url, CONFIRM)).get('code'), 'and then the owner')
   })
 
-  it('refuses the answer to another transaction of the same person', async () => {
+  it('refuses the answer to another transaction of the same person (S22)', async () => {
     const first = await approval([DIGEST])
     const address = await answerAddress(first)
     const second = await approval([OTHER_DIGEST])
@@ -230,7 +230,7 @@ describe('Approving signatures with ID BB', () => {
     await assertNothingApproved()
   })
 
-  it('refuses an identity token that was given for other digests', async () => {
+  it('refuses an identity token that was given for other digests (S22)', async () => {
     const page = await approval([DIGEST])
     const address = await answerAddress(page)
     const items = JSON.stringify([{ digest: OTHER_DIGEST.toString('base64'), label: null }])
@@ -252,7 +252,7 @@ describe('Approving signatures with ID BB', () => {
     await assertNothingApproved()
   })
 
-  it('takes an answer once', async () => {
+  it('takes an answer once (S8, S27)', async () => {
     const page = await approval()
     const address = await answerAddress(page)
     asAnswer(await browser.open(address))
@@ -330,7 +330,7 @@ describe('Approving signatures with ID BB', () => {
     assert.match(problemOf(await approval([OTHER_DIGEST])), /no such identity is linked/)
   })
 
-  it('notices that someone changed in the database how a credential is approved', async () => {
+  it('notices that someone changed in the database how a credential is approved (S17)', async () => {
     await rssp.services.database.commit({
       changes: [
         change(

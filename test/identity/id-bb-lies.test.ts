@@ -16,7 +16,7 @@ const without =
   ({ [name]: _, ...claims }: Claims): Claims =>
     claims
 
-describe('An identity provider that lies', () => {
+describe('An identity provider that lies (S26)', () => {
   let rssp: Rssp
   let client: TestClient
   const keys = new OwnKeys()
@@ -174,7 +174,7 @@ describe('An identity provider that lies', () => {
     }
   })
 
-  describe('about who signed', () => {
+  describe('about who signed (S27)', () => {
     const forgeries: [
       string,
       (claims: Claims, plain: FaultyProvider) => Promise<string | undefined>,
@@ -296,7 +296,7 @@ describe('An identity provider that lies', () => {
       })
     }
 
-    it('is unavailable, not believed, when an answer has no end', async () => {
+    it('is unavailable, not believed, when an answer has no end (S60)', async () => {
       providers.plain.tokens = () => ({ body: `{"x":"${'x'.repeat(600_000)}"}` })
       const page = asPage(await press('plain'))
       assert.match(textOf(page.html), /Test ID cannot be reached at the moment/)

@@ -232,7 +232,7 @@ describe('Signing in with ID BB', () => {
       assert.equal((await eventsNamed('sign-in.succeeded')).length, 1)
     })
 
-    it('refuses an identity whose link was moved to another account in the database', async () => {
+    it('refuses an identity whose link was moved to another account in the database (S17)', async () => {
       asAnswer(await pressButton())
       const victim = await rssp.addUser()
       const { sql, change } = await import('../../src/storage/database.js')
@@ -251,7 +251,7 @@ describe('Signing in with ID BB', () => {
     })
   })
 
-  describe('for an answer that is not this browser’s, or was used', () => {
+  describe('for an answer that is not this browser’s, or was used (S26, S46)', () => {
     before(() => start({ firstLogin: 'enrol' }))
     after(stop)
 

@@ -66,7 +66,7 @@ describe('Passkeys', () => {
     const account = await accountOf(person)
     const options = await passkeys.askToEnrol(account, enrolling)
     assert.ok(options)
-    const request = { answer: made.create(options, faults), name: 'Phone', proof: 'otp' }
+    const request = { answer: made.create(options, faults), name: 'Phone', codeHash: null }
     await passkeys.enrol(account, request, enrolling)
   }
 
@@ -194,7 +194,7 @@ describe('Passkeys', () => {
       })
     }
 
-    it('refuses the answer to another transaction of the same person', async () => {
+    it('refuses the answer to another transaction of the same person (S22, S25)', async () => {
       const first = await approval([DIGEST])
       const second = await approval([OTHER_DIGEST])
       const passkey = device.get(questionOf(first.html))
@@ -208,7 +208,7 @@ describe('Passkeys', () => {
       await assertRefused(second, passkey, NOT_ACCEPTED, /challenge of something else/)
     })
 
-    it('refuses an answer once the transaction has other digests', async () => {
+    it('refuses an answer once the transaction has other digests (S22, S25)', async () => {
       const page = await approval()
       const passkey = device.get(questionOf(page.html))
       const items = JSON.stringify([{ digest: OTHER_DIGEST.toString('base64'), label: null }])
@@ -245,7 +245,7 @@ describe('Passkeys', () => {
       await assertRefused(page, passkey, TOO_LATE, /nothing waits for/)
     })
 
-    it('refuses a counter that went backwards, and the same again', async () => {
+    it('refuses a counter that went backwards, and the same again (S25)', async () => {
       const first = await approval()
       const told = await answer(first, device.get(questionOf(first.html), { counter: 50 }))
       assert.ok(asAnswer(told).get('code'))
@@ -271,7 +271,7 @@ describe('Passkeys', () => {
       await assertRefused(page, passkey, UNKNOWN, /another person’s passkey/)
     })
 
-    it('refuses a passkey that was moved to this person in the database', async () => {
+    it('refuses a passkey that was moved to this person in the database (S17)', async () => {
       const other = await enrolled(await rssp.addUser())
       await write(sql`UPDATE "Passkey" SET "userId" = ${user.id} WHERE "id" = ${other.id}`)
       const page = await approval()
@@ -306,7 +306,7 @@ describe('Passkeys', () => {
       assert.equal((await newEvents('authorisation.granted')).length, 1)
     })
 
-    it('grants once when the answer comes a hundred times at once', async () => {
+    it('grants once when the answer comes a hundred times at once (S8, S25)', async () => {
       const page = await approval()
       const passkey = device.get(questionOf(page.html))
       const cookie = [...browser.cookies].map((pair) => pair.join('=')).join('; ')
@@ -380,7 +380,7 @@ describe('Passkeys', () => {
     })
 
     it('tells an owner without a passkey what to do, and lets them only reject', async () => {
-      await rssp.services.passkeys.remove(user.id, device.id, 'otp')
+      await rssp.services.passkeys.remove(user.id, device.id)
       const page = await approval()
       assert.match(problemOf(page), /Please add one on your account’s pages/)
       assert.doesNotMatch(page.html, /value="(approve|passkey)"/)
@@ -391,7 +391,7 @@ describe('Passkeys', () => {
       const page = await approval()
       const told = asAnswer(await answer(page, device.get(questionOf(page.html))))
       const token = await requestToken(rssp, codeGrant(client, told.get('code') ?? ''))
-      assert.ok(await rssp.services.passkeys.remove(user.id, device.id, 'otp'))
+      assert.ok(await rssp.services.passkeys.remove(user.id, device.id))
       const signed = await rssp.call(
         'signatures/signHash',
         {
@@ -520,7 +520,7 @@ describe('Passkeys', () => {
       const phone = await enrolled(user)
       const [event] = await newEvents('factor.enrolled')
       assert.deepEqual(event?.detail, {
-        ...{ userId: user.id, factor: 'passkey', proof: 'otp', passkeyId: phone.id },
+        ...{ userId: user.id, factor: 'passkey', proof: 'sign-in', passkeyId: phone.id },
       })
     })
 
@@ -571,7 +571,7 @@ describe('Passkeys', () => {
       const results = await Promise.allSettled(
         Array.from({ length: 20 }, () => {
           const answer = new SoftwareAuthenticator(rssp.baseUrl).create(options)
-          return passkeys.enrol(account, { answer, name: 'Key', proof: 'otp' }, enrolling)
+          return passkeys.enrol(account, { answer, name: 'Key', codeHash: null }, enrolling)
         }),
       )
       assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
@@ -581,7 +581,7 @@ describe('Passkeys', () => {
     it('removes and renames nothing that is another person’s', async () => {
       const { passkeys } = rssp.services
       const other = await rssp.addUser()
-      assert.equal(await passkeys.remove(other.id, device.id, 'otp'), false)
+      assert.equal(await passkeys.remove(other.id, device.id), false)
       assert.equal(await passkeys.rename(other.id, device.id, 'Mine'), false)
       assert.deepEqual(
         (await passkeys.list(user.id)).map(({ name }) => name),

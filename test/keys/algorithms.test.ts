@@ -59,7 +59,7 @@ function refuses(run: () => unknown, message: string, kind: new (...args: never[
   })
 }
 
-describe('the algorithm policy', () => {
+describe('the algorithm policy (S58)', () => {
   it('carries the date it was decided on', () => {
     assert.match(ALGORITHM_POLICY.date, /^\d{4}-\d{2}-\d{2}$/)
   })
@@ -153,7 +153,7 @@ describe('signatureAlgorithm', () => {
     }
   })
 
-  it('refuses weak and unknown hashes beside every signAlgo that could take one', () => {
+  it('refuses weak and unknown hashes beside every signAlgo that could take one (S58)', () => {
     const algos = [RSA, EC, '1.2.840.113549.1.1.11', '1.2.840.10045.4.3.2']
     for (const hashAlgorithmOID of Object.values(WEAK_OR_UNKNOWN_HASHES)) {
       for (const signAlgo of algos) {
@@ -191,7 +191,7 @@ describe('signatureAlgorithm', () => {
     }
   })
 
-  it('refuses a hash that contradicts the one signAlgo implies', () => {
+  it('refuses a hash that contradicts the one signAlgo implies (S5)', () => {
     const contradictions = [
       { signAlgo: '1.2.840.113549.1.1.11', hashAlgorithmOID: SHA384 },
       { signAlgo: '1.2.840.10045.4.3.3', hashAlgorithmOID: SHA256 },
@@ -222,7 +222,7 @@ describe('signatureAlgorithm', () => {
   })
 })
 
-describe('parameters of RSASSA-PSS', () => {
+describe('parameters of RSASSA-PSS (S5, S58)', () => {
   const invalid = (run: () => unknown) =>
     refuses(run, 'Invalid parameter signAlgoParams', InvalidParameterError)
 
@@ -339,7 +339,7 @@ describe('what info announces', () => {
   }
 })
 
-describe('rejectWrongDigestLength', () => {
+describe('rejectWrongDigestLength (S57)', () => {
   for (const hash of Object.values(HASH_ALGORITHMS)) {
     it(`refuses every length but ${hash.bytes} for ${hash.name}`, () => {
       for (let length = 0; length <= 200; length += 1) {

@@ -36,7 +36,7 @@ for (const hash of Object.values(HASH_ALGORITHMS)) {
   cases.push({ name: `PKCS#1 v1.5 with ${hash.name}`, algorithm: { scheme: 'rsa-pkcs1', hash } })
 }
 
-describe('verifyDigest', () => {
+describe('verifyDigest (S3, S99)', () => {
   for (const { name, curve, algorithm } of cases) {
     describe(`for ${name}`, () => {
       const { spki, privateKey } = keyPair(curve)

@@ -7,7 +7,7 @@ import { ecdsaSignatureFromRaw } from '../../src/keys/ecdsa-signature.js'
 const encode = (r: string, s: string) =>
   ecdsaSignatureFromRaw(Buffer.from(r + s, 'hex'), r.length / 2).toString('hex')
 
-describe('ECDSA signatures of tokens', () => {
+describe('ECDSA signatures of tokens (S99)', () => {
   it('lose leading zeros and gain one where the number would look negative', () => {
     assert.equal(encode('00000001', '0000007f'), '300602010102017f')
     assert.equal(encode('00000080', '00ff0000'), '300a02020080020400ff0000')

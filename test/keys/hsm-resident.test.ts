@@ -68,7 +68,7 @@ describe('Keys in the token', () => {
       }
     })
 
-    it('are of the digests as they were when sign() was called', async () => {
+    it('are of the digests as they were when sign() was called (S3)', async () => {
       for (let round = 0; round < 40; round += 1) {
         const buffers = Array.from({ length: 6 }, () => randomBytes(32))
         const asked = buffers.map((buffer) => Buffer.from(buffer))
@@ -80,7 +80,7 @@ describe('Keys in the token', () => {
       }
     })
 
-    it('are refused for digests of every other length, and for a whole batch with one of them', async () => {
+    it('are refused for digests of every other length, and for a whole batch with one of them (S57)', async () => {
       const wrong = Array.from({ length: 201 }, (_, length) => length).filter((n) => n !== 32)
       for (const length of wrong) {
         for (const [key, algorithm] of [[rsaKey, PKCS1] as const, [ecKey, ECDSA] as const]) {
@@ -109,7 +109,7 @@ describe('Keys in the token', () => {
       }
     })
 
-    it('are refused when two keys have the name', async () => {
+    it('are refused when two keys have the name (S97)', async () => {
       const { keyId } = await custody.generate('p-256')
       const id = Buffer.from(keyId, 'hex')
       raw.api.C_GenerateKeyPair(
@@ -137,7 +137,7 @@ describe('Keys in the token', () => {
       await fresh.close()
     })
 
-    it('verify under their own key only, with more callers than sessions', async () => {
+    it('verify under their own key only, with more callers than sessions (S89)', async () => {
       const small = await openCustody(token, { sessions: 2 })
       const keys = [ecKey, await small.generate('p-256')]
       await Promise.all(
@@ -155,7 +155,7 @@ describe('Keys in the token', () => {
       await small.close()
     })
 
-    it('go on after calls that failed', async () => {
+    it('go on after calls that failed (S90)', async () => {
       for (let round = 0; round < 20; round += 1) {
         await assert.rejects(custody.sign(ecKey.keyId, [randomBytes(32)], PKCS1))
       }
@@ -169,7 +169,7 @@ describe('Keys in the token', () => {
   })
 
   describe('private keys', () => {
-    it('have the attributes that were demanded', () => {
+    it('have the attributes that were demanded (S85)', () => {
       const demanded = {
         TOKEN: 1,
         PRIVATE: 1,
@@ -196,7 +196,7 @@ describe('Keys in the token', () => {
       }
     })
 
-    it('cannot be read', () => {
+    it('cannot be read (S85)', () => {
       const parts = [pkcs11.CKA_PRIVATE_EXPONENT, pkcs11.CKA_PRIME_1, pkcs11.CKA_PRIME_2]
       for (const part of parts) {
         const read = () => raw.attribute(raw.privateKey(rsaKey.keyId), part)
@@ -206,7 +206,7 @@ describe('Keys in the token', () => {
       assert.throws(read, /CKR_ATTRIBUTE_SENSITIVE/)
     })
 
-    it('cannot be weakened or copied', () => {
+    it('cannot be weakened or copied (S85)', () => {
       const key = raw.privateKey(ecKey.keyId)
       const weaker = [
         { type: pkcs11.CKA_EXTRACTABLE, value: true },
@@ -220,7 +220,7 @@ describe('Keys in the token', () => {
       }
     })
 
-    it('cannot be wrapped', () => {
+    it('cannot be wrapped (S85)', () => {
       const wrapping = raw.api.C_GenerateKey(raw.session, { mechanism: pkcs11.CKM_AES_KEY_GEN }, [
         { type: pkcs11.CKA_VALUE_LEN, value: 32 },
         { type: pkcs11.CKA_WRAP, value: true },
@@ -233,7 +233,7 @@ describe('Keys in the token', () => {
       )
     })
 
-    it('refuse raw RSA and every mechanism that is not on their list', () => {
+    it('refuse raw RSA and every mechanism that is not on their list (S59)', () => {
       const refused = {
         [rsaKey.keyId]: [pkcs11.CKM_RSA_X_509, pkcs11.CKM_RSA_9796, pkcs11.CKM_SHA1_RSA_PKCS],
         [ecKey.keyId]: [pkcs11.CKM_ECDSA_SHA1, pkcs11.CKM_ECDSA_SHA256],
@@ -281,7 +281,7 @@ describe('Keys in the token', () => {
   })
 
   describe('destroying a key', () => {
-    it('leaves neither half, and nothing signs with it again', async () => {
+    it('leaves neither half, and nothing signs with it again (S18)', async () => {
       const { keyId } = await custody.generate('p-256')
       await custody.sign(keyId, [randomBytes(32)], ECDSA)
       await custody.destroy(keyId)
@@ -305,7 +305,7 @@ describe('Keys in the token', () => {
     })
   })
 
-  describe('when sessions or login are lost', () => {
+  describe('when sessions or login are lost (S91)', () => {
     it('the next signatures are made on new ones', async () => {
       const own = newTestToken()
       const lossy = await openCustody(own, { sessions: 3 })
@@ -351,7 +351,7 @@ describe('Keys in the token', () => {
       await assert.rejects(openCustody({ ...token, module: import.meta.filename }))
     })
 
-    it('shares one library with other custodies, and closing one leaves the rest at work', async () => {
+    it('shares one library with other custodies, and closing one leaves the rest at work (S88)', async () => {
       const first = await openTestCustody()
       const second = await openCustody(newTestToken())
       assert.equal(await second.ready(), true)
@@ -361,7 +361,7 @@ describe('Keys in the token', () => {
     })
   })
 
-  it('shutting down lets calls under way finish, and turns later ones away', async () => {
+  it('shutting down lets calls under way finish, and turns later ones away (S95)', async () => {
     const own = newTestToken()
     for (let round = 0; round < 5; round += 1) {
       const closing = await openCustody(own, { sessions: 4 })

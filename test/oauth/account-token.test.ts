@@ -27,7 +27,7 @@ const VECTOR =
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest()
 
-describe('An account_token', () => {
+describe('An account_token (S42)', () => {
   describe('of the reference vector', () => {
     const demo = { id: 'demo-client', secret: 'demo-secret' }
     const issued = new Date(1760000000 * 1000)
@@ -110,7 +110,7 @@ describe('An account_token', () => {
       await assertDenied(await made(claims({ jti, sub: 'acct-2' })))
     })
 
-    it('works once of 20 times at once', async () => {
+    it('works once of 20 times at once (S8)', async () => {
       const path = `/oauth2/authorize?${new URLSearchParams(withToken(await made())).toString()}`
       const answers = await Promise.all(
         Array.from({ length: 20 }, () => new SignerBrowser(rssp.baseUrl).open(path)),

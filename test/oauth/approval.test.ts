@@ -99,7 +99,7 @@ describe('The approval of signatures', () => {
     )
   }
 
-  describe('page', () => {
+  describe('page (S12)', () => {
     it('shows who asks, who signs, what for, how many, which digests and which certificate', async () => {
       const { page } = await open({ description: 'Lease of the flat', numSignatures: '3' })
       const text = textOf(page.html)
@@ -148,7 +148,7 @@ describe('The approval of signatures', () => {
   })
 
   describe('with the right code', () => {
-    it('authorises exactly what was shown', async () => {
+    it('authorises exactly what was shown (S12)', async () => {
       const opened = await open({ description: 'Lease', numSignatures: '3' })
       assert.ok(asAnswer(await approve(opened)).get('code'))
       const [authorisation, ...more] = await authorisations()
@@ -203,7 +203,7 @@ describe('The approval of signatures', () => {
       assert.deepEqual(granted?.detail['factors'], ['pin', 'totp'])
     })
 
-    it('cannot be given for another request of the same browser', async () => {
+    it('cannot be given for another request of the same browser (S22)', async () => {
       const opened = await open()
       const other = await openPage(opened.browser, request({ description: 'other' }))
       assert.notEqual(other.url, opened.page.url)
@@ -314,7 +314,7 @@ describe('The approval of signatures', () => {
       assert.ok(textOf(page.html).includes(WRONG_CODE))
     })
 
-    it('a code used before, for another request too, and counts no guess', async () => {
+    it('a code used before, for another request too, and counts no guess (S21)', async () => {
       const [first, second] = [await open(), await open()]
       const code = otp()
       assert.ok(asAnswer(await approve(first, { otp: code })).get('code'))
@@ -339,7 +339,7 @@ describe('The approval of signatures', () => {
       await assertNothingApproved()
     })
 
-    it('one code for two requests at once: it approves one of them', async () => {
+    it('one code for two requests at once: it approves one of them (S21)', async () => {
       const opened = [await open(), await open(), await open()]
       const code = otp()
       const steps = await Promise.all(opened.map((one) => approve(one, { otp: code })))
@@ -360,7 +360,7 @@ describe('The approval of signatures', () => {
     })
   })
 
-  describe('locks the credential', () => {
+  describe('locks the credential (S20)', () => {
     const guess = (opened: Awaited<ReturnType<typeof open>>) =>
       approve(opened, { otp: 'wrong' }).then(asPage)
 
@@ -484,7 +484,7 @@ describe('The approval of signatures', () => {
     })
   })
 
-  describe('belongs to one browser', () => {
+  describe('belongs to one browser (S46)', () => {
     it('and is not shown to, approved or rejected by another', async () => {
       const opened = await open()
       const stranger = await open()

@@ -90,7 +90,7 @@ describe('GET /oauth2/authorize', () => {
     }
   })
 
-  describe('leaves the state out when there was none', () => {
+  describe('leaves the state out when there was none (S36)', () => {
     it('with a code', async () => {
       const answer = await authorize(rssp, user, service({ state: null }))
       assert.deepEqual([...answer.keys()], ['code', 'iss'])
@@ -102,7 +102,7 @@ describe('GET /oauth2/authorize', () => {
     })
   })
 
-  describe('PKCE', () => {
+  describe('PKCE (S32)', () => {
     const cases: [string, Changes, string][] = [
       [
         'no challenge',
@@ -170,7 +170,7 @@ describe('GET /oauth2/authorize', () => {
     })
   })
 
-  describe('shows an error page and sends nobody anywhere', () => {
+  describe('shows an error page and sends nobody anywhere (S33, S48)', () => {
     async function assertErrorPage(request: string, title: string, error: string) {
       const response = await fetch(rssp.baseUrl + request, { redirect: 'manual' })
       const html = await response.text()
@@ -265,7 +265,7 @@ describe('GET /oauth2/authorize', () => {
     assert.match(textOf(page.html), /missing required parameter.*redirect_uri/)
   })
 
-  describe('scope credential', () => {
+  describe('scope credential (S10)', () => {
     const sha1 = '1.3.14.3.2.26'
     const other = digestOf('annex')
     const long = digestOf('contract', 'sha384')
@@ -372,7 +372,7 @@ describe('GET /oauth2/authorize', () => {
       assertRedirectRefusal(rssp, answer, 'invalid_request', 'Invalid parameter credentialID')
     })
 
-    it('answers a stranger’s credential like an unknown one, and neither before sign-in', async () => {
+    it('answers a stranger’s credential like an unknown one, and neither before sign-in (S66)', async () => {
       const stranger = await rssp.addCredential(await rssp.addUser())
       const answers = []
       for (const credentialID of [stranger.id, 'unknown']) {
@@ -452,7 +452,7 @@ describe('GET /oauth2/authorize', () => {
     })
   })
 
-  describe('refuses parameters that come twice', () => {
+  describe('refuses parameters that come twice (S53)', () => {
     for (const name of [
       'credentialID',
       'numSignatures',

@@ -14,7 +14,7 @@ import { asserted, assertion, testKey, type Changes, type TestKey } from './proo
 /** Grants of an application that acts for itself: all that matters is who it is. */
 const FOR_ITSELF = { grant_type: 'client_credentials', scope: 'service' }
 
-describe('private_key_jwt', () => {
+describe('private_key_jwt (S41, S43)', () => {
   let rssp: Rssp
   let client: TestClient
   let key: TestKey
@@ -134,7 +134,7 @@ describe('private_key_jwt', () => {
     assertRefused(await requestToken(rssp, fields))
   })
 
-  it('refuses an assertion that was used before, in the same words', async () => {
+  it('refuses an assertion that was used before, in the same words (S31)', async () => {
     const jti = randomUUID()
     assert.equal((await authenticate({ jti })).status, 200)
     assertRefused(await authenticate({ jti }))

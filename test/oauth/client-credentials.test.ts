@@ -16,7 +16,7 @@ import { basic, requestToken } from './application.js'
 const FOR_ITSELF = { grant_type: 'client_credentials', scope: 'service' }
 const UNKNOWN = 'Invalid parameter credentialID'
 
-describe('client_credentials', () => {
+describe('client_credentials (S39)', () => {
   let rssp: Rssp
   /** The organisation whose seals the application holds. */
   let organisation: TestUser

@@ -26,7 +26,7 @@ import { dpopProof, testKey, type Changes, type TestKey } from './proofs.js'
 const DOES_NOT_FIT = 'The DPoP proof does not fit the request.'
 const NEEDS_PROOF = 'The access token is bound to a key and needs a DPoP proof.'
 
-describe('DPoP', () => {
+describe('DPoP (S37)', () => {
   let rssp: Rssp
   let user: TestUser
   let client: TestClient
@@ -244,7 +244,7 @@ describe('DPoP', () => {
     })
 
     for (const alg of ['none', 'HS256', 'ES384', 'PS512']) {
-      it(`with a proof whose header says ${alg}`, async () => {
+      it(`with a proof whose header says ${alg} (S41)`, async () => {
         const [header = '', ...rest] = (await apiProof()).split('.')
         const members = JSON.parse(Buffer.from(header, 'base64url').toString()) as object
         const changed = Buffer.from(JSON.stringify({ ...members, alg })).toString('base64url')

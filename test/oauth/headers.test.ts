@@ -25,7 +25,7 @@ import {
 
 const ORIGINS = ['https://evil.example', 'null', 'https://app.example']
 
-describe('The authorization server’s pages', () => {
+describe('The authorization server’s pages (S47)', () => {
   let rssp: Rssp
   let user: TestUser
   let client: TestClient
@@ -150,7 +150,7 @@ describe('The authorization server’s pages', () => {
     })
 
     for (const origin of ORIGINS) {
-      it(`${name}: cannot be read by ${origin}`, async () => {
+      it(`${name}: cannot be read by ${origin} (S50)`, async () => {
         const { url } = await open()
         for (const method of ['GET', 'OPTIONS']) {
           const response = await fetch(url, {
@@ -193,7 +193,7 @@ describe('The authorization server’s pages', () => {
     }
   })
 
-  it('redirect by 303, so that nothing posted is posted on', async () => {
+  it('redirect by 303, so that nothing posted is posted on (S48)', async () => {
     const browser = newBrowser()
     const page = await openPage(browser, serviceRequest(client))
     const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
@@ -235,7 +235,7 @@ describe('The authorization server’s pages', () => {
     })
   }
 
-  describe('say nothing of what is inside when the database is away', () => {
+  describe('say nothing of what is inside when the database is away (S67)', () => {
     const secret = 'SQLITE_FULL: /var/lib/openrssp/rssp.db'
     let broken: Rssp
     before(async () => {
@@ -299,7 +299,7 @@ describe('The authorization server’s pages', () => {
   })
 })
 
-describe('What applications write', () => {
+describe('What applications write (S49)', () => {
   let rssp: Rssp
   let user: TestUser
   let credential: Credential

@@ -182,4 +182,36 @@ describe('Introspection', () => {
       'refresh_token',
     ])
   })
+
+  describe('a credential token', () => {
+    const digests = [digestOf('one'), digestOf('two')]
+    const approve = () => rssp.credentialToken({ user, client, credential, digests })
+    const sign = (token: string, chosen: Buffer[]) =>
+      rssp.call(
+        'signatures/signHash',
+        {
+          credentialID: credential.id,
+          hashes: chosen.map((digest) => digest.toString('base64')),
+          signAlgo: '1.2.840.10045.4.3.2',
+        },
+        token,
+      )
+
+    it('is active while a signature is left, and inactive once it is used up (S7)', async () => {
+      const token = await approve()
+      assert.equal((await sign(token, digests.slice(0, 1))).status, 200)
+      assert.equal((await introspect(token, client)).body.active, true)
+      assert.equal((await sign(token, digests.slice(1))).status, 200)
+      await assertInactive(token)
+      await assertInactive(token, resourceServer)
+    })
+
+    it('is inactive once its credential is revoked', async () => {
+      const gone = await rssp.addCredential(user)
+      const token = await rssp.credentialToken({ user, client, credential: gone, digests })
+      assert.equal((await introspect(token, client)).body.active, true)
+      await rssp.services.credentials.revoke(gone.id, 'test')
+      await assertInactive(token)
+    })
+  })
 })

@@ -94,7 +94,7 @@ describe('What the authorization server says of itself', () => {
         }
       })
 
-      it('names no grant that is out of date', async () => {
+      it('names no grant that is out of date (S45)', async () => {
         const { grant_types_supported: grants } = await metadata()
         const allowed = ['authorization_code', 'client_credentials', 'refresh_token']
         assert.ok(Array.isArray(grants) && grants.includes('authorization_code'))
@@ -102,7 +102,7 @@ describe('What the authorization server says of itself', () => {
       })
 
       for (const headers of HOSTILE) {
-        it(`says the same to ${JSON.stringify(headers)}`, async () => {
+        it(`says the same to ${JSON.stringify(headers)} (S51)`, async () => {
           assert.deepEqual(await metadata(headers), await metadata())
         })
       }
@@ -130,7 +130,7 @@ describe('What the authorization server says of itself', () => {
   })
 
   for (const headers of HOSTILE) {
-    it(`leads the browser nowhere else for ${JSON.stringify(headers)}`, async () => {
+    it(`leads the browser nowhere else for ${JSON.stringify(headers)} (S48, S51)`, async () => {
       const target = authorizePath(serviceRequest(client))
       const first = await send(target, headers)
       assert.equal(first.status, 303)
@@ -160,7 +160,7 @@ describe('What the authorization server says of itself', () => {
     })
   }
 
-  it('answers a request with 30 kB of forwarded headers quickly', async () => {
+  it('answers a request with 30 kB of forwarded headers quickly (S51)', async () => {
     const started = performance.now()
     const many = 'a,'.repeat(14_000)
     const { status } = await send('/.well-known/oauth-authorization-server', {

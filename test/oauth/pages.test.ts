@@ -105,7 +105,7 @@ function actions(html: string): (string | undefined)[] {
   return tags(html, 'button').map((tag) => attribute(tag, 'value'))
 }
 
-describe('The pages of the authorization server', () => {
+describe('The pages of the authorization server (S47)', () => {
   for (const lang of LANGUAGES) {
     for (const [name, html] of Object.entries(everyPage(lang))) {
       describe(`${name} (${lang})`, () => {
@@ -306,7 +306,7 @@ describe('The approval page', () => {
     }
   })
 
-  it('is an explicit act: no checkbox, nothing filled in, nothing chosen beforehand', () => {
+  it('is an explicit act: no checkbox, nothing filled in, nothing chosen beforehand (S12)', () => {
     const html = approval()
     assert.doesNotMatch(html, /type="(checkbox|radio)"|\schecked/)
     assert.equal(attribute(field(html, 'pin'), 'value'), undefined)
@@ -362,7 +362,7 @@ describe('The error page', () => {
   }
 })
 
-describe('Text of clients on the pages', () => {
+describe('Text of clients on the pages (S49)', () => {
   const hostile = [
     '<script>alert(1)</script>',
     '"><img src=x onerror=alert(1)>',

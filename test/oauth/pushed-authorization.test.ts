@@ -109,7 +109,7 @@ describe('POST /oauth2/pushed_authorize', () => {
     assert.ok((await authorize(rssp, user, request)).get('code'))
   })
 
-  it('lets nothing beside the request_uri change what was pushed', async () => {
+  it('lets nothing beside the request_uri change what was pushed (S35)', async () => {
     const other = digestOf('other').toString('base64url')
     const request = {
       ...(await pushed(signing({ description: 'pushed' }))),
@@ -127,7 +127,7 @@ describe('POST /oauth2/pushed_authorize', () => {
     assert.ok(!page.html.includes('evil'))
   })
 
-  describe('a request_uri', () => {
+  describe('a request_uri (S34)', () => {
     const dead = 'request_uri is invalid, expired, or was already used'
 
     async function assertDeadUri(request: Parameters, words = dead, error = 'invalid_request_uri') {

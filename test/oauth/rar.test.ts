@@ -145,7 +145,7 @@ describe('authorization_details', () => {
     assert.deepEqual(body.authorization_details, [{ ...detail(), numSignatures: 1 }])
   })
 
-  it('when pushed, cannot be changed in the browser', async () => {
+  it('when pushed, cannot be changed in the browser (S35)', async () => {
     const pushed = await postForm(
       `${rssp.baseUrl}/oauth2/pushed_authorize`,
       request([detail()]),
@@ -161,7 +161,7 @@ describe('authorization_details', () => {
     assert.deepEqual(body.authorization_details, [{ ...detail(), numSignatures: 1 }])
   })
 
-  describe('are refused as invalid_authorization_details', () => {
+  describe('are refused as invalid_authorization_details (S35, S53)', () => {
     const digests = (changes: Record<string, unknown>) => [
       { hash: contract.toString('base64'), ...changes },
     ]
@@ -382,7 +382,7 @@ describe('authorization_details', () => {
     })
   })
 
-  it('sign nothing beyond what they named', async () => {
+  it('sign nothing beyond what they named (S35)', async () => {
     const { body } = await tokenAnswer([detail()])
     const answer = await rssp.call(
       'signatures/signHash',

@@ -13,7 +13,7 @@ import { asserted, assertion, dpopProof, testKey, type TestKey } from './proofs.
 
 const TIMES = 100
 
-describe('Of 100 parallel uses on two servers over one database', () => {
+describe('Of 100 parallel uses on two servers over one database (S8, S31)', () => {
   let one: Rssp
   let two: Rssp
   let user: TestUser

@@ -24,7 +24,7 @@ import {
 
 const REFUSAL = 'Pushed Authorization Request must be used'
 
-describe('An application bound to pushed requests', () => {
+describe('An application bound to pushed requests (S35)', () => {
   let rssp: Rssp
   let user: TestUser
   let client: TestClient

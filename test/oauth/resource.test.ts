@@ -11,7 +11,7 @@ import {
   serviceRequest,
 } from './application.js'
 
-describe('The parameter resource (RFC 8707)', () => {
+describe('The parameter resource (RFC 8707) (S40)', () => {
   let rssp: Rssp
   let user: TestUser
   let client: TestClient

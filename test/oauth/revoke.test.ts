@@ -61,7 +61,7 @@ describe('POST /oauth2/revoke', () => {
     assert.equal((await refresh(refresh_token)).status, 200)
   })
 
-  it('ends a refresh token and its access tokens', async () => {
+  it('ends a refresh token and its access tokens (S44)', async () => {
     const first = await newTokens()
     const second = (await refresh(first.refresh_token)).body as Tokens
     assert.equal((await revoke(second.refresh_token)).status, 204)
@@ -146,7 +146,7 @@ describe('POST /oauth2/revoke', () => {
       await assertUntouched(tokens)
     })
 
-    it('another client’s token, like an unknown one', async () => {
+    it('another client’s token, like an unknown one (S66)', async () => {
       const tokens = await newTokens()
       const words = 'Invalid string parameter token'
       const others = inBody(otherClient)
@@ -183,7 +183,7 @@ describe('POST /oauth2/revoke', () => {
     assertRefusal(answer, 400, 'invalid_request', 'Invalid string parameter token')
   })
 
-  describe('a credential token', () => {
+  describe('a credential token (S44)', () => {
     const digest = digestOf('contract')
     let credential: Credential
     before(async () => {

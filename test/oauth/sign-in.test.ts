@@ -61,7 +61,7 @@ describe('Signing in', () => {
       assert.match(textOf(signing.html), /Test App asks you for a signature\./)
     })
 
-    it('answers a wrong password, an unknown user and a disabled one identically', async () => {
+    it('answers a wrong password, an unknown user and a disabled one identically (S24)', async () => {
       const user = await rssp.addUser()
       const disabled = await rssp.addUser()
       await rssp.services.users.disable(disabled.id, rssp.clock.now())
@@ -83,7 +83,7 @@ describe('Signing in', () => {
       assert.equal(withoutIds(pages[4] as Page), withoutIds(pages[0] as Page))
     })
 
-    it('is as slow for unknown users as for known ones', async () => {
+    it('is as slow for unknown users as for known ones (S24)', async () => {
       const user = await rssp.addUser()
       const timeOf = async (username: string) => {
         const times = []
@@ -107,7 +107,7 @@ describe('Signing in', () => {
       assert.ok(!page.html.includes('S3CRET'))
     })
 
-    it('puts failures on record without the password', async () => {
+    it('puts failures on record without the password (S79, S81)', async () => {
       await attempt({ username: 'recorded', password: 'S3CRET' }, '10.9.9.9')
       const events = (await rssp.auditEvents()).filter(({ event }) => event === 'sign-in.failed')
       const last = events.at(-1)?.detail
@@ -282,7 +282,7 @@ describe('Signing in', () => {
       assert.match(refused, /This one-time code has been used already\./)
     })
 
-    it('works once, of 20 times at once', async () => {
+    it('works once, of 20 times at once (S21)', async () => {
       const roomy = await startRssp({ settings: { limits: { signInFailures: 100 } } })
       try {
         const user = await roomy.addUser({ otpAtSignIn: true })
@@ -405,7 +405,7 @@ describe('Signing in', () => {
       assert.ok(asAnswer(await browser.open(authorizePath(serviceRequest(client)))).get('code'))
     })
 
-    it('no longer than an hour, however much it is used', async () => {
+    it('no longer than an hour, however much it is used (S28)', async () => {
       const browser = await signedIn(await rssp.addUser())
       for (let minutes = 0; minutes < 50; minutes += 10) {
         rssp.clock.advance(600)
@@ -415,7 +415,7 @@ describe('Signing in', () => {
       assert.match((await signInPage(browser)).html, /name="password"/)
     })
 
-    it('not when the account is disabled', async () => {
+    it('not when the account is disabled (S28)', async () => {
       const user = await rssp.addUser()
       const browser = await signedIn(user)
       await rssp.services.users.disable(user.id, rssp.clock.now())
@@ -440,7 +440,7 @@ describe('Signing in', () => {
       assert.ok(textOf(approval.html).includes(`Signer Test ${second.username}`))
     })
 
-    it('under a new name after signing in: an old cookie is worth nothing', async () => {
+    it('under a new name after signing in: an old cookie is worth nothing (S28)', async () => {
       const user = await rssp.addUser()
       const browser = await signedIn(user)
       const old = new SignerBrowser(rssp.baseUrl)

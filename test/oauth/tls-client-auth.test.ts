@@ -13,7 +13,7 @@ import { requestToken } from './application.js'
 const HEADER = 'X-Client-Certificate'
 const FOR_ITSELF = { grant_type: 'client_credentials', scope: 'service' }
 
-describe('tls_client_auth', () => {
+describe('tls_client_auth (S38, S43)', () => {
   let rssp: Rssp
   let client: TestClient
   let certificate: X509Certificate

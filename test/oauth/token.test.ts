@@ -148,7 +148,7 @@ describe('POST /oauth2/token', () => {
         ['the challenge itself', 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', 'invalid_grant'],
         ['too short', 'short', 'invalid_request'],
       ] as const) {
-        it(`refuses a verifier: ${what}`, async () => {
+        it(`refuses a verifier: ${what} (S32)`, async () => {
           const [fields, headers] = authenticated(
             unauthenticated(await newCode(), { code_verifier }),
           )
@@ -158,7 +158,7 @@ describe('POST /oauth2/token', () => {
         })
       }
 
-      it('refuses a late code', async () => {
+      it('refuses a late code (S34)', async () => {
         const code = await newCode()
         rssp.clock.advance(61)
         const [fields, headers] = authenticated(unauthenticated(code))
@@ -235,7 +235,7 @@ describe('POST /oauth2/token', () => {
     })
   }
 
-  describe('client authentication', () => {
+  describe('client authentication (S43)', () => {
     it('is asked for', async () => {
       const answer = await requestToken(rssp, unauthenticated('x'))
       assertRefusal(answer, 400, 'invalid_request', 'Missing parameter client_id')
@@ -314,7 +314,7 @@ describe('POST /oauth2/token', () => {
     })
   })
 
-  describe('the form', () => {
+  describe('the form (S53)', () => {
     for (const name of ['grant_type', 'code', 'client_id', 'client_secret', 'code_verifier']) {
       it(`may not have ${name} twice`, async () => {
         const fields = new URLSearchParams(codeGrant(client, await newCode()))
@@ -363,7 +363,7 @@ describe('POST /oauth2/token', () => {
   })
 
   describe('a code', () => {
-    it('works once; using it again also ends what it gave', async () => {
+    it('works once; using it again also ends what it gave (S30)', async () => {
       const code = await newCode()
       const first = await requestToken(rssp, codeGrant(client, code))
       await assertAlive(rssp, first.body.access_token)
@@ -382,7 +382,7 @@ describe('POST /oauth2/token', () => {
       )
     })
 
-    it('works once of 20 times at once, and what it gave is dead', async () => {
+    it('works once of 20 times at once, and what it gave is dead (S30)', async () => {
       for (let round = 0; round < 3; round += 1) {
         const code = await newCode()
         const answers = await Promise.all(
@@ -445,7 +445,7 @@ describe('POST /oauth2/token', () => {
     })
   })
 
-  describe('a refresh token', () => {
+  describe('a refresh token (S45)', () => {
     const refresh = (token: string, of = client) => requestToken(rssp, refreshGrant(of, token))
     const tokens = (): Promise<Tokens> => serviceTokens(rssp, user, client)
 
@@ -537,7 +537,7 @@ describe('POST /oauth2/token', () => {
       assertRefusal(await refresh(current.refresh_token), 400, 'invalid_grant', words)
     })
 
-    it('is no access token, and the other way round', async () => {
+    it('is no access token, and the other way round (S40)', async () => {
       const { access_token, refresh_token } = await tokens()
       const { status, body } = await rssp.call('credentials/list', {}, refresh_token)
       assert.deepEqual([status, body.error], [401, 'invalid_token'])
@@ -552,7 +552,7 @@ describe('POST /oauth2/token', () => {
     })
   })
 
-  it('gives tokens that the database cannot give away', async () => {
+  it('gives tokens that the database cannot give away (S11)', async () => {
     const { access_token, refresh_token } = await serviceTokens(rssp, user, client)
     const rows = await rssp.services.database.read.oAuthRecord.findMany()
     const stored = JSON.stringify(rows)

@@ -175,7 +175,7 @@ describe('openrssp sandbox start', function () {
     assert.equal((await fetch(`${baseUrl}/health/ready`)).status, 200)
   })
 
-  it('refuses NODE_ENV=production before it makes anything', async () => {
+  it('refuses NODE_ENV=production before it makes anything (S52)', async () => {
     const fresh = join(folder, 'production')
     const { code, stderr } = await openrssp(['sandbox', 'start', '--data-dir', fresh], {
       program,
@@ -199,7 +199,7 @@ describe('openrssp sandbox start', function () {
     assert.match(stderr, /^openrssp: The configuration has problems:\n {2}database: must match/)
   })
 
-  it('lets nothing secret into its output or, in plain, into its database', async () => {
+  it('lets nothing secret into its output or, in plain, into its database (S81)', async () => {
     const [client] = sandbox.clients
     const alice = sandbox.users[0]
     const credential = alice?.credentials.find(({ algorithm }) => algorithm === 'p-521')

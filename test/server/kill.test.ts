@@ -34,7 +34,7 @@ const REDIRECT_URI = 'https://app.example/callback'
 /** The test's own view: what a client was given, by digest. */
 type Held = Map<string, string>
 
-describe('A server killed with SIGKILL in the middle of signing', function () {
+describe('A server killed with SIGKILL in the middle of signing (S6, S70, S71, S102)', function () {
   this.timeout(180_000)
   let folder: string
   let configFile: string

@@ -31,7 +31,7 @@ class SpoilableCustody implements KeyCustody {
   close: KeyCustody['close'] = () => Promise.resolve()
 }
 
-describe('A token that misbehaves', () => {
+describe('A token that misbehaves (S3)', () => {
   let rssp: Rssp
   let custody: SpoilableCustody
   let user: TestUser
@@ -122,20 +122,20 @@ describe('A token that misbehaves', () => {
     assert.equal((await sign(token)).status, 200)
   })
 
-  it('whose outcome is unknown counts as having signed', async () => {
+  it('whose outcome is unknown counts as having signed (S6)', async () => {
     const token = await approve()
     custody.sign = () => Promise.reject(new HsmOutcomeUnknownError('timeout'))
     await assertWithheld(token)
   })
 
-  it('shows none of its own words to clients', async () => {
+  it('shows none of its own words to clients (S67)', async () => {
     const token = await approve()
     custody.sign = () => Promise.reject(new Error('CKR_DEVICE_ERROR:48 at /usr/lib/secret.so'))
     const { body } = await sign(token)
     assert.doesNotMatch(JSON.stringify(body), /CKR|usr|48/)
   })
 
-  it('that answers after the token expired has its signature withheld', async () => {
+  it('that answers after the token expired has its signature withheld (S7)', async () => {
     const token = await approve()
     custody.sign = async (...call) => {
       const signatures = await custody.signTruly(...call)

@@ -30,14 +30,14 @@ describe('The SQLite database', () => {
   const value = async (name: string) =>
     (await database.read.installation.findUnique({ where: { name } }))?.value
 
-  it('keeps every connection at synchronous=FULL, also when a WAL database is reopened', () => {
+  it('keeps every connection at synchronous=FULL, also when a WAL database is reopened (S72)', () => {
     const again = openSqlite(file)
     assert.equal(again.pragma('synchronous', { simple: true }), 2)
     assert.equal(again.pragma('journal_mode', { simple: true }), 'wal')
     again.close()
   })
 
-  it('refuses a write through the reading connection', async () => {
+  it('refuses a write through the reading connection (S73)', async () => {
     await assert.rejects(
       database.read.installation.create({ data: { name: 'a', value: 'b' } }),
       /readonly/,
@@ -60,7 +60,7 @@ describe('The SQLite database', () => {
     assert.equal(await database.read.auditRecord.count(), 0)
   })
 
-  it('keeps a unit although the one committed beside it fails', async () => {
+  it('keeps a unit although the one committed beside it fails (S73)', async () => {
     const results = await Promise.allSettled([
       database.commit({ changes: [put('kept')] }),
       database.commit({ changes: [put('twice'), put('twice')] }),
@@ -88,7 +88,7 @@ describe('The SQLite database', () => {
     assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
   })
 
-  it('lets exactly one of 100 win on two connections of two servers', async () => {
+  it('lets exactly one of 100 win on two connections of two servers (S8)', async () => {
     await database.commit({ changes: [put('code', 'unused')] })
     const other = await SqliteDatabase.open({ file, headFile: null, now })
     const spend = change(
@@ -105,7 +105,7 @@ describe('The SQLite database', () => {
     assert.equal(await database.read.auditRecord.count(), 1)
   })
 
-  it('shows what was acknowledged to every later read', async () => {
+  it('shows what was acknowledged to every later read (S73)', async () => {
     for (let index = 0; index < 50; index += 1) {
       await database.commit({ changes: [put(`n${index}`)] })
       assert.equal(await value(`n${index}`), '1')

@@ -14,6 +14,7 @@ import type { NewCredential } from '../../src/credentials/credentials.js'
 import { generateTotpSecret, totpCode } from '../../src/identity/totp.js'
 import type { KeyAlgorithm } from '../../src/keys/algorithms.js'
 import type { KeyCustody } from '../../src/keys/key-custody.js'
+import type { PublicPost } from '../../src/signing/public-post.js'
 import { startServer, type RunningServer } from '../../src/server.js'
 import { openServices, type Services } from '../../src/services.js'
 import { assertDescribed } from './described.js'
@@ -145,6 +146,7 @@ export async function startRssp(
   const services = await openServices(config, {
     now: clock.now,
     custody: unclosed(overrides.custody?.(real) ?? real),
+    ...(overrides.post ? { post: overrides.post } : {}),
     logger: logLines
       ? pino({ level: 'debug' }, { write: (line) => void logLines.push(line) })
       : pino({ level: 'silent' }),

@@ -1,4 +1,3 @@
-import type { AccountEvent } from '../notice.js'
 import type { SignatureStory, StoryItem } from '../../activation/history.js'
 import { displayText } from '../../oauth/pages/display-text.js'
 import { groups } from '../../oauth/pages/format.js'
@@ -10,10 +9,17 @@ export interface StoryView extends SignatureStory {
   readonly credential: string
 }
 
+interface EventView {
+  readonly event: string
+  readonly at: Date
+  readonly application: string | null
+  readonly credential: string | null
+}
+
 export interface HistoryView extends AccountPageView {
   readonly stories: readonly StoryView[]
   /** Refusals and changes, newest first. */
-  readonly events: readonly AccountEvent[]
+  readonly events: readonly EventView[]
   /** Where the next page begins. */
   readonly next: string | null
   readonly first: boolean
@@ -150,9 +156,17 @@ function Events({ view }: { view: HistoryView }) {
         <p class="empty">{messages.noEvents}</p>
       ) : (
         <ul class="entries">
-          {view.events.map(({ event, at }) => (
+          {view.events.map(({ event, at, application, credential }) => (
             <li>
               <Moment at={at} view={view} />: {events[event] ?? events.other}
+              {[application, credential].map(
+                (name) =>
+                  name !== null && (
+                    <span class="detail">
+                      <Foreign text={name} />
+                    </span>
+                  ),
+              )}
             </li>
           ))}
         </ul>

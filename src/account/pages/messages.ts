@@ -205,8 +205,7 @@ const en = {
     'recovery-code.used': 'A recovery code was used',
     'recovery-codes.issued': 'New recovery codes were made',
     'enrolment-code.issued': 'A code for adding an authenticator was given out',
-    'passkey.added': 'A passkey was added to your account',
-    'passkey.removed': 'A passkey was removed from your account',
+    'passkey.refused': 'A passkey was refused',
     other: 'What protects your account was changed',
   } as Partial<Record<string, string>> & { other: string },
   mail: {
@@ -448,8 +447,7 @@ const de: AccountMessages = {
     'recovery-code.used': 'Ein Wiederherstellungscode wurde benutzt',
     'recovery-codes.issued': 'Neue Wiederherstellungscodes wurden erstellt',
     'enrolment-code.issued': 'Ein Code zum Hinzufügen eines Authenticators wurde ausgegeben',
-    'passkey.added': 'Ihrem Konto wurde ein Passkey hinzugefügt',
-    'passkey.removed': 'Von Ihrem Konto wurde ein Passkey entfernt',
+    'passkey.refused': 'Ein Passkey wurde zurückgewiesen',
     other: 'Was Ihr Konto schützt, wurde geändert',
   },
   mail: {

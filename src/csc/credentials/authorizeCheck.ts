@@ -27,7 +27,9 @@ export const authorizeCheck = defineCscEndpoint({
 
   async handle({ handle }, caller, { approvals, credentials }) {
     const found = await approvals.check(handle, async ({ clientId, credentialId }) => {
-      return clientId === caller.clientId && (await credentials.findFor(caller, credentialId)) !== null
+      return (
+        clientId === caller.clientId && (await credentials.findFor(caller, credentialId)) !== null
+      )
     })
     if (found.outcome === 'approved') return found.issued
     if (found.outcome === 'rejected') throw new InvalidAuthenticationDataError('rejected')

@@ -5,11 +5,19 @@ import {
   rejectUsedSad,
   repeatable,
   signerOf,
+  type Activation,
   type Caller,
 } from '../../activation/activations.js'
-import type { Repeatable } from '../../activation/authorisation.js'
+import type { Repeatable, SigningJob, StoredSad } from '../../activation/authorisation.js'
 import type { Credential } from '../../credentials/credential.js'
-import { InvalidParameterError, RefusedRequestError } from '../../errors.js'
+import {
+  HashNotAuthorizedError,
+  HsmUnavailableError,
+  InvalidParameterError,
+  RefusedRequestError,
+  TooManySignaturesError,
+  UnusableSadError,
+} from '../../errors.js'
 import { inWords, invalid, missing } from '../../http/refusals.js'
 import {
   allowsSignatureAlgorithm,
@@ -28,7 +36,7 @@ import {
   UNUSABLE_CREDENTIAL,
 } from '../parameters.js'
 import { authorisationOf } from '../sad.js'
-import { defineCscEndpoint } from '../services.js'
+import { defineCscEndpoint, type CscServices } from '../services.js'
 
 const Request = Type.Object({
   SAD: Type.Optional(
@@ -45,13 +53,27 @@ const Request = Type.Object({
   operationMode: Type.Optional(
     Type.String({
       complaint: 'Invalid parameter operationMode',
-      description: 'S, the default: the answer holds the signatures.',
+      description:
+        'S, the default: the answer holds the signatures. A: they are fetched with `signatures/signPolling`.',
     }),
+  ),
+  validity_period: Type.Optional(
+    Type.Unknown({ description: 'Milliseconds the result can be fetched for; with mode A.' }),
+  ),
+  response_uri: Type.Optional(
+    Type.Unknown({ description: 'Where to say that the result is there, https; with mode A.' }),
   ),
   clientData: ClientData,
 })
 
 const INVALID_KEY = 'Invalid Idempotency-Key'
+const OUT_OF_BOUNDS = 'Out of bounds parameter validity_period'
+
+export const SignedHashes = Type.Object({
+  signatures: Type.Array(Type.String({ contentEncoding: 'base64' }), {
+    description: 'Signatures in the order of `hashes`.',
+  }),
+})
 
 /** Signs hashes the signer approved, with a credential-scope token as bearer or as SAD (CSC API v2, 11.10). */
 export const signHash = defineCscEndpoint({
@@ -59,18 +81,20 @@ export const signHash = defineCscEndpoint({
   summary: 'Sign digests the signer approved',
   scopes: ['service', 'credential', 'client'],
   request: Request,
-  response: Type.Object({
-    signatures: Type.Array(Type.String({ contentEncoding: 'base64' }), {
-      description: 'Signatures in the order of `hashes`.',
+  response: Type.Union([
+    SignedHashes,
+    Type.Object({
+      responseID: Type.String({ description: 'With mode A: for `signatures/signPolling`.' }),
     }),
-  }),
+  ]),
   repeatable: true,
   refuses: [
     ...missing('string', 'SAD', 'hashAlgorithmOID', 'signAlgoParams'),
     ...invalid('SAD', 'signAlgo', 'signAlgoParams', 'operationMode'),
+    ...invalid('validity_period', 'response_uri'),
     ...FOREIGN_CREDENTIAL,
     ...UNFIT_DIGESTS,
-    ...inWords('Empty hash array', INVALID_KEY, KEY_WAS_USED),
+    ...inWords('Empty hash array', INVALID_KEY, KEY_WAS_USED, OUT_OF_BOUNDS),
     'unusable-sad',
     'sad-expired',
     'hash-not-authorized',
@@ -82,7 +106,7 @@ export const signHash = defineCscEndpoint({
   ],
 
   async handle(input, caller, services, { idempotencyKey }) {
-    const { credentials, activations, signing } = services
+    const { credentials } = services
     const { authorisationId, sad } = await authorisationOf(input.SAD, caller, services)
     const credential = await credentials.findFor(caller, input.credentialID)
     if (!credential) throw new InvalidParameterError('credentialID')
@@ -90,32 +114,135 @@ export const signHash = defineCscEndpoint({
     if (input.hashes.length === 0) throw new RefusedRequestError('Empty hash array')
     const digests = decodeHashes(input.hashes)
     const algorithm = requestedAlgorithm(input, credential)
-    if ((input.operationMode ?? 'S') !== 'S') throw new InvalidParameterError('operationMode')
+    const later = requestedLater(input, services)
     for (const digest of digests) rejectWrongDigestLength(digest, algorithm.hash)
 
     const named = nameRequest(idempotencyKey, signer, [
       ...[authorisationId, credential.id, JSON.stringify(algorithm)],
       ...digests.map((digest) => digest.toString('base64')),
+      ...(later ? ['A', later.responseUri?.href ?? ''] : []),
     ])
-    const earlier = named && (await activations.findEarlier(named))
-    if (earlier) return { signatures: earlier.map((signature) => signature.toString('base64')) }
-
-    if (sad) rejectUsedSad(sad)
-    const authorisation = await activations.find(authorisationId, signer)
-    if (authorisation.credentialId !== credential.id)
-      throw new InvalidParameterError('credentialID')
-    activations.rejectExpired(authorisation)
-    rejectForeignHashes(authorisation, credential, digests)
-    credentials.rejectUnusable(credential)
-
-    const activation = await activations.redeem({
-      ...{ authorisation, caller: signer, credential, digests, algorithm, sad },
-      repeatable: named,
-    })
-    const signatures = await signing.signHashes(activation)
+    const request = { authorisationId, sad, credential, signer, digests, algorithm, named }
+    if (later) return { responseID: await signLater(request, later, services) }
+    const earlier = named && (await services.activations.findEarlier(named))
+    const signatures = earlier ?? (await sign(request, services))
     return { signatures: signatures.map((signature) => signature.toString('base64')) }
   },
 })
+
+interface SigningRequest {
+  readonly authorisationId: string
+  readonly sad: StoredSad | null
+  readonly credential: Credential
+  readonly signer: Caller
+  readonly digests: readonly Buffer[]
+  readonly algorithm: SignatureAlgorithm
+  readonly named: Repeatable | null
+}
+
+async function sign(request: SigningRequest, services: CscServices): Promise<readonly Buffer[]> {
+  const { activations, signing } = services
+  try {
+    return await signing.signHashes(await redeem(request, services))
+  } catch (error) {
+    // The same request may have used it up since: repeated, it is no second use.
+    const { named } = request
+    const earlier = named && isUsedUp(error) ? await activations.findEarlier(named) : null
+    if (!earlier) throw error
+    return earlier
+  }
+}
+
+/** How the result is to be had later. */
+interface Later {
+  readonly expiresAt: Date
+  readonly responseUri: URL | null
+}
+
+/** Accepts the request once it is on record and its signatures are taken from what was agreed to. */
+async function signLater(
+  request: SigningRequest,
+  later: Later,
+  services: CscServices,
+): Promise<string> {
+  const { activations, signingJobs } = services
+  const { named, signer } = request
+  const responseID = signingJobs.newResponseID(named)
+  if (named && (await activations.isRepeated(named))) return responseID
+  const job = signingJobs.describe(responseID, signer, later)
+  try {
+    signingJobs.start(await redeem(request, services, job))
+  } catch (error) {
+    // The same request may have been accepted since: repeated, it is no second use.
+    const since = error instanceof HsmUnavailableError || isUsedUp(error)
+    if (!(since && named && (await activations.isRepeated(named)))) throw error
+  }
+  return responseID
+}
+
+/**
+ * Whether, and until when, the result is to be fetched later; null for the answer itself.
+ * @throws {InvalidParameterError} @throws {RefusedRequestError}
+ */
+function requestedLater(
+  { operationMode = 'S', validity_period, response_uri }: Static<typeof Request>,
+  { config, now }: CscServices,
+): Later | null {
+  if (operationMode === 'S') return null
+  if (operationMode !== 'A') throw new InvalidParameterError('operationMode')
+  const { resultSeconds, longestResultSeconds } = config.lifetimes
+  const period = validity_period ?? resultSeconds * 1000
+  if (typeof period !== 'number' || !Number.isInteger(period)) {
+    throw new InvalidParameterError('validity_period')
+  }
+  if (period < 1 || period > longestResultSeconds * 1000) {
+    throw new RefusedRequestError(OUT_OF_BOUNDS)
+  }
+  const responseUri =
+    response_uri === undefined
+      ? null
+      : requestedAddress(response_uri, config.policy.responseUriHosts)
+  return { expiresAt: new Date(now().getTime() + period), responseUri }
+}
+
+/** Only where the operator allows it: the service would otherwise call whatever it is told to (S60). */
+function requestedAddress(response_uri: unknown, hosts: readonly string[]): URL {
+  const refusal = new InvalidParameterError('response_uri')
+  if (typeof response_uri !== 'string' || response_uri.length > 2000) throw refusal
+  if (!URL.canParse(response_uri)) throw refusal
+  const url = new URL(response_uri)
+  const isPlain = url.username === '' && url.password === '' && url.hash === ''
+  if (url.protocol !== 'https:' || !isPlain || !hosts.includes(url.host)) throw refusal
+  return url
+}
+
+async function redeem(
+  { authorisationId, sad, credential, signer, digests, algorithm, named }: SigningRequest,
+  { credentials, activations }: CscServices,
+  job: SigningJob | null = null,
+): Promise<Activation> {
+  // Approvals end with the credential; what ended them says more than that they did.
+  credentials.rejectDisabled(credential)
+  if (sad) rejectUsedSad(sad)
+  const authorisation = await activations.find(authorisationId, signer)
+  if (authorisation.credentialId !== credential.id) throw new InvalidParameterError('credentialID')
+  activations.rejectExpired(authorisation)
+  rejectForeignHashes(authorisation, credential, digests)
+  credentials.rejectUnusable(credential)
+  return activations.redeem({
+    ...{ authorisation, caller: signer, credential, digests, algorithm, sad },
+    repeatable: named,
+    job,
+  })
+}
+
+function isUsedUp(error: unknown): boolean {
+  return (
+    error instanceof UnusableSadError ||
+    error instanceof HashNotAuthorizedError ||
+    error instanceof TooManySignaturesError
+  )
+}
 
 function nameRequest(
   key: string | null,

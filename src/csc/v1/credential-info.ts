@@ -2,7 +2,7 @@ import { Type, type Static } from '@sinclair/typebox'
 import { CredentialInfo } from '../credential-info.js'
 import { isOnline, type V1Authorisation, type V1Factor } from './factors.js'
 
-const { key, cert, description, SCAL, multisign } = CredentialInfo.properties
+const { key, cert, description, SCAL, multisign, lang } = CredentialInfo.properties
 
 const Presence = Type.Union(
   (['true', 'false', 'optional'] as const).map((presence) => Type.Literal(presence)),
@@ -36,13 +36,13 @@ export const V1CredentialInfo = Type.Object({
     }),
   ),
   multisign,
-  lang: Type.Optional(Type.String({ description: 'Language of the texts, RFC 5646.' })),
+  lang,
 })
 export type V1CredentialInfo = Static<typeof V1CredentialInfo>
 
 /** @param detailed whether PIN and OTP are described, as `authInfo` asks */
 export function asV1Credential(
-  { description, key, cert, SCAL, multisign }: CredentialInfo,
+  { description, key, cert, SCAL, multisign, lang }: CredentialInfo,
   { authMode, pin, otp }: V1Authorisation,
   detailed: boolean,
 ): V1CredentialInfo {
@@ -51,6 +51,7 @@ export function asV1Credential(
     ...{ description, key, cert, authMode, SCAL },
     ...(described ? { PIN: describe(pin), OTP: describeCode(otp) } : {}),
     multisign,
+    ...(lang === undefined ? {} : { lang }),
   }
 }
 

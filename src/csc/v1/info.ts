@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { info as v2 } from '../info.js'
 import { defineCscEndpoint } from '../services.js'
 
-const { name, logo, region, lang, description, authType, oauth2, methods } = v2.response.properties
+const { name, logo, region, lang, description, authType, methods } = v2.response.properties
 
 /** `info` with no more than v1 knows (11.1). */
 export const infoOf = (version: { specs: string; base: string }) =>
@@ -13,7 +13,9 @@ export const infoOf = (version: { specs: string; base: string }) =>
     request: v2.request,
     response: Type.Object({
       specs: Type.String({ description: 'Edition of the specification.' }),
-      ...{ name, logo, region, lang, description, authType, oauth2, methods },
+      ...{ name, logo, region, lang, description, authType },
+      oauth2: Type.String({ description: 'Base URI of `oauth2/authorize` and the others.' }),
+      methods,
     }),
 
     async handle(input, caller, services, headers) {

@@ -50,9 +50,10 @@ function nameHashAlgorithm(ctx: Context): void {
 
 /** v1, 8.3.3: a credential token goes into the `SAD` of later calls, and its type says so. */
 function nameTokenType(ctx: Context): void {
-  const { token_type, credentialID: _, ...answer } = ctx.body as Record<string, unknown>
-  const isSad = answer['scope'] === 'credential' && token_type === 'Bearer'
-  ctx.body = { ...answer, token_type: isSad ? 'SAD' : token_type }
+  const answer = { ...(ctx.body as Record<string, unknown>) }
+  delete answer['credentialID']
+  const isSad = answer['scope'] === 'credential' && answer['token_type'] === 'Bearer'
+  ctx.body = isSad ? { ...answer, token_type: 'SAD' } : answer
 }
 
 /** @throws {MalformedRequestError} @throws {RequestTooLargeError} */

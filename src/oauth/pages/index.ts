@@ -6,6 +6,7 @@ export type { CodeProblem, FormView, PinProblem } from './form.js'
 export type { IdentityButton, IdentityProblem } from './identity.js'
 export { chooseLanguage, LANGUAGES, type Language } from './language.js'
 export { STYLESHEET_PATH, type ClientView, type PageView } from './layout.js'
+export { renderManagement, type ManagementView } from './management.js'
 export {
   PASSKEY_FIELD,
   PASSKEY_SCRIPT_PATH,

@@ -133,6 +133,8 @@ const en = {
         'Passkeys need JavaScript. Please switch it on for this page and load it again; nothing else here needs it.',
       'not-enrolled':
         'This certificate is approved with a passkey, but your account has none that can be used here. Please add one on your account’s pages, then start again from the application.',
+      needed:
+        'A password is not enough for this, because your account has a passkey. Please sign in with the passkey.',
       unknown:
         'This passkey is not accepted here. It may have been removed, or belong to another account. Please use another passkey, or another way.',
       expired: 'That answer came too late, or was given before. Please try again.',
@@ -229,6 +231,29 @@ const en = {
     mayNot: 'It cannot sign anything unless you approve it.',
     continue: 'Allow access',
     reject: 'Do not allow',
+  },
+
+  management: {
+    person: 'Signer',
+    credential: 'Credential',
+    subject: 'Certificate of',
+    serialNumber: 'Serial number',
+    creation: {
+      title: 'Create a signing credential?',
+      asks: (client: Child): Phrase => [client, ' asks to create a signing credential for you.'],
+      means:
+        'A new key is made for you in our hardware security module, with a certificate in your name. Nothing is signed with it unless you approve it.',
+      approve: 'Create credential',
+      reject: 'Do not create',
+    },
+    deletion: {
+      title: 'Delete this signing credential?',
+      asks: (client: Child): Phrase => [client, ' asks to delete one of your signing credentials.'],
+      means:
+        'Its key is destroyed, and nobody can sign with it again. This cannot be undone. What was signed before stays signed.',
+      approve: 'Delete credential',
+      reject: 'Keep it',
+    },
   },
 
   approval: {
@@ -436,6 +461,8 @@ const de: Messages = {
         'Passkeys brauchen JavaScript. Bitte schalten Sie es für diese Seite ein und laden Sie sie neu; sonst braucht es hier nichts.',
       'not-enrolled':
         'Dieses Zertifikat wird mit einem Passkey freigegeben, aber Ihr Konto hat keinen, der hier verwendet werden kann. Bitte fügen Sie auf den Seiten Ihres Kontos einen hinzu und beginnen Sie in der Anwendung von vorn.',
+      needed:
+        'Ein Passwort reicht hierfür nicht, denn Ihr Konto hat einen Passkey. Bitte melden Sie sich mit dem Passkey an.',
       unknown:
         'Dieser Passkey wird hier nicht angenommen. Vielleicht wurde er entfernt oder gehört zu einem anderen Konto. Bitte verwenden Sie einen anderen Passkey oder einen anderen Weg.',
       expired:
@@ -538,6 +565,35 @@ const de: Messages = {
     mayNot: 'Ohne Ihre Freigabe kann sie nichts signieren.',
     continue: 'Zugriff erlauben',
     reject: 'Nicht erlauben',
+  },
+
+  management: {
+    person: 'Unterzeichner',
+    credential: 'Signaturschlüssel',
+    subject: 'Zertifikat von',
+    serialNumber: 'Seriennummer',
+    creation: {
+      title: 'Signaturschlüssel anlegen?',
+      asks: (client: Child): Phrase => [
+        client,
+        ' möchte einen Signaturschlüssel für Sie anlegen lassen.',
+      ],
+      means:
+        'In unserem Hardware-Sicherheitsmodul entsteht ein neuer Schlüssel mit einem Zertifikat auf Ihren Namen. Damit wird nichts signiert, dem Sie nicht zustimmen.',
+      approve: 'Schlüssel anlegen',
+      reject: 'Nicht anlegen',
+    },
+    deletion: {
+      title: 'Diesen Signaturschlüssel löschen?',
+      asks: (client: Child): Phrase => [
+        client,
+        ' möchte einen Ihrer Signaturschlüssel löschen lassen.',
+      ],
+      means:
+        'Der Schlüssel wird vernichtet, und niemand kann mehr mit ihm signieren. Das lässt sich nicht rückgängig machen. Was bereits signiert ist, bleibt signiert.',
+      approve: 'Schlüssel löschen',
+      reject: 'Behalten',
+    },
   },
 
   approval: {

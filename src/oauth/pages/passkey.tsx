@@ -36,7 +36,7 @@ export function PasskeyField({ question, view }: { question: PasskeyQuestion; vi
         data-options={JSON.stringify(question.options)}
         name={PASSKEY_FIELD}
       />
-      <div role="alert" data-passkey-alert />
+      <div data-passkey-alert />
       {FOUND_BY_SCRIPT.map((problem) => (
         <template data-passkey-problem={problem}>
           <PasskeyProblemText problem={problem} view={view} />

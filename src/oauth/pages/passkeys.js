@@ -8,8 +8,13 @@
   const alert = document.querySelector('[data-passkey-alert]')
   const options = JSON.parse(field.dataset.options)
 
+  function clear() {
+    for (const old of document.querySelectorAll('.problem')) old.remove()
+  }
+
   /** The text comes with the page, in its language. */
   function tell(problem) {
+    clear()
     const text = document.querySelector(`template[data-passkey-problem="${problem}"]`)
     alert.replaceChildren(text.content.cloneNode(true))
   }
@@ -62,7 +67,8 @@
     if (error.name === 'InvalidStateError') return 'exists'
     if (error.name === 'NotSupportedError') return 'unsupported'
     if (error.name !== 'NotAllowedError' && error.name !== 'AbortError') return 'failed'
-    return performance.now() - startedAt >= options.timeout ? 'timed-out' : 'cancelled'
+    const waited = performance.now() - startedAt
+    return waited > options.timeout - 1000 ? 'timed-out' : 'cancelled'
   }
 
   let asking = false
@@ -71,7 +77,7 @@
     event.preventDefault()
     if (asking) return
     asking = true
-    alert.replaceChildren()
+    clear()
     const startedAt = performance.now()
     try {
       field.value = JSON.stringify(await ask())

@@ -76,8 +76,8 @@ export function renderSignIn(view: SignInView): string {
           <RejectButton>{messages.reject}</RejectButton>
         </Buttons>
       </Form>
-      {view.passkey && <PasskeyWay question={view.passkey} view={view} />}
       {!view.link && <OtherWays view={view} />}
+      {view.passkey && <PasskeyWay question={view.passkey} view={view} />}
     </>,
   )
 }
@@ -104,10 +104,12 @@ function Link({ link, view }: { link: NonNullable<SignInView['link']>; view: Sig
 /** Only where scripts run: nobody else sees it. */
 function PasskeyWay({ question, view }: { question: PasskeyQuestion; view: SignInView }) {
   const messages = messagesOf(view)
+  const isOnlyOtherWay = (view.identities ?? []).length === 0
   return (
-    <section aria-labelledby="passkey-way" data-passkey hidden>
-      <h2 id="passkey-way">{messages.identity.or}</h2>
+    <section aria-label={messages.passkey.signIn} data-passkey hidden>
+      {isOnlyOtherWay && <h2>{messages.identity.or}</h2>}
       <Form view={view}>
+        {view.link && <input type="hidden" name="link" value={view.link.id} />}
         <PasskeyField question={question} view={view} />
         <Buttons>
           <PasskeyButton>{messages.passkey.signIn}</PasskeyButton>

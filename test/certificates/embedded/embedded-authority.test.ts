@@ -58,7 +58,7 @@ describe('The embedded authority', () => {
     }
   })
 
-  it('issues certificates that say what was asked for', async () => {
+  it('issues certificates that say what was asked for (S16)', async () => {
     const { publicKey } = await custody.generate('p-256')
     const profile = certificateProfile({
       name: 'signer',
@@ -139,7 +139,7 @@ describe('The embedded authority', () => {
     }
   })
 
-  it('withholds a certificate whose signature does not verify', async () => {
+  it('withholds a certificate whose signature does not verify (S104)', async () => {
     const { publicKey } = await custody.generate('p-256')
     const other = await custody.generate('p-384')
     const wrong: [string, KeyCustody['sign']][] = [
@@ -222,7 +222,7 @@ describe('The embedded authority', () => {
     }
   })
 
-  it('destroys a key it could not certify', async () => {
+  it('destroys a key it could not certify (S104)', async () => {
     const made: string[] = []
     const failing = replacing(custody, {
       generate: async (algorithm) => {

@@ -62,7 +62,7 @@ describe('POST auth/revoke', () => {
     )
   })
 
-  it('ends a SAD of credentials/authorize', async () => {
+  it('ends a SAD of credentials/authorize (S7, S44)', async () => {
     const explicit = await rssp.addCredential(user, {
       explicit: { objects: [AUTH_OBJECTS.PIN], expression: null },
       withPin: true,
@@ -104,7 +104,7 @@ describe('POST auth/revoke', () => {
     })
   }
 
-  it('answers a stranger’s token like an unknown one, and leaves it alone', async () => {
+  it('answers a stranger’s token like an unknown one, and leaves it alone (S66)', async () => {
     const strangers = [
       await rssp.serviceToken(await rssp.addUser(), client),
       await rssp.serviceToken(user, await rssp.addClient()),

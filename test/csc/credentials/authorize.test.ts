@@ -99,7 +99,7 @@ describe('Explicit credentials', () => {
       assertRefusal(await sign(body.SAD), 400, 'invalid_request', 'Invalid parameter SAD')
     })
 
-    it('records who agreed with which factors to which digests', async () => {
+    it('records who agreed with which factors to which digests (S79)', async () => {
       await newSad()
       const granted = (await rssp.auditEvents()).findLast(
         ({ event }) => event === 'authorisation.granted',
@@ -183,13 +183,13 @@ describe('Explicit credentials', () => {
       })
     }
 
-    it('takes a one-time code once, also in parallel', async () => {
+    it('takes a one-time code once, also in parallel (S21)', async () => {
       const data = authData()
       const answers = await Promise.all([1, 2, 3, 4].map(() => authorize({ authData: data })))
       assert.equal(answers.filter(({ status }) => status === 200).length, 1)
     })
 
-    it('evaluates at most five wrong guesses in parallel, then says locked until time passes', async () => {
+    it('evaluates at most five wrong guesses in parallel, then says locked until time passes (S20)', async () => {
       const person = await rssp.addUser()
       const locked = await rssp.addCredential(person, {
         explicit: { objects: [PIN], expression: null },
@@ -280,7 +280,7 @@ describe('Explicit credentials', () => {
       })
     }
 
-    it('refuses another person’s credential like an unknown one', async () => {
+    it('refuses another person’s credential like an unknown one (S66)', async () => {
       const stranger = await rssp.serviceToken(await rssp.addUser(), client)
       assertRefusal(
         await authorize({}, stranger),
@@ -314,7 +314,7 @@ describe('Explicit credentials', () => {
   })
 
   describe('the SAD', () => {
-    it('is bound to application and person', async () => {
+    it('is bound to application and person (S4)', async () => {
       const SAD = await newSad()
       const strangers = [
         await rssp.serviceToken(user, await rssp.addClient()),
@@ -328,7 +328,7 @@ describe('Explicit credentials', () => {
       assert.equal((await sign(SAD)).status, 200)
     })
 
-    it('signs no other hash, and is not used up by the attempt', async () => {
+    it('signs no other hash, and is not used up by the attempt (S1)', async () => {
       const SAD = await newSad()
       assertRefusal(
         await sign(SAD, [other]),
@@ -339,7 +339,7 @@ describe('Explicit credentials', () => {
       assert.equal((await sign(SAD)).status, 200)
     })
 
-    it('expires', async () => {
+    it('expires (S7)', async () => {
       const SAD = await newSad()
       rssp.clock.advance(301)
       assertRefusal(await sign(SAD), 400, 'invalid_request', 'SAD expired')
@@ -352,13 +352,13 @@ describe('Explicit credentials', () => {
       assertRefusal(await sign(SAD, [other]), 400, 'invalid_request', 'Invalid parameter SAD')
     })
 
-    it('releases one set of signatures to 50 parallel calls', async () => {
+    it('releases one set of signatures to 50 parallel calls (S6)', async () => {
       const SAD = await newSad()
       const answers = await Promise.all(Array.from({ length: 50 }, () => sign(SAD)))
       assert.equal(answers.filter(({ status }) => status === 200).length, 1)
     })
 
-    it('is stored only as a hash', async () => {
+    it('is stored only as a hash (S11)', async () => {
       const SAD = await newSad()
       const rows = await rssp.services.database.read.sad.findMany()
       assert.ok(rows.length > 0)
@@ -366,7 +366,7 @@ describe('Explicit credentials', () => {
     })
   })
 
-  describe('credentials/extendTransaction', () => {
+  describe('credentials/extendTransaction (S9)', () => {
     const twoSignatures = () => newSad({ numSignatures: 2 })
 
     it('lets a second hash follow the first signature (several signatures in one PDF)', async () => {
@@ -421,7 +421,7 @@ describe('Explicit credentials', () => {
       assertRefusal(await extend(first, [other]), 400, 'invalid_request', 'SAD expired')
     })
 
-    it('demands hashes at SCAL 2', async () => {
+    it('demands hashes at SCAL 2 (S10)', async () => {
       const first = await twoSignatures()
       assertRefusal(
         await extend(first, []),
@@ -535,7 +535,7 @@ describe('Codes sent by e-mail', () => {
     assert.equal((await authorize(code)).body.error, 'invalid_authentication_data')
   })
 
-  it('are refused when wrong, late, superseded or obtained through another application', async () => {
+  it('are refused when wrong, late, superseded or obtained through another application (S22, S23)', async () => {
     await challenge()
     const first = lastCode()
     assert.equal((await authorize('00000000')).status, 400)
@@ -552,10 +552,13 @@ describe('Codes sent by e-mail', () => {
     await challenge()
     const { status, body } = await challenge()
     assert.equal(status, 400)
-    assert.match(body.error_description, /^A code was sent a moment ago; try again in (30|29) seconds$/)
+    assert.match(
+      body.error_description,
+      /^A code was sent a moment ago; try again in (30|29) seconds$/,
+    )
   })
 
-  it('are kept only hashed', async () => {
+  it('are kept only hashed (S23)', async () => {
     await challenge()
     const rows = await rssp.services.database.read.sentCode.findMany()
     assert.ok(!JSON.stringify(rows).includes(lastCode()))

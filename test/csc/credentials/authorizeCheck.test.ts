@@ -83,7 +83,7 @@ describe('Approval on another device', () => {
   }
 
   describe('credentials/authorize', () => {
-    it('answers 202 with a handle of at least 128 bits, and says when to ask again', async () => {
+    it('answers 202 with a handle of at least 128 bits, and says when to ask again (S11, S19)', async () => {
       const { status, body, headers } = await authorize()
       assert.equal(status, 202)
       assert.deepEqual(Object.keys(body), ['handle'])
@@ -91,7 +91,7 @@ describe('Approval on another device', () => {
       assert.match(headers.get('retry-after') ?? '', /^\d+$/)
     })
 
-    it('keeps the handle only as a hash', async () => {
+    it('keeps the handle only as a hash (S11)', async () => {
       const handle = await ask()
       const rows = await rssp.services.database.read.approvalRequest.findMany()
       assert.ok(rows.length > 0)
@@ -134,7 +134,7 @@ describe('Approval on another device', () => {
       })
     }
 
-    it('demands hashes at SCAL 2', async () => {
+    it('demands hashes at SCAL 2 (S10)', async () => {
       for (const hashes of [undefined, null, []]) {
         assertRefusal(
           await authorize({ hashes }),
@@ -154,7 +154,7 @@ describe('Approval on another device', () => {
       assert.deepEqual([status, body.error], [400, 'unauthorized_client'])
     })
 
-    it('lets three requests wait for a credential, and answers 429 to more, also in parallel', async () => {
+    it('lets three requests wait for a credential, and answers 429 to more, also in parallel (S68)', async () => {
       const answers = await Promise.all(Array.from({ length: 50 }, () => authorize()))
       const statuses = answers.map(({ status }) => status).sort()
       assert.deepEqual(statuses.slice(0, 3), [202, 202, 202])
@@ -190,7 +190,7 @@ describe('Approval on another device', () => {
       assertInvalidHandle(await check(handle))
     })
 
-    it('gives one SAD to 100 parallel calls on two servers', async () => {
+    it('gives one SAD to 100 parallel calls on two servers (S8, S19)', async () => {
       const handle = await ask()
       await decide(rssp, signer, 'approve')
       const answers = await Promise.all(
@@ -199,6 +199,22 @@ describe('Approval on another device', () => {
       const given = answers.filter(({ status }) => status === 200)
       assert.equal(given.length, 1)
       for (const answer of answers) if (answer.status !== 200) assertInvalidHandle(answer)
+    })
+
+    it('is decided by one write: of checks that all saw the approval, one collects it', async () => {
+      const handle = await ask()
+      await decide(rssp, signer, 'approve')
+      const { approvals } = rssp.services
+      const checks = Array.from({ length: 20 }, () =>
+        approvals
+          .check(handle, () => Promise.resolve(true))
+          .then(
+            ({ outcome }) => outcome,
+            () => 'refused',
+          ),
+      )
+      const outcomes = await Promise.all(checks)
+      assert.equal(outcomes.filter((outcome) => outcome === 'approved').length, 1)
     })
 
     it('says that the signer refused', async () => {
@@ -219,7 +235,7 @@ describe('Approval on another device', () => {
       }
     })
 
-    it('refuses another application and another person, and leaves the SAD to who asked', async () => {
+    it('refuses another application and another person, and leaves the SAD to who asked (S19)', async () => {
       const handle = await ask()
       await decide(rssp, signer, 'approve')
       const strangers = [
@@ -236,7 +252,7 @@ describe('Approval on another device', () => {
       assertRefusal(answer, 400, 'invalid_request', 'Malformed authorization header.')
     })
 
-    it('refuses a handle after the time to decide, and one whose approval was left lying', async () => {
+    it('refuses a handle after the time to decide, and one whose approval was left lying (S19)', async () => {
       const late = await ask()
       rssp.clock.advance(601)
       const fresh = await rssp.serviceToken(user, client)
@@ -249,7 +265,9 @@ describe('Approval on another device', () => {
     })
 
     it('refuses once the credential is revoked, whether before or after the approval', async () => {
-      const gone = await rssp.addCredential(user, { explicit: { objects: [PUSH], expression: null } })
+      const gone = await rssp.addCredential(user, {
+        explicit: { objects: [PUSH], expression: null },
+      })
       const credentialID = gone.id
       const approved = await ask({ credentialID })
       await decide(rssp, signer, 'approve')

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Credential } from '../../../src/credentials/credential.js'
+import { UnusableSadError } from '../../../src/errors.js'
+import { signatureAlgorithm } from '../../../src/keys/algorithms.js'
 import {
   assertRefusal,
   digestOf,
@@ -42,6 +44,11 @@ describe('credentials/extendTransaction of what was approved on our pages, where
 
   const approved = (digests = [first], numSignatures = 2): Promise<string> =>
     rssp.credentialToken({ user, client, credential, digests, numSignatures })
+  const newestApproval = async (): Promise<string> => {
+    await approved()
+    const { read } = rssp.services.database
+    return (await read.authorisation.findFirstOrThrow({ orderBy: { createdAt: 'desc' } })).id
+  }
   const sign = (
     digest: Buffer,
     SAD: string | undefined,
@@ -121,7 +128,7 @@ describe('credentials/extendTransaction of what was approved on our pages, where
     assertInvalidSad(await extend(two, [first]))
   })
 
-  it('needs new hashes at SCAL 2', async () => {
+  it('needs new hashes at SCAL 2 (S9, S10)', async () => {
     const token = await approved()
     assertRefusal(
       await extend(token, []),
@@ -159,7 +166,7 @@ describe('credentials/extendTransaction of what was approved on our pages, where
     assertInvalidSad(await extend(SAD, [third]))
   })
 
-  it('lets one of 100 parallel extensions on two servers win', async () => {
+  it('lets one of 100 parallel extensions on two servers win (S8, S9)', async () => {
     const token = await approved()
     const answers = await Promise.all(
       Array.from({ length: 100 }, (_, n) =>
@@ -170,7 +177,37 @@ describe('credentials/extendTransaction of what was approved on our pages, where
     for (const answer of answers) if (answer.status !== 200) assertInvalidSad(answer)
   })
 
-  it('makes no more signatures than agreed when signing and extending race on two servers', async () => {
+  it('is decided by one write: of extensions that all saw the approval untraded, one wins', async () => {
+    const authorisationId = await newestApproval()
+    const { activations } = rssp.services
+    const caller = { clientId: client.client_id, userId: user.id }
+    const extensions = Array.from({ length: 20 }, () =>
+      activations.extend({ authorisationId, sad: null, caller, digests: [second] }).then(
+        () => 'extended',
+        () => 'refused',
+      ),
+    )
+    const outcomes = await Promise.all(extensions)
+    assert.equal(outcomes.filter((outcome) => outcome === 'extended').length, 1)
+  })
+
+  it('leaves nothing to a signing that read the approval before it was extended', async () => {
+    const authorisationId = await newestApproval()
+    const { activations } = rssp.services
+    const caller = { clientId: client.client_id, userId: user.id }
+    const authorisation = await activations.find(authorisationId, caller)
+    await activations.extend({ authorisationId, sad: null, caller, digests: [second] })
+    const algorithm = signatureAlgorithm({ signAlgo: ECDSA_SHA256 })
+    await assert.rejects(
+      activations.redeem({
+        ...{ authorisation, caller, credential, digests: [first], algorithm },
+        ...{ sad: null, repeatable: null },
+      }),
+      UnusableSadError,
+    )
+  })
+
+  it('makes no more signatures than agreed when signing and extending race on two servers (S9)', async () => {
     const token = await approved([first], 2)
     const race = Array.from({ length: 50 }, (_, n) => (n % 2 ? rssp : replica))
     const [extensions, signatures] = await Promise.all([

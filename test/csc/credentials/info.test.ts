@@ -102,7 +102,7 @@ describe('POST credentials/info', () => {
     )
   })
 
-  it('answers another person’s credential exactly like one that does not exist', async () => {
+  it('answers another person’s credential exactly like one that does not exist (S66)', async () => {
     const foreign = await rssp.addCredential(await rssp.addUser())
     const [theirs, unknown] = [
       await info({ credentialID: foreign.id }),
@@ -113,7 +113,7 @@ describe('POST credentials/info', () => {
     assert.equal(theirs.status, unknown.status)
   })
 
-  it('refuses a credential whose link to its owner was changed in the database, and records it', async () => {
+  it('refuses a credential whose link to its owner was changed in the database, and records it (S17)', async () => {
     const [mine, theirs] = [user, await rssp.addUser()]
     const stolen = await rssp.addCredential(theirs)
     const { database } = rssp.services

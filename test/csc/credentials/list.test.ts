@@ -33,7 +33,7 @@ describe('POST credentials/list', () => {
     rssp.call('credentials/list', body, bearer)
   const ids = () => credentials.map(({ id }) => id)
 
-  it('lists the credentials of the person the token is for, and nobody else’s', async () => {
+  it('lists the credentials of the person the token is for, and nobody else’s (S66)', async () => {
     const { status, body } = await list({})
     assert.equal(status, 200)
     assert.deepEqual(body, { credentialIDs: ids() })

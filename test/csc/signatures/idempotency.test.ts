@@ -15,7 +15,7 @@ import {
   type TestUser,
 } from '../../support/rssp.js'
 
-describe('Idempotency-Key on signHash', () => {
+describe('Idempotency-Key on signHash (S69)', () => {
   let rssp: Rssp
   let user: TestUser
   let client: TestClient

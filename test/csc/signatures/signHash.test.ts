@@ -193,7 +193,7 @@ describe('POST signatures/signHash', () => {
     }
   })
 
-  describe('refuses, signs nothing and uses nothing up:', () => {
+  describe('refuses, signs nothing and uses nothing up: (S1, S5, S57)', () => {
     const cases: [string, (body: ReturnType<typeof request>) => unknown, string][] = [
       [
         'a foreign digest',
@@ -323,7 +323,7 @@ describe('POST signatures/signHash', () => {
     }
   })
 
-  it('refuses every digest length but the right one', async () => {
+  it('refuses every digest length but the right one (S57)', async () => {
     const token = await approve([digest])
     for (let length = 0; length <= 200; length += 1) {
       if (length === 32) continue
@@ -352,7 +352,7 @@ describe('POST signatures/signHash', () => {
     }
   })
 
-  it('refuses digests declared as of another hash algorithm than approved', async () => {
+  it('refuses digests declared as of another hash algorithm than approved (S5)', async () => {
     const token = await approve([digest], { credential: rsa })
     const body: Record<string, unknown> = request([digest], {
       credentialID: rsa.id,
@@ -368,7 +368,7 @@ describe('POST signatures/signHash', () => {
     await assertStillGood(token, { ...body, hashAlgorithmOID: SHA256 })
   })
 
-  it('needs a SAD beside a service token, which never signs', async () => {
+  it('needs a SAD beside a service token, which never signs (S39)', async () => {
     const service = await rssp.serviceToken(user, client)
     const words = 'Missing (or invalid type) string parameter SAD'
     await assertRefused(request([digest]), service, words)
@@ -376,7 +376,7 @@ describe('POST signatures/signHash', () => {
     await assertRefused(request([digest], { SAD: service }), service, 'Invalid parameter SAD')
   })
 
-  it('refuses a SAD that contradicts the bearer credential token', async () => {
+  it('refuses a SAD that contradicts the bearer credential token (S4)', async () => {
     const [mine, theirs] = [await approve([digest]), await approve([digest])]
     await assertRefused(request([digest], { SAD: theirs }), mine, 'Invalid parameter SAD')
     await assertStillGood(mine)
@@ -391,7 +391,7 @@ describe('POST signatures/signHash', () => {
     await assertRefused(request([digest]), token, 'Invalid parameter SAD')
   })
 
-  it('refuses an expired token, as bearer and as SAD', async () => {
+  it('refuses an expired token, as bearer and as SAD (S7)', async () => {
     const SAD = await approve([digest])
     rssp.clock.advance(301)
     const service = await rssp.serviceToken(user, client)
@@ -404,7 +404,7 @@ describe('POST signatures/signHash', () => {
     )
   })
 
-  it('refuses a revoked credential and a disabled person at once', async () => {
+  it('refuses a revoked credential and a disabled person at once (S7, S15)', async () => {
     const person = await rssp.addUser()
     const theirs = await rssp.addCredential(person)
     const token = await rssp.credentialToken({
@@ -417,14 +417,14 @@ describe('POST signatures/signHash', () => {
     await assertRefused(
       request([digest], { credentialID: theirs.id }),
       token,
-      'Invalid parameter SAD',
+      'The credential identified by credentialID is disabled',
     )
     await rssp.services.users.disable(person.id, rssp.clock.now())
     const { status, body } = await sign(request([digest], { credentialID: theirs.id }), second)
     assert.deepEqual([status, body.error], [401, 'expired_token'])
   })
 
-  it('refuses an expired certificate, naming its holder', async () => {
+  it('refuses an expired certificate, naming its holder (S15)', async () => {
     const late = await startRssp()
     try {
       const person = await late.addUser({ username: 'late' })
@@ -471,7 +471,7 @@ describe('POST signatures/signHash', () => {
     )
   })
 
-  it('isolates people and applications: of all pairs only the rightful one signs', async () => {
+  it('isolates people and applications: of all pairs only the rightful one signs (S4)', async () => {
     const people = [user, await rssp.addUser()]
     const apps = [client, await rssp.addClient()]
     const theirs = [credential, await rssp.addCredential(people[1] ?? user)]
@@ -496,7 +496,7 @@ describe('POST signatures/signHash', () => {
     }
   })
 
-  it('releases exactly one set of signatures to 200 parallel calls with one single-use token', async () => {
+  it('releases exactly one set of signatures to 200 parallel calls with one single-use token (S2, S6)', async () => {
     const token = await approve([digest])
     const before = await signaturesMade(rssp)
     const calls = Array.from({ length: 200 }, (_, index) =>
@@ -508,7 +508,7 @@ describe('POST signatures/signHash', () => {
     assert.equal(await signaturesMade(rssp), before + 1)
   })
 
-  it('never exceeds the approved number under 100 parallel calls', async () => {
+  it('never exceeds the approved number under 100 parallel calls (S6)', async () => {
     const digests = Array.from({ length: 5 }, () => digest)
     const token = await approve(digests)
     const answers = await Promise.all(

@@ -156,6 +156,21 @@ describe('CSC API v1, credentials', () => {
       assert.ok(key.algo.includes('1.2.840.10045.4.3.2') && key.algo.includes('1.2.840.10045.2.1'))
     })
 
+    it('asks in the language of the signer', async () => {
+      const asked = { authInfo: true, lang: 'de-AT' }
+      const { body } = await info(made[1]?.id, asked)
+      assert.deepEqual([body.lang, body.PIN.label], ['de', 'PIN zum Signieren'])
+      const { body: newer } = await rssp.call(
+        'credentials/info',
+        { credentialID: made[1]?.id, ...asked },
+        token,
+      )
+      assert.equal(newer.lang, 'de')
+      assert.equal(newer.auth.objects[1].label, 'Code aus Ihrer Authentifizierungs-App')
+      const { body: other } = await info(made[1]?.id, { ...asked, lang: 'et' })
+      assert.deepEqual([other.lang, other.PIN.label], ['en', 'Signing PIN'])
+    })
+
     it('tells the mode always, factors only when asked and explicit', async () => {
       const modes = await Promise.all(made.map(async ({ id }) => (await info(id)).body))
       assert.deepEqual(

@@ -16,7 +16,7 @@ const codes = Object.entries(pkcs11)
   .filter(([name, value]) => name.startsWith('CKR_') && typeof value === 'number')
   .map(([name, value]) => [name, value as unknown as number] as const)
 
-describe('Return values of PKCS#11', () => {
+describe('Return values of PKCS#11 (S92)', () => {
   it('are the same in every shape the binding throws', () => {
     assert.ok(codes.length > 80)
     for (const [name, code] of codes) {

@@ -176,7 +176,7 @@ function setUp(options: Partial<SessionPoolOptions> = {}) {
 }
 
 describe('The session pool', () => {
-  it('opens no more sessions than it may, and each serves one caller at a time', async () => {
+  it('opens no more sessions than it may, and each serves one caller at a time (S89)', async () => {
     const { token, custody } = setUp()
     await Promise.all(Array.from({ length: 200 }, () => custody.sign(keyId, [digest], ALGORITHM)))
     assert.equal(token.opened.length, 3)
@@ -207,7 +207,7 @@ describe('The session pool', () => {
   })
 
   for (const call of ['findPrivateKeys', 'sign', 'probe'] as const) {
-    it(`never hands out a session again after ${call} failed on it`, async () => {
+    it(`never hands out a session again after ${call} failed on it (S90)`, async () => {
       const { token, pool, custody } = setUp({ sessions: 1 })
       token.faults = { [call]: fault('CKR_FUNCTION_FAILED') }
       token.strikes = 1
@@ -248,7 +248,7 @@ describe('The session pool', () => {
     await pool.close()
   })
 
-  it('tries a wrong PIN once, then stops and raises an alarm', async () => {
+  it('tries a wrong PIN once, then stops and raises an alarm (S93)', async () => {
     const { token, custody, alarms } = setUp()
     token.openFault = fault('CKR_PIN_INCORRECT', 'C_Login')
     const calls = Array.from({ length: 20 }, () => custody.sign(keyId, [digest], ALGORITHM))
@@ -313,7 +313,7 @@ describe('A signature the token did not make', () => {
   })
 })
 
-describe('A signature of unknown outcome', () => {
+describe('A signature of unknown outcome (S6)', () => {
   const unknown = [
     'CKR_DEVICE_ERROR',
     'CKR_FUNCTION_FAILED',
@@ -362,7 +362,7 @@ describe('A signature of unknown outcome', () => {
   })
 })
 
-describe('A call that does not return', () => {
+describe('A call that does not return (S94)', () => {
   it('times out for its caller, keeps its session out of use, and does not hold up others', async () => {
     const { token, pool, custody, alarms } = setUp({ sessions: 1, signTimeoutMs: 30 })
     const hanging = deferred()
@@ -420,7 +420,7 @@ describe('A call that does not return', () => {
   })
 })
 
-describe('Shutdown', () => {
+describe('Shutdown (S95)', () => {
   it('answers callers under way, refuses those in the queue and later ones, then finalises', async () => {
     const { token, custody } = setUp({ sessions: 1 })
     const hanging = deferred()
@@ -438,7 +438,7 @@ describe('Shutdown', () => {
   })
 })
 
-describe('After the device was lost', () => {
+describe('After the device was lost (S91)', () => {
   it('no key is used by a handle from before, which may now be another key', async () => {
     const { token, custody } = setUp()
     assert.deepEqual((await custody.sign(keyId, [digest], ALGORITHM))[0]![0], 1)
@@ -493,7 +493,7 @@ describe('After the device was lost', () => {
   })
 })
 
-describe('A new key', () => {
+describe('A new key (S85)', () => {
   const bad: Partial<PrivateKeyAttributes>[] = [
     { token: false },
     { private: false },

@@ -1,7 +1,7 @@
-import { Type } from '@sinclair/typebox'
+import { Type, type Static } from '@sinclair/typebox'
 import { Digest } from '../../parameters.js'
 import { defineCscEndpoint } from '../../services.js'
-import { signHash as v2 } from '../../signatures/signHash.js'
+import { SignedHashes, signHash as v2 } from '../../signatures/signHash.js'
 
 const { SAD, credentialID, signAlgo, signAlgoParams, clientData } = v2.request.properties
 
@@ -18,12 +18,13 @@ export const signHash = defineCscEndpoint({
     ),
     ...{ signAlgo, signAlgoParams, clientData },
   }),
-  response: v2.response,
+  response: SignedHashes,
   repeatable: v2.repeatable,
   refuses: v2.refuses,
 
   handle({ hash, hashAlgo, ...rest }, caller, services, headers) {
     const body = { ...rest, hashes: hash, hashAlgorithmOID: hashAlgo }
-    return v2.invoke(body, caller, services, headers)
+    // Without a mode to ask for, nothing is fetched later.
+    return v2.invoke(body, caller, services, headers) as Promise<Static<typeof SignedHashes>>
   },
 })

@@ -1,0 +1,357 @@
+import { newDocument, SHA256 } from '../algorithms.js'
+import { stringsOf, type Answer, type Json } from '../exchange.js'
+import { demand, refused, refusedSomehow, same, succeeded } from '../expectations.js'
+import { requirement, type Chapter, type Requirement } from '../requirement.js'
+import type { Subject } from '../subject.js'
+
+const missing = (name: string) => `Missing (or invalid type) string parameter ${name}`
+const invalid = (name: string) => `Invalid parameter ${name}`
+
+const POLL = { clause: 'CSC v2.0.0.2 §11.12' }
+const ASYNC = { clause: 'CSC v2.0.0.2 §8.5, §11.10' }
+const PENDING =
+  'The previous asynchronous signature request has been accepted for processing, but the processing has not yet been completed.'
+const MAX_POLLS = 40
+
+export const signPolling: Chapter = {
+  name: 'signatures/signPolling',
+  versions: ['v2'],
+  method: 'signatures/signPolling',
+  requirements: [
+    ...pollRow('no requestID', {}, missing('requestID')),
+    ...pollRow('a number for requestID', { requestID: 1 }, missing('requestID')),
+    ...pollRow('an unknown requestID', { requestID: 'nobody' }, invalid('requestID')),
+    ...pollRow(
+      'a number for clientData',
+      { requestID: 'nobody', clientData: 1 },
+      invalid('clientData'),
+    ),
+    ...pollRow(
+      'userID where the token says who it is',
+      { requestID: 'nobody', userID: 'x' },
+      'userID parameter SHALL be null',
+    ),
+    requirement('signHash in mode A answers a responseID and no signatures', ASYNC, async (t) => {
+      const { answer } = await started(t)
+      demand(answer.string('responseID') !== '' && !answer.has('signatures'), 'it does not')
+    }),
+    requirement('gives the signatures when they are ready', POLL, async (t) => {
+      const { answer, authorised, bearer } = await started(t)
+      const result = await polled(t, answer.string('responseID'), bearer)
+      t.verifySignatures(result, authorised)
+    }),
+    requirement(
+      'gives the same signatures again within the validity period',
+      { ...POLL, level: 'SHOULD' },
+      async (t) => {
+        const { answer, bearer } = await started(t)
+        const one = await polled(t, answer.string('responseID'), bearer)
+        const two = await polled(t, answer.string('responseID'), bearer)
+        same(two.get('signatures'), one.get('signatures'), 'signatures')
+      },
+    ),
+    requirement('gives nothing after the validity period', POLL, async (t) => {
+      const { answer, bearer } = await started(t, { validity_period: 60_000 })
+      await polled(t, answer.string('responseID'), bearer)
+      await t.clock.pass(70)
+      const late = await poll(t, answer.string('responseID'), await t.serviceToken())
+      refused(late, { words: invalid('requestID') })
+    }),
+    requirement('gives nothing to another application', POLL, async (t) => {
+      const { answer } = await started(t)
+      const others = await t.serviceToken(0, t.otherClient())
+      refused(await poll(t, answer.string('responseID'), others), { words: invalid('requestID') })
+    }),
+    requirement('gives nothing to another person', POLL, async (t) => {
+      const { answer } = await started(t)
+      const others = await t.serviceToken(t.otherSigner())
+      refused(await poll(t, answer.string('responseID'), others), { words: invalid('requestID') })
+    }),
+    requirement('takes the quota when the job is accepted', ASYNC, async (t) => {
+      const { authorised } = await started(t)
+      refusedSomehow(await t.sign(authorised))
+    }),
+    requirement('refuses foreign hashes at once', ASYNC, async (t) => {
+      const authorised = await t.unspent({ SCAL: '2' })
+      const answer = await t.sign(authorised, {
+        operationMode: 'A',
+        hashes: [newDocument(authorised.documents[0]?.hash).base64],
+      })
+      refused(answer, { words: 'Hash is not authorized by the SAD.' })
+    }),
+    ...[
+      ['of the machine itself', 'http://127.0.0.1:1/hook'],
+      ['of a private network', 'http://10.0.0.1/hook'],
+      ['of the cloud provider', 'http://169.254.169.254/latest'],
+    ].map(([what = '', response_uri]) =>
+      requirement(
+        `refuses a response_uri ${what}`,
+        { clause: 'OWASP SSRF', level: 'SHOULD' },
+        async (t) => {
+          const authorised = await t.unspent()
+          refused(await t.sign(authorised, { operationMode: 'A', response_uri }), {
+            words: invalid('response_uri'),
+          })
+        },
+      ),
+    ),
+  ],
+}
+
+function pollRow(what: string, body: Json, words: string): Requirement[] {
+  return [
+    requirement(`refuses ${what}`, POLL, async (t) => {
+      refused(await t.call('signatures/signPolling', body, await t.serviceToken()), { words })
+    }),
+  ]
+}
+
+async function started(t: Subject, changes: Json = {}) {
+  if (t.info.get('asynchronousOperationMode') !== true) t.notApplicable('no asynchronous mode')
+  const credential = await t.preferred({})
+  const authorised = await t.authorise(credential, t.documentsFor(credential))
+  const answer = succeeded(await t.sign(authorised, { operationMode: 'A', ...changes }))
+  return { answer, authorised, bearer: await t.serviceToken() }
+}
+
+function poll(t: Subject, requestID: string, bearer: string): Promise<Answer> {
+  return t.call('signatures/signPolling', { requestID }, bearer)
+}
+
+async function polled(t: Subject, requestID: string, bearer: string): Promise<Answer> {
+  for (let polls = 0; polls < MAX_POLLS; polls += 1) {
+    const answer = await poll(t, requestID, bearer)
+    if (answer.status !== 202) return succeeded(answer)
+    same(
+      [answer.get('error'), answer.get('error_description')],
+      ['accepted_request', PENDING],
+      '202',
+    )
+    await t.pause(250)
+  }
+  return t.skip('the job took too long')
+}
+
+const STAMP = { clause: 'CSC v2.0.0.2 §11.13' }
+
+export const timestamp: Chapter = {
+  name: 'signatures/timestamp',
+  versions: ['v2', 'v1', 'v0'],
+  method: 'signatures/timestamp',
+  requirements: [
+    ...stampRow('no hash', { hash: undefined }, missing('hash')),
+    ...stampRow('a number for hash', { hash: 1 }, missing('hash')),
+    ...stampRow('an empty hash', { hash: '' }, 'Empty hash parameter'),
+    ...stampRow('a hash that is no Base64', { hash: '*' }, 'Invalid Base64 hash string parameter'),
+    ...stampRow('a hash of wrong length', { hash: 'AAAA' }, 'Invalid digest value length'),
+    ...stampRow('no hashAlgo', { hashAlgo: undefined }, null),
+    ...stampRow('an unknown hashAlgo', { hashAlgo: '1.2.3' }, invalid('hashAlgo')),
+    ...stampRow(
+      'SHA-1',
+      { hash: Buffer.alloc(20).toString('base64'), hashAlgo: '1.3.14.3.2.26' },
+      invalid('hashAlgo'),
+    ),
+    ...stampRow('a nonce that is no number', { nonce: 'xyz' }, invalid('nonce')),
+    requirement('gives a time-stamp token over the hash', STAMP, async (t) => {
+      const document = newDocument()
+      const token = await stamped(t, { hash: document.base64 })
+      demand(token.includes(document.digest), 'the hash is not in it')
+      demand(token.includes(SIGNED_DATA), 'it is no SignedData')
+    }),
+    requirement('gives a token and not the response around it', STAMP, async (t) => {
+      const token = await stamped(t, {})
+      // ContentInfo begins with an OID, TimeStampResp with the status.
+      const lengthBytes = (token[1] ?? 0) & 0x80 ? (token[1] ?? 0) & 0x7f : 0
+      same(token[2 + lengthBytes], 0x06, 'tag of its first member')
+    }),
+    requirement('puts the nonce into the token', STAMP, async (t) => {
+      const nonce = '1F2E3D4C5B6A7988'
+      demand((await stamped(t, { nonce })).includes(Buffer.from(nonce, 'hex')), 'it does not')
+    }),
+    requirement('takes clientData', STAMP, async (t) => {
+      await stamped(t, { clientData: 'order 17' })
+    }),
+  ],
+}
+
+/** id-signedData, as DER. */
+const SIGNED_DATA = Buffer.from('06092a864886f70d010702', 'hex')
+
+function stampRow(what: string, changes: Json, words: string | null): Requirement[] {
+  return [
+    requirement(`refuses ${what}`, STAMP, async (t) => {
+      refused(await stamp(t, changes), { words })
+    }),
+  ]
+}
+
+async function stamp(t: Subject, changes: Json): Promise<Answer> {
+  const body = { hash: newDocument().base64, hashAlgo: SHA256.oid, ...changes }
+  return t.call('signatures/timestamp', body, await t.serviceToken())
+}
+
+async function stamped(t: Subject, changes: Json): Promise<Buffer> {
+  return Buffer.from(succeeded(await stamp(t, changes)).string('timestamp'), 'base64')
+}
+
+const DOC = { clause: 'CSC v2.0.0.2 §11.11' }
+
+const DOC_ROWS: readonly [string, Json, string | readonly string[]][] = [
+  [
+    'neither documents nor digests',
+    { documentDigests: undefined },
+    'Empty documentDigests and documents objects',
+  ],
+  [
+    'documents and digests together',
+    { documents: [{ document: 'AAAA', signature_format: 'C', signAlgo: '1.2.840.10045.4.3.2' }] },
+    'Both documentDigests and documents parameters passed',
+  ],
+  [
+    'a text for documentDigests',
+    { documentDigests: 'x' },
+    'Invalid object parameter documentDigests',
+  ],
+  [
+    'a text for documents',
+    { documentDigests: undefined, documents: 'x' },
+    'Invalid array parameter documents',
+  ],
+  ['no credentialID', { credentialID: undefined }, missing('credentialID')],
+  ['an unknown credentialID', { credentialID: 'nobody' }, invalid('credentialID')],
+  ['a number for clientData', { clientData: 1 }, invalid('clientData')],
+  ['an unknown operationMode', { operationMode: 'X' }, invalid('operationMode')],
+]
+const ITEM_ROWS: readonly [string, Json, string | readonly string[]][] = [
+  ['hashes that are no Base64', { hashes: ['*'] }, 'Invalid Base64 hashes string parameter'],
+  ['no signAlgo', { signAlgo: undefined }, missing('signAlgo')],
+  ['an unknown signAlgo', { signAlgo: '1.2.3' }, invalid('signAlgo')],
+  [
+    'an unknown hashAlgorithmOID',
+    { hashAlgorithmOID: '1.2.3' },
+    [
+      invalid('hashAlgorithmOID'),
+      'String parameter hashAlgorithmOID contradicts with signAlgo parameter',
+    ],
+  ],
+  ['an unknown signature_format', { signature_format: 'Z' }, invalid('signature_format')],
+  ['an unknown conformance_level', { conformance_level: 'AdES-Z' }, invalid('conformance_level')],
+  [
+    'an unknown signed_envelope_property',
+    { signed_envelope_property: 'Sealed' },
+    invalid('signed_envelope_property'),
+  ],
+  ['a short digest', { hashes: ['AAAA'] }, 'Invalid digest value length'],
+]
+
+export const signDoc: Chapter = {
+  name: 'signatures/signDoc',
+  versions: ['v2'],
+  method: 'signatures/signDoc',
+  requirements: [
+    ...DOC_ROWS.map(([what, changes, words]) =>
+      requirement(`refuses ${what}`, DOC, async (t) => {
+        refused(await signDocument(t, changes), { words })
+      }),
+    ),
+    ...ITEM_ROWS.map(([what, changes, words]) =>
+      requirement(`refuses ${what}`, DOC, async (t) => {
+        refused(await signDocument(t, {}, changes), { words })
+      }),
+    ),
+    requirement('refuses a digest that was not authorised', DOC, async (t) => {
+      const hashes = [newDocument().base64]
+      const answer = await signDocument(t, {}, { hashes })
+      refused(answer, {
+        status: [400, 403],
+        error: ['invalid_request', 'invalid_hash'],
+        words: [
+          'documentDigests or documents are not authorized by the SAD.',
+          'Document or documentDigest does not match authroized hash',
+        ],
+      })
+    }),
+    requirement('gives a detached signature for an authorised digest', DOC, async (t) => {
+      const answer = succeeded(await signDocument(t, {}))
+      same(stringsOf(answer.json ?? {}, 'SignatureObject').length, 1, 'number of signatures')
+      t.forgetUnspent()
+    }),
+  ],
+}
+
+async function signDocument(t: Subject, changes: Json, itemChanges: Json = {}): Promise<Answer> {
+  const { credential, documents, bearer, SAD, algorithm } = await t.unspent()
+  const [format = 'C'] = stringsOf(t.info.object('signature_formats'), 'formats')
+  const [document] = documents
+  const item = {
+    hashes: [document?.base64],
+    hashAlgorithmOID: document?.hash.oid,
+    signature_format: format,
+    ...algorithm,
+    ...itemChanges,
+  }
+  const body = {
+    credentialID: credential.id,
+    ...(SAD === null ? {} : { SAD }),
+    documentDigests: [item],
+    ...changes,
+  }
+  return t.call('signatures/signDoc', body, bearer)
+}
+
+const CREATE = { clause: 'CSC v2.2.0.0 §11.4' }
+const DELETE = { clause: 'CSC v2.2.0.0 §11.5' }
+
+/** How refusals are worded is not known of these two; that they refuse is what can be tested. */
+export const createAndDelete: Chapter = {
+  name: 'credentials/create and delete',
+  versions: ['v2'],
+  requirements: [
+    ...(
+      [
+        ['no request', {}],
+        ['a text for the request', { credentialCreationRequest: 'x' }],
+        ['a list for the request', { credentialCreationRequest: [] }],
+      ] as [string, Json][]
+    ).map(([what, body]) =>
+      requirement(`create refuses ${what}`, CREATE, async (t) => {
+        t.needs('credentials/create')
+        refusedSomehow(await t.call('credentials/create', body, await t.serviceToken()))
+      }),
+    ),
+    requirement('create is not opened by a token of scope service', CREATE, async (t) => {
+      t.needs('credentials/create')
+      const body = { credentialCreationRequest: { subjectData: {} } }
+      refusedSomehow(await t.call('credentials/create', body, await t.serviceToken()))
+    }),
+    requirement('create is not opened by a credential token', CREATE, async (t) => {
+      t.needs('credentials/create')
+      const body = { credentialCreationRequest: { subjectData: {} } }
+      refusedSomehow(await t.call('credentials/create', body, (await t.unspent()).bearer))
+    }),
+    ...(
+      [
+        ['no request', {}],
+        ['a text for the request', { credentialDeletionRequest: 'x' }],
+        ['an unknown credential', { credentialDeletionRequest: { credentialID: 'nobody' } }],
+      ] as [string, Json][]
+    ).map(([what, body]) =>
+      requirement(`delete refuses ${what}`, DELETE, async (t) => {
+        t.needs('credentials/delete')
+        refusedSomehow(await t.call('credentials/delete', body, await t.serviceToken()))
+      }),
+    ),
+    requirement(
+      'delete is not opened by a token of scope service, and deletes nothing',
+      DELETE,
+      async (t) => {
+        t.needs('credentials/delete')
+        const { id } = await t.credential({ signer: t.otherSigner() })
+        const body = { credentialDeletionRequest: { credentialID: id } }
+        refusedSomehow(await t.call('credentials/delete', body, await t.serviceToken()))
+        const list = await t.call('credentials/list', {}, await t.serviceToken(1))
+        demand(succeeded(list).strings('credentialIDs').includes(id), 'the credential is gone')
+      },
+    ),
+  ],
+}

@@ -1,0 +1,121 @@
+import type { Accounts } from '../identity/accounts.js'
+import type { Identities } from '../identity/identities.js'
+import type { Passkeys } from '../identity/passkeys.js'
+import type { User } from '../identity/user.js'
+import { InvalidParameterError, RefusedRequestError } from '../errors.js'
+import type { KeyAlgorithm } from '../keys/algorithms.js'
+import type { ApprovalFactor, Credential } from './credential.js'
+import type { Credentials } from './credentials.js'
+import type { CredentialCreationRequest } from './management-request.js'
+
+export interface NewCredentialPolicy {
+  readonly allowed: boolean
+  readonly algorithm: KeyAlgorithm
+  readonly multisign: number
+  /** Most that stand at a time, of one person. */
+  readonly perPerson: number
+}
+
+/** What CertificateSubject names, and which claim of OpenID Connect says the same. */
+const CLAIMS = {
+  sub: ({ id }: User) => id,
+  given_name: ({ givenName }: User) => givenName,
+  family_name: ({ surname }: User) => surname,
+  email: ({ email }: User) => email,
+} as const
+
+/** Credentials that applications make and end for a person who agreed to just that (CSC API v2.2, 11.4 and 11.5). */
+export class ManagedCredentials {
+  readonly #credentials: Credentials
+  readonly #accounts: Accounts
+  readonly #passkeys: Pick<Passkeys, 'has'>
+  readonly #identities: Pick<Identities, 'issuersOf'>
+  readonly #policy: NewCredentialPolicy
+  /** OID that certificates of signers claim; null for none. */
+  readonly #certificatePolicy: string | null
+
+  constructor(parts: {
+    credentials: Credentials
+    accounts: Accounts
+    passkeys: Pick<Passkeys, 'has'>
+    identities: Pick<Identities, 'issuersOf'>
+    policy: NewCredentialPolicy
+    certificatePolicy: string | null
+  }) {
+    this.#credentials = parts.credentials
+    this.#accounts = parts.accounts
+    this.#passkeys = parts.passkeys
+    this.#identities = parts.identities
+    this.#policy = parts.policy
+    this.#certificatePolicy = parts.certificatePolicy
+  }
+
+  /**
+   * Whether the person can have another one, for a request like this.
+   * @returns by what its owner will approve signatures
+   * @throws {InvalidParameterError} @throws {RefusedRequestError}
+   */
+  async rejectUnfit(
+    request: CredentialCreationRequest | null,
+    user: User,
+  ): Promise<ApprovalFactor> {
+    const { certificatePolicy, subjectData = {} } = request ?? {}
+    const known = certificatePolicy === undefined || certificatePolicy === this.#certificatePolicy
+    if (!known || contradicts(subjectData, user)) {
+      throw new InvalidParameterError('credentialCreationRequest')
+    }
+    const standing = (await this.#credentials.list(user.id)).filter(
+      ({ status }) => status !== 'revoked',
+    )
+    if (standing.length >= this.#policy.perPerson) {
+      throw new RefusedRequestError('The signer has the highest number of credentials already')
+    }
+    const factor = await this.#approvalFactorOf(user)
+    if (!factor) throw new RefusedRequestError('The signer has no second authentication factor')
+    return factor
+  }
+
+  /** As `rejectUnfit`, for a person by their identifier. */
+  async rejectUnfitFor(
+    request: CredentialCreationRequest,
+    userId: string,
+  ): Promise<ApprovalFactor> {
+    return this.rejectUnfit(request, await this.#person(userId))
+  }
+
+  /**
+   * Makes the key and has it certified for the person as they are on record (S16).
+   * @throws what `rejectUnfit` throws
+   */
+  async create(request: CredentialCreationRequest, userId: string): Promise<Credential> {
+    const user = await this.#person(userId)
+    const approvalFactor = await this.rejectUnfit(request, user)
+    const { algorithm, multisign } = this.#policy
+    return this.#credentials.create({
+      ...{ user, algorithm, multisign, approvalFactor },
+      description: `Signing key of ${user.displayName}`.slice(0, 255),
+      SCAL: '2',
+      pin: null,
+    })
+  }
+
+  async #person(userId: string): Promise<User> {
+    const user = await this.#accounts.find(userId)
+    if (!user) throw new InvalidParameterError('credentialCreationRequest')
+    return user
+  }
+
+  async #approvalFactorOf({ id }: User): Promise<ApprovalFactor | null> {
+    if (await this.#accounts.hasAuthenticator(id)) return 'otp'
+    if (await this.#passkeys.has(id)) return 'passkey'
+    return (await this.#identities.issuersOf(id)).length > 0 ? 'id-bb' : null
+  }
+}
+
+/** Claims that are not known to us are ignored, those that are have to agree. */
+function contradicts(claims: Readonly<Record<string, unknown>>, user: User): boolean {
+  return Object.entries(CLAIMS).some(([name, known]) => {
+    const claimed = claims[name]
+    return claimed !== undefined && claimed !== null && claimed !== known(user)
+  })
+}
