@@ -61,11 +61,13 @@ export class Http {
     return answer
   }
 
-  /** The exchanges since last asked, without the secrets in them. */
-  takeLog(): Exchange[] {
-    const log = this.#log.map((exchange) => this.#masked(exchange))
+  /** The exchanges since the last call of `forgetLog`, without the secrets in them. */
+  maskedLog(): Exchange[] {
+    return this.#log.map((exchange) => this.#masked(exchange))
+  }
+
+  forgetLog(): void {
     this.#log = []
-    return log
   }
 
   keepSecret(value: string): void {

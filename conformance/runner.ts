@@ -107,11 +107,12 @@ async function* runChapter(
     const started = Date.now()
     const { outcome, message } =
       barred.outcome === 'pass' ? await attempt(subject, () => requirement.trial(subject)) : barred
-    const exchanges = subject.http.takeLog()
+    const exchanges = outcome === 'fail' ? subject.http.maskedLog() : []
+    subject.http.forgetLog()
     yield {
       ...describe(chapter, requirement),
       ...{ outcome: weigh(outcome, requirement.level), message },
-      exchanges: outcome === 'fail' ? exchanges : [],
+      exchanges,
       milliseconds: Date.now() - started,
     }
   }

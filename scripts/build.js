@@ -1,4 +1,4 @@
-/** Builds dist/: the server by tsc's output, the demo's browser code as one file. */
+/** Builds dist/: the server by tsc's output; the demo's browser code and the conformance runner as one file each. */
 import { execFileSync } from 'node:child_process'
 import { cpSync, rmSync } from 'node:fs'
 import { build } from 'esbuild'
@@ -12,6 +12,21 @@ await build({
   format: 'esm',
   minify: true,
   target: 'es2022',
+  logLevel: 'warning',
+})
+await build({
+  entryPoints: ['conformance/main.ts'],
+  outfile: 'dist/conformance/openrssp-conformance.js',
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  // Only there for who signs in by browser.
+  external: ['playwright-core'],
+  // Some packages inside are CommonJS and ask for Node's own modules.
+  banner: {
+    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+  },
   logLevel: 'warning',
 })
 cpSync('src/demo/public', 'dist/demo/public', { recursive: true })

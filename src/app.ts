@@ -10,6 +10,7 @@ import { mountCsc } from './csc/mount.js'
 import type { CscServices } from './csc/services.js'
 import { demo } from './demo/demo.js'
 import { isServiceError } from './errors.js'
+import { believeProxiesOnly } from './http/trusted-proxy.js'
 import type { InteractionParts } from './oauth/interaction-steps.js'
 import { interactions } from './oauth/interactions.js'
 import { OAUTH_ROUTES } from './oauth/provider.js'
@@ -55,6 +56,7 @@ export function createApp(parts: AppParts): Koa {
     logger.error({ err: error }, 'request failed')
   })
   app.use(answerFailures(parts))
+  app.use(believeProxiesOnly(csc.config.proxy))
   app.use(tidyPath)
   app.use(oauthAliases)
   app.use(health(parts.checks))

@@ -59,8 +59,7 @@ export function cscDocument({ version, base, endpoints, renderError }: CscMount)
   const paths = endpoints.map((endpoint): [string, Json] => {
     const operation = describe(endpoint, { schemas, shared, renderError })
     if (endpoint.path !== '/info') return [endpoint.path, { post: operation }]
-    const { requestBody: _, ...byGet } = operation
-    return [endpoint.path, { post: operation, get: { ...byGet, operationId: 'infoByGet' } }]
+    return [endpoint.path, { post: operation, get: byGet(operation, 'infoByGet') }]
   })
   const tags = new Set(endpoints.map(tagOf))
   return {
@@ -84,6 +83,11 @@ export function cscDocument({ version, base, endpoints, renderError }: CscMount)
       responses: Object.fromEntries(shared),
     },
   }
+}
+
+function byGet(operation: Json, operationId: string): Json {
+  const members = Object.entries(operation).filter(([name]) => name !== 'requestBody')
+  return { ...Object.fromEntries(members), operationId }
 }
 
 interface Parts extends Pick<CscMount, 'renderError'> {

@@ -12,6 +12,9 @@ export function publishResponse(schema: object, shared: Map<string, Json>): Json
   return publish(schema as Json, shared, true)
 }
 
+/** Of no interest outside: what ajv is told, and the name of a shared schema. */
+const OURS: ReadonlySet<string> = new Set(['complaint', 'title'])
+
 function publish(schema: Json, shared: Map<string, Json>, closed: boolean): Json {
   const { title } = schema
   const published = publishMembers(schema, shared, closed)
@@ -21,7 +24,9 @@ function publish(schema: Json, shared: Map<string, Json>, closed: boolean): Json
 }
 
 function publishMembers(schema: Json, shared: Map<string, Json>, closed: boolean): Json {
-  const { complaint: _, anyOf, properties, items, title: __, ...rest } = schema
+  const { anyOf, properties, items, ...rest } = Object.fromEntries(
+    Object.entries(schema).filter(([name]) => !OURS.has(name)),
+  )
   const inner = (each: unknown) => publish(each as Json, shared, closed)
   const choices = anyOf as readonly Json[] | undefined
   const values = choices?.map((choice) => choice['const'])

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { ApprovalRequest } from '../activation/approval-request.js'
 import { confirmationNumber } from '../activation/approval-requests.js'
-import { isApprovedByCode, type Credential } from '../credentials/credential.js'
+import { isApprovedAnywhere, isApprovedByCode, type Credential } from '../credentials/credential.js'
+import { PasskeyRefusedError } from '../identity/passkeys.js'
 import type { GivenFactor } from '../identity/signing-factors.js'
 import {
   codePurpose,
@@ -11,8 +12,14 @@ import {
   sentFactor,
   typedCode,
 } from '../oauth/approval-codes.js'
-import { approvalFacts } from '../oauth/approval-facts.js'
-import { renderApproval, type ApprovalView } from '../oauth/pages/index.js'
+import { approvalFacts, passkeyPurpose } from '../oauth/approval-facts.js'
+import {
+  PASSKEY_FIELD,
+  renderApproval,
+  type ApprovalView,
+  type PasskeyProblem,
+} from '../oauth/pages/index.js'
+import type { Transaction } from '../transactions/transaction.js'
 import { viewOf } from './pages/account-page.js'
 import { renderApprovals } from './pages/approvals.js'
 import {
@@ -75,7 +82,15 @@ class ApprovalPages {
     if (!asked) return notFound(visit, this.#parts)
     switch (form['action']) {
       case 'approve':
-        return this.#approve(visit, asked, form)
+        // Whose factor is a passkey agrees by nothing else.
+        if (!isApprovedByCode(asked.credential)) return this.#show(visit, asked)
+        return this.#approve(visit, asked, [
+          typedCode(asked.credential, asked.request.transaction, form['otp'] ?? ''),
+          ...typedPin(asked, form),
+        ])
+      case PASSKEY_FIELD:
+        if (isApprovedByCode(asked.credential)) return this.#show(visit, asked)
+        return this.#approveByPasskey(visit, asked, form)
       case 'reject':
         return this.#reject(visit, asked)
       case 'send-code':
@@ -89,10 +104,12 @@ class ApprovalPages {
     visit: AccountVisit,
     { request, credential, clientName }: Asked,
     problem?: ApprovalView['problem'],
+    passkeyProblem?: PasskeyProblem,
   ): Promise<void> {
     const { pages, sentCodes, approvalSeconds, now } = this.#parts
     const { transaction } = request
     const sentCode = await sentCodeView(sentCodes, visit.user, [credential], transaction)
+    const passkey = await this.#passkeyView(transaction, credential)
     const html = renderApproval({
       ...approvalFacts(transaction, [credential]),
       ...{ lang: visit.lang, action: addressOf(request), client: { name: clientName }, now: now() },
@@ -100,23 +117,48 @@ class ApprovalPages {
       validFor: approvalSeconds,
       expiresAt: transaction.expiresAt,
       confirmation: confirmationNumber(request.handleHash),
-      asks: { otp: true, pin: asksPin(request, credential) },
+      asks: { otp: isApprovedByCode(credential), pin: asksPin(request, credential) },
+      ...(passkey ? { passkey } : {}),
+      ...(passkeyProblem ? { passkeyProblem } : {}),
       ...(sentCode ? { sentCode } : {}),
       ...(problem ? { problem } : {}),
     })
-    pages.send(visit.ctx, 200, html)
+    pages.send(visit.ctx, 200, html, [], typeof passkey === 'object')
   }
 
-  async #approve(visit: AccountVisit, asked: Asked, form: Form): Promise<void> {
+  async #passkeyView(
+    transaction: Transaction,
+    credential: Credential,
+  ): Promise<ApprovalView['passkey']> {
+    if (isApprovedByCode(credential)) return undefined
+    const options = await this.#parts.passkeys.ask(passkeyPurpose(transaction), credential.userId)
+    return options ? { ceremony: 'get', options } : 'not-enrolled'
+  }
+
+  /** The challenge is made again from the transaction; it is used up only when the PIN is right, too. */
+  async #approveByPasskey(visit: AccountVisit, asked: Asked, form: Form): Promise<void> {
+    const { passkeys, now } = this.#parts
+    const { request, credential } = asked
+    const { lockedUntil, userId } = credential
+    if (lockedUntil && lockedUntil > now()) return this.#show(visit, asked, { lockedUntil })
+    try {
+      const purpose = passkeyPurpose(request.transaction)
+      const { spend } = await passkeys.check(form[PASSKEY_FIELD] ?? '', purpose, userId)
+      await this.#approve(visit, asked, [...typedPin(asked, form), { factor: 'passkey', spend }])
+    } catch (error) {
+      if (!(error instanceof PasskeyRefusedError)) throw error
+      return this.#show(visit, asked, undefined, error.kind)
+    }
+  }
+
+  async #approve(visit: AccountVisit, asked: Asked, given: readonly GivenFactor[]): Promise<void> {
     const { factors, activations, now } = this.#parts
     const { request, credential } = asked
     const { transaction } = request
-    const pin: GivenFactor = { factor: 'pin', value: form['pin'] ?? '' }
-    const given = [
-      ...(asksPin(request, credential) ? [pin] : []),
-      typedCode(credential, transaction, form['otp'] ?? ''),
-    ]
     const checked = await factors.check(credential, transaction.clientId, given, () => true)
+    if (checked.outcome === 'used-code' && !isApprovedByCode(credential)) {
+      return this.#show(visit, asked, undefined, 'expired')
+    }
     if (checked.outcome !== 'accepted') {
       return this.#show(visit, asked, factorProblem(checked, credential, now()))
     }
@@ -158,7 +200,7 @@ class ApprovalPages {
     const credential = await credentials.find(credentialId)
     const client = await clients.find(clientId)
     if (credential?.userId !== userId || !credentials.isUsable(credential)) return null
-    if (!client || client.disabledAt || !isApprovedByCode(credential)) return null
+    if (!client || client.disabledAt || !isApprovedAnywhere(credential)) return null
     return { request, credential, clientName: client.name }
   }
 }
@@ -166,6 +208,10 @@ class ApprovalPages {
 /** Not again where the application brought it with the request. */
 function asksPin({ factors }: ApprovalRequest, { pinHash }: Credential): boolean {
   return pinHash !== null && !factors.includes('pin')
+}
+
+function typedPin({ request, credential }: Asked, form: Form): GivenFactor[] {
+  return asksPin(request, credential) ? [{ factor: 'pin', value: form['pin'] ?? '' }] : []
 }
 
 function addressOf({ transaction }: ApprovalRequest): string {

@@ -65,7 +65,7 @@ export interface AuditEventDetails {
     purpose: 'sign-in' | 'approval' | 'enrolment'
     /** The application that asked; null on the person's own pages. */
     clientId: string | null
-    /** Who had to answer; null where it could be anyone. */
+    /** Who had to answer, or whose passkey was copied; null where it could be anyone. */
     userId: string | null
     /** Null when it is nobody's. */
     passkeyId: string | null

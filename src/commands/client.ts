@@ -10,6 +10,7 @@ import {
   withRecords,
   type CommonOptions,
 } from './command-line.js'
+import { isPrivateUse } from '../oauth/redirect-uris.js'
 import { QUIRKS, type Client, type Quirk } from '../oauth/client.js'
 
 interface AddOptions extends CommonOptions {
@@ -32,7 +33,10 @@ export function clientCommands(program: Command): void {
     .description('register an application; prints its secret once')
     .argument('<client_id>')
     .argument('<name>', 'name shown to signers')
-    .requiredOption('--redirect-uri <uri...>', 'exact redirect URIs')
+    .requiredOption(
+      '--redirect-uri <uri...>',
+      'exact redirect URIs; of a public app also com.example.app:/path, or a loopback address for any port',
+    )
     .option('--public', 'an application that cannot keep a secret')
     .option('--jwks <file>', 'public keys, as a JSON Web Key Set, instead of a secret')
     .option('--tls-subject <dn>', 'subject of its TLS certificate (RFC 4514), instead of a secret')
@@ -49,7 +53,7 @@ export function clientCommands(program: Command): void {
     )
     .action((id: string, name: string, options: AddOptions) =>
       withRecords(options, async ({ clients }) => {
-        for (const uri of options.redirectUri) rejectBadRedirectUri(uri)
+        for (const uri of options.redirectUri) rejectBadRedirectUri(uri, options)
         if (!/^[\w.-]{1,64}$/.test(id)) {
           throw new CommandError(
             'A client_id is 1 to 64 letters, digits, dots, dashes or underscores.',
@@ -105,8 +109,10 @@ export function clientCommands(program: Command): void {
     )
 }
 
-function rejectBadRedirectUri(uri: string): void {
+function rejectBadRedirectUri(uri: string, options: AddOptions): void {
   const url = URL.canParse(uri) ? new URL(uri) : null
+  // Whoever else registers the scheme on the device gets the code, but not the verifier (RFC 8252, 8.1).
+  if (options.public && isPrivateUse(uri) && url?.hash === '') return
   const isWeb = url?.protocol === 'https:' || url?.protocol === 'http:'
   if (!url || !isWeb || url.hash !== '' || url.username !== '') {
     throw new CommandError(

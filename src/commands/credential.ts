@@ -1,7 +1,9 @@
+import { randomInt } from 'node:crypto'
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import { auditEvent } from '../audit/events.js'
-import { certificateStatus } from '../credentials/credentials.js'
+import { AUTH_OBJECTS } from '../credentials/auth-object.js'
+import { certificateStatus, type NewCredential } from '../credentials/credentials.js'
 import { APPROVAL_FACTORS, type ApprovalFactor } from '../credentials/credential.js'
 import { KEY_ALGORITHMS, type KeyAlgorithm } from '../keys/algorithms.js'
 import type { User } from '../identity/user.js'
@@ -15,6 +17,10 @@ import {
   withServices,
   type CommonOptions,
 } from './command-line.js'
+import type { ClientStore } from '../oauth/client.js'
+
+/** Kept by a machine, so it may be longer than what people remember. */
+const SEAL_PIN_DIGITS = 12
 
 interface CreateOptions extends CommonOptions {
   readonly algorithm: KeyAlgorithm
@@ -22,6 +28,8 @@ interface CreateOptions extends CommonOptions {
   readonly scal: '1' | '2'
   readonly multisign: number
   readonly approval: ApprovalFactor
+  readonly sealOf?: string
+  readonly withoutPin?: true
 }
 
 export function credentialCommands(program: Command): void {
@@ -45,21 +53,23 @@ export function credentialCommands(program: Command): void {
         .default('otp'),
     )
     .option('--multisign <count>', 'most signatures per approval', wholeNumber, 50)
+    .option('--seal-of <client_id>', 'a seal: this application uses it with tokens of its own')
+    .option('--without-pin', 'of a seal: let its application’s token be enough')
     .action((username: string, options: CreateOptions) =>
-      withServices(options, async ({ users, credentials }) => {
+      withServices(options, async ({ users, clients, credentials }) => {
         const user = await users.findByUsername(username)
         if (!user) throw new CommandError(`There is no user "${username}".`)
         if (user.disabledAt) throw new CommandError(`${username} is disabled.`)
         const { algorithm, description, multisign, approval } = options
         rejectUnreachable(user, approval)
         demandPlainText('description', description)
+        const seal = await sealOf(options, clients)
         const created = await credentials.create({
           ...{ user, algorithm, description, multisign },
-          SCAL: options.scal,
-          pin: null,
-          approvalFactor: approval,
+          ...{ SCAL: options.scal, pin: null, approvalFactor: approval, ...seal },
         })
-        printFacts({ credentialID: created.id, algorithm, username }, options.json)
+        const PIN = seal?.pin ? { PIN: seal.pin } : {}
+        printFacts({ credentialID: created.id, algorithm, username, ...PIN }, options.json)
       }),
     )
 
@@ -134,6 +144,26 @@ function rejectUnreachable({ username, email, phone }: User, approval: ApprovalF
   const option = approval === 'email' || approval === 'sms' ? missing[approval] : false
   if (!option) return
   throw new CommandError(`Codes cannot be sent yet; first: openrssp user set ${username} ${option}`)
+}
+
+/** What makes a credential a seal; null for a person's. Its PIN is printed once, for the application to keep. */
+async function sealOf(
+  { sealOf: ownerClientId, withoutPin }: CreateOptions,
+  clients: ClientStore,
+): Promise<Pick<NewCredential, 'ownerClientId' | 'explicit' | 'pin'> | null> {
+  if (ownerClientId === undefined) {
+    if (withoutPin) throw new CommandError('--without-pin is for seals: say --seal-of.')
+    return null
+  }
+  const client = await clients.find(ownerClientId)
+  if (!client?.grantTypes.includes('client_credentials')) {
+    throw new CommandError(`"${ownerClientId}" is no client that gets tokens for itself.`)
+  }
+  const objects = withoutPin ? [] : [AUTH_OBJECTS.PIN]
+  const pin = withoutPin
+    ? null
+    : String(randomInt(10 ** SEAL_PIN_DIGITS)).padStart(SEAL_PIN_DIGITS, '0')
+  return { ownerClientId, explicit: { objects, expression: null }, pin }
 }
 
 function wholeNumber(text: string): number {

@@ -389,7 +389,7 @@ export function insecureSettings(config: Config): string[] {
   }
   if (config.log.level === 'debug')
     warnings.push('log.level: debug tells more than production should')
-  if (config.proxy.trusted && !isLoopback(config.listen.host)) {
+  if (config.proxy.trusted && !config.proxy.addresses && !isLoopback(config.listen.host)) {
     warnings.push('proxy.trusted: whoever reaches listen.host directly can claim any address')
   }
   for (const { id, issuer } of config.identityProviders) {

@@ -375,6 +375,12 @@ export const ConfigSchema = Type.Object(
           default: false,
           description: 'Whether X-Forwarded-For of the direct peer is believed.',
         }),
+        addresses: Type.Optional(
+          Type.Array(Type.String({ pattern: '^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$' }), {
+            description:
+              'Addresses or networks (CIDR) of the proxies. What others send in X-Forwarded-* and in the certificate header is dropped. When absent, whoever connects is believed.',
+          }),
+        ),
         clientCertificateHeader: Type.Optional(
           Type.String({
             pattern: '^[A-Za-z0-9-]+$',

@@ -51,6 +51,11 @@ export function isApprovedByCode({ approvalFactor }: Credential): boolean {
   return approvalFactor !== 'passkey' && approvalFactor !== 'id-bb'
 }
 
+/** Whether its owner can agree on whichever device they are: there, or where the application is. */
+export function isApprovedAnywhere({ approvalFactor }: Credential): boolean {
+  return approvalFactor !== 'id-bb'
+}
+
 export interface CredentialStore {
   find(id: string): Promise<Credential | null>
   list(userId: string): Promise<Credential[]>

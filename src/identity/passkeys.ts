@@ -112,6 +112,12 @@ export interface ProvenPasskey {
   readonly spend: () => Promise<boolean>
 }
 
+/** What an answer was found to be before it was refused. */
+interface Known {
+  passkeyId: string | null
+  ownerId: string | null
+}
+
 /** How long the browser waits for the person and their device. */
 export const PASSKEY_TIMEOUT_SECONDS = 120
 /** More than anyone has devices. */
@@ -228,6 +234,7 @@ export class Passkeys {
       if (!passkey) throw new PasskeyRefusedError('unknown', 'no such passkey')
       known.passkeyId = passkey.id
       const user = await this.#ownerOf(passkey, userId)
+      known.ownerId = user.id
       rejectOtherHandle(response, user, userId === null)
       const counter = await this.#verify(response, passkey, challenge)
       const challengeHash = hash(challenge)
@@ -375,14 +382,17 @@ export class Passkeys {
   async #recordRefusal<T>(
     purpose: PasskeyPurpose,
     userId: string | null,
-    attempt: (known: { passkeyId: string | null }) => Promise<T>,
+    attempt: (known: Known) => Promise<T>,
   ): Promise<T> {
-    const known: { passkeyId: string | null } = { passkeyId: null }
+    const known: Known = { passkeyId: null, ownerId: null }
     try {
       return await attempt(known)
     } catch (error) {
       if (!(error instanceof PasskeyRefusedError)) throw error
-      await this.#append(purpose, { ...known, userId, why: error.message })
+      // Only a copy can do that: its owner has to hear of it, wherever it was tried.
+      const concerned = error.kind === 'cloned' ? known.ownerId : userId
+      const { passkeyId } = known
+      await this.#append(purpose, { passkeyId, userId: concerned, why: error.message })
       throw error
     }
   }

@@ -3,6 +3,7 @@ import { errors, Provider, type Adapter, type AdapterPayload } from 'oidc-provid
 import type { Secrets } from '../config/secrets.js'
 import type { Client, ClientStore } from './client.js'
 import { ENDED_SESSION, type OAuthRecord, type OAuthRecordStore } from './oauth-record.js'
+import { areOfNativeApp } from './redirect-uris.js'
 
 /** Models whose identifier says that something happened: writing one twice is a replay. */
 const WRITTEN_ONCE = new Set(['ReplayDetection'])
@@ -194,6 +195,8 @@ function clientMetadata(client: Client): AdapterPayload {
     client_name: client.name,
     ...(client.secret === null ? {} : { client_secret: client.secret }),
     redirect_uris: [...client.redirectUris],
+    application_type:
+      client.authMethod === 'none' && areOfNativeApp(client.redirectUris) ? 'native' : 'web',
     grant_types: [...client.grantTypes],
     response_types: client.grantTypes.includes('authorization_code') ? ['code'] : [],
     ...(client.jwks === null ? {} : { jwks: { keys: [...client.jwks.keys] } }),

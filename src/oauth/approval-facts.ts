@@ -1,9 +1,17 @@
 import type { Credential } from '../credentials/credential.js'
 import { signingCertificate } from '../credentials/credentials.js'
+import type { PasskeyPurpose } from '../identity/passkeys.js'
 import type { Transaction } from '../transactions/transaction.js'
+import { transactionFacts } from './identity-steps.js'
 import type { ApprovalView } from './pages/index.js'
 
 type Facts = 'credentials' | 'numSignatures' | 'hashAlgorithm' | 'items' | 'description'
+
+/** What a passkey is asked for: this transaction as it stands, and no other (S22). */
+export function passkeyPurpose(transaction: Transaction): PasskeyPurpose {
+  const facts = transactionFacts(transaction)
+  return { purpose: 'approval', clientId: transaction.clientId, facts }
+}
 
 /** What is to be signed, and with what, as the signer is shown it: all of it. */
 export function approvalFacts(

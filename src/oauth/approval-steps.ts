@@ -1,7 +1,7 @@
 import { isApprovedByCode, type Credential } from '../credentials/credential.js'
 import { InvalidParameterError, isServiceError, TooManySignaturesError } from '../errors.js'
 import type { IdBb } from '../identity/id-bb.js'
-import { PasskeyRefusedError, type PasskeyPurpose } from '../identity/passkeys.js'
+import { PasskeyRefusedError } from '../identity/passkeys.js'
 import type { GivenFactor } from '../identity/signing-factors.js'
 import type { User } from '../identity/user.js'
 import { IdentityRefusedError } from '../identity/verified-identity.js'
@@ -14,7 +14,7 @@ import {
   sentFactor,
   typedCode,
 } from './approval-codes.js'
-import { approvalFacts } from './approval-facts.js'
+import { approvalFacts, passkeyPurpose } from './approval-facts.js'
 import { approvedDetail, readCredentialRequest } from './authorization-details.js'
 import type { CredentialScopeRequest } from './credential-scope.js'
 import { transactionFacts } from './identity-steps.js'
@@ -79,11 +79,6 @@ function approvedByIdentity({ approvalFactor }: Credential): boolean {
 
 function typedPin({ pinHash }: Credential, form: Form): GivenFactor[] {
   return pinHash === null ? [] : [{ factor: 'pin', value: form['pin'] ?? '' }]
-}
-
-function passkeyPurpose(transaction: Transaction): PasskeyPurpose {
-  const facts = transactionFacts(transaction)
-  return { purpose: 'approval', clientId: transaction.clientId, facts }
 }
 
 /** The signer sees what is to be signed, and agrees to it or not. */

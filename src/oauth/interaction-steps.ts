@@ -19,6 +19,7 @@ import { type IdentitySteps } from './identity-steps.js'
 import type { ManagementScope } from './management-details.js'
 import type { PageRenderer } from './page-renderer.js'
 import { type IdentityProblem, type Language } from './pages/index.js'
+import { originOf } from './redirect-uris.js'
 
 export interface InteractionParts {
   readonly provider: Provider
@@ -69,7 +70,7 @@ export const DENIED = { error: 'access_denied', error_description: ACCESS_DENIED
 
 /** Where a posted form may end up besides our own pages: at the application, as a source of a CSP. */
 function formTargets(redirectUri = ''): string[] {
-  return URL.canParse(redirectUri) ? [new URL(redirectUri).origin] : []
+  return URL.canParse(redirectUri) ? [originOf(redirectUri)] : []
 }
 
 /** What the steps of every interaction share: what it remembers, and how it is answered. */

@@ -127,6 +127,7 @@ export function createProvider(parts: ProviderParts): Provider {
   provider.use(pinBaseUrl(config.baseUrl))
   provider.use(announceOwn)
   provider.use(answerInQuery)
+  provider.use(withoutOpenId)
   provider.use(translateOAuthErrors(provider))
   provider.use(nameChosenCredential(parts))
   useOnceInOneWrite(provider, parts)
@@ -244,6 +245,21 @@ const answerInQuery: Middleware = (ctx, next) => {
   if (response_mode && response_mode !== 'query') {
     ctx.query = { ...ctx.query, response_mode: 'unsupported' }
   }
+  return next()
+}
+
+/**
+ * Clients of OpenID Connect send these whatever the scope. Here is no ID token they could be for: they
+ * count for what they ask of signing in, or not at all (POSTed and pushed, the library refuses them).
+ */
+const withoutOpenId: Middleware = (ctx, next) => {
+  if (ctx.path !== OAUTH_ROUTES.authorization || ctx.method !== 'GET') return next()
+  const { nonce, acr_values, id_token_hint, max_age, ...query } = ctx.query
+  const asksAnew = max_age !== undefined || query['prompt'] === 'select_account'
+  const isSilent = query['prompt'] === 'none'
+  const isForOpenId = [nonce, acr_values, id_token_hint].some((each) => each !== undefined)
+  if (asksAnew && !isSilent) ctx.query = { ...query, prompt: 'login' }
+  else if (isForOpenId || asksAnew) ctx.query = query
   return next()
 }
 

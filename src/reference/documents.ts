@@ -62,7 +62,7 @@ function readDocument({ file, leftOut = [] }: DescribedApi, baseUrl: string): st
       key,
       key.endsWith('Url') ? absolute(value as string) : value,
     ])
-    return [name, Object.fromEntries(members)]
+    return [name, Object.fromEntries(members) as object] as const
   })
   return JSON.stringify({
     ...document,

@@ -174,6 +174,16 @@ describe('Administration from the command line', () => {
       assert.equal(unknown.code, 1)
     })
 
+    it('add --public: takes the address of an app by its own scheme, of no other application', async () => {
+      const own = ['--redirect-uri', 'com.example.app:/callback']
+      const added = await installation.json('client', 'add', 'phone', 'App', ...own, '--public')
+      assert.equal(added.client_secret, null)
+      await assertRefused(
+        ['client', 'add', 'phone2', 'App', ...own],
+        '"com.example.app:/callback" is not a redirect URI: give an absolute http(s) URI without fragment.',
+      )
+    })
+
     it('disable: ends its access, once', async () => {
       await installation.json('client', 'add', 'old', 'Old', ...uri)
       const first = await installation.json('client', 'disable', 'old')
@@ -269,11 +279,6 @@ describe('Administration from the command line', () => {
         'theft',
       )
       assert.deepEqual(suspended, { credentialID, status: 'suspended' })
-      const refused = ['credential', 'suspend', credentialID]
-      await assertRefused(
-        refused,
-        `There is no credential "${credentialID}" that could be suspended.`,
-      )
       const log = (await run('audit', 'export')).stdout
       assert.ok(log.includes(`{\\"credentialId\\":\\"${credentialID}\\",\\"reason\\":\\"theft\\"}`))
       const resumed = await installation.json('credential', 'resume', credentialID)
@@ -283,6 +288,23 @@ describe('Administration from the command line', () => {
         `There is no credential "${credentialID}" that could be resumed.`,
       )
       installation.configure({})
+    })
+
+    it('create --seal-of: makes a seal for an application, and prints its PIN once', async () => {
+      const redirect = ['--redirect-uri', 'https://seal.example/callback']
+      await installation.json('client', 'add', 'sealer', 'Sealer', ...redirect, '--for-itself')
+      const seal = ['credential', 'create', 'alice', '--seal-of', 'sealer']
+      const created = await installation.json(...seal)
+      assert.match(created.PIN, /^\d{12}$/)
+      assert.ok(!databaseBytes().includes(created.PIN))
+      await assertRefused(
+        ['credential', 'create', 'alice', '--seal-of', 'nobody'],
+        '"nobody" is no client that gets tokens for itself.',
+      )
+      await assertRefused(
+        ['credential', 'create', 'alice', '--without-pin'],
+        '--without-pin is for seals: say --seal-of.',
+      )
     })
 
     it('refuses people who are not there', async () => {

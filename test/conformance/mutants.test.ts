@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { format } from 'prettier'
 import { CannotRun } from '../../conformance/outcome.js'
 import { runConformance } from '../../conformance/runner.js'
 import { MUTANTS, type Mutant } from './mutants.js'
@@ -27,11 +28,13 @@ describe('openrssp-conformance, before faulty servers', () => {
     })
   }
 
-  it('names every faulty server, and what caught it, in the documentation', () => {
+  it('names every faulty server, and what caught it, in the documentation', async () => {
     const names = MUTANTS.map(({ name }) => name)
     assert.equal(new Set(names).size, names.length)
     assert.ok(names.length >= 40)
-    if (process.env['OPENRSSP_WRITE_MUTANTS']) writeFileSync(TABLE, table())
+    if (process.env['OPENRSSP_WRITE_MUTANTS']) {
+      writeFileSync(TABLE, await format(table(), { parser: 'markdown' }))
+    }
     const text = readFileSync(TABLE, 'utf8')
     for (const name of names) assert.ok(text.includes(`| ${name} `), name)
   })

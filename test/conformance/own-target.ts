@@ -23,7 +23,7 @@ export async function startOwnTarget(): Promise<OwnTarget> {
   }
   const client = await rssp.addClient({ registration })
   const otherClient = await rssp.addClient({ registration })
-  await rssp.addCredential(user, { withPin: true })
+  await rssp.addCredential(user)
   await rssp.addCredential(user, { algorithm: 'rsa-2048' })
   await rssp.addCredential(user, { algorithm: 'p-384', SCAL: '1' })
   await rssp.addCredential(user, {

@@ -54,13 +54,15 @@ describe('openrssp-conformance', () => {
     }
   })
 
-  for (const version of ['v2', 'v1', 'v0']) {
+  for (const version of ['v2', 'v1', 'v0'] as const) {
     it(`finds nothing to object to in our own server, ${version}`, async () => {
       const baseUrl = `${own.rssp.baseUrl}/csc/${version}`
-      const report = await runConformance({ ...own.target, baseUrl }, { advance })
+      // v0 is v1 but for what these chapters look at.
+      const only = version === 'v0' ? ['v1 info', 'v1 credentials/'] : []
+      const report = await runConformance({ ...own.target, baseUrl }, { advance, only })
       assertClean(report)
       const passed = report.results.filter(({ outcome }) => outcome === 'pass').length
-      assert.ok(passed >= (version === 'v2' ? 400 : 120), `${passed} passed`)
+      assert.ok(passed >= { v2: 400, v1: 120, v0: 30 }[version], `${passed} passed`)
       const skipped = report.results.filter(({ outcome }) => outcome === 'skipped')
       assert.deepEqual(
         skipped.map(({ title, message }) => `${title}: ${message}`),
@@ -166,8 +168,6 @@ describe('openrssp-conformance', () => {
       const target = { ...own.target, advance: `http://127.0.0.1:${port}/` }
       writeFileSync(join(folder, 'target.json'), JSON.stringify(target))
       writeFileSync(join(folder, 'wrong.json'), JSON.stringify({ ...target, colour: 'red' }))
-      const nowhere = { ...target, baseUrl: 'http://127.0.0.1:1/csc/v2' }
-      writeFileSync(join(folder, 'nowhere.json'), JSON.stringify(nowhere))
     })
     after(() => {
       clock.close()
@@ -175,7 +175,8 @@ describe('openrssp-conformance', () => {
     })
 
     async function command(...options: string[]) {
-      const main = ['--import', 'tsx', join(root, 'conformance/main.ts'), ...options]
+      const tsx = join(root, 'node_modules/tsx/dist/esm/index.mjs')
+      const main = ['--import', tsx, join(root, 'conformance/main.ts'), ...options]
       try {
         const { stdout } = await run(process.execPath, main, { cwd: folder })
         return { code: 0, text: stdout }
@@ -195,10 +196,10 @@ describe('openrssp-conformance', () => {
     })
 
     it('says 2 and why when there is nothing to test', async () => {
-      const wrong = await command('--config', 'wrong.json')
-      assert.deepEqual([wrong.code, /colour/.test(wrong.text)], [2, true], wrong.text)
-      const nowhere = await command('--config', 'nowhere.json')
-      assert.deepEqual([nowhere.code, /does not answer/.test(nowhere.text)], [2, true])
+      const { code, text } = await command('--config', 'wrong.json')
+      assert.deepEqual([code, /colour/.test(text)], [2, true], text)
+      const nowhere = { ...own.target, baseUrl: 'http://127.0.0.1:1/csc/v2' }
+      await assert.rejects(runConformance(nowhere), /\/info does not answer/)
     })
 
     it('explains its exit codes', async () => {

@@ -17,6 +17,7 @@ import {
   fuzz,
   headerText,
   regressions,
+  send,
   Watch,
   type FuzzedRequest,
   type Names,
@@ -56,6 +57,9 @@ const PLAUSIBLE: Readonly<Record<string, readonly unknown[]>> = {
     [{ id: 'PIN', value: '000000' }],
   ],
   PIN: ['@pin', '000000'],
+  requestID: ['@job', '@gone'],
+  validity_period: [60_000, 0, -1, 2 ** 53],
+  response_uri: ['https://app.example/done', 'http://127.0.0.1/', 'file:///etc/passwd'],
   authObjectID: ['EMAIL', 'PIN'],
   clientData: ['order 7'],
   description: ['Contract'],
@@ -74,7 +78,7 @@ const PLAUSIBLE_THERE: Readonly<Record<string, Readonly<Record<string, readonly 
 const anyJson = fc.oneof(
   anyText,
   fc.jsonValue({ maxDepth: 3 }),
-  fc.constantFrom(null, 0, -1, 1e400, [], {}, [[]], [null], true),
+  fc.constantFrom(null, 0, -1, 1e308, [], {}, [[]], [null], true),
 )
 
 /** Mostly what gets furthest, or something that could be meant. */
@@ -240,6 +244,7 @@ describe('Any request to the CSC API (S56, S67)', () => {
     names = {
       service,
       gone,
+      job: 'none yet',
       sad: body.SAD as string,
       approval: await approve(),
       otherApproval: await approve(),
@@ -265,8 +270,20 @@ describe('Any request to the CSC API (S56, S67)', () => {
 
   const answered = async (request: FuzzedRequest): Promise<void> => {
     const { status, text } = await check(rssp, watch, request, names)
-    const { SAD } = status === 200 ? (JSON.parse(text) as { SAD?: string }) : {}
+    if (status !== 200) return
+    const { SAD, responseID } = JSON.parse(text) as { SAD?: string; responseID?: string }
     if (SAD !== undefined) names = { ...names, sad: SAD }
+    if (responseID !== undefined) await finish(request, responseID)
+  }
+
+  /** What is signed later must not be taken for a change by the next request. */
+  async function finish({ headers }: FuzzedRequest, job: string): Promise<void> {
+    names = { ...names, job }
+    const poll = {
+      ...{ method: 'POST', target: '/csc/v2/signatures/signPolling', headers },
+      body: '{"requestID":"@job"}',
+    }
+    while ((await send(rssp, poll, names)).status === 202);
   }
 
   for (const { base, document } of DESCRIPTIONS) {

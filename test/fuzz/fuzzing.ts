@@ -98,7 +98,8 @@ export async function check(
   const isMissing = status === 501 && (text.includes('not_implemented') || text === '')
   if (status >= 500 && !isMissing) throw new Error(`${status} ${text}`)
   const isJson = (headers.get('content-type') ?? '').includes('json')
-  assertDescribed(request.method, new URL(named(request.target, names), rssp.baseUrl).pathname, {
+  const [path = ''] = named(request.target, names).split('?')
+  assertDescribed(request.method, path, {
     ...{ status, headers },
     body: isJson && text !== '' ? JSON.parse(text) : text,
   })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Credential } from '../../src/credentials/credential.js'
 import type { PasskeyPurpose } from '../../src/identity/passkeys.js'
+import { totpCode } from '../../src/identity/totp.js'
 import { change, sql, type Statement } from '../../src/storage/database.js'
 import {
   approvalPage,
@@ -351,7 +352,9 @@ describe('Passkeys', () => {
 
     it('is approved by no one-time code, and no passkey does where a code is due', async () => {
       const page = await approval()
-      const typed = await browser.post(page.url, { action: 'approve', otp: '123456' })
+      rssp.clock.advance(30)
+      const otp = totpCode(user.totpSecret, rssp.clock.now())
+      const typed = await browser.post(page.url, { action: 'approve', otp })
       assert.match(asPage(typed).html, /data-options/)
       const coded = await rssp.addCredential(user)
       const other = await openPage(browser, credentialRequest(client, coded, [DIGEST]))
@@ -485,6 +488,13 @@ describe('Passkeys', () => {
     it('refuses an answer that does not say whose passkey it is', async () => {
       const silent = (page: Page) => device.get(questionOf(page.html), { userHandle: null })
       await assertRefused(silent, NOT_ACCEPTED, /user handle/)
+    })
+
+    it('refuses a copy, and puts on record whose passkey was copied', async () => {
+      const copy = (page: Page) => device.get(questionOf(page.html), { counter: 1 })
+      await assertRefused(copy, COPIED, /counter 1 after 1/)
+      const [event] = await newEvents('passkey.refused')
+      assert.equal(event?.detail['userId'], user.id)
     })
 
     it('refuses an answer without the person verified', async () => {

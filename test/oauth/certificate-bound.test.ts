@@ -187,6 +187,25 @@ describe('Certificate-bound access tokens (S38)', () => {
     assert.equal((await sign(await approve(), shown())).status, 200)
   })
 
+  it('are taken from the configured proxies alone, whoever else sends the header', async () => {
+    const { access_token } = await tokens()
+    for (const [addresses, status] of [
+      [['192.0.2.1', '2001:db8::/32', '10.0.0.0/8'], 401],
+      [['127.0.0.0/8'], 200],
+    ] as const) {
+      const proxy = { trusted: true, clientCertificateHeader: HEADER, addresses }
+      const server = await startRssp({ replicaOf: rssp, settings: { proxy } })
+      try {
+        for (const headers of [shown(), { [HEADER.toUpperCase()]: bytes(certificate) }]) {
+          const answer = await server.call('credentials/list', {}, access_token, headers)
+          assert.equal(answer.status, status, JSON.stringify(answer.body))
+        }
+      } finally {
+        await server.close()
+      }
+    }
+  })
+
   for (const proxy of [{ trusted: false, clientCertificateHeader: HEADER }, { trusted: true }]) {
     it(`are neither given out nor taken with proxy ${JSON.stringify(proxy)}`, async () => {
       const { access_token } = await tokens()

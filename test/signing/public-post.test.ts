@@ -1,4 +1,10 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { isPublicAddress, publicPost } from '../../src/signing/public-post.js'
 
 describe('Requests to addresses that applications name', () => {
@@ -32,7 +38,9 @@ describe('Requests to addresses that applications name', () => {
 
   const request = { headers: {}, body: Buffer.from('{}') }
   const resolving = (...addresses: string[]) =>
-    publicPost(() => Promise.resolve(addresses.map((address) => ({ address, family: 4 }))))
+    publicPost({
+      resolve: () => Promise.resolve(addresses.map((address) => ({ address, family: 4 }))),
+    })
 
   const refused: [string, string][] = [
     ['an address without TLS', 'http://app.example/'],
@@ -61,11 +69,99 @@ describe('Requests to addresses that applications name', () => {
 
   it('ask for the addresses of a name once', async () => {
     let asked = 0
-    const post = publicPost(() => {
-      asked += 1
-      return Promise.resolve([{ address: '10.0.0.1', family: 4 }])
+    const post = publicPost({
+      resolve: () => {
+        asked += 1
+        return Promise.resolve([{ address: '10.0.0.1', family: 4 }])
+      },
     })
     await assert.rejects(post(new URL('https://app.example/'), request))
     assert.equal(asked, 1)
+  })
+
+  describe('over TLS', () => {
+    let server: Server
+    let certificate: string
+    let port: number
+    const seen: { url: string; host: string; body: string; headers: string[] }[] = []
+
+    before(async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'openrssp-tls-'))
+      const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+      execFileSync(
+        'openssl',
+        [
+          ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+          ...['-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=app.example'],
+          ...['-addext', 'subjectAltName=DNS:app.example'],
+        ],
+        { stdio: 'ignore' },
+      )
+      certificate = readFileSync(cert, 'utf8')
+      server = createServer({ key: readFileSync(key), cert: certificate }, (request, response) => {
+        let body = ''
+        request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+        request.on('end', () => {
+          const { url = '', headers } = request
+          seen.push({ url, host: headers.host ?? '', body, headers: Object.keys(headers) })
+          if (url === '/silent') return
+          response.writeHead(url === '/moved' ? 307 : 200, { location: '/elsewhere' })
+          // More than anybody wants to read, and without an end.
+          response.write(Buffer.alloc(1024 * 1024))
+        })
+      })
+      rmSync(folder, { recursive: true })
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
+      port = (server.address() as AddressInfo).port
+    })
+    after(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    beforeEach(() => {
+      seen.length = 0
+    })
+
+    const here = () => ({
+      resolve: () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]),
+      isAllowed: () => true,
+      authorities: certificate,
+    })
+    const address = (path: string, host = 'app.example') =>
+      new URL(`https://${host}:${port}${path}`)
+    const message = {
+      headers: { 'Content-Type': 'application/json' },
+      body: Buffer.from('{"a":1}'),
+    }
+
+    it('bring the body, send nothing of ours along, and do not read the answer', async () => {
+      assert.equal(await publicPost(here())(address('/done'), message), 200)
+      const [request] = seen
+      assert.deepEqual([request?.url, request?.body], ['/done', '{"a":1}'])
+      assert.equal(request?.host, `app.example:${port}`)
+      assert.deepEqual(request.headers.sort(), [
+        ...['connection', 'content-length', 'content-type', 'host'],
+      ])
+    })
+
+    it('follow no redirect', async () => {
+      assert.equal(await publicPost(here())(address('/moved'), message), 307)
+      assert.deepEqual(
+        seen.map(({ url }) => url),
+        ['/moved'],
+      )
+    })
+
+    it('trust no certificate of another name, nor of an unknown authority', async () => {
+      const { authorities: _, ...untrusting } = here()
+      await assert.rejects(publicPost(untrusting)(address('/'), message), /self-signed/)
+      await assert.rejects(publicPost(here())(address('/', 'other.example'), message), /altnames/)
+      assert.deepEqual(seen, [])
+    })
+
+    it('give up on who does not answer', async () => {
+      const post = publicPost({ ...here(), timeoutMs: 200 })
+      await assert.rejects(post(address('/silent'), message), /timeout|abort/i)
+    })
   })
 })

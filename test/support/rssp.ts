@@ -119,6 +119,8 @@ export async function startRssp(
   overrides: {
     custody?: (real: KeyCustody) => KeyCustody
     settings?: Record<string, unknown>
+    /** Stands in for requests to addresses that applications named. */
+    post?: PublicPost
     logLines?: string[]
     /** Whether mail and text messages are written to the folder `outbox`. */
     outbox?: boolean

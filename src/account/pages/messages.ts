@@ -62,7 +62,7 @@ const en = {
   },
   sessions: {
     sessions: 'Where you are signed in',
-    sessionsHint: 'If you do not recognise one, end it and change your password.',
+    sessionsHint: 'If you do not recognise one, end it and tell your signing service.',
     since: (time: Child): Phrase => ['Signed in on ', time],
     current: 'this session',
     by: (methods: string) => (methods === '' ? '' : `With ${methods}.`),
@@ -306,7 +306,8 @@ const de: AccountMessages = {
   },
   sessions: {
     sessions: 'Wo Sie angemeldet sind',
-    sessionsHint: 'Erkennen Sie eine nicht wieder, beenden Sie sie und ändern Sie Ihr Passwort.',
+    sessionsHint:
+      'Erkennen Sie eine nicht wieder, beenden Sie sie und sagen Sie es Ihrem Signaturdienst.',
     since: (time) => ['Angemeldet am ', time],
     current: 'diese Sitzung',
     by: (methods) => (methods === '' ? '' : `Mit ${methods}.`),

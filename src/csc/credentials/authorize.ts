@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Type, type Static } from '@sinclair/typebox'
 import { compileAuthExpression, type AuthObject } from '../../credentials/auth-object.js'
-import { isApprovedByCode, type Credential } from '../../credentials/credential.js'
+import { isApprovedAnywhere, type Credential } from '../../credentials/credential.js'
 import {
   CredentialLockedError,
   InvalidAuthenticationDataError,
@@ -95,7 +95,8 @@ export const authorize = defineCscEndpoint({
     const transaction = transactions.prepare(randomUUID(), requested(input, credential, caller))
     const answers = readAnswers(input.authData ?? [], credential)
     const waits = isDecidedElsewhere(answers, credential, caller)
-    if (waits && !isApprovedByCode(credential)) throw new UnauthorizedClientError('no page for it')
+    if (waits && !isApprovedAnywhere(credential))
+      throw new UnauthorizedClientError('no page for it')
     const factors = await checkFactors(answers, { credential, caller, services, waits })
     if (waits) return new Accepted({ handle: await approvals.ask(transaction, factors) })
     return activations.grantExplicitly(transaction, factors)

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { AUTH_OBJECTS } from '../../../src/credentials/auth-object.js'
 import type { Credential } from '../../../src/credentials/credential.js'
 import { signingCertificate } from '../../../src/credentials/credentials.js'
@@ -8,6 +6,7 @@ import { totpCode } from '../../../src/identity/totp.js'
 import { HASH_ALGORITHMS } from '../../../src/keys/algorithms.js'
 import { EarlierApplication } from '../../support/earlier-version.js'
 import { opensslVerifies } from '../../support/openssl.js'
+import { codeIn, messagesTo } from '../../support/outbox.js'
 import {
   assertRefusal,
   digestOf,
@@ -35,6 +34,8 @@ describe('CSC API v1, explicit credentials', () => {
   let token: string
   let credential: Credential
   let rsa: Credential
+  /** Authorised by OTP alone. */
+  let byCode: Credential
   const digest = digestOf('document')
   const other = digestOf('other')
 
@@ -48,6 +49,7 @@ describe('CSC API v1, explicit credentials', () => {
       ...{ explicit: { objects: [PIN], expression: null }, withPin: true },
       ...{ SCAL: '1', algorithm: 'rsa-2048' },
     })
+    byCode = await rssp.addCredential(user, { explicit: { objects: [OTP], expression: null } })
     token = await rssp.serviceToken(user, app.client)
   })
   after(() => rssp.close())
@@ -244,9 +246,12 @@ describe('CSC API v1, explicit credentials', () => {
     ]
     for (const [title, members, words] of signing) {
       it(title, async () => {
-        const SAD = await sad()
-        assertRefusal(await sign({ SAD, ...members }), 400, 'invalid_request', words)
-        assert.equal((await sign({ SAD })).status, 200, 'the refusal cost something')
+        const { id: credentialID } = byCode
+        const SAD = await sad({ credentialID, PIN: undefined })
+        const refused = await sign({ credentialID, SAD, ...members })
+        assertRefusal(refused, 400, 'invalid_request', words)
+        const { status } = await sign({ credentialID, SAD })
+        assert.equal(status, 200, 'the refusal cost something')
       })
     }
 
@@ -307,15 +312,17 @@ describe('CSC API v1, explicit credentials', () => {
       mailed = await rssp.addCredential(user, { explicit, withPin: true })
     })
     const sendOTP = (body: Members) => app.call('credentials/sendOTP', body, token)
-    const newestMail = () => {
-      const folder = join(rssp.folder, 'outbox')
-      return readFileSync(join(folder, readdirSync(folder).sort().at(-1) ?? ''), 'utf8')
+    const newestCode = () => {
+      const codes = messagesTo(rssp, `${user.username}@example.org`).filter(({ text }) =>
+        text.includes('code is'),
+      )
+      return codeIn(codes.at(-1)?.text ?? '')
     }
 
     it('brings the code that authorize then takes, once', async () => {
       const { status, body } = await sendOTP({ credentialID: mailed.id })
       assert.deepEqual([status, body], [204, ''])
-      const [OTP] = /\b\d{6,8}\b/.exec(newestMail().split('"text"')[1] ?? '') ?? []
+      const OTP = newestCode()
       assert.equal((await authorize({ credentialID: mailed.id, OTP })).status, 200)
       const again = await authorize({ credentialID: mailed.id, OTP })
       assertRefusal(again, 400, 'invalid_otp', 'The OTP is invalid')
