@@ -4,14 +4,21 @@ import { Skipped } from './outcome.js'
 /** Lets time pass on the server, and returns when it has. */
 export type Advance = (seconds: number) => void | Promise<void>
 
-/** The server's time as far as we know: ours, and what was asked to pass on top. */
+/** What time it is on the server, and how to let some pass; null where it has to be waited for. */
+export interface Time {
+  readonly now: () => Date
+  readonly advance: Advance | null
+}
+
+/** The server's time as far as we know it. */
 export class Clock {
-  #offsetSeconds = 0
+  readonly #now: () => Date
   readonly #advance: Advance | null
   readonly #patienceSeconds: number
 
   /** @param patienceSeconds the longest real wait; irrelevant where time can be moved */
-  constructor(advance: Advance | null, patienceSeconds: number) {
+  constructor({ now, advance }: Time, patienceSeconds: number) {
+    this.#now = now
     this.#advance = advance
     this.#patienceSeconds = patienceSeconds
   }
@@ -22,14 +29,13 @@ export class Clock {
   }
 
   now(): Date {
-    return new Date(Date.now() + this.#offsetSeconds * 1000)
+    return this.#now()
   }
 
   /** @throws {Skipped} when it would have to be waited for, longer than is allowed */
   async pass(seconds: number): Promise<void> {
     if (this.#advance) {
       await this.#advance(seconds)
-      this.#offsetSeconds += seconds
       return
     }
     if (seconds > this.#patienceSeconds) {

@@ -1,5 +1,5 @@
 import { CHAPTERS } from './cases/index.js'
-import type { Advance } from './clock.js'
+import type { Advance, Time } from './clock.js'
 import type { Exchange, Fetch } from './exchange.js'
 import { CannotRun, NotApplicable, NotMet, Skipped, type Outcome } from './outcome.js'
 import type { Chapter, Level, Requirement, Version } from './requirement.js'
@@ -43,8 +43,8 @@ export interface RunOptions {
   readonly bail?: boolean
   /** In place of the network. */
   readonly fetch?: Fetch
-  /** Lets time pass on the server. */
-  readonly advance?: Advance
+  /** The server's clock, where it can be moved. */
+  readonly time?: Time
   readonly onResult?: (result: Result) => void
 }
 
@@ -54,10 +54,8 @@ export interface RunOptions {
  */
 export async function runConformance(target: Target, options: RunOptions = {}): Promise<Report> {
   const started = new Date()
-  const subject = new Subject(target, {
-    fetch: options.fetch ?? fetch,
-    advance: options.advance ?? advanceBy(target.advance),
-  })
+  const time = options.time ?? timeOf(target)
+  const subject = new Subject(target, { fetch: options.fetch ?? fetch, time })
   const results: Result[] = []
   try {
     await subject.start()
@@ -143,16 +141,21 @@ function weigh(outcome: Outcome, level: Level): Outcome {
   return outcome === 'fail' && level === 'SHOULD' ? 'warning' : outcome
 }
 
-function advanceBy(url: string | undefined): Advance | null {
-  if (url === undefined) return null
-  return async (seconds) => {
+/** The clock of this machine, moved along when a test server is asked to move its own. */
+function timeOf({ advance: url, clockSkewSeconds = 0 }: Target): Time {
+  let offsetSeconds = clockSkewSeconds
+  const now = () => new Date(Date.now() + offsetSeconds * 1000)
+  if (url === undefined) return { now, advance: null }
+  const advance: Advance = async (seconds) => {
     const response = await fetch(url, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ seconds }),
     })
     if (!response.ok) throw new CannotRun(`${url} does not move the clock: ${response.status}`)
+    offsetSeconds += seconds
   }
+  return { now, advance }
 }
 
 function textOf(value: unknown): string {

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { newDocuments, verifySignature, type Algorithm, type Document } from './algorithms.js'
-import { Clock } from './clock.js'
+import { Clock, type Time } from './clock.js'
 import { choicesOf, readCredential, type KnownCredential } from './credential-view.js'
 import {
   Http,
@@ -86,15 +86,12 @@ export class Subject {
   #approvals = 0
   #signatures = 0
 
-  constructor(
-    target: Target,
-    parts: { fetch: Fetch; advance: ((s: number) => void | Promise<void>) | null },
-  ) {
+  constructor(target: Target, parts: { fetch: Fetch; time: Time }) {
     this.target = target
     this.baseUrl = target.baseUrl.replace(/\/$/, '')
     this.version = target.version ?? versionOf(this.baseUrl)
     this.http = new Http(parts.fetch, secretsOf(target))
-    this.clock = new Clock(parts.advance, target.consume?.waitSeconds ?? 35)
+    this.clock = new Clock(parts.time, target.consume?.waitSeconds ?? 35)
     this.#codes = new OneTimeCodes(this.clock)
     this.#signers = target.signers.map((settings) => this.#newSigner(settings))
   }

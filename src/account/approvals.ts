@@ -3,7 +3,7 @@ import type { ApprovalRequest } from '../activation/approval-request.js'
 import { confirmationNumber } from '../activation/approval-requests.js'
 import { isApprovedAnywhere, isApprovedByCode, type Credential } from '../credentials/credential.js'
 import { PasskeyRefusedError } from '../identity/passkeys.js'
-import type { GivenFactor } from '../identity/signing-factors.js'
+import type { GivenFactor, ProvenFactor } from '../identity/signing-factors.js'
 import {
   codePurpose,
   factorProblem,
@@ -151,7 +151,11 @@ class ApprovalPages {
     }
   }
 
-  async #approve(visit: AccountVisit, asked: Asked, given: readonly GivenFactor[]): Promise<void> {
+  async #approve(
+    visit: AccountVisit,
+    asked: Asked,
+    given: readonly (GivenFactor | ProvenFactor)[],
+  ): Promise<void> {
     const { factors, activations, now } = this.#parts
     const { request, credential } = asked
     const { transaction } = request

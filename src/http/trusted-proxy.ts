@@ -22,9 +22,7 @@ export function believeProxiesOnly({
     const peer = req.socket.remoteAddress ?? ''
     if (!proxies.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')) {
       for (const name of names) {
-        // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- headers are such an object
         delete req.headers[name]
-        // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- and here as they came
         delete req.headersDistinct[name]
       }
     }

@@ -12,6 +12,7 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/rssp.js'
+import { questionOf, SoftwareAuthenticator } from '../support/authenticator.js'
 import { textOf, type Page } from '../support/signer-browser.js'
 import { decide, numberOf, waitingIds } from './decisions.js'
 import { pathOf, Signer, signedIn } from './signer.js'
@@ -28,7 +29,7 @@ describe('Approvals on the signer’s own pages', () => {
   const digests = ['one', 'two', 'three'].map((text) => digestOf(text))
 
   before(async () => {
-    rssp = await startRssp({ outbox: true })
+    rssp = await startRssp({ outbox: true, host: 'localhost' })
     user = await rssp.addUser()
     client = await rssp.addClient({ name: 'Contracts & Co' })
     credential = await rssp.addCredential(user, { explicit: PUSH })
@@ -221,7 +222,7 @@ describe('Approvals on the signer’s own pages', () => {
     assert.equal((await post(id, { action: 'approve', otp: otp() })).status, 404)
   })
 
-  it('ask for the code that was sent for exactly this request, where that is the owner’s factor', async () => {
+  it('ask for the code that was sent for exactly this request, where that is the owner’s factor (S22)', async () => {
     const mailed = await rssp.addCredential(user, { explicit: PUSH, approvalFactor: 'email' })
     const first = await ask({ credentialID: mailed.id })
     const second = await ask({ credentialID: mailed.id })
@@ -238,5 +239,44 @@ describe('Approvals on the signer’s own pages', () => {
       '/account/approvals?done=approved',
     )
     assert.equal((await check(second.handle)).status, 202)
+  })
+
+  it('ask for the owner’s passkey, where that is the factor, about exactly this request (S22)', async () => {
+    const device = new SoftwareAuthenticator(rssp.baseUrl)
+    const enrolling = { purpose: 'enrolment' as const, clientId: null, facts: ['enrolment'] }
+    const { passkeys, users } = rssp.services
+    const account = (await users.find(user.id)) ?? assert.fail()
+    const options = (await passkeys.askToEnrol(account, enrolling)) ?? assert.fail()
+    const made = { answer: device.create(options), name: 'Phone', codeHash: null }
+    await passkeys.enrol(account, made, enrolling)
+    const withKey = await rssp.addCredential(user, {
+      ...{ explicit: PUSH, approvalFactor: 'passkey', withPin: true },
+    })
+    const first = await ask({ credentialID: withKey.id })
+    const second = await ask({ credentialID: withKey.id })
+    const page = await signer.open(`/account/approvals/${first.id}`)
+    assert.ok(!page.html.includes('name="otp"'))
+    assert.match(page.headers.get('content-security-policy') ?? '', /script-src 'self'/)
+    const answer = () => device.get(questionOf(page.html))
+    const { pin } = user
+    const refused = [
+      await post(first.id, { action: 'approve', otp: otp(), pin }),
+      await post(first.id, { action: 'passkey', passkey: 'nonsense', pin }),
+      await post(first.id, { action: 'passkey', passkey: answer(), pin: '000000' }),
+      await post(second.id, { action: 'passkey', passkey: answer(), pin }),
+    ]
+    assert.deepEqual(
+      refused.map(({ status }) => status),
+      [200, 200, 200, 200],
+    )
+    assert.equal((await check(first.handle)).status, 202)
+    assert.equal((await check(second.handle)).status, 202)
+    const approved = await post(first.id, { action: 'passkey', passkey: answer(), pin })
+    assert.equal(pathOf(approved), '/account/approvals?done=approved')
+    assert.equal((await check(first.handle)).status, 200)
+    const granted = (await rssp.auditEvents()).findLast(
+      ({ event }) => event === 'authorisation.granted',
+    )
+    assert.deepEqual(granted?.detail['factors'], ['pin', 'passkey'])
   })
 })

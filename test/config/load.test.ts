@@ -57,6 +57,8 @@ describe('The configuration', () => {
       authorizationCodeSeconds: 60,
       interactionSeconds: 600,
       sessionSeconds: 3600,
+      resultSeconds: 3600,
+      longestResultSeconds: 86400,
     })
     assert.equal(config.limits.factorFailures, 5)
     assert.equal(config.proxy.trusted, false)

@@ -24,7 +24,12 @@ describe('openrssp-conformance, before faulty servers', () => {
 
   for (const mutant of MUTANTS) {
     it(`catches that ${mutant.name}`, async () => {
-      caught.set(mutant.name, await catchMutant(mutant))
+      const found = await catchMutant(mutant)
+      caught.set(mutant.name, found)
+      own.rssp.clock.advance(3600)
+      const { proxy: _, ...unbroken } = mutant
+      const [, title] = found.split(': ', 2)
+      assert.equal(await firstNotMet(unbroken, title), null, 'it objects to a sound server, too')
     })
   }
 
@@ -60,8 +65,11 @@ describe('openrssp-conformance, before faulty servers', () => {
       const { results } = await runConformance(own.target, {
         only: [chapter],
         bail: true,
-        advance: (seconds) => {
-          own.rssp.clock.advance(seconds)
+        time: {
+          now: () => own.rssp.clock.now(),
+          advance: (seconds) => {
+            own.rssp.clock.advance(seconds)
+          },
         },
         ...(title === undefined ? {} : { titled: (each) => each === title }),
         ...(proxy ? { fetch: proxy(fetch) } : {}),

@@ -16,7 +16,9 @@ import { startOwnTarget, type OwnTarget } from './own-target.js'
 const run = promisify(execFile)
 const root = join(import.meta.dirname, '../..')
 
-describe('openrssp-conformance', () => {
+describe('openrssp-conformance', function () {
+  // A whole run is one test.
+  this.timeout(240_000)
   let own: OwnTarget
   before(async () => {
     own = await startOwnTarget()
@@ -30,6 +32,7 @@ describe('openrssp-conformance', () => {
   const advance = (seconds: number) => {
     own.rssp.clock.advance(seconds)
   }
+  const time = { now: () => own.rssp.clock.now(), advance }
 
   function assertClean({ results }: Report): void {
     const bad = results.filter(({ outcome }) => outcome === 'fail' || outcome === 'warning')
@@ -59,7 +62,7 @@ describe('openrssp-conformance', () => {
       const baseUrl = `${own.rssp.baseUrl}/csc/${version}`
       // v0 is v1 but for what these chapters look at.
       const only = version === 'v0' ? ['v1 info', 'v1 credentials/'] : []
-      const report = await runConformance({ ...own.target, baseUrl }, { advance, only })
+      const report = await runConformance({ ...own.target, baseUrl }, { time, only })
       assertClean(report)
       const passed = report.results.filter(({ outcome }) => outcome === 'pass').length
       assert.ok(passed >= { v2: 400, v1: 120, v0: 30 }[version], `${passed} passed`)
@@ -76,7 +79,7 @@ describe('openrssp-conformance', () => {
     const [signer] = target.signers
     assert.ok(signer)
     const alone: Target = { ...target, signers: [signer] }
-    const { results } = await runConformance(alone, { advance, only: ['credentials/authorize'] })
+    const { results } = await runConformance(alone, { time, only: ['credentials/authorize'] })
     assert.equal(results.filter(({ outcome }) => outcome === 'fail').length, 0)
     const reasons = new Set(
       results.filter(({ outcome }) => outcome === 'skipped').map((r) => r.message),
@@ -88,7 +91,7 @@ describe('openrssp-conformance', () => {
 
   it('skips what needs approvals when there are none left', async () => {
     const target = { ...own.target, consume: { approvals: 2 } }
-    const { results, used } = await runConformance(target, { advance, only: ['signHash'] })
+    const { results, used } = await runConformance(target, { time, only: ['signHash'] })
     assert.equal(used.approvals, 2)
     assert.ok(results.some(({ message }) => message === 'consume.approvals are used up'))
     assert.ok(!results.some(({ outcome }) => outcome === 'fail'))
@@ -101,7 +104,7 @@ describe('openrssp-conformance', () => {
     const signers = [{ signIn: { by: 'token' as const, serviceToken } }]
     const { results } = await runConformance(
       { ...own.target, signers },
-      { only: ['credentials/info', 'credentials/list'] },
+      { time, only: ['credentials/info', 'credentials/list'] },
     )
     assert.ok(results.filter(({ outcome }) => outcome === 'pass').length > 50)
     assert.ok(!results.some(({ outcome }) => outcome === 'fail'))
@@ -117,7 +120,7 @@ describe('openrssp-conformance', () => {
         return new Response(text, { status: response.status, headers: response.headers })
       }
       own.rssp.clock.advance(60)
-      report = await runConformance(own.target, { advance, fetch: spoilt, only: ['signHash'] })
+      report = await runConformance(own.target, { time, fetch: spoilt, only: ['signHash'] })
     })
 
     it('keeps what was said, and masks every secret in it', () => {
@@ -165,7 +168,8 @@ describe('openrssp-conformance', () => {
       })
       await new Promise<void>((resolve) => clock.listen(0, '127.0.0.1', resolve))
       const { port } = clock.address() as AddressInfo
-      const target = { ...own.target, advance: `http://127.0.0.1:${port}/` }
+      const clockSkewSeconds = Math.round((own.rssp.clock.now().getTime() - Date.now()) / 1000)
+      const target = { ...own.target, clockSkewSeconds, advance: `http://127.0.0.1:${port}/` }
       writeFileSync(join(folder, 'target.json'), JSON.stringify(target))
       writeFileSync(join(folder, 'wrong.json'), JSON.stringify({ ...target, colour: 'red' }))
     })

@@ -42,6 +42,8 @@ describe('POST info', () => {
         'auth/revoke',
         'credentials/list',
         'credentials/info',
+        'credentials/create',
+        'credentials/delete',
         'credentials/authorize',
         'credentials/authorizeCheck',
         'credentials/getChallenge',
@@ -78,7 +80,7 @@ describe('POST info', () => {
   })
 
   it('says 501 for every method it does not name', async () => {
-    for (const method of ['signatures/signDoc', 'credentials/create', 'nonsense', 'info/x']) {
+    for (const method of ['signatures/signDoc', 'signatures/timestamp', 'nonsense', 'info/x']) {
       const { status, body } = await rssp.call(method, {})
       assert.deepEqual([status, body.error], [501, 'not_implemented'], method)
     }

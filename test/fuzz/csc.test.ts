@@ -292,7 +292,7 @@ describe('Any request to the CSC API (S56, S67)', () => {
       if (!post) continue
       const target = base + path
       it(`is answered as described, and changes nothing when refused: ${target}`, () =>
-        fuzz(target, requestsTo(base, path, post), answered, base === '/csc/v2' ? 25 : 8))
+        fuzz(target, requestsTo(base, path, post), answered, base === '/csc/v2' ? 15 : 5))
     }
   }
 
@@ -318,7 +318,7 @@ describe('Any request to the CSC API (S56, S67)', () => {
         const { status } = await check(rssp, watch, { ...request, target: request.target }, names)
         assert.ok(status === 200 || status >= 400, String(status))
       },
-      30,
+      15,
     ))
 
   for (const [file, request] of regressions()) {

@@ -240,7 +240,7 @@ describe('Any request to the authorization server (S56, S67)', () => {
     for (const [name, operation] of Object.entries(operations)) {
       const method = name === 'get' ? 'GET' : 'POST'
       const title = `${method} ${path}`
-      const runs = namesOf(operation).length === 0 ? 2 : 30
+      const runs = namesOf(operation).length === 0 ? 2 : 20
       it(`is answered as described, and changes nothing when refused: ${title}`, () =>
         fuzz(`oauth ${title}`, requestsTo(method, path, operation), answered, runs))
     }
@@ -278,7 +278,7 @@ describe('Any request to the authorization server (S56, S67)', () => {
           body: null,
         })),
       answered,
-      30,
+      20,
     ))
 
   for (const [file, request] of regressions()) {

@@ -114,7 +114,7 @@ describe('Any form posted to the pages', () => {
         const browser = new SignerBrowser(rssp.baseUrl)
         await answered(request, await openPage(browser, serviceRequest(client)), browser)
       },
-      12,
+      8,
     )
   })
 
@@ -135,7 +135,7 @@ describe('Any form posted to the pages', () => {
         if (status === 200 && html.includes('value="approve"')) return
         page = await openPage(browser, request)
       },
-      12,
+      8,
     )
     assert.ok(answersOf(rssp, signer).pin)
   })

@@ -22,7 +22,7 @@ import {
 } from '../support/rssp.js'
 import { SignerBrowser, textOf } from '../support/signer-browser.js'
 
-const TRIES = 25
+const TRIES = 15
 const STRANGER = { 'X-Forwarded-For': '203.0.113.66' }
 
 /** S24: throttling and locks protect the victim of guessing; they must not be a weapon against them. */

@@ -142,7 +142,7 @@ describe('Announcements of asynchronous results', () => {
     service = await rssp.serviceToken(user, client)
   })
 
-  it('go out once when two servers look at the same time', async () => {
+  it('go out once when two servers look at the same time (S75)', async () => {
     const responseID = await signed()
     await Promise.all(
       [rssp, replica, rssp, replica].map(({ services }) => services.announcements.deliverDue()),
@@ -169,7 +169,7 @@ describe('Announcements of asynchronous results', () => {
     ['a number', 7],
     ['an endless address', `https://app.example/${'x'.repeat(2000)}`],
   ]
-  it('are not promised to what the operator did not allow', async () => {
+  it('are not promised to what the operator did not allow (S60)', async () => {
     const token = await approved()
     for (const [title, response_uri] of refused) {
       const answer = await signHash(token, response_uri)

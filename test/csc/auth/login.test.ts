@@ -120,7 +120,7 @@ describe('POST auth/login', () => {
     })
   }
 
-  it('answers a wrong password, an unknown name, a disabled person and one with a code at sign-in alike', async () => {
+  it('answers a wrong password, an unknown name, a disabled person and one with a code at sign-in alike (S24)', async () => {
     const disabled = await rssp.addUser()
     await rssp.services.users.disable(disabled.id, rssp.clock.now())
     const withCode = await rssp.addUser({ otpAtSignIn: true })
@@ -177,7 +177,7 @@ describe('POST auth/login', () => {
       assert.equal((await refresh(body.refresh_token)).status, 200)
     })
 
-    it('ends everything that came of the sign-in when a refresh token is used twice', async () => {
+    it('ends everything that came of the sign-in when a refresh token is used twice (S45)', async () => {
       const first = await remembered()
       const { body } = await refresh(first.refresh_token)
       assertUnknown(await refresh(first.refresh_token))
@@ -200,7 +200,7 @@ describe('POST auth/login', () => {
       }
     })
 
-    it('ends when the first refresh token would have, however often it was renewed', async () => {
+    it('ends when the first refresh token would have, however often it was renewed (S45)', async () => {
       const day = 24 * 60 * 60
       const first = await remembered()
       rssp.clock.advance(29 * day)

@@ -145,7 +145,7 @@ describe('Approval on another device', () => {
       }
     })
 
-    it('does not ask an owner who agrees by other means than a code', async () => {
+    it('does not ask an owner who agrees at an identity provider', async () => {
       const elsewhere = await rssp.addCredential(user, {
         explicit: { objects: [PUSH], expression: null },
         approvalFactor: 'id-bb',
@@ -201,7 +201,7 @@ describe('Approval on another device', () => {
       for (const answer of answers) if (answer.status !== 200) assertInvalidHandle(answer)
     })
 
-    it('is decided by one write: of checks that all saw the approval, one collects it', async () => {
+    it('is decided by one write: of checks that all saw the approval, one collects it (S8)', async () => {
       const handle = await ask()
       await decide(rssp, signer, 'approve')
       const { approvals } = rssp.services
@@ -354,7 +354,7 @@ describe('Approval on another device', () => {
       assert.deepEqual(await waitingIds(signer), [])
     })
 
-    it('forgives no guess for a PIN that is only half of what is needed', async () => {
+    it('forgives no guess for a PIN that is only half of what is needed (S20)', async () => {
       const guarded = await rssp.addCredential(user, {
         explicit: { objects: [PIN, PUSH], expression: 'PIN AND PUSH' },
         withPin: true,

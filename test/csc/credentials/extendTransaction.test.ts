@@ -101,7 +101,7 @@ describe('credentials/extendTransaction of what was approved on our pages, where
     assert.equal((await sign(second, SAD, token)).status, 200)
   })
 
-  it('kills the token as a SAD, however it is presented', async () => {
+  it('kills the token as a SAD, however it is presented (S9)', async () => {
     const token = await approved()
     const SAD = await newSad(token, [second])
     for (const digest of [first, second]) {

@@ -160,7 +160,7 @@ describe('Asynchronous signing', () => {
     assert.equal((await result(responseID)).status, 200)
   })
 
-  it('accepts one of 50 parallel requests for one agreed signature, on two servers', async () => {
+  it('accepts one of 50 parallel requests for one agreed signature, on two servers (S6)', async () => {
     const token = await approved()
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, n) => signHash(token, {}, {}, n % 2 ? rssp : replica)),
@@ -236,7 +236,7 @@ describe('Asynchronous signing', () => {
       assert.equal((await poll({ requestID, userID: '' })).status < 300, true)
     })
 
-    it('shows nothing to another application or another person', async () => {
+    it('shows nothing to another application or another person (S19)', async () => {
       const responseID = await accepted(await approved())
       assert.equal((await result(responseID)).status, 200)
       const strangers = [
@@ -253,7 +253,7 @@ describe('Asynchronous signing', () => {
       assert.equal((await poll({ requestID: responseID }, token)).status, 200)
     })
 
-    it('forgets the result after its period, or after the usual time', async () => {
+    it('forgets the result after its period, or after the usual time (S19)', async () => {
       const short = await accepted(await approved(), { validity_period: 60_000 })
       const usual = await accepted(await approved())
       await result(usual)
