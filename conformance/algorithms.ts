@@ -1,4 +1,4 @@
-import { constants, createHash, createVerify, verify, X509Certificate } from 'node:crypto'
+import { constants, createHash, createVerify, verify, type X509Certificate } from 'node:crypto'
 import { NotMet } from './outcome.js'
 
 /** A hash algorithm with its OID, the name node:crypto knows, and its length in bytes. */

@@ -100,7 +100,10 @@ export const credentialsInfo: Chapter = {
     requirement('says a cert.status that exists, if any', shall, async (t) => {
       await each(t, {}, (info) => {
         const status = objectOf(info, 'cert')['status'] ?? 'valid'
-        demand(['valid', 'expired', 'revoked', 'suspended'].includes(String(status)), show(status))
+        demand(
+          ['valid', 'expired', 'revoked', 'suspended'].includes(status as string),
+          show(status),
+        )
       })
     }),
     requirement('gives the signing certificate when certificates is absent', shall, async (t) => {

@@ -197,6 +197,13 @@ export class Credentials {
     await this.#audit.append(auditEvent('key.destroyed', { keyId, credentialId }))
   }
 
+  /** Puts on record that an application wanted signatures of this credential it had no right to (S79). */
+  async noteRefusedUse(credential: Credential, by: CredentialHolder, why: string): Promise<void> {
+    const { clientId, userId } = by
+    const event = { clientId, userId, credentialId: credential.id, why }
+    await this.#audit.append(auditEvent('signature.refused', event))
+  }
+
   /** @throws {CredentialDisabledError} also while it is suspended */
   rejectDisabled({ status }: Credential): void {
     if (status !== 'enabled') throw new CredentialDisabledError('Credential is disabled')

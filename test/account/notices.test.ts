@@ -122,6 +122,16 @@ describe('Mail notices', () => {
       /A wrong PIN or code was entered for your certificate.*Test key/,
     ],
     [
+      'a signature that was agreed to once and asked for twice',
+      async () => {
+        const token = await approve()
+        assert.equal((await sign(token)).status, 200)
+        await news()
+        assert.equal((await sign(token)).status, 400)
+      },
+      /An application wanted to sign and was refused/,
+    ],
+    [
       'a refused identity',
       async () => {
         const { transactions } = rssp.services

@@ -27,7 +27,7 @@ describe('openrssp-conformance, before faulty servers', () => {
       const found = await catchMutant(mutant)
       caught.set(mutant.name, found)
       own.rssp.clock.advance(3600)
-      const { proxy: _, ...unbroken } = mutant
+      const unbroken = { name: mutant.name, chapter: mutant.chapter }
       const [, title] = found.split(': ', 2)
       assert.equal(await firstNotMet(unbroken, title), null, 'it objects to a sound server, too')
     })

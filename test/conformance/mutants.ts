@@ -927,18 +927,17 @@ function certChange(json: Json, name: string, change: (text: string) => string):
 }
 
 function listsEverybody({ services: { credentials } }: Rssp, userIds: readonly string[]) {
-  const { list } = credentials
-  credentials.list = async () =>
-    (await Promise.all(userIds.map((userId) => list.call(credentials, userId)))).flat()
+  const list = credentials.list.bind(credentials)
+  credentials.list = async () => (await Promise.all(userIds.map((userId) => list(userId)))).flat()
   return () => {
     credentials.list = list
   }
 }
 
 function tellsForeign({ services: { credentials } }: Rssp) {
-  const { find } = credentials
+  const find = credentials.find.bind(credentials)
   credentials.find = async (id) => {
-    const found = await find.call(credentials, id)
+    const found = await find(id)
     if (found === null) throw new Error('unknown')
     return found
   }
@@ -948,9 +947,9 @@ function tellsForeign({ services: { credentials } }: Rssp) {
 }
 
 function givesWrongCertificate({ services: { credentials } }: Rssp, userIds: readonly string[]) {
-  const { find } = credentials
+  const find = credentials.find.bind(credentials)
   credentials.find = async (id) => {
-    const found = await find.call(credentials, id)
+    const found = await find(id)
     const [other] = await credentials.list(userIds[1] ?? '')
     return found && other ? { ...found, certificates: other.certificates } : found
   }

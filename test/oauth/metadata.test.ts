@@ -80,7 +80,9 @@ describe('What the authorization server says of itself', () => {
           code_challenge_methods_supported: ['S256'],
           response_types_supported: ['code'],
           response_modes_supported: ['query'],
-          scopes_supported: ['service', 'credential'],
+          scopes_supported: [
+            ...['service', 'credential', 'credential-creation', 'credential-deletion'],
+          ],
           authorization_response_iss_parameter_supported: true,
         }
         for (const [name, value] of Object.entries(expected)) assert.deepEqual(found[name], value)

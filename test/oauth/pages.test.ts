@@ -157,8 +157,7 @@ describe('The pages of the authorization server (S47)', () => {
 
   it('posts every form back with its CSRF value', () => {
     const pages = Object.entries(everyPage('en')).filter(([name]) => name !== 'error')
-    for (const [, html] of pages) {
-      const [tag] = tags(html, 'form')
+    for (const tag of pages.flatMap(([, html]) => tags(html, 'form'))) {
       assert.equal(attribute(tag, 'method'), 'post')
       assert.equal(attribute(tag, 'action'), '/interaction/i-1')
     }
@@ -166,7 +165,8 @@ describe('The pages of the authorization server (S47)', () => {
 
   it('lets Enter agree, and lets people refuse with empty fields', () => {
     assert.deepEqual(actions(signIn()), ['continue', 'reject'])
-    assert.deepEqual(actions(secondFactor()), ['continue', 'reject'])
+    // The last is that of the form for a recovery code.
+    assert.deepEqual(actions(secondFactor()), ['continue', 'reject', 'continue'])
     assert.deepEqual(actions(everyPage('en')['consent'] ?? ''), ['continue', 'reject'])
     assert.deepEqual(actions(approval()), ['approve', 'reject'])
     for (const html of [signIn(), secondFactor(), approval()]) {

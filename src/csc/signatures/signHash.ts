@@ -11,9 +11,11 @@ import {
 import type { Repeatable, SigningJob, StoredSad } from '../../activation/authorisation.js'
 import type { Credential } from '../../credentials/credential.js'
 import {
+  type AnyServiceError,
   HashNotAuthorizedError,
   HsmUnavailableError,
   InvalidParameterError,
+  isServiceError,
   RefusedRequestError,
   TooManySignaturesError,
   UnusableSadError,
@@ -123,12 +125,26 @@ export const signHash = defineCscEndpoint({
       ...(later ? ['A', later.responseUri?.href ?? ''] : []),
     ])
     const request = { authorisationId, sad, credential, signer, digests, algorithm, named }
-    if (later) return { responseID: await signLater(request, later, services) }
-    const earlier = named && (await services.activations.findEarlier(named))
-    const signatures = earlier ?? (await sign(request, services))
-    return { signatures: signatures.map((signature) => signature.toString('base64')) }
+    try {
+      if (later) return { responseID: await signLater(request, later, services) }
+      const earlier = named && (await services.activations.findEarlier(named))
+      const signatures = earlier ?? (await sign(request, services))
+      return { signatures: signatures.map((signature) => signature.toString('base64')) }
+    } catch (error) {
+      if (isRefusedUse(error)) await credentials.noteRefusedUse(credential, signer, error.kind)
+      throw error
+    }
   },
 })
+
+/** Whether somebody wanted signatures that the signer did not agree to, or not any more: they are told. */
+function isRefusedUse(error: unknown): error is AnyServiceError {
+  return isServiceError(error) && REFUSED_USE.has(error.kind)
+}
+const REFUSED_USE: ReadonlySet<AnyServiceError['kind']> = new Set([
+  ...(['unusable-sad', 'sad-expired', 'hash-not-authorized'] as const),
+  ...(['too-many-signatures', 'credential-disabled'] as const),
+])
 
 interface SigningRequest {
   readonly authorisationId: string

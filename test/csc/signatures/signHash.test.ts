@@ -304,8 +304,8 @@ describe('POST signatures/signHash', () => {
         'Invalid parameter clientData',
       ],
       [
-        'operationMode A, which is not offered',
-        (body) => ({ ...body, operationMode: 'A' }),
+        'an operationMode that does not exist',
+        (body) => ({ ...body, operationMode: 'B' }),
         'Invalid parameter operationMode',
       ],
       [
