@@ -104,7 +104,9 @@ export async function closeTestCustodies(): Promise<void> {
   openCustodies.clear()
 }
 
-if (typeof after === 'function') after(closeTestCustodies)
+// A worker of mocha's runs one file after the other and is ended from outside: there is no last hook.
+const isWorker = process.env['MOCHA_WORKER_ID'] !== undefined
+if (typeof after === 'function' && !isWorker) after(closeTestCustodies)
 
 process.on('exit', () => {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true })
