@@ -627,7 +627,7 @@ export class Subject {
   }
 }
 
-export function certificateOf({ certificates }: KnownCredential): X509Certificate {
+function certificateOf({ certificates }: KnownCredential): X509Certificate {
   const [leaf] = certificates
   if (!leaf) throw new NotMet('credentials/info has no certificate for the credential')
   return leaf

@@ -116,7 +116,7 @@ generate_client() {
 }
 
 build() {
-  outdated dist/.built src scripts/build.js package-lock.json tsconfig.json tsconfig.build.json || return 0
+  outdated dist/.built src conformance scripts/build.js package-lock.json tsconfig.json tsconfig.build.json || return 0
   long_step 'Building' npm run --silent build
   touch dist/.built
 }

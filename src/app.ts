@@ -13,8 +13,8 @@ import { isServiceError } from './errors.js'
 import { believeProxiesOnly } from './http/trusted-proxy.js'
 import type { InteractionParts } from './oauth/interaction-steps.js'
 import { interactions } from './oauth/interactions.js'
-import { OAUTH_ROUTES } from './oauth/provider.js'
-import { PASSKEY_SCRIPT_PATH } from './oauth/pages/index.js'
+import { OAUTH_ROUTES } from './oauth/routes.js'
+import { PASSKEY_SCRIPT_PATH } from './pages/passkey.js'
 import { AUTHORIZATION_SERVER, documents, type DescribedApi } from './reference/documents.js'
 import { reference } from './reference/reference.js'
 import type { Logger } from './observability/logger.js'
@@ -141,7 +141,7 @@ const oauthAliases: Middleware = (ctx, next) => {
   return next()
 }
 
-/** Style sheet and logo: read once, the same for everybody. */
+/** Style sheet, script and logo: read once, the same for everybody. */
 function assets(): Middleware {
   const files: Readonly<Record<string, { type: string; bytes: Buffer }>> = {
     '/assets/pages.css': asset('text/css; charset=utf-8', 'pages.css'),
@@ -160,6 +160,6 @@ function assets(): Middleware {
 }
 
 function asset(type: string, name: string) {
-  const folder = join(import.meta.dirname, '../src/oauth/pages')
+  const folder = join(import.meta.dirname, '../src/pages')
   return { type, bytes: readFileSync(join(folder, name)) }
 }

@@ -5,8 +5,6 @@ import { recordStart, type Services } from './services.js'
 
 const SWEEP_SECONDS = 5
 const CLEAN_UP_SECONDS = 600
-/** How long expired records are kept, so that an expired token is told from an unknown one. */
-const KEEP_EXPIRED_HOURS = 24
 const DRAIN_SECONDS = 20
 
 export interface RunningServer {
@@ -72,7 +70,7 @@ async function drain(server: Server): Promise<void> {
  * logged and tried again; none waits for another, and none runs twice at once.
  */
 function startChores(services: Services): () => Promise<void> {
-  const { activations, announcements, oauthRecords, notices, config, logger, now } = services
+  const { activations, announcements, expiredRows, notices, config, logger, now } = services
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
   const every = (seconds: number, chore: () => Promise<unknown>): NodeJS.Timeout => {
@@ -96,9 +94,7 @@ function startChores(services: Services): () => Promise<void> {
     every(SWEEP_SECONDS, () => activations.settleAbandoned()),
     every(SWEEP_SECONDS, () => announcements.deliverDue()),
     every(config.notices.everySeconds, () => notices.run(stopping.signal)),
-    every(CLEAN_UP_SECONDS, () =>
-      oauthRecords.deleteExpired(new Date(now().getTime() - KEEP_EXPIRED_HOURS * 3600_000)),
-    ),
+    every(CLEAN_UP_SECONDS, () => expiredRows.remove(now(), stopping.signal)),
   ]
   return async () => {
     for (const timer of timers) clearInterval(timer)

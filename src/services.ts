@@ -5,6 +5,7 @@ import { Notices } from './account/notices.js'
 import { SECTIONS } from './account/sections.js'
 import { AccountVisits } from './account/visit.js'
 import { Activations } from './activation/activations.js'
+import { ApprovalNotices } from './activation/approval-notices.js'
 import { ApprovalRequests } from './activation/approval-requests.js'
 import { SignatureHistory } from './activation/history.js'
 import { createApp } from './app.js'
@@ -15,7 +16,6 @@ import type { Config } from './config/schema.js'
 import { Secrets } from './config/secrets.js'
 import { Credentials } from './credentials/credentials.js'
 import { ManagedCredentials } from './credentials/managed-credentials.js'
-import { ApprovalNotices } from './activation/approval-notices.js'
 import { DpopNonces } from './http/dpop-nonces.js'
 import { Accounts } from './identity/accounts.js'
 import { Enrolment } from './identity/enrolment.js'
@@ -29,9 +29,9 @@ import { openSms } from './identity/sms.js'
 import { verifyDigest } from './keys/digest-verifier.js'
 import { ResidentKeyCustody } from './keys/hsm-resident.js'
 import type { KeyCustody } from './keys/key-custody.js'
+import { IssuedAccessTokens } from './oauth/access-tokens.js'
 import { accountClient } from './oauth/account-client.js'
 import { GrantedAccess } from './oauth/granted-access.js'
-import { IssuedAccessTokens } from './oauth/access-tokens.js'
 import { IdentityRequests } from './oauth/identity-requests.js'
 import { IdentitySteps } from './oauth/identity-steps.js'
 import { PageRenderer } from './oauth/page-renderer.js'
@@ -53,6 +53,7 @@ import { DatabaseCredentialStore } from './storage/credential-store.js'
 import type { Database } from './storage/database.js'
 import { DatabaseEnrolmentStore } from './storage/enrolment-store.js'
 import { DatabaseIdentityStore } from './storage/identity-store.js'
+import { ExpiredRows } from './storage/expired-rows.js'
 import { DatabaseHistoryStore } from './storage/history-store.js'
 import { InstallationStore } from './storage/installation-store.js'
 import { DatabaseNoticeStore } from './storage/notice-store.js'
@@ -74,6 +75,7 @@ export interface Overrides {
 }
 
 export type Records = Awaited<ReturnType<typeof openRecords>>
+type People = ReturnType<typeof openPeople>
 export type Services = Awaited<ReturnType<typeof openServices>>
 
 /** The database and what stands in it: enough for administration that touches no key. */
@@ -105,76 +107,20 @@ export async function openRecords(config: Config, overrides: Overrides = {}) {
 /** Everything, opened in order: the database, the token, the authority, the rules on top. */
 export async function openServices(config: Config, overrides: Overrides = {}) {
   const records = await openRecords(config, overrides)
-  const { now, secrets, database, audit, users, clients, credentialStore } = records
   const logger = overrides.logger ?? createLogger(config.log.level)
   const custody = overrides.custody ?? (await openCustody(config).catch(closeFirst(records)))
-  const authority = await EmbeddedAuthority.open({
-    custody,
-    store: new DatabaseAuthorityStore(database),
-    now,
-    subject: config.certificateAuthority,
-  })
-  const credentials = new Credentials({
-    ...{ custody, authority, secrets, audit, now },
-    store: credentialStore,
-    profile: certificateProfile({
-      ...SIGNER_PROFILE,
-      validityDays: config.certificateAuthority.signerValidityDays,
-    }),
-  })
-  const { lifetimes, limits } = config
-  const throttle = new DatabaseThrottle(database, now)
-  const accounts = new Accounts({ users, throttle, audit, now, limits })
-  const enrolment = new Enrolment({
-    ...{ accounts, throttle, secrets, audit, now, limits },
-    store: records.enrolmentStore,
-  })
-  const mail = openMail(config)
-  const sentCodes = new SentCodes({
-    ...{ throttle, secrets, audit, now, limits },
-    store: new DatabaseSentCodeStore(database),
-    mail,
-    sms: openSms(config),
-  })
-  const passkeys = new Passkeys({
-    ...{ accounts, secrets, audit, now },
-    store: new DatabasePasskeyStore(database),
-    baseUrl: config.baseUrl,
-    serviceName: config.service.name,
-    lifetimeSeconds: lifetimes.interactionSeconds,
-  })
-  const factors = new SigningFactors({
-    ...{ accounts, sentCodes, audit, now, limits },
-    guesses: credentialStore,
-  })
-  const transactions = new Transactions({
-    store: new DatabaseTransactionStore(database),
-    now,
-    decideWithinSeconds: lifetimes.interactionSeconds,
-  })
-  const approvalSeconds = lifetimes.authorizationCodeSeconds + lifetimes.credentialTokenSeconds
-  const activations = new Activations({
-    store: new DatabaseActivationStore(database),
-    now,
-    lifetimeSeconds: approvalSeconds,
-    sadSeconds: config.policy.sadSeconds,
-    reservationSeconds: config.hsm.signTimeoutSeconds + RESERVATION_MARGIN_SECONDS,
-  })
-  const approvals = new ApprovalRequests({
-    ...{ throttle, audit, now, limits, approvalSeconds },
-    store: new DatabaseApprovalRequestStore(database),
-    notices: new ApprovalNotices({
-      ...{ throttle, accounts, clients, audit },
-      ...{ baseUrl: config.baseUrl, defaultLanguage: config.service.lang },
-      mail,
-    }),
-    sadSeconds: config.policy.sadSeconds,
-  })
+  const { authority, credentials } = await openCredentials(records, custody)
+  const people = openPeople(records)
+  const rules = openRules(records, people)
+  const { now, secrets, database, audit, users, clients } = records
+  const { accounts, enrolment, mail, sentCodes, passkeys, factors } = people
+  const { transactions, activations, approvals, approvalSeconds } = rules
+  const { baseUrl, lifetimes, limits } = config
   const signing = new Signing({ custody, activations, verify: verifyDigest, logger })
   const signingKey = await oauthSigningKey(records)
   const announcements = new Announcements({
     ...{ secrets, signingKey, now },
-    store: new DatabaseActivationStore(database),
+    store: rules.activationStore,
     post: overrides.post ?? publicPost(),
   })
   const signingJobs = new SigningJobs({ activations, signing, secrets, logger, announcements })
@@ -191,33 +137,30 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     credentialOf: (authorisationId) => activations.credentialOf(authorisationId),
     isOpen: (authorisationId) => activations.isOpen(authorisationId),
   })
+  const identities = new Identities({
+    ...{ accounts, secrets, audit, now },
+    store: records.identityStore,
+  })
   const identity = new IdentitySteps({
-    ...{ pages, audit, now },
+    ...{ pages, audit, now, identities },
     providers: await Promise.all(
-      config.identityProviders.map((settings) =>
-        IdBb.open(settings, { baseUrl: config.baseUrl, now }),
-      ),
+      config.identityProviders.map((settings) => IdBb.open(settings, { baseUrl, now })),
     ),
-    identities: new Identities({
-      ...{ accounts, secrets, audit, now },
-      store: records.identityStore,
-    }),
     requests: new IdentityRequests({
       ...{ records: oauthRecords, secrets, now },
       lifetimeSeconds: lifetimes.interactionSeconds,
     }),
   })
-  const sessions = new SignerSessions({ provider, baseUrl: config.baseUrl })
+  const sessions = new SignerSessions({ provider, baseUrl })
   const notices = new Notices({
     ...{ users, clients, logger, now },
     store: new DatabaseNoticeStore(database),
-    credentials: credentialStore,
+    credentials: records.credentialStore,
     mail: config.mail && config.notices.mail ? mail : null,
-    service: { ...config.service, baseUrl: config.baseUrl },
+    service: { ...config.service, baseUrl },
   })
   const managedCredentials = new ManagedCredentials({
-    ...{ credentials, accounts, passkeys },
-    identities: identity.identities,
+    ...{ credentials, accounts, passkeys, identities },
     policy: config.newCredentials,
     certificatePolicy: SIGNER_PROFILE.policyOid ?? null,
   })
@@ -225,37 +168,33 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     ...{ provider, logger, cookieKeys },
     interactions: {
       ...{ provider, pages, clients, accounts, credentials, factors, transactions, activations },
-      ...{ sentCodes, enrolment, passkeys },
-      ...{ identity, audit, now, approvalSeconds, managedCredentials },
+      ...{ sentCodes, enrolment, passkeys, identity, audit, now, managedCredentials },
+      ...{ approvalSeconds, baseUrl, formBytes: limits.formBytes },
       signInWindowSeconds: limits.signInWindowSeconds,
-      ...{ formBytes: limits.formBytes, baseUrl: config.baseUrl },
     },
     account: {
-      ...{ pages, accounts, clients, credentials, activations, audit, now },
-      ...{ approvals, transactions, factors, sentCodes, approvalSeconds },
-      ...{ enrolment, passkeys, serviceName: config.service.name },
-      ...{ users, events: notices },
+      ...{ pages, users, accounts, clients, credentials, transactions, activations, approvals },
+      ...{ factors, sentCodes, enrolment, passkeys, audit, now, events: notices },
+      ...{ approvalSeconds, baseUrl, formBytes: limits.formBytes },
+      serviceName: config.service.name,
       access: new GrantedAccess({
         ...{ records: oauthRecords, secrets, now },
         sessionSeconds: lifetimes.sessionSeconds,
       }),
       history: new SignatureHistory({ store: new DatabaseHistoryStore(database), now }),
-      ...{ formBytes: limits.formBytes, baseUrl: config.baseUrl },
       visits: new AccountVisits({
-        ...{ sessions, accounts, passkeys, pages, now },
-        baseUrl: config.baseUrl,
+        ...{ sessions, accounts, passkeys, identities, pages, now, baseUrl },
+        identities: identity.identities,
         navigation: SECTIONS,
       }),
     },
     csc: {
-      ...{ config, credentials, transactions, activations, approvals, signing, tokens, now },
-      signingJobs,
-      ...{ accounts, clients, factors, sentCodes, managedCredentials },
+      ...{ config, credentials, transactions, activations, approvals, signing, signingJobs },
+      ...{ tokens, accounts, clients, factors, sentCodes, managedCredentials, now },
       dpopNonces: nonceSecret && new DpopNonces(nonceSecret),
       revocation: new TokenRevocation({ records: oauthRecords, secrets, audit, now }),
       passwordSignIn: new PasswordSignIn({
-        ...{ provider, accounts, audit, lifetimes },
-        baseUrl: config.baseUrl,
+        ...{ provider, accounts, audit, lifetimes, baseUrl },
         clientId: config.policy.authLogin?.client ?? null,
       }),
     },
@@ -266,30 +205,96 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   })
   return {
     ...records,
-    ...{
-      app,
-      logger,
-      custody,
-      authority,
-      credentials,
-      accounts,
-      passkeys,
-      activations,
-      approvals,
-      announcements,
-      signing,
-      oauthRecords,
-      notices,
-      transactions,
-      factors,
-      sentCodes,
-    },
+    ...{ app, logger, custody, authority, credentials, accounts, passkeys, factors, sentCodes },
+    ...{ transactions, activations, approvals, signing, announcements, oauthRecords, notices },
+    expiredRows: new ExpiredRows(database),
     async close() {
       await signingJobs.settled()
       await custody.close()
       await records.close()
     },
   }
+}
+
+/** The authority of this installation, and the credentials it issues. */
+async function openCredentials(records: Records, custody: KeyCustody) {
+  const { config, now, secrets, database, audit, credentialStore } = records
+  const authority = await EmbeddedAuthority.open({
+    ...{ custody, now },
+    store: new DatabaseAuthorityStore(database),
+    subject: config.certificateAuthority,
+  })
+  const credentials = new Credentials({
+    ...{ custody, authority, secrets, audit, now },
+    store: credentialStore,
+    profile: certificateProfile({
+      ...SIGNER_PROFILE,
+      validityDays: config.certificateAuthority.signerValidityDays,
+    }),
+  })
+  return { authority, credentials }
+}
+
+/** Who people are, and how they prove it. */
+function openPeople(records: Records) {
+  const { config, now, secrets, database, audit, users } = records
+  const { limits } = config
+  const throttle = new DatabaseThrottle(database, now)
+  const accounts = new Accounts({ users, throttle, audit, now, limits })
+  const enrolment = new Enrolment({
+    ...{ accounts, throttle, secrets, audit, now, limits },
+    store: records.enrolmentStore,
+  })
+  const mail = openMail(config)
+  const sentCodes = new SentCodes({
+    ...{ throttle, secrets, audit, now, limits, mail },
+    store: new DatabaseSentCodeStore(database),
+    sms: openSms(config),
+  })
+  const passkeys = new Passkeys({
+    ...{ accounts, secrets, audit, now },
+    store: new DatabasePasskeyStore(database),
+    baseUrl: config.baseUrl,
+    serviceName: config.service.name,
+    lifetimeSeconds: config.lifetimes.interactionSeconds,
+  })
+  const factors = new SigningFactors({
+    ...{ accounts, sentCodes, audit, now, limits },
+    guesses: records.credentialStore,
+  })
+  return { throttle, accounts, enrolment, mail, sentCodes, passkeys, factors }
+}
+
+/** What may be signed, and what people agreed to. */
+function openRules(
+  records: Records,
+  { throttle, accounts, mail }: Pick<People, 'throttle' | 'accounts' | 'mail'>,
+) {
+  const { config, now, database, audit, clients } = records
+  const { lifetimes, limits } = config
+  const { sadSeconds } = config.policy
+  const approvalSeconds = lifetimes.authorizationCodeSeconds + lifetimes.credentialTokenSeconds
+  const transactions = new Transactions({
+    store: new DatabaseTransactionStore(database),
+    now,
+    decideWithinSeconds: lifetimes.interactionSeconds,
+  })
+  const activationStore = new DatabaseActivationStore(database)
+  const activations = new Activations({
+    ...{ now, sadSeconds },
+    store: activationStore,
+    lifetimeSeconds: approvalSeconds,
+    reservationSeconds: config.hsm.signTimeoutSeconds + RESERVATION_MARGIN_SECONDS,
+  })
+  const approvals = new ApprovalRequests({
+    ...{ throttle, audit, now, limits, approvalSeconds, sadSeconds },
+    store: new DatabaseApprovalRequestStore(database),
+    notices: new ApprovalNotices({
+      ...{ throttle, accounts, clients, audit, mail },
+      ...{ baseUrl: config.baseUrl, defaultLanguage: config.service.lang },
+    }),
+  })
+  return { transactions, activationStore, activations, approvals, approvalSeconds }
 }
 
 /** A reservation outlives the longest HSM call by this, so that only the dead are swept up. */

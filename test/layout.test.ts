@@ -9,7 +9,7 @@ const LAYERS = [
   ['config', 'audit', 'observability'],
   ['keys', 'credentials', 'identity', 'certificates'],
   ['transactions', 'activation', 'signing'],
-  ['http', 'csc', 'oauth', 'account', 'demo', 'reference'],
+  ['http', 'pages', 'csc', 'oauth', 'account', 'demo', 'reference'],
   ['storage'],
   ['sandbox', 'commands'],
 ]
@@ -67,7 +67,7 @@ describe('The layout of src', () => {
   })
 
   it('keeps façades away from the ledger’s tables and the token', () => {
-    const facades = ['http', 'csc', 'oauth', 'account', 'demo']
+    const facades = ['http', 'pages', 'csc', 'oauth', 'account', 'demo']
     const wrong = imports.filter(
       ({ file, target }) =>
         facades.includes(folderOf(file)) &&

@@ -22,22 +22,18 @@ export class BrowserSigner implements Signer {
     const context = await this.#open()
     const page = await context.newPage()
     try {
-      const told = new Promise<URLSearchParams>((resolve) => {
-        void page.route(
-          (address) => address.href.startsWith(redirectUri),
-          async (route) => {
-            resolve(new URL(route.request().url()).searchParams)
-            await route.fulfill({ body: 'Back at the application.' })
-          },
-        )
+      let told: URLSearchParams | null = null
+      // Redirects pass no route; what is asked for is seen all the same, whether or not it exists.
+      page.on('request', (request) => {
+        if (request.url().startsWith(redirectUri)) told ??= new URL(request.url()).searchParams
       })
-      let answer: URLSearchParams | null = null
-      void told.then((parameters) => (answer = parameters))
-      await page.goto(url)
+      const answer = () => told
+      await this.#move(page, () => page.goto(url), answer)
       for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-        if (answer) return answer
-        await this.#fillIn(page, decision)
-        await page.waitForLoadState()
+        const parameters = answer()
+        if (parameters) return parameters
+        const button = await this.#fillIn(page, decision)
+        await this.#move(page, () => page.locator(button).first().click(), answer)
       }
       throw new NotMet('the pages of the authorization server went in circles')
     } finally {
@@ -63,17 +59,27 @@ export class BrowserSigner implements Signer {
     return this.#context
   }
 
-  async #fillIn(page: Page, decision: Decision): Promise<void> {
+  /** Does what leads to another page, and waits for it; that the application is not there is no error. */
+  async #move(page: Page, act: () => Promise<unknown>, told: () => unknown): Promise<void> {
+    const moved = page.waitForEvent('framenavigated', { timeout: 15_000 }).catch(() => null)
+    try {
+      await act()
+      await moved
+      await page.waitForLoadState()
+    } catch (error) {
+      if (!told()) throw error
+    }
+  }
+
+  /** @returns the selector of the button to press */
+  async #fillIn(page: Page, decision: Decision): Promise<string> {
     const step = await this.#stepFor(page)
     for (const [name, typed] of Object.entries(step.fill ?? {})) {
       const field = page.locator(`[name="${name}"]:visible`).first()
       if (await field.count()) await field.fill(await this.#codes.valueOf(typed))
     }
     const pressed = decision === 'reject' && step.reject ? step.reject : step.press
-    const navigated = page.waitForEvent('framenavigated', { timeout: 15_000 }).catch(() => null)
-    const button = pressed ? selectorOf(pressed) : 'button, input[type=submit]'
-    await page.locator(`${button}`).first().click()
-    await navigated
+    return pressed ? selectorOf(pressed) : 'button, input[type=submit]'
   }
 
   async #stepFor(page: Page): Promise<Step> {

@@ -1,7 +1,7 @@
 /** The authorization server and the health of the service, as an OpenAPI document. */
 import { SCOPES } from '../../src/oauth/rich-authorization.js'
 import type { COMMON_PARAMETERS, CREDENTIAL_PARAMETERS } from '../../src/oauth/credential-scope.js'
-import { OAUTH_ROUTES } from '../../src/oauth/provider.js'
+import { OAUTH_ROUTES } from '../../src/oauth/routes.js'
 import { VERSION } from '../../src/version.js'
 import type { Json } from './schemas.js'
 

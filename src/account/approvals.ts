@@ -13,12 +13,8 @@ import {
   typedCode,
 } from '../oauth/approval-codes.js'
 import { approvalFacts, passkeyPurpose } from '../oauth/approval-facts.js'
-import {
-  PASSKEY_FIELD,
-  renderApproval,
-  type ApprovalView,
-  type PasskeyProblem,
-} from '../oauth/pages/index.js'
+import { renderApproval, type ApprovalView } from '../oauth/pages/index.js'
+import { PASSKEY_FIELD, type PasskeyProblem } from '../pages/passkey.js'
 import type { Transaction } from '../transactions/transaction.js'
 import { viewOf } from './pages/account-page.js'
 import { renderApprovals } from './pages/approvals.js'

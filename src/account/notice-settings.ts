@@ -1,4 +1,4 @@
-import { LANGUAGES } from '../oauth/pages/index.js'
+import { LANGUAGES } from '../pages/language.js'
 import { renderNoticeSettings } from './pages/notice-settings.js'
 import { viewOf } from './pages/account-page.js'
 import { done, type AccountSection } from './section.js'

@@ -1,5 +1,5 @@
-import type { Language } from '../oauth/pages/index.js'
-import { displayText } from '../oauth/pages/index.js'
+import type { Language } from '../pages/language.js'
+import { displayText } from '../pages/display-text.js'
 import type { NoticeEntry } from './notice.js'
 import { ACCOUNT_MESSAGES } from './pages/messages.js'
 import { momentText } from './pages/moment.js'

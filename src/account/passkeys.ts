@@ -1,6 +1,6 @@
 import { hasSecondFactor } from '../identity/enrolment.js'
 import { passkeyName, PasskeyRefusedError, type PasskeyPurpose } from '../identity/passkeys.js'
-import { PASSKEY_FIELD } from '../oauth/pages/index.js'
+import { PASSKEY_FIELD } from '../pages/passkey.js'
 import { viewOf } from './pages/account-page.js'
 import {
   renderAddPasskey,

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import type { Context } from 'koa'
 import type { Accounts } from '../identity/accounts.js'
 import { hasSecondFactor } from '../identity/enrolment.js'
+import type { Identities } from '../identity/identities.js'
 import type { Passkeys } from '../identity/passkeys.js'
 import type { User } from '../identity/user.js'
 import type { PageRenderer } from '../oauth/page-renderer.js'
-import type { Language } from '../oauth/pages/index.js'
+import type { Language } from '../pages/language.js'
 import type { SignerSession, SignerSessions } from '../oauth/signer-sessions.js'
 import type { SectionTitle } from './pages/messages.js'
 import { renderNotSignedIn } from './pages/not-signed-in.js'
@@ -49,6 +50,7 @@ export class AccountVisits {
   readonly #sessions: SignerSessions
   readonly #accounts: Accounts
   readonly #passkeys: Passkeys
+  readonly #identities: Pick<Identities, 'issuersOf'>
   readonly #pages: PageRenderer
   readonly #baseUrl: string
   readonly #navigation: readonly SectionName[]
@@ -58,6 +60,7 @@ export class AccountVisits {
     sessions: SignerSessions
     accounts: Accounts
     passkeys: Passkeys
+    identities: Pick<Identities, 'issuersOf'>
     pages: PageRenderer
     baseUrl: string
     navigation: readonly SectionName[]
@@ -66,6 +69,7 @@ export class AccountVisits {
     this.#sessions = parts.sessions
     this.#accounts = parts.accounts
     this.#passkeys = parts.passkeys
+    this.#identities = parts.identities
     this.#pages = parts.pages
     this.#baseUrl = parts.baseUrl
     this.#navigation = parts.navigation
@@ -124,7 +128,9 @@ export class AccountVisits {
   }
 
   async #hasSecondFactor(userId: string): Promise<boolean> {
-    return (await this.#accounts.hasAuthenticator(userId)) || this.#passkeys.has(userId)
+    if (await this.#accounts.hasAuthenticator(userId)) return true
+    if (await this.#passkeys.has(userId)) return true
+    return (await this.#identities.issuersOf(userId)).length > 0
   }
 
   #leaveToSignIn(ctx: Context, section: string, fresh: boolean): void {

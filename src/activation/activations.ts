@@ -145,14 +145,20 @@ export class Activations {
    * be extended, one that was extended cannot. Without a SAD, it is the token of the approval that
    * from now on signs nothing by itself.
    * @throws {UnusableSadError} @throws {SadExpiredError} @throws {TooManySignaturesError}
+   * @throws {HashNotAuthorizedError}
    */
   async extend(request: {
     readonly authorisationId: string
     readonly sad: StoredSad | null
     readonly caller: Caller
     readonly digests: readonly Buffer[]
+    /** Where no digest may come but those agreed to: what they were made with, and for which credential. */
+    readonly agreed?: {
+      readonly credential: Pick<Credential, 'SCAL'>
+      readonly hashAlgorithm: string
+    } | null
   }): Promise<IssuedSad> {
-    const { sad, caller, digests } = request
+    const { sad, caller, digests, agreed = null } = request
     const now = this.#now()
     if (sad?.endedAt) throw new UnusableSadError('spent')
     const authorisation = await this.find(request.authorisationId, caller)
@@ -160,7 +166,9 @@ export class Activations {
       throw new SadExpiredError('SAD expired')
     }
     if (!sad && authorisation.extendedAt) throw new UnusableSadError('spent')
-    const rows = rowsForExtension(authorisation, digests)
+    const rows = agreed
+      ? matchRows(authorisation, agreed.credential, digests, agreed.hashAlgorithm)
+      : rowsForExtension(authorisation, digests)
     const { sad: next, value } = newSad(authorisation.id, now, this.#sadSeconds)
     const extended = await this.#store.extend({
       ...{ authorisationId: authorisation.id, sad, next, rows, now },
@@ -498,10 +506,9 @@ export function rejectForeignHashes(
   digests: readonly Buffer[],
 ): void {
   if (openRow(authorisation.digests, credential) >= 0) return
+  const agreed = new Set(authorisation.digests.map(({ digest }) => digest?.toString('base64')))
   for (const digest of digests) {
-    if (!authorisation.digests.some((row) => row.digest?.equals(digest))) {
-      throw new HashNotAuthorizedError('foreign')
-    }
+    if (!agreed.has(digest.toString('base64'))) throw new HashNotAuthorizedError('foreign')
   }
 }
 

@@ -10,7 +10,7 @@ import type { Transaction } from '../transactions/transaction.js'
 const QUIET_SECONDS = 60
 
 /** Where a person decides about a request. */
-export function approvalPath(transactionId: string): string {
+function approvalPath(transactionId: string): string {
   return `/account/approvals/${transactionId}`
 }
 

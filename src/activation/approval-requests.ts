@@ -111,6 +111,11 @@ export class ApprovalRequests {
     return transaction.expiresAt > this.#now() ? request : null
   }
 
+  /** Whether its owner was asked on our own pages, and shown all that is to be signed. */
+  async wasAsked(transactionId: string): Promise<boolean> {
+    return (await this.#store.find(transactionId)) !== null
+  }
+
   async #collect({ transaction, handleHash }: ApprovalRequest): Promise<ApprovalOutcome> {
     const now = this.#now()
     const authorisation = await this.#store.authorisationOf(transaction.id)

@@ -23,19 +23,18 @@ const ATTRIBUTES = {
   country: { oid: '2.5.4.6', shortName: 'C', printable: true, maxLength: 2 },
   organization: { oid: '2.5.4.10', shortName: 'O', maxLength: 64 },
   serialNumber: { oid: '2.5.4.5', shortName: 'serialNumber', printable: true, maxLength: 64 },
-  surname: { oid: '2.5.4.4', shortName: 'sn', maxLength: 64 },
+  // Not `sn`: Java knows no such name, and others take it for the serial number.
+  surname: { oid: '2.5.4.4', shortName: 'surname', maxLength: 64 },
   givenName: { oid: '2.5.4.42', shortName: 'givenName', maxLength: 64 },
   commonName: { oid: '2.5.4.3', shortName: 'CN', maxLength: 64 },
 } as const satisfies Record<string, AttributeFacts>
 
-/** Attributes we read but never write. */
+/** Attributes we read but never write; what clients cannot be expected to know goes by its number. */
 const OTHER_SHORT_NAMES: Readonly<Record<string, string>> = {
   '2.5.4.7': 'L',
   '2.5.4.8': 'ST',
   '2.5.4.9': 'STREET',
   '2.5.4.11': 'OU',
-  '2.5.4.12': 'title',
-  '2.5.4.97': 'organizationIdentifier',
   '0.9.2342.19200300.100.1.1': 'UID',
   '0.9.2342.19200300.100.1.25': 'DC',
 }
@@ -59,7 +58,7 @@ export function encodeName(name: Omit<SubjectName, 'email'>): Buffer {
 }
 
 /** The RDNs of a Name in their own order; each is a set of attributes. */
-export function readName(name: Buffer): NameAttribute[][] {
+function readName(name: Buffer): NameAttribute[][] {
   return childrenOf(asn1js.fromBER(name).result).map((rdn) =>
     childrenOf(rdn).map((attribute) => {
       const [type, value] = childrenOf(attribute)

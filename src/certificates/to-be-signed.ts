@@ -97,7 +97,7 @@ function extension(
 }
 
 /** The leftmost 160 bits of SHA-256 over the key: RFC 7093, method 1. SHA-1 is not needed for it. */
-export function keyIdentifier(publicKey: Buffer): Buffer {
+function keyIdentifier(publicKey: Buffer): Buffer {
   const { subjectPublicKey } = new PublicKeyInfo({ schema: asn1js.fromBER(publicKey).result })
   const hash = createHash('sha256').update(subjectPublicKey.valueBlock.valueHexView)
   return hash.digest().subarray(0, 20)

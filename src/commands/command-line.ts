@@ -4,10 +4,11 @@ import { Option, type Command } from 'commander'
 import { escapeCharacter, UNPRINTABLE } from '../audit/export.js'
 import { ConfigError, loadConfig } from '../config/load.js'
 import type { Config } from '../config/schema.js'
+import type { User, UserStore } from '../identity/user.js'
 import { createLogger } from '../observability/logger.js'
 import type { Records, Services } from '../services.js'
 
-export const DEFAULT_CONFIG_FILE = 'data/config.json'
+const DEFAULT_CONFIG_FILE = 'data/config.json'
 
 /** A failure that is the caller's to mend: the message is all there is to say. */
 export class CommandError extends Error {
@@ -41,6 +42,13 @@ export function demandReadable(file: string): void {
 export function demandPlainText(name: string, text: string): void {
   if (text.trim() !== '' && text.length <= 200 && printable(text) === text) return
   throw new CommandError(`The ${name} must be 1 to 200 characters of plain text.`)
+}
+
+/** @throws {CommandError} */
+export async function demandUser(users: UserStore, username: string): Promise<User> {
+  const user = await users.findByUsername(username)
+  if (!user) throw new CommandError(`There is no user "${printable(username)}".`)
+  return user
 }
 
 /** Adds the options every command that reads the configuration has. */

@@ -1,35 +1,48 @@
-import { randomInt } from 'node:crypto'
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import { auditEvent } from '../audit/events.js'
-import { AUTH_OBJECTS } from '../credentials/auth-object.js'
-import { certificateStatus, type NewCredential } from '../credentials/credentials.js'
-import { APPROVAL_FACTORS, type ApprovalFactor } from '../credentials/credential.js'
+import { certificateStatus } from '../credentials/credentials.js'
+import { APPROVAL_FACTORS } from '../credentials/credential.js'
 import { KEY_ALGORITHMS, type KeyAlgorithm } from '../keys/algorithms.js'
-import type { User } from '../identity/user.js'
+import {
+  agreementOfOwner,
+  agreementOfSeal,
+  OBJECT_IDS,
+  type AgreementOptions,
+} from './agreement.js'
 import {
   CommandError,
   configured,
   demandPlainText,
+  demandUser,
   printFacts,
   printRows,
   withRecords,
   withServices,
   type CommonOptions,
 } from './command-line.js'
-import type { ClientStore } from '../oauth/client.js'
 
-/** Kept by a machine, so it may be longer than what people remember. */
-const SEAL_PIN_DIGITS = 12
+const EXAMPLES = `
+Who agrees to a signature, and where:
 
-interface CreateOptions extends CommonOptions {
+  on our pages, with a one-time code    openrssp credential create alice
+  … and a PIN                           openrssp credential create alice --with-pin
+  … with a code by e-mail or SMS        openrssp credential create alice --approval sms
+  by the application, with PIN and code openrssp credential create alice --explicit PIN OTP
+  … with a PIN and one of two codes     openrssp credential create alice --explicit PIN OTP SMS \\
+                                          --expression "PIN AND (OTP OR SMS)"
+  on another device, at /account        openrssp credential create alice --explicit PUSH
+  nobody: a seal, by its application    openrssp credential create acme --seal-of app
+
+PINs are made here and shown once.
+`
+
+interface CreateOptions extends CommonOptions, AgreementOptions {
   readonly algorithm: KeyAlgorithm
   readonly description: string
   readonly scal: '1' | '2'
   readonly multisign: number
-  readonly approval: ApprovalFactor
-  readonly sealOf?: string
-  readonly withoutPin?: true
+  readonly qualifier?: string
 }
 
 export function credentialCommands(program: Command): void {
@@ -52,23 +65,36 @@ export function credentialCommands(program: Command): void {
         .choices(APPROVAL_FACTORS)
         .default('otp'),
     )
+    .option('--with-pin', 'approving takes a PIN as well')
+    .addOption(
+      new Option(
+        '--explicit <object...>',
+        'let applications collect the factors and send them to credentials/authorize',
+      )
+        .choices(OBJECT_IDS)
+        .conflicts('sealOf'),
+    )
+    .option('--expression <text>', 'how the objects combine, with AND, OR, XOR; all when absent')
+    .option('--qualifier <name>', 'signatureQualifier it is for, such as eu_eidas_aes')
     .option('--multisign <count>', 'most signatures per approval', wholeNumber, 50)
     .option('--seal-of <client_id>', 'a seal: this application uses it with tokens of its own')
     .option('--without-pin', 'of a seal: let its application’s token be enough')
+    .addHelpText('after', EXAMPLES)
     .action((username: string, options: CreateOptions) =>
       withServices(options, async ({ users, clients, credentials }) => {
-        const user = await users.findByUsername(username)
-        if (!user) throw new CommandError(`There is no user "${username}".`)
+        const user = await demandUser(users, username)
         if (user.disabledAt) throw new CommandError(`${username} is disabled.`)
-        const { algorithm, description, multisign, approval } = options
-        rejectUnreachable(user, approval)
+        const { algorithm, description, multisign, approval, qualifier } = options
         demandPlainText('description', description)
-        const seal = await sealOf(options, clients)
+        if (qualifier !== undefined) demandPlainText('qualifier', qualifier)
+        const agreement =
+          (await agreementOfSeal(options, clients)) ?? agreementOfOwner(user, options)
         const created = await credentials.create({
-          ...{ user, algorithm, description, multisign },
-          ...{ SCAL: options.scal, pin: null, approvalFactor: approval, ...seal },
+          ...{ user, algorithm, description, multisign, SCAL: options.scal, ...agreement },
+          approvalFactor: approval,
+          ...(qualifier === undefined ? {} : { signatureQualifier: qualifier }),
         })
-        const PIN = seal?.pin ? { PIN: seal.pin } : {}
+        const PIN = agreement.pin === null ? {} : { PIN: agreement.pin }
         printFacts({ credentialID: created.id, algorithm, username, ...PIN }, options.json)
       }),
     )
@@ -78,9 +104,7 @@ export function credentialCommands(program: Command): void {
     .argument('[username]', 'only this person’s')
     .action((username: string | undefined, options: CommonOptions) =>
       withRecords(options, async ({ users, credentialStore, now }) => {
-        const user = username === undefined ? null : await users.findByUsername(username)
-        if (username !== undefined && !user)
-          throw new CommandError(`There is no user "${username}".`)
+        const user = username === undefined ? null : await demandUser(users, username)
         const found = user ? await credentialStore.list(user.id) : await credentialStore.listAll()
         const names = new Map((await users.list()).map((each) => [each.id, each.username]))
         const rows = found.map((each) => {
@@ -93,77 +117,54 @@ export function credentialCommands(program: Command): void {
       }),
     )
 
-  configured(credential.command('suspend'))
-    .description('let a credential sign nothing until it is resumed; approvals end at once')
-    .argument('<credentialID>')
-    .option('-r, --reason <text>', 'for the audit log', 'operator')
-    .action((id: string, options: CommonOptions & { reason: string }) =>
-      withRecords(options, async ({ credentialStore, now }) => {
-        const event = auditEvent('credential.suspended', {
-          credentialId: id,
-          reason: options.reason,
-        })
-        if (!(await credentialStore.suspend(id, 'operator', now(), [event]))) {
-          throw new CommandError(`There is no credential "${id}" that could be suspended.`)
-        }
-        printFacts({ credentialID: id, status: 'suspended' }, options.json)
-      }),
-    )
+  ended(
+    credential.command('suspend'),
+    'let a credential sign nothing until it is resumed; approvals end at once',
+  ).action((id: string, options: EndOptions) => turn(id, options, 'suspend', 'suspended'))
 
-  configured(credential.command('resume'))
-    .description('let a suspended credential sign again')
-    .argument('<credentialID>')
-    .option('-r, --reason <text>', 'for the audit log', 'operator')
-    .action((id: string, options: CommonOptions & { reason: string }) =>
-      withRecords(options, async ({ credentialStore, now }) => {
-        const event = auditEvent('credential.resumed', { credentialId: id, reason: options.reason })
-        if (!(await credentialStore.resume(id, 'operator', now(), [event]))) {
-          throw new CommandError(`There is no credential "${id}" that could be resumed.`)
-        }
-        printFacts({ credentialID: id, status: 'enabled' }, options.json)
-      }),
-    )
+  ended(credential.command('resume'), 'let a suspended credential sign again').action(
+    (id: string, options: EndOptions) => turn(id, options, 'resume', 'resumed'),
+  )
 
-  configured(credential.command('revoke'))
-    .description('end a credential for good and destroy its key')
-    .argument('<credentialID>')
-    .option('-r, --reason <text>', 'for the audit log', 'operator')
-    .action((id: string, options: CommonOptions & { reason: string }) =>
+  ended(credential.command('revoke'), 'end a credential for good and destroy its key').action(
+    (id: string, options: EndOptions) =>
       withServices(options, async ({ credentials }) => {
         if (!(await credentials.revoke(id, options.reason))) {
           throw new CommandError(`There is no credential "${id}" that could be revoked.`)
         }
         printFacts({ credentialID: id, status: 'revoked' }, options.json)
       }),
-    )
+  )
 }
 
-/** @throws {CommandError} when codes of that kind have nowhere to go */
-function rejectUnreachable({ username, email, phone }: User, approval: ApprovalFactor): void {
-  const missing = { email: email === null && '--email', sms: phone === null && '--phone' }
-  const option = approval === 'email' || approval === 'sms' ? missing[approval] : false
-  if (!option) return
-  throw new CommandError(`Codes cannot be sent yet; first: openrssp user set ${username} ${option}`)
+interface EndOptions extends CommonOptions {
+  readonly reason: string
 }
 
-/** What makes a credential a seal; null for a person's. Its PIN is printed once, for the application to keep. */
-async function sealOf(
-  { sealOf: ownerClientId, withoutPin }: CreateOptions,
-  clients: ClientStore,
-): Promise<Pick<NewCredential, 'ownerClientId' | 'explicit' | 'pin'> | null> {
-  if (ownerClientId === undefined) {
-    if (withoutPin) throw new CommandError('--without-pin is for seals: say --seal-of.')
-    return null
-  }
-  const client = await clients.find(ownerClientId)
-  if (!client?.grantTypes.includes('client_credentials')) {
-    throw new CommandError(`"${ownerClientId}" is no client that gets tokens for itself.`)
-  }
-  const objects = withoutPin ? [] : [AUTH_OBJECTS.PIN]
-  const pin = withoutPin
-    ? null
-    : String(randomInt(10 ** SEAL_PIN_DIGITS)).padStart(SEAL_PIN_DIGITS, '0')
-  return { ownerClientId, explicit: { objects, expression: null }, pin }
+/** A command that changes the state of one credential, with the reason on record. */
+function ended(command: Command, description: string): Command {
+  return configured(command)
+    .description(description)
+    .argument('<credentialID>')
+    .option('-r, --reason <text>', 'for the audit log', 'operator')
+}
+
+/** @throws {CommandError} when it is not in a state for that */
+function turn(
+  id: string,
+  options: EndOptions,
+  how: 'suspend' | 'resume',
+  done: 'suspended' | 'resumed',
+): Promise<void> {
+  return withRecords(options, async ({ credentialStore, now }) => {
+    const { reason } = options
+    const event = auditEvent(`credential.${done}`, { credentialId: id, reason })
+    if (!(await credentialStore[how](id, 'operator', now(), [event]))) {
+      throw new CommandError(`There is no credential "${id}" that could be ${done}.`)
+    }
+    const status = done === 'suspended' ? 'suspended' : 'enabled'
+    printFacts({ credentialID: id, status }, options.json)
+  })
 }
 
 function wholeNumber(text: string): number {

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { secondsToNextCode, totpCode } from '../identity/totp.js'
 import { markFinished, openDataFolder, type SandboxOptions } from '../sandbox/data-folder.js'
-import { fillSandbox, readSandboxFile, type SandboxFile } from '../sandbox/sandbox.js'
+import { readSandboxFile, type SandboxFile } from '../sandbox/sandbox-file.js'
+import { fillSandbox } from '../sandbox/sandbox.js'
 import { VERSION } from '../version.js'
 import { CommandError, print } from './command-line.js'
 import { listenError, loadServer, stopOnSignals } from './serve.js'
@@ -82,7 +83,7 @@ async function start(options: SandboxOptions): Promise<void> {
   }
   const { openServices, startServer } = await loadServer()
   const services = await openServices(folder.config)
-  const sandbox = await fillSandbox(services, folder.sandboxFile, (step, done, of) => {
+  const sandbox = await fillSandbox(services, folder, (step, done, of) => {
     print(`Making key ${String(done).padStart(2)} of ${of}  ${step} …`)
   })
   markFinished(options)
@@ -114,13 +115,20 @@ function panel({ baseUrl, users }: SandboxFile, { dataDir }: SandboxOptions): st
 
     Base URL    ${baseUrl}   (CSC API: ${baseUrl}/csc/v2)
     Demo        ${baseUrl}/demo/
+    Account     ${baseUrl}/account     the signer’s own pages, with requests to confirm
+    Reference   ${baseUrl}/reference   the API, to read and to try
     Sign in as  ${user.username}   password ${user.password}
     Code        ${totpCode(user.totpSecret, now)} for the next ${secondsToNextCode(now)} s; then: npx openrssp sandbox code ${user.username}${elsewhere}
-    Others      ${dataDir}/sandbox.json
+    Messages    ${dataDir}/outbox   codes by e-mail and text message
+    Others      ${dataDir}/sandbox.json   (docs/sandbox.md)
 
   Sign a file and let openssl verify it (in a second terminal, in this folder):
 
     ./scripts/sign README.md${elsewhere}
+
+  Test everything it claims, with the conformance runner:
+
+    npx openrssp-conformance --config ${shellWord(`${dataDir}/conformance.json`)}
 
   Ctrl-C stops.
 `

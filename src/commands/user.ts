@@ -9,6 +9,7 @@ import {
   CommandError,
   configured,
   demandPlainText,
+  demandUser,
   printable,
   printFacts,
   printRows,
@@ -109,8 +110,7 @@ export function userCommands(program: Command): void {
         }
         if (Object.keys(contact).length === 0) throw new CommandError('Give --email or --phone.')
         rejectBadContact(contact)
-        const found = await users.findByUsername(username)
-        if (!found) throw new CommandError(`There is no user "${username}".`)
+        const found = await demandUser(users, username)
         await users.setContact(found.id, contact, now())
         printFacts({ username, ...contact }, options.json)
       }),
@@ -122,8 +122,7 @@ export function userCommands(program: Command): void {
     .option('--hours <count>', 'how long it lasts, 1 to 168', codeHours, DEFAULT_CODE_HOURS)
     .action((username: string, options: CodeOptions) =>
       withRecords(options, async ({ users, enrolmentStore, secrets, now }) => {
-        const found = await users.findByUsername(username)
-        if (!found) throw new CommandError(`There is no user "${username}".`)
+        const found = await demandUser(users, username)
         if (found.disabledAt) throw new CommandError(`${username} is disabled.`)
         const parts = { store: enrolmentStore, secrets, now }
         const { code, expiresAt } = await issueEnrolmentCode(parts, found.id, options.hours)
@@ -138,8 +137,7 @@ export function userCommands(program: Command): void {
     .argument('<issuer>')
     .action((username: string, issuer: string, options: CommonOptions) =>
       withRecords(options, async ({ users, identityStore, now }) => {
-        const found = await users.findByUsername(username)
-        if (!found) throw new CommandError(`There is no user "${username}".`)
+        const found = await demandUser(users, username)
         const linked = await identityStore.list(found.id)
         const identity = linked.find((each) => each.issuer === issuer)
         if (!identity) throw new CommandError(`${username} has no identity of "${issuer}".`)
@@ -156,8 +154,7 @@ export function userCommands(program: Command): void {
     .argument('<username>')
     .action((username: string, options: CommonOptions) =>
       withRecords(options, async ({ users, now }) => {
-        const found = await users.findByUsername(username)
-        if (!found) throw new CommandError(`There is no user "${username}".`)
+        const found = await demandUser(users, username)
         const disabled = await users.disable(found.id, now())
         printFacts({ username, disabled }, options.json)
       }),

@@ -11,7 +11,7 @@ const SIGNING_ALGORITHMS = [
 
 const Algorithm = Type.Union(SIGNING_ALGORITHMS.map((name) => Type.Literal(name)))
 
-export const IdentityProviderSchema = Type.Object(
+const IdentityProviderSchema = Type.Object(
   {
     id: Type.String({
       pattern: '^[a-z0-9][a-z0-9-]{0,31}$',

@@ -60,7 +60,13 @@ export interface CredentialStore {
   find(id: string): Promise<Credential | null>
   list(userId: string): Promise<Credential[]>
   listAll(): Promise<Credential[]>
-  add(credential: Credential, createdAt: Date, audit: readonly AuditEvent[]): Promise<void>
+  /** False when its owner has `most` that stand already; null for no limit. */
+  add(
+    credential: Credential,
+    most: number | null,
+    createdAt: Date,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean>
   /** Ends outstanding authorisations too. Returns false when it was not enabled. */
   suspend(id: string, by: Suspender, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /** Returns false when it was not suspended, or `by` may not take it back. */

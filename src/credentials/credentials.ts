@@ -13,6 +13,7 @@ import {
   CertificateExpiredError,
   CredentialDisabledError,
   CredentialLockedError,
+  RefusedRequestError,
 } from '../errors.js'
 import { hashPassword } from '../identity/password.js'
 import type { User } from '../identity/user.js'
@@ -21,6 +22,8 @@ import type { KeyCustody } from '../keys/key-custody.js'
 import { compileAuthExpression, type AuthObject } from './auth-object.js'
 import type { ApprovalFactor, Credential, CredentialStore, Suspender } from './credential.js'
 
+export const MOST_CREDENTIALS = 'The signer has the highest number of credentials already'
+
 export interface NewCredential {
   readonly user: User
   readonly algorithm: KeyAlgorithm
@@ -28,6 +31,8 @@ export interface NewCredential {
   readonly SCAL: '1' | '2'
   readonly multisign: number
   readonly pin: string | null
+  /** Most that its owner may have at a time; any number when absent. */
+  readonly most?: number
   /** On our own pages; a one-time code when absent. */
   readonly approvalFactor?: ApprovalFactor
   readonly signatureQualifier?: string
@@ -143,7 +148,8 @@ export class Credentials {
       }
       const credential = { ...unbound, binding: this.#secrets.bind(...boundFacts(unbound)) }
       const parsed = parseCertificate(issued.certificate)
-      await this.#store.add(credential, this.#now(), [
+      const most = request.most ?? null
+      const added = await this.#store.add(credential, most, this.#now(), [
         auditEvent('key.generated', { keyId: key.keyId, algorithm: request.algorithm }),
         auditEvent('certificate.issued', {
           serialNumber: parsed.serialNumber,
@@ -152,6 +158,7 @@ export class Credentials {
         }),
         auditEvent('credential.created', { credentialId: id, userId: user.id, keyId: key.keyId }),
       ])
+      if (!added) throw new RefusedRequestError(MOST_CREDENTIALS)
       return credential
     } catch (error) {
       await this.#custody.destroy(key.keyId)

@@ -5,7 +5,7 @@ import type { User } from '../identity/user.js'
 import { InvalidParameterError, RefusedRequestError } from '../errors.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
 import type { ApprovalFactor, Credential } from './credential.js'
-import type { Credentials } from './credentials.js'
+import { MOST_CREDENTIALS, type Credentials } from './credentials.js'
 import type { CredentialCreationRequest } from './management-request.js'
 
 export interface NewCredentialPolicy {
@@ -68,7 +68,7 @@ export class ManagedCredentials {
       ({ status }) => status !== 'revoked',
     )
     if (standing.length >= this.#policy.perPerson) {
-      throw new RefusedRequestError('The signer has the highest number of credentials already')
+      throw new RefusedRequestError(MOST_CREDENTIALS)
     }
     const factor = await this.#approvalFactorOf(user)
     if (!factor) throw new RefusedRequestError('The signer has no second authentication factor')
@@ -90,9 +90,9 @@ export class ManagedCredentials {
   async create(request: CredentialCreationRequest, userId: string): Promise<Credential> {
     const user = await this.#person(userId)
     const approvalFactor = await this.rejectUnfit(request, user)
-    const { algorithm, multisign } = this.#policy
+    const { algorithm, multisign, perPerson: most } = this.#policy
     return this.#credentials.create({
-      ...{ user, algorithm, multisign, approvalFactor },
+      ...{ user, algorithm, multisign, most, approvalFactor },
       description: `Signing key of ${user.displayName}`.slice(0, 255),
       SCAL: '2',
       pin: null,

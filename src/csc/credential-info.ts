@@ -2,7 +2,7 @@ import { Type, type Static } from '@sinclair/typebox'
 import type { Credential } from '../credentials/credential.js'
 import { certificateStatus, leaf, signingCertificate } from '../credentials/credentials.js'
 import { KEY_ALGORITHMS } from '../keys/algorithms.js'
-import { chooseLanguage, type Language } from '../oauth/pages/language.js'
+import { chooseLanguage, type Language } from '../pages/language.js'
 import { labelIn } from './labels.js'
 
 /** The CSC API's view of a credential (v2, 11.4 and 11.5). */

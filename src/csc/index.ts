@@ -20,7 +20,7 @@ import { V1_ENDPOINTS } from './v1/index.js'
 import { V1_OAUTH, type OAuthDialect } from './v1/oauth2.js'
 
 /** The methods of the CSC API v2 that are on, in the order of the specification. */
-export const CSC_ENDPOINTS: readonly Endpoint<CscServices>[] = [
+const CSC_ENDPOINTS: readonly Endpoint<CscServices>[] = [
   info,
   login,
   revoke,

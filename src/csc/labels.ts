@@ -1,5 +1,5 @@
 import { AUTH_OBJECTS } from '../credentials/auth-object.js'
-import type { Language } from '../oauth/pages/language.js'
+import type { Language } from '../pages/language.js'
 
 const { PIN, OTP, EMAIL, SMS, PUSH } = AUTH_OBJECTS
 

@@ -11,6 +11,9 @@ export type PasswordOutcome =
 
 export type CodeOutcome = 'accepted' | 'wrong-code' | 'used-code' | 'too-many-attempts'
 
+/** Of longer names, attempts at all that begin alike are counted together. */
+const LONGEST_COUNTED_NAME = 100
+
 /** Under which guesses at the second step of signing in are counted, whatever is entered there. */
 export function signInCodeKey(userId: string): string {
   return `code ${userId}`
@@ -60,13 +63,15 @@ export class Accounts {
     address: string
     clientId: string
   }): Promise<PasswordOutcome> {
-    const { signInFailures, signInWindowSeconds } = this.#limits
-    const key = `password ${attempt.username.toLowerCase()} ${attempt.address}`
-    const allowed =
-      (await this.#throttle.allow(key, signInFailures, signInWindowSeconds)) &&
-      (await this.allowAttempt(attempt.address))
-    if (!allowed) {
-      await this.#fail(attempt, 'too many attempts')
+    const { signInWindowSeconds } = this.#limits
+    const username = attempt.username.slice(0, LONGEST_COUNTED_NAME).toLowerCase()
+    const key = `password ${username} ${attempt.address}`
+    const blocked = await this.#blocked(attempt.address, key)
+    if (blocked !== null) {
+      // Once for each window: whoever goes on trying fills no log.
+      if (await this.#throttle.allow(`recorded ${blocked}`, 1, signInWindowSeconds)) {
+        await this.#fail(attempt, 'too many attempts')
+      }
       return { outcome: 'too-many-attempts' }
     }
     const user = await this.#users.findByUsername(attempt.username)
@@ -78,6 +83,14 @@ export class Accounts {
     }
     await this.#throttle.clear(key)
     return { outcome: 'accepted', user }
+  }
+
+  /** What there were too many attempts of. An address over its limit leaves nothing behind for the names it tries. */
+  async #blocked(address: string, nameAndAddress: string): Promise<string | null> {
+    const { signInFailures, signInWindowSeconds } = this.#limits
+    if (!(await this.allowAttempt(address))) return `address ${address}`
+    const allowed = this.#throttle.allow(nameAndAddress, signInFailures, signInWindowSeconds)
+    return (await allowed) ? null : nameAndAddress
   }
 
   /** Checks the one-time code of the second factor at sign-in. */

@@ -34,7 +34,8 @@ function smtp(settings: SmtpSettings): Messenger {
   return {
     async send({ to, subject, text }) {
       try {
-        await transport.sendMail({ from, to, subject, text })
+        // As one address, never as a list: whoever vouched for it may have been lied to.
+        await transport.sendMail({ from, to: { name: '', address: to }, subject, text })
       } catch (error) {
         const why = isRefusedAddress(error) ? 'address-refused' : 'unavailable'
         throw new MessageNotSentError(why, { cause: error })

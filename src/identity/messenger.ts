@@ -35,7 +35,10 @@ export function outbox(folder: string): Messenger {
   return {
     async send(message) {
       const file = join(folder, `${Date.now()}-${randomUUID()}.json`)
-      await writeFile(file, `${JSON.stringify(message, null, 2)}\n`, { mode: 0o600 })
+      const text = `${JSON.stringify(message, null, 2)}\n`
+      await writeFile(file, text, { mode: 0o600 }).catch((cause: unknown) => {
+        throw new MessageNotSentError('unavailable', { cause })
+      })
     },
   }
 }

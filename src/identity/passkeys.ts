@@ -119,7 +119,7 @@ interface Known {
 }
 
 /** How long the browser waits for the person and their device. */
-export const PASSKEY_TIMEOUT_SECONDS = 120
+const PASSKEY_TIMEOUT_SECONDS = 120
 /** More than anyone has devices. */
 const MAX_PASSKEYS = 20
 const MAX_NAME_LENGTH = 60

@@ -11,8 +11,9 @@ import {
 import type { FactorOutcome, GivenFactor } from '../identity/signing-factors.js'
 import type { User } from '../identity/user.js'
 import type { Transaction } from '../transactions/transaction.js'
+import type { Language } from '../pages/language.js'
 import { transactionFacts } from './identity-steps.js'
-import type { ApprovalView, Language, SendProblem, SentCodeView } from './pages/index.js'
+import type { ApprovalView, SendProblem, SentCodeView } from './pages/index.js'
 
 const SENT_FACTORS = { email: 'email-otp', sms: 'sms-otp' } as const
 

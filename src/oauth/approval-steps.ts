@@ -6,6 +6,7 @@ import type { GivenFactor } from '../identity/signing-factors.js'
 import type { User } from '../identity/user.js'
 import { IdentityRefusedError } from '../identity/verified-identity.js'
 import type { Transaction } from '../transactions/transaction.js'
+import { PASSKEY_FIELD, type PasskeyProblem } from '../pages/passkey.js'
 import {
   codePurpose,
   factorProblem,
@@ -18,13 +19,8 @@ import { approvalFacts, passkeyPurpose } from './approval-facts.js'
 import { approvedDetail, readCredentialRequest } from './authorization-details.js'
 import type { CredentialScopeRequest } from './credential-scope.js'
 import { transactionFacts } from './identity-steps.js'
-import { CHOSEN_CREDENTIAL } from './provider.js'
-import {
-  PASSKEY_FIELD,
-  renderApproval,
-  type ApprovalView,
-  type PasskeyProblem,
-} from './pages/index.js'
+import { CHOSEN_CREDENTIAL } from './chosen-credential.js'
+import { renderApproval, type ApprovalView } from './pages/index.js'
 import { InteractionSteps, type Form, type Step, DENIED } from './interaction-steps.js'
 
 /** What is asked, and what it can be signed with: one credential, or several to choose from. */

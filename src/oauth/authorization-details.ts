@@ -107,7 +107,7 @@ export function coversDetails(approved: unknown, requested: string): boolean {
   if (!validate(approved)) return false
   let detail: CredentialDetail
   try {
-    detail = parseDetail(requested)
+    detail = parseDetail(requested, approved)
   } catch {
     return false
   }
@@ -158,14 +158,35 @@ export function readEntry(text: string): unknown {
   return entry
 }
 
-/** No member that is not known. */
-function parseDetail(text: string): CredentialDetail {
-  const entry = readEntry(text)
+/**
+ * No member that is not known; null ones count as absent.
+ * @param before what members that are absent were, for a repetition
+ */
+function parseDetail(text: string, before?: CredentialDetail): CredentialDetail {
+  const read = withoutNulls(readEntry(text))
+  const entry: unknown = before && isObject(read) ? { ...asBefore(before), ...read } : read
   if (!validate(entry)) throw new InvalidParameterError(wrongMember())
   if (entry.type === TYPE_2_2 && entry.numSignatures === undefined) {
     throw new MissingParameterError('numSignatures', 'integer')
   }
   return entry
+}
+
+/** EU wallet libraries write the label of a digest that has none as null, and repeat no digests. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls)
+  if (!isObject(value)) return value
+  const members = Object.entries(value).filter(([, member]) => member !== null)
+  return Object.fromEntries(members.map(([name, member]) => [name, withoutNulls(member)]))
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function asBefore(detail: CredentialDetail) {
+  const { documentDigests, hashAlgorithmOID } = detail
+  return { documentDigests, hashAlgorithmOID, numSignatures: signaturesOf(detail) }
 }
 
 function parseEntries(text: string): Readonly<Record<string, unknown>> {

@@ -42,6 +42,7 @@ export function translateOAuthErrors(provider: Provider): Middleware {
     const route = ctx.oidc?.route
     const failure = failures.get(ctx)
     if (route === 'pushed_authorization_request') {
+      ctx.set('Cache-Control', 'no-cache, no-store')
       if (failure && isUsedProof(failure)) ctx.body = wordsOf(PROOF_USED)
       demandProof(ctx, provider)
       return
@@ -49,6 +50,8 @@ export function translateOAuthErrors(provider: Provider): Middleware {
     if (route === 'introspection') demandProof(ctx, provider)
     if (route !== 'token' && route !== 'revocation') return
     ctx.set('Cache-Control', 'no-store')
+    // RFC 6749, 5.1, for caches that know no better.
+    ctx.set('Pragma', 'no-cache')
     const answer = failure ? translate(ctx, failure) : route === 'revocation' ? revoked(ctx) : null
     if (!answer) return
     const { status } = answer

@@ -2,6 +2,7 @@ import { auditEvent } from '../audit/events.js'
 import { signingCertificate } from '../credentials/credentials.js'
 import type { Credential } from '../credentials/credential.js'
 import { InvalidParameterError, isServiceError } from '../errors.js'
+import { hasSecondFactor } from '../identity/enrolment.js'
 import type { User } from '../identity/user.js'
 import { DENIED, InteractionSteps, type Form, type Step } from './interaction-steps.js'
 import { isManagementScope, readManagement, type ManagementRequest } from './management-details.js'
@@ -49,7 +50,7 @@ export class ManagementSteps extends InteractionSteps {
         })
       }
       if (outcome !== 'accepted') return this.show(step, outcome)
-    } else if (!isStrong(step.details.session?.amr)) {
+    } else if (!hasSecondFactor(step.details.session?.amr ?? [])) {
       // A password alone, which may have been stolen, gives nothing away for good.
       return this.finish(step, DENIED)
     }
@@ -95,11 +96,6 @@ export class ManagementSteps extends InteractionSteps {
     if (credential?.userId !== user.id) throw new InvalidParameterError('credentialID')
     return credential
   }
-}
-
-/** Whether they proved more than that they know a password. */
-function isStrong(amr: readonly string[] | undefined): boolean {
-  return amr?.some((method) => method !== 'pwd') === true
 }
 
 function described(credential: Credential): NonNullable<ManagementView['credential']> {

@@ -53,6 +53,4 @@ export interface OAuthRecordStore {
   ): Promise<boolean>
   /** Ends all that an application has of a person: consent, codes, tokens, approvals that stand. */
   endAccess(accountId: string, clientId: string, at: Date): Promise<void>
-  /** Forgets what expired before `before`. */
-  deleteExpired(before: Date): Promise<void>
 }

@@ -1,7 +1,8 @@
 import type { Context } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
+import { chooseLanguage, type Language } from '../pages/language.js'
 import type { ClientStore } from './client.js'
-import { chooseLanguage, renderError, type Explanation, type Language } from './pages/index.js'
+import { renderError, type Explanation } from './pages/index.js'
 
 const SECURITY_HEADERS = {
   'Cache-Control': 'no-store',

@@ -1,6 +1,5 @@
 import Provider, {
   errors,
-  interactionPolicy,
   type Client,
   type Configuration,
   type KoaContextWithOIDC,
@@ -9,32 +8,21 @@ import type { JWK } from 'jose'
 import type { Middleware } from 'koa'
 import type { Config } from '../config/schema.js'
 import type { Secrets } from '../config/secrets.js'
-import { isServiceError } from '../errors.js'
 import { certificateHeader } from '../http/client-certificate.js'
 import { PROOF_ALGORITHMS } from '../http/dpop.js'
 import type { Accounts } from '../identity/accounts.js'
 import type { Logger } from '../observability/logger.js'
-import { ACCOUNT_CLIENT_ID } from './account-client.js'
-import { verifyAccountToken } from './account-token.js'
+import { LANGUAGES } from '../pages/language.js'
 import { ClientAdapter, hashIdentifier, RecordAdapter } from './adapter.js'
-import { CREDENTIAL_DETAIL_TYPES, readAuthorizationDetails } from './authorization-details.js'
+import { CREDENTIAL_DETAIL_TYPES } from './authorization-details.js'
+import { rejectUnfitAuthorizationRequest } from './authorization-request.js'
+import { answerInQuery, withoutOpenId } from './authorize-query.js'
+import { nameChosenCredential } from './chosen-credential.js'
 import { clientAuthentication } from './client-authentication.js'
 import type { ClientStore, Quirk } from './client.js'
-import {
-  COMMON_PARAMETERS,
-  CREDENTIAL_PARAMETERS,
-  readCredentialScope,
-  rejectCredentialParameters,
-  type CscParameters,
-} from './credential-scope.js'
-import { ACCESS_DENIED, isKnownTokenTypeHint, translateOAuthErrors } from './csc-errors.js'
-import {
-  isManagementScope,
-  MANAGEMENT_DETAIL_TYPES,
-  managementScopeOf,
-  readManagement,
-  type ManagementScope,
-} from './management-details.js'
+import { COMMON_PARAMETERS, CREDENTIAL_PARAMETERS } from './credential-scope.js'
+import { isKnownTokenTypeHint, translateOAuthErrors } from './csc-errors.js'
+import { MANAGEMENT_DETAIL_TYPES } from './management-details.js'
 import type { OAuthRecordStore } from './oauth-record.js'
 import type { PageRenderer } from './page-renderer.js'
 import {
@@ -43,19 +31,8 @@ import {
   SCOPES,
   type IntrospectedToken,
 } from './rich-authorization.js'
-
-/** The paths of CSC API v2, 8.4; they also answer under each CSC base (app.ts). */
-export const OAUTH_ROUTES = {
-  authorization: '/oauth2/authorize',
-  token: '/oauth2/token',
-  revocation: '/oauth2/revoke',
-  pushed_authorization_request: '/oauth2/pushed_authorize',
-  introspection: '/oauth2/introspect',
-  jwks: '/oauth2/jwks',
-} as const
-
-/** The claim of a grant that says: tell which credential it is for. */
-export const CHOSEN_CREDENTIAL = 'credentialID'
+import { OAUTH_ROUTES, refuseOtherMethods } from './routes.js'
+import { isApproved, keepServiceGrant, loadExistingGrant, signerPolicy } from './signer-policy.js'
 
 export interface ProviderParts {
   readonly config: Config
@@ -125,11 +102,12 @@ export function createProvider(parts: ProviderParts): Provider {
   } satisfies Configuration)
   provider.proxy = config.proxy.trusted
   provider.use(pinBaseUrl(config.baseUrl))
-  provider.use(announceOwn)
+  provider.use(announceOwn(parts))
+  provider.use(refuseOtherMethods)
   provider.use(answerInQuery)
   provider.use(withoutOpenId)
   provider.use(translateOAuthErrors(provider))
-  provider.use(nameChosenCredential(parts))
+  provider.use(nameChosenCredential(parts.credentialOf))
   useOnceInOneWrite(provider, parts)
   provider.on('server_error', (_ctx, error) => {
     logger.error({ err: error }, 'authorization server error')
@@ -225,247 +203,31 @@ function pinBaseUrl(baseUrl: string): Middleware {
   }
 }
 
-/** The library adds `openid`, which is not to be had here, and ways to answer that are refused. */
-const announceOwn: Middleware = async (koa, next) => {
-  const ctx = koa as KoaContextWithOIDC
-  await next()
-  if (ctx.oidc?.route !== 'discovery') return
-  Object.assign(ctx.body as object, {
-    scopes_supported: SCOPES,
-    response_modes_supported: ['query'],
-  })
-}
-
 /**
- * Applications are answered in the query of their address, errors included: `form_post` would be a page
- * with a script (S47). Given a mode it does not know, the library says so, in the query.
+ * The library adds `openid`, which is not to be had here, and ways to answer that are refused; it leaves out
+ * how applications authenticate elsewhere than at the token endpoint, and the languages of the pages.
  */
-const answerInQuery: Middleware = (ctx, next) => {
-  const { response_mode } = ctx.query
-  if (response_mode && response_mode !== 'query') {
-    ctx.query = { ...ctx.query, response_mode: 'unsupported' }
-  }
-  return next()
-}
-
-/**
- * Clients of OpenID Connect send these whatever the scope. Here is no ID token they could be for: they
- * count for what they ask of signing in, or not at all (POSTed and pushed, the library refuses them).
- */
-const withoutOpenId: Middleware = (ctx, next) => {
-  if (ctx.path !== OAUTH_ROUTES.authorization || ctx.method !== 'GET') return next()
-  const { nonce, acr_values, id_token_hint, max_age, ...query } = ctx.query
-  const asksAnew = max_age !== undefined || query['prompt'] === 'select_account'
-  const isSilent = query['prompt'] === 'none'
-  const isForOpenId = [nonce, acr_values, id_token_hint].some((each) => each !== undefined)
-  if (asksAnew && !isSilent) ctx.query = { ...query, prompt: 'login' }
-  else if (isForOpenId || asksAnew) ctx.query = query
-  return next()
-}
-
-/** Sign in, then agree: to these signatures for scope `credential`, to being seen for scope `service`. */
-function signerPolicy(): interactionPolicy.DefaultPolicy {
-  const policy = interactionPolicy.base()
-  const gone = new interactionPolicy.Check('account_gone', 'the account was disabled', (ctx) =>
-    ctx.oidc.session?.accountId && !ctx.oidc.account
-      ? interactionPolicy.Check.REQUEST_PROMPT
-      : interactionPolicy.Check.NO_NEED_TO_PROMPT,
-  )
-  policy.get('login')?.checks.add(gone)
-  const approval = new interactionPolicy.Prompt(
-    { name: 'approval', requestable: false },
-    new interactionPolicy.Check('credential_scope', 'the signer has to approve', (ctx) =>
-      isApproved(ctx.oidc.params?.['scope']) && approvedGrantId(ctx) === null
-        ? interactionPolicy.Check.REQUEST_PROMPT
-        : interactionPolicy.Check.NO_NEED_TO_PROMPT,
-    ),
-  )
-  policy.add(approval, 1)
-  // Details are approved there too, and nowhere else.
-  policy.get('consent')?.checks.remove('rar_prompt')
-  return policy
-}
-
-/** Whether tokens of that scope stand for one thing that a person agreed to. */
-function isApproved(scope: unknown): boolean {
-  return scope === 'credential' || isManagementScope(scope)
-}
-
-/** Every approval has a grant of its own; being seen is granted once per application and session. */
-async function loadExistingGrant(ctx: KoaContextWithOIDC) {
-  const { Grant } = ctx.oidc.provider
-  const clientId = ctx.oidc.client?.clientId ?? ''
-  if (isApproved(ctx.oidc.params?.['scope'])) {
-    const grantId = approvedGrantId(ctx)
-    serviceGrants.set(ctx, ctx.oidc.session?.grantIdFor(clientId))
-    return grantId === null ? undefined : Grant.find(grantId)
-  }
-  const consented = ctx.oidc.result?.consent?.grantId ?? ctx.oidc.session?.grantIdFor(clientId)
-  return consented ? Grant.find(consented) : undefined
-}
-
-const serviceGrants = new WeakMap<KoaContextWithOIDC, string | undefined>()
-
-/** An approval must not replace, in the session, the grant by which the application sees the person. */
-function keepServiceGrant(ctx: KoaContextWithOIDC): void {
-  const grantId = serviceGrants.get(ctx)
-  const clientId = ctx.oidc.client?.clientId
-  if (grantId && clientId) ctx.oidc.session?.grantIdFor(clientId, grantId)
-}
-
-function approvedGrantId(ctx: KoaContextWithOIDC): string | null {
-  const approval = (ctx.oidc.result as { approval?: { grantId?: string } } | undefined)?.approval
-  return approval?.grantId ?? null
-}
-
-/** Scope and CSC parameters of an authorization request, whether pushed or not (CSC API v2, 8.4.2). */
-async function rejectUnfitAuthorizationRequest(
-  ctx: KoaContextWithOIDC,
-  parts: ProviderParts,
-): Promise<void> {
-  const parameters = (ctx.oidc.params ?? {}) as RequestParameters
-  rejectEmptyDetails(ctx)
-  if (parameters.authorization_details) parameters.scope ??= scopeOfDetails(parameters)
-  parameters.scope ??= 'service'
-  if (ctx.oidc.responseMode !== 'query') throw new errors.UnsupportedResponseMode()
-  try {
-    if (isManagementScope(parameters.scope))
-      rejectUnfitManagement(parameters.scope, parameters, parts)
-    else if (parameters.authorization_details) rejectUnfitDetails(parameters)
-    else if (parameters.scope === 'credential') readCredentialScope(parameters)
-    else if (parameters.scope === 'service') rejectCredentialParameters(parameters)
-    else throw new errors.InvalidScope('request either service or credential', parameters.scope)
-  } catch (error) {
-    if (isServiceError(error)) throw new errors.InvalidRequest(error.message)
-    throw error
-  }
-  rejectSigningForOwnPages(ctx, parameters)
-  if (isApproved(parameters.scope)) await rejectUnpushed(ctx, parts)
-  if (parameters.account_token) await rejectBadAccountToken(ctx, parameters.account_token, parts)
-}
-
-async function rejectBadAccountToken(
-  ctx: KoaContextWithOIDC,
-  token: string,
-  { clients, records, now }: ProviderParts,
-): Promise<void> {
-  // A pushed request was checked, and its token used up, when it was pushed.
-  if (ctx.oidc.entities.PushedAuthorizationRequest) return
-  const denied = new errors.AccessDenied(ACCESS_DENIED, 'account_token')
-  const client = await clients.find(ctx.oidc.client?.clientId ?? '')
-  if (!client?.secret) throw denied
-  const { id, secret } = client
-  const verified = await verifyAccountToken(token, { id, secret }, now()).catch(() => {
-    throw denied
-  })
-  const first = await records.putOnce({
-    model: 'AccountToken',
-    idHash: hashIdentifier(JSON.stringify([id, verified.jti])),
-    grantId: null,
-    uidHash: null,
-    payload: '',
-    expiresAt: verified.forgetAfter,
-  })
-  if (!first) throw denied
-}
-
-type RequestParameters = CscParameters & { scope?: string | undefined }
-
-/** What details ask for says which scope they stand for; what cannot be read is refused as such. */
-function scopeOfDetails({ authorization_details = '' }: RequestParameters): string {
-  try {
-    return managementScopeOf(authorization_details) ?? 'credential'
-  } catch {
-    return 'credential'
-  }
-}
-
-/** Details of another kind than the scope, or members beside them, might say something else. */
-function rejectUnfitManagement(
-  scope: ManagementScope,
-  parameters: RequestParameters,
-  { config }: ProviderParts,
-): void {
-  if (!config.newCredentials.allowed) {
-    throw new errors.InvalidScope('request either service or credential', scope)
-  }
-  const { authorization_details: details } = parameters
-  const isNamedApart = !details && scope === 'credential-deletion'
-  rejectCredentialParameters(isNamedApart ? { ...parameters, credentialID: '' } : parameters)
-  if (details && scopeOfDetails(parameters) !== scope) {
-    throw new errors.InvalidAuthorizationDetails('Invalid parameter authorization_details')
-  }
-  try {
-    readManagement(scope, parameters)
-  } catch (error) {
-    if (isServiceError(error) && details) {
-      throw new errors.InvalidAuthorizationDetails(error.message)
-    }
-    throw error
-  }
-}
-
-/** Details beside scope `credential` say the same; beside its parameters they might not (CSC API v2, 8.4.2). */
-function rejectUnfitDetails(parameters: RequestParameters): void {
-  const { scope, authorization_details = '' } = parameters
-  if (scope !== 'credential') {
-    throw new errors.InvalidScope('request either service or credential', scope ?? '')
-  }
-  rejectCredentialParameters(parameters)
-  try {
-    readAuthorizationDetails(authorization_details)
-  } catch (error) {
-    if (isServiceError(error)) throw new errors.InvalidAuthorizationDetails(error.message)
-    throw error
-  }
-}
-
-/** Nothing is signed for the signer's own pages. */
-function rejectSigningForOwnPages(
-  ctx: KoaContextWithOIDC,
-  { scope = '' }: RequestParameters,
-): void {
-  if (ctx.oidc.client?.clientId === ACCOUNT_CLIENT_ID && scope !== 'service') {
-    throw new errors.InvalidScope('request scope service', scope)
-  }
-}
-
-/** The library takes an empty array for none. */
-function rejectEmptyDetails(ctx: KoaContextWithOIDC): void {
-  if (ctx.oidc.entities.PushedAuthorizationRequest) return
-  const sent = ctx.method === 'POST' ? ctx.oidc.body : ctx.query
-  if (sent?.['authorization_details'] && ctx.oidc.params?.['authorization_details'] === undefined) {
-    throw new errors.InvalidAuthorizationDetails('Invalid parameter authorization_details')
-  }
-}
-
-/** Applications may be bound to ask for signatures where no browser can change the question (S35). */
-async function rejectUnpushed(ctx: KoaContextWithOIDC, { clients }: ProviderParts): Promise<void> {
-  if (ctx.oidc.route !== 'authorization' || ctx.oidc.entities.PushedAuthorizationRequest) return
-  const client = await clients.find(ctx.oidc.client?.clientId ?? '')
-  if (client?.requirePushedForCredential) {
-    throw new errors.InvalidRequest('Pushed Authorization Request must be used')
-  }
-}
-
-/** For itself, an application gets scope `service` and nothing else (S39). */
-function rejectOtherClientScope(ctx: KoaContextWithOIDC): void {
-  const scope = ctx.oidc.body?.['scope']
-  if (scope && scope !== 'service') {
-    throw new errors.InvalidScope('request scope service', typeof scope === 'string' ? scope : '')
-  }
-}
-
-/** When the signer or the server chose the credential, the application learns which (CSC API v2, 8.4.4). */
-function nameChosenCredential({ credentialOf }: ProviderParts): Middleware {
+function announceOwn({ config }: ProviderParts): Middleware {
+  const scopes = config.newCredentials.allowed ? SCOPES : (['service', 'credential'] as const)
+  const types = config.newCredentials.allowed ? MANAGEMENT_DETAIL_TYPES : []
   return async (koa, next) => {
     const ctx = koa as KoaContextWithOIDC
     await next()
-    if (ctx.oidc?.route !== 'token' || ctx.status !== 200) return
-    const { Grant: grant, AccessToken: token } = ctx.oidc.entities
-    if (token?.scope !== 'credential' || !grant?.getOIDCClaims().includes(CHOSEN_CREDENTIAL)) return
-    const credentialID = await credentialOf(grant.jti)
-    Object.assign(ctx.body as object, { credentialID })
+    if (ctx.oidc?.route !== 'discovery') return
+    const body = ctx.body as Record<string, unknown>
+    const methods = body['token_endpoint_auth_methods_supported'] as string[]
+    const algorithms = body['token_endpoint_auth_signing_alg_values_supported']
+    Object.assign(body, {
+      scopes_supported: scopes,
+      response_modes_supported: ['query'],
+      authorization_details_types_supported: [...CREDENTIAL_DETAIL_TYPES, ...types],
+      revocation_endpoint_auth_methods_supported: methods,
+      revocation_endpoint_auth_signing_alg_values_supported: algorithms,
+      // Of public applications there is no telling who asks: they learn nothing (rich-authorization.ts).
+      introspection_endpoint_auth_methods_supported: methods.filter((each) => each !== 'none'),
+      introspection_endpoint_auth_signing_alg_values_supported: algorithms,
+      ui_locales_supported: LANGUAGES,
+    })
   }
 }
 
@@ -482,6 +244,14 @@ function useOnceInOneWrite(provider: Provider, { records, now }: ProviderParts):
       ...{ grantId: null, uidHash: null, payload: '' },
       expiresAt: new Date(now().getTime() + lifetime * 1000),
     })
+  }
+}
+
+/** For itself, an application gets scope `service` and nothing else (S39). */
+function rejectOtherClientScope(ctx: KoaContextWithOIDC): void {
+  const scope = ctx.oidc.body?.['scope']
+  if (scope && scope !== 'service') {
+    throw new errors.InvalidScope('request scope service', typeof scope === 'string' ? scope : '')
   }
 }
 

@@ -14,7 +14,7 @@ type Features = NonNullable<Configuration['features']>
 
 /**
  * Rich authorization requests (RFC 9396) for signatures. What they may contain is checked with the whole
- * request (provider.ts); here is what becomes of them: tokens carry what the signer approved.
+ * request (authorization-request.ts); here is what becomes of them: tokens carry what the signer approved.
  */
 export function richAuthorization(baseUrl: string) {
   return {

@@ -5,8 +5,8 @@ import { ENROLMENT_CODE, RECOVERY_CODE } from '../identity/enrolment.js'
 import type { IdBb } from '../identity/id-bb.js'
 import { PasskeyRefusedError, type PasskeyPurpose } from '../identity/passkeys.js'
 import { IdentityRefusedError, type VerifiedIdentity } from '../identity/verified-identity.js'
+import { PASSKEY_FIELD } from '../pages/passkey.js'
 import {
-  PASSKEY_FIELD,
   renderConsent,
   renderSecondFactor,
   renderSignIn,
@@ -90,6 +90,10 @@ export class SignInSteps extends InteractionSteps {
       (linking !== null || changesFactors(step)) &&
       (await this.parts.passkeys.has(result.user.id))
     if (needsPasskey) return this.#showSignIn(step, { passkeyProblem: 'needed' })
+    if (linking && !needsCode && (await this.#hasIdentity(result.user.id))) {
+      const error = new IdentityRefusedError('taken', 'password alone, and linked elsewhere')
+      return this.refuseIdentity(step, linking.identity.provider, error)
+    }
     if (!needsCode) return this.#linkAndSignIn(step, result.user.id, ['pwd'], linking)
     const until = Math.floor(this.parts.now().getTime() / 1000) + SECOND_FACTOR_SECONDS
     await this.remember(step, {
@@ -99,6 +103,11 @@ export class SignInSteps extends InteractionSteps {
       },
     })
     return otp ? this.#checkSecondFactor(step, form) : this.#showSecondFactor(step)
+  }
+
+  /** An identity is a factor like the others: with a password alone, nobody adds another. */
+  async #hasIdentity(userId: string): Promise<boolean> {
+    return (await this.parts.identity.identities.issuersOf(userId)).length > 0
   }
 
   #showSecondFactor(step: Step, problem?: SecondFactorView['problem']): void {

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { Context } from 'koa'
 import type Provider from 'oidc-provider'
 import { ACCOUNT_CLIENT_ID, ACCOUNT_REDIRECT_PATH } from './account-client.js'
-import { OAUTH_ROUTES } from './provider.js'
+import { OAUTH_ROUTES } from './routes.js'
 
 /** A sign-in that this browser still has. */
 export interface SignerSession {

@@ -34,6 +34,10 @@ export interface DataFolder {
   /** Whether there is a token in it yet. */
   readonly hasToken: boolean
   readonly sandboxFile: string
+  /** Where messages to people go. */
+  readonly outbox: string
+  /** Configurations of the conformance runner, by version of the API. */
+  readonly conformanceFiles: { readonly v1: string; readonly v2: string }
 }
 
 /** Makes the data folder with its secrets where they are missing, and the configuration for it. */
@@ -58,6 +62,8 @@ export function openDataFolder(options: SandboxOptions): DataFolder {
     config: checkConfig(settings, folder, options.environment),
     hasToken: !existsSync(at(UNFINISHED)),
     sandboxFile: at('sandbox.json'),
+    outbox: at('outbox'),
+    conformanceFiles: { v1: at('conformance-v1.json'), v2: at('conformance.json') },
   }
 }
 
@@ -69,7 +75,8 @@ export function markFinished(options: SandboxOptions): void {
 /** A sandbox whose making was interrupted was never used by anybody: it is made anew. */
 function removeUnfinished(at: (name: string) => string): void {
   const made = ['tokens', 'outbox', 'openrssp.db', 'openrssp.db-wal', 'openrssp.db-shm']
-  for (const name of [...made, 'openrssp.db.audit-head', 'sandbox.json']) {
+  const written = ['sandbox.json', 'conformance.json', 'conformance-v1.json']
+  for (const name of [...made, 'openrssp.db.audit-head', ...written]) {
     rmSync(at(name), { recursive: true, force: true })
   }
 }

@@ -1,12 +1,17 @@
 import { AUTH_OBJECTS, type AuthObject } from '../credentials/auth-object.js'
+import type { ApprovalFactor } from '../credentials/credential.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
+import type { GrantType } from '../oauth/client.js'
 
-interface SandboxCredential {
+export interface PlannedCredential {
   readonly algorithm: KeyAlgorithm
+  /** No two of one person are alike: it tells which of them a sandbox has already. */
   readonly description: string
   readonly SCAL: '1' | '2'
   /** Whether approving takes the person's PIN beside the one-time code. */
   readonly withPin?: true
+  /** How its owner approves on our pages; with a code of the authenticator when absent. */
+  readonly approvalFactor?: ApprovalFactor
   /** Authorised with credentials/authorize instead of on our pages, by these factors. */
   readonly explicit?: {
     readonly objects: readonly AuthObject[]
@@ -22,12 +27,12 @@ export interface SandboxPerson {
   /** E.164. */
   readonly phone: string
   readonly otpAtSignIn: boolean
-  readonly credentials: readonly SandboxCredential[]
+  readonly credentials: readonly PlannedCredential[]
 }
 
-const { PIN, OTP, EMAIL } = AUTH_OBJECTS
+const { PIN, OTP, EMAIL, SMS, PUSH } = AUTH_OBJECTS
 
-const EVERYBODY: readonly SandboxCredential[] = [
+const EVERYBODY: readonly PlannedCredential[] = [
   { algorithm: 'p-256', description: 'Signing key (ECDSA P-256)', SCAL: '2' },
   { algorithm: 'rsa-2048', description: 'Signing key (RSA 2048)', SCAL: '2' },
   { algorithm: 'p-384', description: 'Signing key (ECDSA P-384)', SCAL: '2' },
@@ -59,6 +64,33 @@ export const SANDBOX_PEOPLE: readonly SandboxPerson[] = [
         withPin: true,
       },
       { algorithm: 'rsa-3072', description: 'Signing key (RSA 3072)', SCAL: '2' },
+      {
+        ...{ algorithm: 'p-256', description: 'Signing key, approved by code from an e-mail' },
+        ...{ SCAL: '2', approvalFactor: 'email' },
+      },
+      {
+        ...{ algorithm: 'p-256', description: 'Signing key, approved by code from a text message' },
+        ...{ SCAL: '2', approvalFactor: 'sms' },
+      },
+      {
+        ...{ algorithm: 'p-256', description: 'Explicit key: confirmed on another device' },
+        ...{ SCAL: '2', explicit: { objects: [PUSH], expression: null } },
+      },
+      {
+        ...{ algorithm: 'p-256', description: 'Explicit key: PIN and a mailed code' },
+        ...{ SCAL: '2', withPin: true },
+        explicit: { objects: [PIN, EMAIL], expression: 'PIN AND EMAIL' },
+      },
+      {
+        ...{ algorithm: 'p-256', description: 'Explicit key: PIN and a code by text message' },
+        ...{ SCAL: '2', withPin: true },
+        explicit: { objects: [PIN, SMS], expression: 'PIN AND SMS' },
+      },
+      {
+        ...{ algorithm: 'p-256', description: 'Explicit key: PIN, and a code of either kind' },
+        ...{ SCAL: '2', withPin: true },
+        explicit: { objects: [PIN, OTP, SMS], expression: 'PIN AND (OTP OR SMS)' },
+      },
     ],
   },
   {
@@ -89,10 +121,36 @@ export const SANDBOX_PEOPLE: readonly SandboxPerson[] = [
   },
 ]
 
-export const SANDBOX_CLIENTS = [
-  { id: 'sandbox-app', name: 'Sandbox Signature App' },
-  { id: 'sandbox-app-2', name: 'Second Sandbox App' },
+/** The account seals are issued to. Nobody signs in as it. */
+export const SEAL_OWNER = {
+  ...{ id: 'sandbox-acme', username: 'acme', displayName: 'Acme Widgets' },
+  ...{ givenName: 'Acme', surname: 'Widgets', country: 'LT' },
+} as const
+
+export const SANDBOX_SEALS = [
+  { description: 'Seal: the application’s token and a PIN', withPin: true },
+  { description: 'Seal: the application’s token alone', withPin: false },
 ] as const
+
+const FOR_PEOPLE = ['authorization_code', 'refresh_token'] as const
+
+/** The one that holds the seals. */
+export const SEAL_CLIENT_ID = 'sandbox-seal-app'
+
+interface PlannedClient {
+  readonly id: string
+  readonly name: string
+  readonly grantTypes: readonly GrantType[]
+}
+
+export const SANDBOX_CLIENTS: readonly PlannedClient[] = [
+  { id: 'sandbox-app', name: 'Sandbox Signature App', grantTypes: FOR_PEOPLE },
+  { id: 'sandbox-app-2', name: 'Second Sandbox App', grantTypes: FOR_PEOPLE },
+  {
+    ...{ id: SEAL_CLIENT_ID, name: 'Sandbox Sealing App' },
+    grantTypes: [...FOR_PEOPLE, 'client_credentials'],
+  },
+]
 
 export const SANDBOX_REDIRECT_URIS = [
   'http://127.0.0.1:8799/callback',

@@ -83,7 +83,7 @@ function giveBack(operationId: string): Change[] {
   ]
 }
 
-export function insertAuthorisation({ digests, ...row }: Authorisation): Change[] {
+function insertAuthorisation({ digests, ...row }: Authorisation): Change[] {
   return [
     insert('Authorisation', row),
     ...digests.map(({ id, digest, state }, position) =>

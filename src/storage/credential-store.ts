@@ -33,7 +33,12 @@ export class DatabaseCredentialStore implements CredentialStore {
     return rows.map(toCredential)
   }
 
-  async add(credential: Credential, createdAt: Date, audit: readonly AuditEvent[]): Promise<void> {
+  add(
+    credential: Credential,
+    most: number | null,
+    createdAt: Date,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean> {
     const certificates = credential.certificates.map((der) => der.toString('base64'))
     const row = {
       ...credential,
@@ -41,7 +46,13 @@ export class DatabaseCredentialStore implements CredentialStore {
       authObjects: JSON.stringify(credential.authObjects),
       createdAt,
     }
-    await this.#database.commit({ changes: [insert('Credential', row)], audit })
+    return committed(this.#database, {
+      changes: [
+        ...(most === null ? [] : [hasRoom(credential.userId, most)]),
+        insert('Credential', row),
+      ],
+      audit,
+    })
   }
 
   suspend(id: string, by: Suspender, at: Date, audit: readonly AuditEvent[]): Promise<boolean> {
@@ -138,6 +149,16 @@ function endAuthorisations(credentialId: string, at: Date): Change {
   return sweep(
     sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
          WHERE "credentialId" = ${credentialId} AND "revokedAt" IS NULL`,
+  )
+}
+
+/** Nothing is changed but that there are fewer that stand, as one condition of the unit. */
+function hasRoom(userId: string, most: number): Change {
+  return change(
+    sql`UPDATE "User" SET "id" = "id" WHERE "id" = ${userId} AND (
+          SELECT COUNT(*) FROM "Credential"
+           WHERE "userId" = ${userId} AND "status" NOT IN ('revoked', 'deleted')) < ${most}`,
+    1,
   )
 }
 

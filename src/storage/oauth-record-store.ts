@@ -115,9 +115,13 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
   ): Promise<boolean> {
     return committed(this.#database, {
       changes: uidHashes.flatMap((uidHash) => [
-        insert('OAuthRecord', {
-          ...{ model: ENDED_SESSION, idHash: uidHash, payload: '', expiresAt: until },
-        }),
+        // Also one that was ended before, and came back while its identifier was changing.
+        change(
+          sql`INSERT INTO "OAuthRecord" ("model", "idHash", "payload", "expiresAt")
+              VALUES (${ENDED_SESSION}, ${uidHash}, '', ${until})
+              ON CONFLICT ("model", "idHash") DO UPDATE SET "expiresAt" = ${until}`,
+          1,
+        ),
         sweep(
           sql`UPDATE "OAuthRecord" SET "revokedAt" = ${at}
                WHERE "uidHash" = ${uidHash} AND "model" = 'Session' AND "accountId" = ${accountId}
@@ -142,21 +146,6 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
         ),
       ],
       audit: [auditEvent('access.ended', { userId: accountId, clientId })],
-    })
-  }
-
-  async deleteExpired(before: Date): Promise<void> {
-    await this.#database.commit({
-      changes: [
-        sweep(sql`DELETE FROM "OAuthRecord" WHERE "expiresAt" < ${before}`),
-        sweep(sql`DELETE FROM "Throttle" WHERE "windowEnd" < ${before}`),
-        sweep(sql`DELETE FROM "RepeatableSigning" WHERE "createdAt" < ${before}`),
-        sweep(sql`DELETE FROM "SentCode" WHERE "expiresAt" < ${before}`),
-        sweep(sql`DELETE FROM "PasskeyChallenge" WHERE "expiresAt" < ${before}`),
-        sweep(sql`DELETE FROM "Sad" WHERE "expiresAt" < ${before}`),
-        sweep(sql`DELETE FROM "ApprovalRequest" WHERE "expiresAt" < ${before}`),
-        sweep(sql`DELETE FROM "SigningJob" WHERE "expiresAt" < ${before}`),
-      ],
     })
   }
 }

@@ -87,7 +87,7 @@ export function createdEvent(transaction: Transaction): AuditEvent {
 }
 
 /** What the specification demands of every request for signatures, whichever way it comes. */
-export function rejectUnfitRequest(request: Omit<TransactionRequest, 'clientId'>): void {
+function rejectUnfitRequest(request: Omit<TransactionRequest, 'clientId'>): void {
   const { credential, items, hashAlgorithm, numSignatures } = request
   if (numSignatures < 1) throw new InvalidParameterError('numSignatures')
   if (numSignatures > credential.multisign) throw new TooManySignaturesError('multisign')

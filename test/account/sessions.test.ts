@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Credential } from '../../src/credentials/credential.js'
-import { RecordAdapter } from '../../src/oauth/adapter.js'
+import { hashIdentifier, RecordAdapter } from '../../src/oauth/adapter.js'
+import { ENDED_SESSION } from '../../src/oauth/oauth-record.js'
+import { insert } from '../../src/storage/database.js'
 import {
   assertAlive,
   assertDead,
@@ -108,6 +110,26 @@ describe('/account/sessions', () => {
     assert.equal(await adapter.find('next-identifier'), undefined)
     await adapter.upsert('another-session', { ...session, uid: 'another' }, 600)
     assert.ok(await adapter.find('another-session'))
+  })
+
+  it('ends all others also when one of them was ended before and came back (S28)', async () => {
+    const here = await signedIn(rssp, user)
+    const there = await signedIn(rssp, user)
+    const back = await signedIn(rssp, user)
+    const { oauthRecords, secrets, database } = rssp.services
+    const adapter = new RecordAdapter('Session', oauthRecords, secrets, rssp.clock.now)
+    const { uid = '' } = (await adapter.find(back.browser.cookies.get('_session') ?? '')) ?? {}
+    // As when the record of its end is there, and one of the session is written later.
+    await database.commit({
+      changes: [
+        insert('OAuthRecord', {
+          ...{ model: ENDED_SESSION, idHash: hashIdentifier(uid), payload: '' },
+          expiresAt: rssp.clock.now(),
+        }),
+      ],
+    })
+    await here.post('/account/sessions/end-others')
+    assert.deepEqual([await isIn(here), await isIn(there), await isIn(back)], [true, false, false])
   })
 
   it('does not tell another person’s session from none', async () => {

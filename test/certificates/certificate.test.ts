@@ -40,7 +40,8 @@ describe('A certificate', () => {
       ['/CN= lead', 'CN=\\ lead'],
       ['/CN=trail ', 'CN=trail\\ '],
       ['/O=Acme/CN=Eva+serialNumber=7', 'serialNumber=7+CN=Eva,O=Acme'], // DER sorts sets
-      ['/GN=Eva/SN=M/CN=E', 'CN=E,sn=M,givenName=Eva'],
+      ['/GN=Eva/SN=M/CN=E', 'CN=E,surname=M,givenName=Eva'],
+      ['/organizationIdentifier=X/title=Dr/CN=x', 'CN=x,2.5.4.12=#0c024472,2.5.4.97=#0c0158'],
       ['/CN=x/emailAddress=a@b.c', '1.2.840.113549.1.9.1=#16056140622e63,CN=x'],
     ]
     for (const [given, expected] of names) {

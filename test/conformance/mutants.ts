@@ -813,6 +813,41 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   },
   {
+    name: 'auth/login without credentials is answered with 400',
+    chapter: 'auth/login',
+    proxy: answers('auth/login', ({ status }) => (status === 401 ? { status: 400 } : null)),
+  },
+  {
+    name: 'mode A signs at once',
+    chapter: 'signatures/signPolling',
+    proxy: answers(SIGN, ({ status, asked }) =>
+      status === 200 && asked['operationMode'] === 'A' ? { json: { signatures: ['AAAA'] } } : null,
+    ),
+  },
+  {
+    name: 'results are given to whoever asks',
+    chapter: 'signatures/signPolling',
+    proxy: grants('signatures/signPolling', 'Invalid parameter requestID', () => ({
+      signatures: [],
+    })),
+  },
+  {
+    name: 'userID is refused in polling in the words of credentials/list',
+    chapter: 'signatures/signPolling',
+    proxy: says(
+      'signatures/signPolling',
+      'userID parameter SHALL be null',
+      'userID parameter MUST be null',
+    ),
+  },
+  {
+    name: 'an unknown handle goes on waiting',
+    chapter: 'credentials/authorizeCheck',
+    proxy: answers('credentials/authorizeCheck', ({ status }) =>
+      status === 400 ? { status: 202, json: { handle: 'x' } } : null,
+    ),
+  },
+  {
     name: 'metadata offer the implicit grant',
     chapter: 'authorization server metadata',
     proxy: members('oauth-authorization-server', () => ({ grant_types_supported: ['implicit'] })),

@@ -2,7 +2,9 @@ import { AUTH_OBJECTS } from '../../src/credentials/auth-object.js'
 import type { Target } from '../../conformance/target.js'
 import { startRssp, type Rssp, type TestClient, type TestUser } from '../support/rssp.js'
 
-const { PIN, OTP } = AUTH_OBJECTS
+const { PIN, OTP, EMAIL, PUSH } = AUTH_OBJECTS
+
+const CLIENT_ID = 'conformance'
 
 /** Our own server with people, applications and credentials of every kind, and how to test it. */
 export interface OwnTarget {
@@ -16,12 +18,15 @@ export interface OwnTarget {
 }
 
 export async function startOwnTarget(): Promise<OwnTarget> {
-  const rssp = await startRssp()
+  const rssp = await startRssp({
+    outbox: true,
+    settings: { policy: { authLogin: { client: CLIENT_ID } } },
+  })
   const [user, other] = [await rssp.addUser(), await rssp.addUser()]
   const registration = {
     grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'] as const,
   }
-  const client = await rssp.addClient({ registration })
+  const client = await rssp.addClient({ client_id: CLIENT_ID, registration })
   const otherClient = await rssp.addClient({ registration })
   await rssp.addCredential(user)
   await rssp.addCredential(user, { algorithm: 'rsa-2048' })
@@ -35,6 +40,12 @@ export async function startOwnTarget(): Promise<OwnTarget> {
     withPin: true,
     SCAL: '1',
   })
+  await rssp.addCredential(user, { signatureQualifier: 'eu_eidas_aes' })
+  await rssp.addCredential(user, {
+    explicit: { objects: [PIN, EMAIL], expression: null },
+    withPin: true,
+  })
+  await rssp.addCredential(user, { explicit: { objects: [PUSH], expression: null } })
   await rssp.addCredential(other)
   await rssp.addCredential(user, { ownerClientId: client.client_id })
   const target: Target = {
@@ -80,5 +91,6 @@ function signer({ username, password, pin, totpSecret }: TestUser): Target['sign
       ],
     },
     authData: { PIN: pin, OTP: otp },
+    basic: { username, password },
   }
 }

@@ -108,6 +108,28 @@ describe('openrssp-conformance', function () {
     assert.ok(!results.some(({ outcome }) => outcome === 'fail'))
   })
 
+  it('has a browser sign in where pages need one', async () => {
+    const [signer] = own.target.signers
+    assert.ok(signer?.signIn.by === 'form')
+    const { steps } = signer.signIn
+    const signers = [{ ...signer, signIn: { by: 'browser' as const, steps } }]
+    const { results } = await runConformance(
+      { ...own.target, signers },
+      {
+        time,
+        only: ['oauth2/authorize'],
+        titled: (title) => /^(gives a code|says access_d)/.test(title),
+      },
+    )
+    assert.deepEqual(
+      results.map(({ outcome, message }) => [outcome, message]),
+      [
+        ['pass', null],
+        ['pass', null],
+      ],
+    )
+  })
+
   describe('when a requirement is not met', () => {
     let report: Report
     before(async () => {

@@ -8,6 +8,7 @@ import {
 } from '../support/rssp.js'
 import { TestIdentityProvider } from '../support/identity-provider.js'
 import { SignerBrowser, textOf, type Page } from '../support/signer-browser.js'
+import { insert } from '../../src/storage/database.js'
 import { totpCode } from '../../src/identity/totp.js'
 import { asAnswer, asPage, authorizePath, openPage, serviceRequest } from '../oauth/application.js'
 
@@ -428,6 +429,24 @@ describe('Signing in with ID BB', () => {
       assert.deepEqual(await eventsNamed('identity.linked'), [])
     })
 
+    it('does not link with a password alone where the account has an identity elsewhere (S29)', async () => {
+      const guarded = await withIdentityElsewhere()
+      const page = asPage(await pressButton())
+      const next = asPage(await browser.fillIn(page, answers(guarded)))
+      assert.match(problemOf(next), /This identity was not linked/)
+      assert.deepEqual(await eventsNamed('identity.linked'), [])
+      await assertNobodySignedIn()
+    })
+
+    it('lets a password alone change nothing where the account has an identity (S29)', async () => {
+      const guarded = await withIdentityElsewhere()
+      for (const path of ['notices', 'factors/change']) {
+        const page = asPage(await browser.open(`/account/${path}`))
+        const next = asPage(await browser.fillIn(page, answers(guarded)))
+        assert.equal(next.status, 403)
+      }
+    })
+
     it('does not link when the person cancels', async () => {
       const page = asPage(await pressButton())
       const answer = asAnswer(await browser.post(page.url, { action: 'reject' }))
@@ -454,6 +473,16 @@ describe('Signing in with ID BB', () => {
       asAnswer(await browser.fillIn(page, answers(user)))
       assert.deepEqual(await eventsNamed('identity.linked'), [])
     })
+
+    async function withIdentityElsewhere(): Promise<TestUser> {
+      const guarded = await rssp.addUser({ withoutAuthenticator: true })
+      const { database, secrets } = rssp.services
+      const [issuer, subject] = ['https://elsewhere.example', guarded.id]
+      const binding = secrets.bind('identity', issuer, subject, guarded.id)
+      const identity = { issuer, subject, userId: guarded.id, binding, linkedAt: rssp.clock.now() }
+      await database.commit({ changes: [insert('Identity', identity)] })
+      return guarded
+    }
 
     async function linkSteps(by: SignerBrowser): Promise<Page | URLSearchParams> {
       const page = asPage(await pressButton(by))

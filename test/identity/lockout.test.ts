@@ -81,6 +81,34 @@ describe('A stranger (S24)', () => {
     await assertUnharmed()
   })
 
+  it('who tries many names, however long, leaves no more behind than an address may try (S110)', async () => {
+    const { read } = rssp.services.database
+    const before = await read.throttle.count()
+    const most = rssp.services.config.limits.signInFailures * 20
+    const long = 'x'.repeat(4000)
+    const attempt = (index: number) =>
+      rssp.services.accounts.checkPassword({
+        ...{ username: `${index} ${long}`, password: 'wrong' },
+        ...{ address: '203.0.113.77', clientId: client.client_id },
+      })
+    for (let index = 0; index < most; index += 1) {
+      assert.ok(await rssp.services.accounts.allowAttempt('203.0.113.77'))
+    }
+    for (let index = 0; index < 20; index += 1) {
+      assert.equal((await attempt(index)).outcome, 'too-many-attempts')
+    }
+    // The count, and that it was recorded: once, not for every attempt.
+    assert.equal(await read.throttle.count(), before + 2)
+    const failures = (await rssp.auditEvents()).filter(({ detail, event }) => {
+      return event === 'sign-in.failed' && detail['address'] === '203.0.113.77'
+    })
+    assert.equal(failures.length, 1)
+    rssp.clock.advance(rssp.services.config.limits.signInWindowSeconds)
+    assert.equal((await attempt(0)).outcome, 'wrong-credentials')
+    const keys = (await read.throttle.findMany()).map(({ key }) => key.length)
+    assert.ok(Math.max(...keys) < 200)
+  })
+
   it('who has no password cannot use up guesses of the second step', async () => {
     const browser = new SignerBrowser(rssp.baseUrl)
     const page = asPage(await browser.open(authorizePath(serviceRequest(client))))

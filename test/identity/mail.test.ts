@@ -88,6 +88,17 @@ describe('Codes by e-mail over SMTP', () => {
     const subject = 'x\r\nBcc: eve@example.org'
     await mail.send({ ...message, subject })
     assert.deepEqual(smtp.received.at(-1)?.to, ['ona@example.org'])
+    for (const to of [
+      'ona@example.org, eve@example.org',
+      'ona@example.org;eve@example.org',
+      'people: eve@example.org, ona@example.org;',
+      'ona@example.org <eve@example.org>',
+      'ona@example.org\r\nBcc: eve@example.org',
+    ]) {
+      await mail.send({ ...message, to }).catch(() => null)
+      const recipients = smtp.received.map((each) => each.to).flat()
+      assert.deepEqual([...new Set(recipients)], ['ona@example.org'], to)
+    }
   })
 })
 

@@ -108,7 +108,9 @@ describe('The approval of signatures', () => {
       assert.match(text, new RegExp(`Signer Test ${user.username} Signatures 3 `))
       assert.match(text, /Valid for 6 minutes after your approval/)
       const subject = textOf(page.html.replaceAll('<wbr/>', ''))
-      assert.ok(subject.includes(`CN=Test ${user.username},givenName=Test,sn=${user.username}`))
+      assert.ok(
+        subject.includes(`CN=Test ${user.username},givenName=Test,surname=${user.username}`),
+      )
       assert.match(text, /Serial number [0-9A-F]{8,}/)
       assert.match(text, /What you sign \(2\) Each SHA-256 fingerprint/)
       assert.deepEqual(

@@ -102,6 +102,19 @@ describe('Certificate-bound access tokens (S38)', () => {
     assertBound(await list(access_token, {}))
   })
 
+  it('are given out for a request in JSON, too, where v1 takes it', async () => {
+    const code = await authorizationCode(rssp, user, serviceRequest(bySecret))
+    const response = await fetch(`${rssp.baseUrl}/csc/v1/oauth2/token`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', ...shown() },
+      body: JSON.stringify(codeGrant(bySecret, code)),
+    })
+    assert.equal(response.status, 200)
+    const { access_token } = (await response.json()) as { access_token: string }
+    assert.equal((await list(access_token, shown())).status, 200)
+    assertBound(await list(access_token, {}))
+  })
+
   it('are not given out without a certificate', async () => {
     const code = await authorizationCode(rssp, user, serviceRequest(bySecret))
     const answer = await requestToken(rssp, codeGrant(bySecret, code))

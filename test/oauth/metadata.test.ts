@@ -84,6 +84,7 @@ describe('What the authorization server says of itself', () => {
             ...['service', 'credential', 'credential-creation', 'credential-deletion'],
           ],
           authorization_response_iss_parameter_supported: true,
+          ui_locales_supported: ['en', 'de'],
         }
         for (const [name, value] of Object.entries(expected)) assert.deepEqual(found[name], value)
         for (const name of [
@@ -93,6 +94,22 @@ describe('What the authorization server says of itself', () => {
           'device_authorization_endpoint',
         ]) {
           assert.equal(found[name], undefined, name)
+        }
+      })
+
+      it('names how applications authenticate at each endpoint that wants them to', async () => {
+        const found = await metadata()
+        const keeping = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
+        for (const endpoint of ['token', 'revocation']) {
+          const methods = found[`${endpoint}_endpoint_auth_methods_supported`]
+          assert.deepEqual(methods, [...keeping, 'none'], endpoint)
+        }
+        assert.deepEqual(found['introspection_endpoint_auth_methods_supported'], keeping)
+        const algorithms = found['dpop_signing_alg_values_supported']
+        assert.ok(Array.isArray(algorithms) && algorithms.includes('ES256'))
+        for (const endpoint of ['token', 'revocation', 'introspection']) {
+          const named = found[`${endpoint}_endpoint_auth_signing_alg_values_supported`]
+          assert.deepEqual(named, algorithms, endpoint)
         }
       })
 
@@ -113,6 +130,23 @@ describe('What the authorization server says of itself', () => {
         const { body } = await send(`http://evil.example${path}`)
         assert.ok(!body.includes('evil'), body)
       })
+    })
+  }
+
+  for (const [path, allowed] of [
+    ['/oauth2/token', 'POST'],
+    ['/oauth2/revoke', 'POST'],
+    ['/oauth2/introspect', 'POST'],
+    ['/csc/v2/oauth2/pushed_authorize', 'POST'],
+    ['/oauth2/authorize', 'GET, HEAD'],
+  ] as const) {
+    it(`refuses other methods than ${allowed} at ${path}, and says so`, async () => {
+      const method = allowed === 'POST' ? 'GET' : 'POST'
+      const response = await fetch(rssp.baseUrl + path, { method })
+      assert.equal(response.status, 405)
+      assert.equal(response.headers.get('allow'), allowed)
+      const { error } = (await response.json()) as { error: string }
+      assert.equal(error, 'invalid_request')
     })
   }
 

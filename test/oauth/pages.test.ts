@@ -2,9 +2,6 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import {
-  chooseLanguage,
-  displayText,
-  LANGUAGES,
   renderApproval,
   renderConsent,
   renderError,
@@ -16,6 +13,8 @@ import {
   type SecondFactorView,
   type SignInView,
 } from '../../src/oauth/pages/index.js'
+import { displayText } from '../../src/pages/display-text.js'
+import { chooseLanguage, LANGUAGES } from '../../src/pages/language.js'
 
 const form = {
   lang: 'en',
@@ -513,12 +512,12 @@ describe('The language of the pages', () => {
 
 describe('The style sheet', () => {
   it('loads nothing', async () => {
-    const css = await readFile(new URL('../../src/oauth/pages/pages.css', import.meta.url), 'utf8')
+    const css = await readFile(new URL('../../src/pages/pages.css', import.meta.url), 'utf8')
     assert.doesNotMatch(css, /@import|url\(/i)
   })
 
   it('has text that reads at WCAG AA contrast in both colour schemes', async () => {
-    const css = await readFile(new URL('../../src/oauth/pages/pages.css', import.meta.url), 'utf8')
+    const css = await readFile(new URL('../../src/pages/pages.css', import.meta.url), 'utf8')
     const [light = '', dark = ''] = css.split('prefers-color-scheme: dark')
     for (const scheme of [light, dark]) {
       const colour = (name: string) =>

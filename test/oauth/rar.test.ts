@@ -311,6 +311,25 @@ describe('authorization_details', () => {
     }
   })
 
+  it('count null members as absent, as a wallet writes the label a digest does not have', async () => {
+    const hash = contract.toString('base64')
+    const sent = detail({
+      documentDigests: [{ hash, label: null, hashType: 'DTBSR', signed_props: null }],
+      ...{ signatureQualifier: null, numSignatures: null },
+    })
+    const { status, body } = await tokenAnswer([sent], {
+      authorization_details: JSON.stringify([sent]),
+    })
+    assert.equal(status, 200, JSON.stringify(body))
+    const approved = { documentDigests: [{ hash, hashType: 'DTBSR' }], numSignatures: 1 }
+    assert.deepEqual(body.authorization_details, [detail(approved)])
+    const details = JSON.stringify([detail({ documentDigests: null })])
+    const refused = await openRefused(rssp, request(details))
+    assertRedirectRefusal(
+      ...[rssp, refused, 'invalid_authorization_details', 'Invalid parameter documentDigests'],
+    )
+  })
+
   describe('repeated in the token request', () => {
     const repeat = (details: unknown) => ({ authorization_details: JSON.stringify(details) })
 
@@ -328,6 +347,13 @@ describe('authorization_details', () => {
         repeat([{ ...again, credentialID: credential.id, type: 'credential' }]),
       )
       assert.equal(status, 200, JSON.stringify(body))
+    })
+
+    it('are what was approved where the repetition leaves something out', async () => {
+      const { credentialID, type } = detail()
+      const answer = await tokenAnswer([detail()], repeat([{ type, credentialID }]))
+      assert.equal(answer.status, 200, JSON.stringify(answer.body))
+      assert.deepEqual(answer.body.authorization_details, [{ ...detail(), numSignatures: 1 }])
     })
 
     const more: [string, () => Record<string, unknown>][] = [
@@ -400,7 +426,11 @@ describe('authorization_details', () => {
   it('are announced: types in the metadata, supportsRar in info', async () => {
     const url = `${rssp.baseUrl}/.well-known/oauth-authorization-server`
     const metadata = (await (await fetch(url)).json()) as Record<string, unknown>
-    assert.deepEqual(metadata['authorization_details_types_supported'], ['credential', URI_TYPE])
+    assert.deepEqual(metadata['authorization_details_types_supported'], [
+      ...['credential', URI_TYPE, `${URI_TYPE}-creation`, 'credential-creation'],
+      ...['credential_creation', `${URI_TYPE}-deletion`, 'credential-deletion'],
+      'credential_deletion',
+    ])
     const info = await rssp.call('info', {})
     assert.equal(info.body.supportsRar, true)
   })

@@ -76,6 +76,7 @@ describe('POST /oauth2/token', () => {
         assert.match(access_token, /^[\w-]{43}$/)
         assert.match(refresh_token, /^[\w-]{43}$/)
         assert.equal(got.get('cache-control'), 'no-store')
+        assert.equal(got.get('pragma'), 'no-cache')
         await assertAlive(rssp, access_token)
       })
 

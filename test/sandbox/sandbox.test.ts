@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { totpCode } from '../../src/identity/totp.js'
-import type { SandboxFile } from '../../src/sandbox/sandbox.js'
+import type { SandboxFile } from '../../src/sandbox/sandbox-file.js'
 import { builtProgram, openrssp, Running } from '../commands/openrssp.js'
 import { digestOf, freePort, pkce, postForm, SHA512 } from '../support/rssp.js'
 import { SignerBrowser } from '../support/signer-browser.js'
@@ -66,7 +66,7 @@ describe('openrssp sandbox start', function () {
   it('shows that it is busy while it makes keys', () => {
     assert.match(panel, /^Making the token …$/m)
     assert.match(panel, /^Making key {2}1 of \d+ {2}alice: Signing key \(ECDSA P-256\) …$/m)
-    assert.match(panel, /^Making key (\d+) of \1 {2}carol: /m)
+    assert.match(panel, /^Making key (\d+) of \1 {2}acme: Seal/m)
   })
 
   it('prints what a person needs to go on', () => {
@@ -74,6 +74,11 @@ describe('openrssp sandbox start', function () {
     assert.ok(alice)
     assert.ok(panel.includes(`Base URL    ${baseUrl}   (CSC API: ${baseUrl}/csc/v2)\n`))
     assert.ok(panel.includes(`Demo        ${baseUrl}/demo/\n`))
+    for (const path of ['/account', '/reference']) {
+      assert.match(panel, new RegExp(`${baseUrl}${path} `))
+    }
+    assert.ok(panel.includes(`Messages    ${dataDir}/outbox `))
+    assert.ok(panel.includes(`openrssp-conformance --config ${dataDir}/conformance.json\n`))
     assert.ok(panel.includes(`Sign in as  alice   password ${alice.password}\n`))
     assert.match(panel, /Code {8}\d{6} for the next \d+ s; then: npx openrssp sandbox code alice/)
     assert.ok(panel.includes(`./scripts/sign README.md --data-dir ${dataDir}\n`))
@@ -84,6 +89,7 @@ describe('openrssp sandbox start', function () {
     assert.equal(sandbox.baseUrl, baseUrl)
     assert.equal(sandbox.csc, `${baseUrl}/csc/v2`)
     assert.equal(sandbox.issuer, baseUrl)
+    assert.equal(sandbox.outbox, at('outbox'))
     assert.ok(sandbox.clients.length >= 2)
     for (const client of sandbox.clients) {
       assert.deepEqual(Object.keys(client), ['client_id', 'client_secret', 'redirect_uris'])
@@ -142,6 +148,22 @@ describe('openrssp sandbox start', function () {
         error_description: 'Invalid parameter code',
       })
     }
+  })
+
+  it('signs as docs/sandbox.md says with curl: v2, v1 and a seal', () => {
+    const text = readFileSync(join(import.meta.dirname, '../../docs/sandbox.md'), 'utf8')
+    const walk = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block).join('\n')
+    // Somebody whose one-time code no other test uses.
+    const script = walk
+      .replaceAll('data/sandbox.json', at('sandbox.json'))
+      .replaceAll('alice', 'bob')
+      .replaceAll('users[0]', 'users[1]')
+      .replace('npx openrssp sandbox code bob', `openrssp sandbox code bob --data-dir ${dataDir}`)
+    const cli = `openrssp() { '${process.execPath}' ${program.join(' ')} "$@"; }`
+    const root = join(import.meta.dirname, '../..')
+    const run = ['-euc', `${cli}\n${script}`]
+    const answers = execFileSync('bash', run, { cwd: root, encoding: 'utf8' })
+    assert.match(answers, /^(\{"signatures":\["[^"]+"\]\}){3}$/)
   })
 
   it('serves the demo application', async () => {
@@ -313,13 +335,14 @@ describe('openrssp sandbox start', function () {
     })
 
     it(`is ready in under ${SECOND_START_MS / 1000} seconds and makes nothing again`, async () => {
-      const kept = ['secrets.key', 'hsm.pin', 'sandbox.json'].map((name) => readFileSync(at(name)))
+      const names = ['secrets.key', 'hsm.pin', 'sandbox.json', 'conformance.json']
+      const kept = names.map((name) => readFileSync(at(name)))
       const began = performance.now()
       second = start()
       await second.saying(READY)
       const took = performance.now() - began
       assert.doesNotMatch(second.stdout, /Making/)
-      const after = ['secrets.key', 'hsm.pin', 'sandbox.json'].map((name) => readFileSync(at(name)))
+      const after = names.map((name) => readFileSync(at(name)))
       assert.deepEqual(after, kept)
       assert.equal((await fetch(`${baseUrl}/health/ready`)).status, 200)
       assert.ok(took < SECOND_START_MS, `took ${Math.round(took)} ms`)

@@ -1,5 +1,5 @@
 import type { ComponentChild, ComponentChildren } from 'preact'
-import { Foreign, renderPage, type PageView } from '../../oauth/pages/layout.js'
+import { Foreign, renderPage, type PageView } from '../../pages/layout.js'
 import { sectionPath, type AccountVisit, type SectionName } from '../visit.js'
 import { momentText } from './moment.js'
 import { ACCOUNT_MESSAGES, type AccountMessages, type AccountNotice } from './messages.js'

@@ -1,4 +1,4 @@
-import { ClientName, Foreign, Time } from '../../oauth/pages/layout.js'
+import { ClientName, Foreign, Time } from '../../pages/layout.js'
 import { accountMessages, renderAccountPage, type AccountPageView } from './account-page.js'
 
 export interface WaitingRequest {
@@ -22,9 +22,9 @@ export function renderApprovals(
     view,
     { title: messages.title },
     requests.length === 0 ? (
-      <p>{messages.none}</p>
+      <p class="empty">{messages.none}</p>
     ) : (
-      <ul class="requests">
+      <ul class="entries">
         {requests.map((request) => (
           <Request request={request} view={view} />
         ))}

@@ -1,4 +1,5 @@
-import { Foreign } from '../../oauth/pages/layout.js'
+import { DistinguishedName } from '../../pages/distinguished-name.js'
+import { Foreign } from '../../pages/layout.js'
 import {
   accountMessages,
   Moment,
@@ -53,20 +54,20 @@ function Entry({ credential, view }: { credential: CredentialView; view: Account
   const canSuspend = status === 'valid' || status === 'expired'
   return (
     <li>
-      <h3 id={title}>
+      <h2 id={title}>
         <Foreign text={description} />
-      </h3>
+      </h2>
       <Facts credential={credential} view={view} />
       {status === 'suspended' && !resumable && <p class="detail">{messages.byOperator}</p>}
-      {canSuspend && (
-        <PostForm action={`${address}/suspend`}>
-          <button class="secondary" type="submit" aria-describedby={title}>
-            {messages.suspend}
-          </button>
-        </PostForm>
-      )}
       {status !== 'revoked' && (
-        <p class="buttons">
+        <div class="buttons">
+          {canSuspend && (
+            <PostForm action={`${address}/suspend`}>
+              <button class="secondary" type="submit" aria-describedby={title}>
+                {messages.suspend}
+              </button>
+            </PostForm>
+          )}
           {resumable && (
             <a class="button secondary" href={`${address}/resume`} aria-describedby={title}>
               {messages.decisions.resume.link}
@@ -75,7 +76,7 @@ function Entry({ credential, view }: { credential: CredentialView; view: Account
           <a class="button secondary" href={`${address}/revoke`} aria-describedby={title}>
             {messages.decisions.revoke.link}
           </a>
-        </p>
+        </div>
       )}
     </li>
   )
@@ -93,13 +94,13 @@ function Facts({ credential, view }: { credential: CredentialView; view: Account
       <div>
         <dt>{messages.subject}</dt>
         <dd>
-          <Foreign text={subject} max={500} />
+          <DistinguishedName text={subject} />
         </dd>
       </div>
       <div>
         <dt>{messages.issuer}</dt>
         <dd>
-          <Foreign text={issuer} max={500} />
+          <DistinguishedName text={issuer} />
         </dd>
       </div>
       <div>

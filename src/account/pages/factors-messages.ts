@@ -1,5 +1,5 @@
 import type { ComponentChild } from 'preact'
-import type { Language } from '../../oauth/pages/index.js'
+import type { Language } from '../../pages/language.js'
 
 type Child = ComponentChild
 type Phrase = Child[]

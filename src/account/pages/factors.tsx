@@ -1,6 +1,6 @@
-import { Field, Problem } from '../../oauth/pages/form.js'
-import { groups } from '../../oauth/pages/format.js'
-import { messagesOf, Time } from '../../oauth/pages/layout.js'
+import { Field, Problem } from '../../pages/form.js'
+import { groups } from '../../pages/format.js'
+import { pageMessages, Time } from '../../pages/layout.js'
 import { PostForm, renderAccountPage, type AccountPageView } from './account-page.js'
 import { FACTOR_MESSAGES, type FactorMessages } from './factors-messages.js'
 import { QrCode } from './qr-code.js'
@@ -164,7 +164,7 @@ export function renderPendingAuthenticator(view: PendingAuthenticatorView): stri
       <PostForm action={`/account/factors/pending/${view.id}`}>
         <Field
           name="otp"
-          label={messagesOf(view).otp.label}
+          label={pageMessages(view).otp.label}
           hint={messages.confirm}
           wrong={problem !== undefined}
           focus={problem !== undefined}

@@ -1,7 +1,7 @@
 import type { SignatureStory, StoryItem } from '../../activation/history.js'
-import { displayText } from '../../oauth/pages/display-text.js'
-import { groups } from '../../oauth/pages/format.js'
-import { Foreign } from '../../oauth/pages/layout.js'
+import { displayText } from '../../pages/display-text.js'
+import { groups } from '../../pages/format.js'
+import { Foreign } from '../../pages/layout.js'
 import { accountMessages, Moment, renderAccountPage, type AccountPageView } from './account-page.js'
 
 export interface StoryView extends SignatureStory {
@@ -66,7 +66,7 @@ function Entry({ story, view }: { story: StoryView; view: AccountPageView }) {
   const hidden = story.numSignatures - story.items.length
   return (
     <li>
-      <h3>{messages.entry(<Foreign text={story.application} />, story.numSignatures)}</h3>
+      <h2>{messages.entry(<Foreign text={story.application} />, story.numSignatures)}</h2>
       <Facts story={story} view={view} />
       <Items items={story.items} from={0} view={view} />
       <p>

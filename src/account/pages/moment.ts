@@ -1,4 +1,4 @@
-import type { Language } from '../../oauth/pages/index.js'
+import type { Language } from '../../pages/language.js'
 
 const LOCALES: Record<Language, string> = { en: 'en-GB', de: 'de-DE' }
 

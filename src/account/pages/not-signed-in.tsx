@@ -1,4 +1,4 @@
-import { renderPage, type PageView } from '../../oauth/pages/layout.js'
+import { renderPage, type PageView } from '../../pages/layout.js'
 import { ACCOUNT_MESSAGES } from './messages.js'
 
 export interface NotSignedInView extends PageView {

@@ -1,5 +1,5 @@
-import { Foreign } from '../../oauth/pages/layout.js'
-import { LANGUAGES } from '../../oauth/pages/language.js'
+import { Foreign } from '../../pages/layout.js'
+import { LANGUAGES } from '../../pages/language.js'
 import {
   accountMessages,
   PostForm,
@@ -23,16 +23,16 @@ export function renderNoticeSettings(view: NoticeSettingsView): string {
       </p>
       <p>{messages.hint}</p>
       <PostForm action="/account/notices">
-        <p>
+        <div class="field check">
           <input
             type="checkbox"
             id="signatures"
             name="signatures"
             value="on"
             checked={view.signatureNotices}
-          />{' '}
+          />
           <label for="signatures">{messages.signatures}</label>
-        </p>
+        </div>
         <div class="field">
           <label for="lang">{messages.language}</label>
           <select id="lang" name="lang">

@@ -1,6 +1,6 @@
 import type { Passkey } from '../../identity/passkeys.js'
-import { Field, Problem } from '../../oauth/pages/form.js'
-import { Foreign } from '../../oauth/pages/layout.js'
+import { Field, Problem } from '../../pages/form.js'
+import { Foreign } from '../../pages/layout.js'
 import {
   PasskeyButton,
   PasskeyField,
@@ -8,7 +8,7 @@ import {
   PasskeyProblemText,
   type PasskeyProblem,
   type PasskeyQuestion,
-} from '../../oauth/pages/passkey.js'
+} from '../../pages/passkey.js'
 import { Moment, PostForm, renderAccountPage, type AccountPageView } from './account-page.js'
 import { PASSKEY_MESSAGES, type PasskeyMessages } from './passkeys-messages.js'
 
@@ -76,9 +76,9 @@ function Entry({ passkey, view }: { passkey: Passkey; view: PasskeysView }) {
   const misnamed = view.misnamed === id
   return (
     <>
-      <h3>
+      <h2>
         <Foreign text={name} max={MAX_LENGTH} />
-      </h3>
+      </h2>
       <p class="hint">{messages.created(<Moment at={createdAt} view={view} />)}</p>
       <p class="hint">
         {lastUsedAt ? messages.used(<Moment at={lastUsedAt} view={view} />) : messages.unused}

@@ -1,4 +1,4 @@
-import { Foreign } from '../../oauth/pages/layout.js'
+import { Foreign } from '../../pages/layout.js'
 import {
   accountMessages,
   Moment,

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { signerOf } from '../../activation/activations.js'
 import {
+  HashNotAuthorizedError,
   InvalidParameterError,
   MissingParameterError,
   RefusedRequestError,
@@ -55,7 +56,7 @@ export const extendTransaction = defineCscEndpoint({
   ],
 
   async handle(input, caller, services) {
-    const { config, credentials, activations } = services
+    const { config, credentials, activations, approvals } = services
     const credential = await credentials.findFor(caller, input.credentialID)
     if (!credential) throw new InvalidParameterError('credentialID')
     if (config.policy.extendTransaction === 'never') throw new UnauthorizedClientError('policy')
@@ -82,6 +83,16 @@ export const extendTransaction = defineCscEndpoint({
     for (const digest of digests) if (oid) rejectWrongDigestLength(digest, hashAlgorithmByOid(oid))
     credentials.rejectUnusable(credential)
     if (digests.length === 0 && input.hashes) throw new RefusedRequestError('Empty hash array')
-    return activations.extend({ authorisationId, sad, caller: signer, digests })
+    // On another device, the signer saw those digests and no others, too.
+    const wasShown =
+      config.policy.extendTransaction !== 'always' &&
+      (await approvals.wasAsked(authorisation.transactionId))
+    const agreed = wasShown ? { credential, hashAlgorithm: oid ?? '' } : null
+    try {
+      return await activations.extend({ authorisationId, sad, caller: signer, digests, agreed })
+    } catch (error) {
+      if (error instanceof HashNotAuthorizedError) throw new InvalidParameterError('SAD')
+      throw error
+    }
   },
 })

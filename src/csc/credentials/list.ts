@@ -28,6 +28,12 @@ export const list = defineCscEndpoint({
     certInfo: Flag('Return the names and dates of the certificate.'),
     authInfo: Flag('Return how the credential is authorised.'),
     onlyValid: Flag('Leave out credentials that cannot sign now.'),
+    credentialStatus: Type.Optional(
+      Type.Union([Type.Literal('enabled'), Type.Literal('disabled')], {
+        complaint: 'Invalid parameter credentialStatus',
+        description: 'Only credentials whose `key.status` is this. An addition of ours.',
+      }),
+    ),
     lang: Lang,
     clientData: ClientData,
   }),
@@ -45,7 +51,7 @@ export const list = defineCscEndpoint({
       caller.scope === 'client'
         ? await ownedIn(input.userID, caller, credentials)
         : await ownOf(input.userID, caller, credentials)
-    const listed = input.onlyValid ? all.filter((each) => credentials.isUsable(each)) : all
+    const listed = all.filter((each) => isWanted(credentials.isUsable(each), input))
     return {
       credentialIDs: listed.map(({ id }) => id),
       ...(input.credentialInfo
@@ -55,6 +61,15 @@ export const list = defineCscEndpoint({
     }
   },
 })
+
+/** A key is `enabled` while its credential is and its certificate is valid (CSC API v2, 11.5). */
+function isWanted(
+  isUsable: boolean,
+  { onlyValid, credentialStatus }: { onlyValid?: boolean; credentialStatus?: string },
+): boolean {
+  if (onlyValid && !isUsable) return false
+  return credentialStatus === undefined || credentialStatus === (isUsable ? 'enabled' : 'disabled')
+}
 
 async function ownOf(
   userID: string | undefined,

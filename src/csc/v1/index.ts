@@ -12,7 +12,8 @@ import { signHash } from './signatures/signHash.js'
 
 /** The methods of the CSC API v1.0.4.0 that are on: those of v2, each with its difference alone. */
 export const V1_ENDPOINTS: readonly Endpoint<CscServices>[] = [
-  infoOf({ specs: '1.0.4.0', base: '/csc/v1' }),
+  // As the text of 1.0.4.0 prints it.
+  infoOf({ specs: '1.0.3.0', base: '/csc/v1' }),
   login,
   revoke,
   list,

@@ -65,10 +65,11 @@ async function readAsForm(ctx: Context): Promise<void> {
     form.append(name, value)
   }
   const bytes = Buffer.from(form.toString())
-  const { headers, method, url, socket } = ctx.req
+  const { headers, headersDistinct, method, url, socket } = ctx.req
   headers['content-type'] = 'application/x-www-form-urlencoded'
   headers['content-length'] = String(bytes.length)
   delete headers['transfer-encoding']
-  const request = Object.assign(Readable.from([bytes]), { headers, method, url, socket })
+  const facts = { headers, headersDistinct, method, url, socket }
+  const request = Object.assign(Readable.from([bytes]), facts)
   ctx.req = request as unknown as Context['req']
 }

@@ -18,7 +18,7 @@ import { forgetSession, loadSession, newSession, saveSession, type Session } fro
 import { tamper, verify } from './verification.js'
 
 export const MOST_DOCUMENTS = 20
-export const MOST_BYTES = 64 * 1024 * 1024
+const MOST_BYTES = 64 * 1024 * 1024
 /** Longer addresses are cut or refused somewhere on the way. CSC API v2, 8.4.2 */
 const LONGEST_URL = 2083
 

@@ -9,9 +9,10 @@ import {
   type CodeProblem,
   type FormView,
   type PinProblem,
-} from './form.js'
-import { displayText } from './display-text.js'
-import { duration, groups } from './format.js'
+} from '../../pages/form.js'
+import { displayText } from '../../pages/display-text.js'
+import { DistinguishedName } from '../../pages/distinguished-name.js'
+import { duration, groups } from '../../pages/format.js'
 import {
   IdentityButtonOf,
   IdentityProblemText,
@@ -26,8 +27,9 @@ import {
   PasskeyProblemText,
   type PasskeyProblem,
   type PasskeyQuestion,
-} from './passkey.js'
-import { Asks, ClientName, Foreign, messagesOf, renderPage, Time } from './layout.js'
+} from '../../pages/passkey.js'
+import { Asks, ClientName, Foreign, renderPage, Time } from '../../pages/layout.js'
+import { messagesOf } from './messages.js'
 import {
   isSendProblem,
   SendCodeButton,
@@ -211,21 +213,6 @@ function Choice({ view }: { view: ApprovalView }) {
         </label>
       ))}
     </fieldset>
-  )
-}
-
-/** Lines may break after each part of the name. */
-function DistinguishedName({ text }: { text: string }) {
-  const parts = displayText(text, 500).split(/(?<=[^\\],)/)
-  return (
-    <bdi>
-      {parts.map((part) => (
-        <>
-          {part}
-          <wbr />
-        </>
-      ))}
-    </bdi>
   )
 }
 

@@ -1,5 +1,6 @@
-import { AgreeButton, Buttons, Form, RejectButton, type FormView } from './form.js'
-import { Asks, ClientName, Foreign, messagesOf, renderPage } from './layout.js'
+import { AgreeButton, Buttons, Form, RejectButton, type FormView } from '../../pages/form.js'
+import { Asks, ClientName, Foreign, renderPage } from '../../pages/layout.js'
+import { messagesOf } from './messages.js'
 
 /** Someone who is signed in already is asked to let another application see their credentials. */
 export interface ConsentView extends FormView {

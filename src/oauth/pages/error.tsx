@@ -1,6 +1,6 @@
-import { displayText } from './display-text.js'
-import { ClientName, Foreign, messagesOf, renderPage, type PageView } from './layout.js'
-import type { Messages } from './messages.js'
+import { displayText } from '../../pages/display-text.js'
+import { ClientName, Foreign, renderPage, type PageView } from '../../pages/layout.js'
+import { messagesOf, type Messages } from './messages.js'
 
 export type Explanation = keyof Messages['error']['explanations']
 

@@ -1,8 +1,8 @@
 import type { ComponentChildren } from 'preact'
-import { displayText } from './display-text.js'
-import { Problem } from './form.js'
-import { messagesOf, type PageView } from './layout.js'
-import type { Messages } from './messages.js'
+import { displayText } from '../../pages/display-text.js'
+import { Problem } from '../../pages/form.js'
+import { type PageView } from '../../pages/layout.js'
+import { messagesOf, type Messages } from './messages.js'
 
 /** A way to prove at an identity provider who one is. */
 export interface IdentityButton {

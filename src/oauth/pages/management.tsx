@@ -8,9 +8,10 @@ import {
   RejectButton,
   type CodeProblem,
   type FormView,
-} from './form.js'
-import { groups } from './format.js'
-import { Asks, ClientName, Foreign, messagesOf, renderPage } from './layout.js'
+} from '../../pages/form.js'
+import { DistinguishedName } from '../../pages/distinguished-name.js'
+import { Asks, ClientName, Foreign, renderPage } from '../../pages/layout.js'
+import { messagesOf } from './messages.js'
 
 /** An application asks to make a credential for the person, or to end one. */
 export interface ManagementView extends FormView {
@@ -58,12 +59,14 @@ export function renderManagement(view: ManagementView): string {
             <div>
               <dt>{management.subject}</dt>
               <dd>
-                <Foreign text={view.credential.subject} />
+                <DistinguishedName text={view.credential.subject} />
               </dd>
             </div>
             <div>
               <dt>{management.serialNumber}</dt>
-              <dd class="digest">{groups(view.credential.serialNumber)}</dd>
+              <dd>
+                <code>{view.credential.serialNumber}</code>
+              </dd>
             </div>
           </>
         )}

@@ -8,8 +8,9 @@ import {
   RejectButton,
   type CodeProblem,
   type FormView,
-} from './form.js'
-import { Asks, ClientName, messagesOf, renderPage } from './layout.js'
+} from '../../pages/form.js'
+import { Asks, ClientName, renderPage } from '../../pages/layout.js'
+import { messagesOf } from './messages.js'
 
 export interface SecondFactorView extends FormView {
   readonly problem?: CodeProblem

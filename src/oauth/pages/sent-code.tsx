@@ -1,5 +1,6 @@
-import { duration } from './format.js'
-import { messagesOf, Time, type PageView } from './layout.js'
+import { duration } from '../../pages/format.js'
+import { Time, type PageView } from '../../pages/layout.js'
+import { messagesOf } from './messages.js'
 
 /** A code that we send, for credentials that are approved with one. */
 export interface SentCodeView {

@@ -1,4 +1,12 @@
-import { AgreeButton, Buttons, Field, Form, Problem, RejectButton, type FormView } from './form.js'
+import {
+  AgreeButton,
+  Buttons,
+  Field,
+  Form,
+  Problem,
+  RejectButton,
+  type FormView,
+} from '../../pages/form.js'
 import {
   IdentityButtonOf,
   IdentityProblemText,
@@ -12,8 +20,9 @@ import {
   PasskeyProblemText,
   type PasskeyProblem,
   type PasskeyQuestion,
-} from './passkey.js'
-import { Asks, ClientName, Foreign, messagesOf, renderPage } from './layout.js'
+} from '../../pages/passkey.js'
+import { Asks, ClientName, Foreign, renderPage } from '../../pages/layout.js'
+import { messagesOf } from './messages.js'
 
 export interface SignInView extends FormView {
   /** What it is for: an application that sees credentials, a signature, or the signer's own pages. */

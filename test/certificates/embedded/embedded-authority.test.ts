@@ -71,7 +71,7 @@ describe('The embedded authority', () => {
     const { subject, issuer, validFrom, validTo, notAfter } = parseCertificate(certificate)
     assert.equal(
       subject,
-      'CN=Eva Müller,givenName=Eva,sn=Müller,serialNumber=PNODE-123,O=Acme\\, Inc.,C=DE',
+      'CN=Eva Müller,givenName=Eva,surname=Müller,serialNumber=PNODE-123,O=Acme\\, Inc.,C=DE',
     )
     assert.equal(issuer, 'CN=Example Trust Issuing CA,O=Example Trust,C=DE')
     assert.equal(validFrom, '20261122101900Z')

@@ -190,6 +190,33 @@ describe('Approval on another device', () => {
       assertInvalidHandle(await check(handle))
     })
 
+    it('gives out a SAD that is traded for no hash but those the signer was shown (S1, S9)', async () => {
+      const hashes = [digest, digestOf('second')].map((each) => each.toString('base64'))
+      const handle = await ask({ numSignatures: 2, hashes })
+      await decide(rssp, signer, 'approve')
+      const { SAD } = (await check(handle)).body
+      const extend = (value: string, given: readonly (string | undefined)[]) => {
+        const body = { credentialID: credential.id, hashes: given, SAD: value }
+        return rssp.call('credentials/extendTransaction', body, token)
+      }
+      const unseen = other.toString('base64')
+      for (const given of [[unseen], [hashes[0], unseen], [hashes[0], hashes[0]]]) {
+        assertRefusal(await extend(SAD, given), 400, 'invalid_request', 'Invalid parameter SAD')
+      }
+      const { status, body } = await extend(SAD, [hashes[1]])
+      assert.equal(status, 200, JSON.stringify(body))
+      assert.equal((await sign(body.SAD, digestOf('second'))).status, 200)
+      // What was not named is still the other one: none of them is signed twice.
+      const last = await extend(body.SAD, [hashes[0]])
+      assertRefusal(
+        await extend(last.body.SAD, [hashes[1]]),
+        400,
+        'invalid_request',
+        'Invalid parameter SAD',
+      )
+      assert.equal((await sign(last.body.SAD)).status, 200)
+    })
+
     it('gives one SAD to 100 parallel calls on two servers (S8, S19)', async () => {
       const handle = await ask()
       await decide(rssp, signer, 'approve')

@@ -74,6 +74,9 @@ describe('POST credentials/list', () => {
     assert.deepEqual(body.credentialIDs, [revoked.id, good.id])
     const [first] = body.credentialInfos
     assert.deepEqual([first.key.status, first.cert.status], ['disabled', 'revoked'])
+    const of = async (credentialStatus: string) =>
+      (await list({ credentialStatus }, bearer)).body.credentialIDs
+    assert.deepEqual([await of('enabled'), await of('disabled')], [[good.id], [revoked.id]])
   })
 
   it('ignores members it does not know, and null for optional ones', async () => {
@@ -87,6 +90,7 @@ describe('POST credentials/list', () => {
 
   const refusals: [string, unknown, string][] = [
     ['a userID beside a personal token', { userID: 'me' }, 'userID parameter MUST be null'],
+    ['an unknown status', { credentialStatus: 'lost' }, 'Invalid parameter credentialStatus'],
     ['a userID that is no string', { userID: 5 }, 'Invalid parameter userID'],
     ['unknown certificates', { certificates: 'all' }, 'Invalid parameter certificates'],
     ['certificates that are no string', { certificates: 1 }, 'Invalid parameter certificates'],

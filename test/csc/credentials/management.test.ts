@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import type { Credential } from '../../../src/credentials/credential.js'
+import { issueEnrolmentCode } from '../../../src/identity/enrolment.js'
 import { signatureAlgorithm } from '../../../src/keys/algorithms.js'
 import {
   assertRefusal,
@@ -17,6 +18,9 @@ import { opensslVerifies } from '../../support/openssl.js'
 import { SignerBrowser, textOf } from '../../support/signer-browser.js'
 import {
   answersOf,
+  asAnswer,
+  asPage,
+  openPage,
   basic,
   codeGrant,
   requestToken,
@@ -226,7 +230,7 @@ describe('Making and ending credentials (CSC API v2.2, 11.4 and 11.5)', () => {
           Object.entries(serviceRequest(client, creation())),
         ).toString()}`,
       )
-      for (const _ of ['sign in', 'approve']) {
+      for (let pages = 0; pages < 2; pages += 1) {
         assert.ok(!(page instanceof URLSearchParams))
         page = await browser.fillIn(page, { ...answersOf(rssp, user), otp: () => '000000' })
       }
@@ -256,6 +260,17 @@ describe('Making and ending credentials (CSC API v2.2, 11.4 and 11.5)', () => {
       const answer = await decided(creation(), { who: collector })
       assert.equal(answer.get('error'), INVALID_REQUEST)
       assert.match(answer.get('error_description') ?? '', /highest number/)
+    })
+
+    it('keeps to it also when several agreements are used at once (S8)', async () => {
+      const collector = await rssp.addUser()
+      for (let count = 0; count < 11; count += 1) await rssp.addCredential(collector)
+      const tokens = [await token(creation(), collector), await token(creation(), collector)]
+      const answers = await Promise.all(
+        tokens.map((bearer) => create({ credentialCreationRequest: {} }, bearer)),
+      )
+      assert.deepEqual(answers.map(({ status }) => status).toSorted(), [201, 400])
+      assert.equal((await rssp.services.credentials.list(collector.id)).length, 12)
     })
   })
 
@@ -292,6 +307,23 @@ describe('Making and ending credentials (CSC API v2.2, 11.4 and 11.5)', () => {
       const { id } = await rssp.addCredential(user)
       const bearer = await token({ scope: 'credential-deletion', credentialID: id })
       assert.equal((await remove({ credentialID: id }, bearer)).status, 204)
+    })
+
+    it('is not agreed to by who has a password and an enrolment code, and no factor (S29)', async () => {
+      const newcomer = await rssp.addUser({ withoutAuthenticator: true, otpAtSignIn: true })
+      const credential = await rssp.addCredential(newcomer)
+      const { enrolmentStore: store, secrets } = rssp.services
+      const parts = { store, secrets, now: rssp.clock.now }
+      const { code } = await issueEnrolmentCode(parts, newcomer.id, 1)
+      const query = serviceRequest(client, deletion(credential.id))
+      const browser = new SignerBrowser(rssp.baseUrl)
+      const signIn = await openPage(browser, query)
+      const { username, password } = newcomer
+      const second = asPage(await browser.post(signIn.url, { username, password }))
+      const asked = asPage(await browser.post(second.url, { recoveryCode: code }))
+      assert.match(textOf(asked.html), /delete/i)
+      const answer = asAnswer(await browser.post(asked.url, { action: 'approve' }))
+      assert.equal(answer.get('error'), 'access_denied')
     })
 
     it('shows the person which one goes', async () => {
@@ -347,6 +379,9 @@ describe('Making and ending credentials (CSC API v2.2, 11.4 and 11.5)', () => {
         assert.ok(!body.methods.includes('credentials/create'))
         const answer = await without.call('credentials/delete', {})
         assert.deepEqual([answer.status, answer.body.error], [501, 'not_implemented'])
+        const path = '/.well-known/oauth-authorization-server'
+        const metadata = await (await fetch(without.baseUrl + path)).text()
+        assert.doesNotMatch(metadata, /creation|deletion/)
       } finally {
         await without.close()
       }

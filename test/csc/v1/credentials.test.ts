@@ -38,7 +38,7 @@ describe('CSC API v1, credentials', () => {
       const { status, body } = await app.call('info', '')
       assert.equal(status, 200)
       assert.deepEqual(body, {
-        specs: '1.0.4.0',
+        specs: '1.0.3.0',
         name: 'Test RSSP',
         logo: `${rssp.baseUrl}/assets/logo.png`,
         region: 'LT',

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { Problem } from './form.js'
-import { messagesOf, type PageView } from './layout.js'
-import type { Messages } from './messages.js'
+import { pageMessages, type PageView } from './layout.js'
+import type { PageMessages } from './messages.js'
 
 export const PASSKEY_SCRIPT_PATH = '/assets/passkeys.js'
 
@@ -15,7 +15,7 @@ export interface PasskeyQuestion {
   readonly options: object
 }
 
-export type PasskeyProblem = keyof Messages['passkey']['problems']
+export type PasskeyProblem = keyof PageMessages['passkey']['problems']
 
 /** Problems that only the browser sees. The script shows the one that occurred. */
 const FOUND_BY_SCRIPT: readonly PasskeyProblem[] = [
@@ -23,7 +23,7 @@ const FOUND_BY_SCRIPT: readonly PasskeyProblem[] = [
 ]
 
 export function PasskeyProblemText({ problem, view }: { problem: PasskeyProblem; view: PageView }) {
-  return <Problem>{messagesOf(view).passkey.problems[problem]}</Problem>
+  return <Problem>{pageMessages(view).passkey.problems[problem]}</Problem>
 }
 
 /** The question, for the script; the field that it fills in; what it says when that fails. */

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { messagesOf, Time, type ClientView, type PageView } from './layout.js'
+import { pageMessages, Time, type ClientView, type PageView } from './layout.js'
 
 /** A page with a form that is posted back to the server. */
 export interface FormView extends PageView {
@@ -43,7 +43,7 @@ export function Problem({ children }: { children: ComponentChildren }) {
 }
 
 export function CodeProblemText({ problem, view }: { problem: CodeProblem; view: PageView }) {
-  const messages = messagesOf(view)
+  const messages = pageMessages(view)
   if (typeof problem === 'string') return <>{messages.otp.problems[problem]}</>
   return <>{messages.locked(<Time at={problem.lockedUntil} view={view} />)}</>
 }

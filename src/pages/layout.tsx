@@ -3,9 +3,9 @@ import { renderToString } from 'preact-render-to-string'
 import { displayText } from './display-text.js'
 import { clockTime } from './format.js'
 import type { Language } from './language.js'
-import { MESSAGES, type Messages } from './messages.js'
+import { PAGE_MESSAGES, type PageMessages } from './messages.js'
 
-export const STYLESHEET_PATH = '/assets/pages.css'
+const STYLESHEET_PATH = '/assets/pages.css'
 
 /** What every page needs. */
 export interface PageView {
@@ -21,8 +21,8 @@ export interface ClientView {
   readonly name: string
 }
 
-export function messagesOf(view: PageView): Messages {
-  return MESSAGES[view.lang]
+export function pageMessages(view: PageView): PageMessages {
+  return PAGE_MESSAGES[view.lang]
 }
 
 export function renderPage(
@@ -30,7 +30,7 @@ export function renderPage(
   page: { title: string; problem?: boolean; wide?: boolean; navigation?: ComponentChild },
   content: ComponentChild,
 ): string {
-  const messages = messagesOf(view)
+  const messages = pageMessages(view)
   const title = page.problem ? `${messages.problem}: ${page.title}` : page.title
   const document = (
     <html lang={view.lang}>
@@ -74,7 +74,7 @@ export function Foreign({ text, max = 100 }: { text: string; max?: number }) {
 }
 
 export function ClientName({ client, view }: { client: ClientView; view: PageView }) {
-  const name = displayText(client.name, 100) || messagesOf(view).unnamedClient
+  const name = displayText(client.name, 100) || pageMessages(view).unnamedClient
   return (
     <strong class="client">
       <bdi>{name}</bdi>
@@ -85,7 +85,7 @@ export function ClientName({ client, view }: { client: ClientView; view: PageVie
 export function Time({ at, view }: { at: Date; view: PageView }) {
   return (
     <time dateTime={at.toISOString()}>
-      {clockTime(messagesOf(view), at, view.timeZone ?? 'UTC')}
+      {clockTime(pageMessages(view), at, view.timeZone ?? 'UTC')}
     </time>
   )
 }

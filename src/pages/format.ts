@@ -1,7 +1,7 @@
-import type { Messages } from './messages.js'
+import type { PageMessages } from './messages.js'
 
 /** “5 minutes”, “90 seconds”: whole minutes where nothing is lost, rounded down otherwise. */
-export function duration(messages: Messages, seconds: number): string {
+export function duration(messages: PageMessages, seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds))
   if (whole >= 60 && (whole % 60 === 0 || whole >= 300)) {
     return messages.minutes(Math.floor(whole / 60))
@@ -10,7 +10,7 @@ export function duration(messages: Messages, seconds: number): string {
 }
 
 /** The server cannot know the clock of the person's device, so the zone is always named. */
-export function clockTime(messages: Messages, time: Date, timeZone: string): string {
+export function clockTime(messages: PageMessages, time: Date, timeZone: string): string {
   return new Intl.DateTimeFormat(messages.locale, {
     day: 'numeric',
     month: 'long',

@@ -1,0 +1,16 @@
+import { displayText } from './display-text.js'
+
+/** RFC 4514 text; lines may break after each part of the name. */
+export function DistinguishedName({ text }: { text: string }) {
+  const parts = displayText(text, 500).split(/(?<=[^\\],)/)
+  return (
+    <bdi>
+      {parts.map((part) => (
+        <>
+          {part}
+          <wbr />
+        </>
+      ))}
+    </bdi>
+  )
+}
