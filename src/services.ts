@@ -13,7 +13,6 @@ import { auditEvent } from './audit/events.js'
 import { EmbeddedAuthority } from './certificates/embedded/embedded-authority.js'
 import { certificateProfile, SIGNER_PROFILE } from './certificates/profiles.js'
 import type { Config } from './config/schema.js'
-import { Secrets } from './config/secrets.js'
 import { Credentials } from './credentials/credentials.js'
 import { ManagedCredentials } from './credentials/managed-credentials.js'
 import { DpopNonces } from './http/dpop-nonces.js'
@@ -30,7 +29,6 @@ import { verifyDigest } from './keys/digest-verifier.js'
 import { ResidentKeyCustody } from './keys/hsm-resident.js'
 import type { KeyCustody } from './keys/key-custody.js'
 import { IssuedAccessTokens } from './oauth/access-tokens.js'
-import { accountClient } from './oauth/account-client.js'
 import { GrantedAccess } from './oauth/granted-access.js'
 import { IdentityRequests } from './oauth/identity-requests.js'
 import { IdentitySteps } from './oauth/identity-steps.js'
@@ -39,6 +37,7 @@ import { PasswordSignIn } from './oauth/password-sign-in.js'
 import { createProvider } from './oauth/provider.js'
 import { SignerSessions } from './oauth/signer-sessions.js'
 import { TokenRevocation } from './oauth/token-revocation.js'
+import { openRecords, type Records } from './records.js'
 import { createLogger, type Logger } from './observability/logger.js'
 import { Announcements } from './signing/announcements.js'
 import { publicPost, type PublicPost } from './signing/public-post.js'
@@ -46,24 +45,15 @@ import { Signing } from './signing/signing.js'
 import { SigningJobs } from './signing/signing-jobs.js'
 import { DatabaseActivationStore } from './storage/activation-store.js'
 import { DatabaseApprovalRequestStore } from './storage/approval-request-store.js'
-import { DatabaseAuditLog } from './storage/audit-store.js'
 import { DatabaseAuthorityStore } from './storage/authority-store.js'
-import { DatabaseClientStore } from './storage/client-store.js'
-import { DatabaseCredentialStore } from './storage/credential-store.js'
-import type { Database } from './storage/database.js'
-import { DatabaseEnrolmentStore } from './storage/enrolment-store.js'
-import { DatabaseIdentityStore } from './storage/identity-store.js'
 import { ExpiredRows } from './storage/expired-rows.js'
 import { DatabaseHistoryStore } from './storage/history-store.js'
-import { InstallationStore } from './storage/installation-store.js'
 import { DatabaseNoticeStore } from './storage/notice-store.js'
 import { DatabaseOAuthRecordStore } from './storage/oauth-record-store.js'
 import { DatabasePasskeyStore } from './storage/passkey-store.js'
 import { DatabaseSentCodeStore } from './storage/sent-code-store.js'
-import { SqliteDatabase } from './storage/sqlite/sqlite-database.js'
 import { DatabaseThrottle } from './storage/throttle-store.js'
 import { DatabaseTransactionStore } from './storage/transaction-store.js'
-import { DatabaseUserStore } from './storage/user-store.js'
 import { Transactions } from './transactions/transactions.js'
 
 /** What a test may put in the place of the real thing. */
@@ -74,35 +64,8 @@ export interface Overrides {
   readonly post?: PublicPost
 }
 
-export type Records = Awaited<ReturnType<typeof openRecords>>
 type People = ReturnType<typeof openPeople>
 export type Services = Awaited<ReturnType<typeof openServices>>
-
-/** The database and what stands in it: enough for administration that touches no key. */
-export async function openRecords(config: Config, overrides: Overrides = {}) {
-  const now = overrides.now ?? (() => new Date())
-  const secrets = Secrets.read(config.secretsFile)
-  const headFile = config.auditHeadFile ?? null
-  const database: Database = await SqliteDatabase.open({
-    file: config.database.slice('file:'.length),
-    headFile,
-    now,
-  })
-  return {
-    config,
-    now,
-    secrets,
-    database,
-    audit: new DatabaseAuditLog(database, headFile),
-    users: new DatabaseUserStore(database, secrets, now),
-    clients: new DatabaseClientStore(database, secrets, now, [accountClient(config)]),
-    credentialStore: new DatabaseCredentialStore(database),
-    identityStore: new DatabaseIdentityStore(database),
-    enrolmentStore: new DatabaseEnrolmentStore(database, secrets),
-    installation: new InstallationStore(database),
-    close: () => database.close(),
-  }
-}
 
 /** Everything, opened in order: the database, the token, the authority, the rules on top. */
 export async function openServices(config: Config, overrides: Overrides = {}) {

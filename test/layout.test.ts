@@ -14,7 +14,7 @@ const LAYERS = [
   ['sandbox', 'commands'],
 ]
 /** These say of themselves that they know who implements what. */
-const ROOTS = ['app', 'cli', 'errors', 'server', 'services', 'version']
+const ROOTS = ['app', 'cli', 'errors', 'records', 'server', 'services', 'version']
 
 interface Import {
   readonly file: string

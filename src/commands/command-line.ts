@@ -6,7 +6,8 @@ import { ConfigError, loadConfig } from '../config/load.js'
 import type { Config } from '../config/schema.js'
 import type { User, UserStore } from '../identity/user.js'
 import { createLogger } from '../observability/logger.js'
-import type { Records, Services } from '../services.js'
+import type { Records } from '../records.js'
+import type { Services } from '../services.js'
 
 const DEFAULT_CONFIG_FILE = 'data/config.json'
 
@@ -87,7 +88,7 @@ export async function withRecords<T>(
   use: (records: Records) => Promise<T>,
 ): Promise<T> {
   const config = readConfig(options)
-  const { openRecords } = await import('../services.js')
+  const { openRecords } = await import('../records.js')
   const records = await openRecords(config)
   try {
     return await use(records)

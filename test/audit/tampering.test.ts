@@ -7,7 +7,7 @@ import { chainRecord, EMPTY_LOG, type AuditRecord } from '../../src/audit/chain.
 import { auditEvent } from '../../src/audit/events.js'
 import { formatHead, readHead } from '../../src/audit/head-file.js'
 import { loadConfig } from '../../src/config/load.js'
-import { openRecords } from '../../src/services.js'
+import { openRecords } from '../../src/records.js'
 import { Installation, openrssp, Running, type Outcome } from '../commands/openrssp.js'
 
 const RECORDS = 8
@@ -369,7 +369,7 @@ describe('Two processes that append at once (S78)', () => {
       await append(installation, 1)
       const source = `
         const { loadConfig } = await import(${JSON.stringify(modulePath('config/load.ts'))})
-        const { openRecords } = await import(${JSON.stringify(modulePath('services.ts'))})
+        const { openRecords } = await import(${JSON.stringify(modulePath('records.ts'))})
         const { auditEvent } = await import(${JSON.stringify(modulePath('audit/events.ts'))})
         const records = await openRecords(loadConfig(${JSON.stringify(installation.configFile)}, {}))
         for (let round = 0; round < 50; round += 1) {

@@ -9,7 +9,7 @@ import { ChainVerifier } from '../../src/audit/chain.js'
 import { loadConfig } from '../../src/config/load.js'
 import { Secrets } from '../../src/config/secrets.js'
 import { totpCode } from '../../src/identity/totp.js'
-import { openRecords } from '../../src/services.js'
+import { openRecords } from '../../src/records.js'
 import { Activations } from '../../src/activation/activations.js'
 import { DatabaseActivationStore } from '../../src/storage/activation-store.js'
 import {
