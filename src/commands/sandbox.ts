@@ -116,7 +116,7 @@ function panel({ baseUrl, users }: SandboxFile, { dataDir }: SandboxOptions): st
     Base URL    ${baseUrl}   (CSC API: ${baseUrl}/csc/v2)
     Demo        ${baseUrl}/demo/
     Account     ${baseUrl}/account     the signer’s own pages, with requests to confirm
-    Reference   ${baseUrl}/reference   the API, to read and to try
+    Reference   ${baseUrl}/reference   the API, to read
     Sign in as  ${user.username}   password ${user.password}
     Code        ${totpCode(user.totpSecret, now)} for the next ${secondsToNextCode(now)} s; then: npx openrssp sandbox code ${user.username}${elsewhere}
     Messages    ${dataDir}/outbox   codes by e-mail and text message
