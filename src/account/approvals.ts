@@ -133,10 +133,11 @@ class ApprovalPages {
 
   /** The challenge is made again from the transaction; it is used up only when the PIN is right, too. */
   async #approveByPasskey(visit: AccountVisit, asked: Asked, form: Form): Promise<void> {
-    const { passkeys, now } = this.#parts
+    const { passkeys } = this.#parts
     const { request, credential } = asked
-    const { lockedUntil, userId } = credential
-    if (lockedUntil && lockedUntil > now()) return this.#show(visit, asked, { lockedUntil })
+    const { userId } = credential
+    const lockedUntil = this.#parts.credentials.lockEnd(credential)
+    if (lockedUntil) return this.#show(visit, asked, { lockedUntil })
     try {
       const purpose = passkeyPurpose(request.transaction)
       const { spend } = await passkeys.check(form[PASSKEY_FIELD] ?? '', purpose, userId)
@@ -174,13 +175,13 @@ class ApprovalPages {
   }
 
   async #sendCode(visit: AccountVisit, asked: Asked): Promise<void> {
-    const { sentCodes, now } = this.#parts
+    const { sentCodes } = this.#parts
     const { request, credential, clientName } = asked
     const { transaction } = request
     const factor = sentFactor(credential)
     if (!factor) return this.#show(visit, asked)
-    const { lockedUntil } = credential
-    if (lockedUntil && lockedUntil > now()) return this.#show(visit, asked, { lockedUntil })
+    const lockedUntil = this.#parts.credentials.lockEnd(credential)
+    if (lockedUntil) return this.#show(visit, asked, { lockedUntil })
     const about = { clientName, numSignatures: transaction.numSignatures, lang: visit.lang }
     const purpose = codePurpose(factor, transaction)
     const problem = await sendCode(sentCodes, purpose, visit.user, about)

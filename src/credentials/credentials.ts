@@ -225,8 +225,13 @@ export class Credentials {
   }
 
   /** @throws {CredentialLockedError} after too many wrong factors, for a while */
-  rejectLocked({ lockedUntil }: Credential): void {
-    if (lockedUntil && lockedUntil > this.#now()) throw new CredentialLockedError('locked')
+  rejectLocked(credential: Credential): void {
+    if (this.lockEnd(credential)) throw new CredentialLockedError('locked')
+  }
+
+  /** When it can be authorised again after too many wrong factors; null while it can. */
+  lockEnd({ lockedUntil }: Credential): Date | null {
+    return lockedUntil && lockedUntil > this.#now() ? lockedUntil : null
   }
 
   isUsable(credential: Credential): boolean {

@@ -16,7 +16,7 @@ export interface NewCredentialPolicy {
   readonly perPerson: number
 }
 
-/** What CertificateSubject names, and which claim of OpenID Connect says the same. */
+/** Claims of OpenID Connect for what is on record of a person. */
 const CLAIMS = {
   sub: ({ id }: User) => id,
   given_name: ({ givenName }: User) => givenName,

@@ -173,9 +173,8 @@ export class ApprovalSteps extends InteractionSteps {
   async #approveByPasskey(step: Step, form: Form, chosen: Chosen): Promise<void> {
     const { passkeys, factors, now } = this.parts
     const { credential, transaction } = chosen
-    if (credential.lockedUntil && credential.lockedUntil > now()) {
-      return this.show(step, { lockedUntil: credential.lockedUntil })
-    }
+    const lockedUntil = this.parts.credentials.lockEnd(credential)
+    if (lockedUntil) return this.show(step, { lockedUntil })
     try {
       const answer = form[PASSKEY_FIELD] ?? ''
       const purpose = passkeyPurpose(transaction)
@@ -220,12 +219,11 @@ export class ApprovalSteps extends InteractionSteps {
     credential: Credential,
     transaction: Transaction,
   ): Promise<void> {
-    const { sentCodes, now } = this.parts
+    const { sentCodes } = this.parts
     const factor = sentFactor(credential)
     if (!factor) return this.show(step)
-    if (credential.lockedUntil && credential.lockedUntil > now()) {
-      return this.show(step, { lockedUntil: credential.lockedUntil })
-    }
+    const lockedUntil = this.parts.credentials.lockEnd(credential)
+    if (lockedUntil) return this.show(step, { lockedUntil })
     const { numSignatures } = transaction
     const about = { clientName: step.client.name, numSignatures, lang: step.lang }
     const problem = await sendCode(sentCodes, codePurpose(factor, transaction), user, about)
@@ -243,9 +241,8 @@ export class ApprovalSteps extends InteractionSteps {
     const { identity, factors, now } = this.parts
     const issuers = await identity.identities.issuersOf(credential.userId)
     if (!issuers.includes(provider.settings.issuer)) return this.show(step)
-    if (credential.lockedUntil && credential.lockedUntil > now()) {
-      return this.show(step, { lockedUntil: credential.lockedUntil })
-    }
+    const lockedUntil = this.parts.credentials.lockEnd(credential)
+    if (lockedUntil) return this.show(step, { lockedUntil })
     const given: string[] = []
     if (credential.pinHash !== null) {
       const pin = { factor: 'pin' as const, value: form['pin'] ?? '' }

@@ -38,7 +38,7 @@ export const create = defineCscEndpoint({
 
   async handle(input, caller, { managedCredentials, tokens, now }) {
     const { management } = caller
-    const { credentialCreationRequest: request, certificates, certInfo, authInfo } = input
+    const { credentialCreationRequest: request } = input
     const agreed = management?.act === 'creation' ? management.request : undefined
     if (agreed === undefined || (agreed !== null && !isDeepStrictEqual(agreed, request))) {
       throw new InvalidParameterError('credentialCreationRequest')
@@ -47,11 +47,6 @@ export const create = defineCscEndpoint({
     if (!(await tokens.spendManagement(caller))) throw new ExpiredTokenError('used')
     const credential = await managedCredentials.create(request, caller.userId)
     if (!input.credentialInfo) return new Created(null)
-    const detail = {
-      ...(certificates === undefined ? {} : { certificates }),
-      ...(certInfo === undefined ? {} : { certInfo }),
-      ...(authInfo === undefined ? {} : { authInfo }),
-    }
-    return new Created(describeCredential(credential, detail, now()))
+    return new Created(describeCredential(credential, input, now()))
   },
 })

@@ -1,7 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import type { Factor } from '../../credentials/auth-object.js'
-import type { Credential } from '../../credentials/credential.js'
-import { CredentialLockedError, InvalidParameterError, RefusedRequestError } from '../../errors.js'
+import { InvalidParameterError, RefusedRequestError } from '../../errors.js'
 import { NO_CONTENT } from '../../http/endpoint.js'
 import type { SentFactor } from '../../identity/sent-codes.js'
 import { inWords, invalid, VARYING } from '../../http/refusals.js'
@@ -48,7 +47,7 @@ export const getChallenge = defineCscEndpoint({
     if (!object?.factor || !isSent(object.factor) || !user)
       throw new InvalidParameterError('authObjectID')
     credentials.rejectUnusable(credential)
-    rejectLocked(credential, now())
+    credentials.rejectLocked(credential)
     const { clientId } = caller
     const client = await clients.find(clientId)
     // What is to be signed is not said before credentials/authorize: there is nothing more to bind to.
@@ -71,11 +70,6 @@ export const getChallenge = defineCscEndpoint({
 
 function isSent(factor: Factor): factor is SentFactor {
   return factor === 'email-otp' || factor === 'sms-otp'
-}
-
-/** @throws {CredentialLockedError} */
-function rejectLocked({ lockedUntil }: Credential, now: Date): void {
-  if (lockedUntil && lockedUntil > now) throw new CredentialLockedError('locked')
 }
 
 function secondsUntil(until: Date, now: Date): number {
