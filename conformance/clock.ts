@@ -10,17 +10,23 @@ export interface Time {
   readonly advance: Advance | null
 }
 
+/** How long may really be waited, in seconds; irrelevant where time can be moved. */
+export interface Patience {
+  readonly each: number
+  readonly inAll: number
+}
+
 /** The server's time as far as we know it. */
 export class Clock {
   readonly #now: () => Date
   readonly #advance: Advance | null
-  readonly #patienceSeconds: number
+  readonly #patience: Patience
+  #waited = 0
 
-  /** @param patienceSeconds the longest real wait; irrelevant where time can be moved */
-  constructor({ now, advance }: Time, patienceSeconds: number) {
+  constructor({ now, advance }: Time, patience: Patience) {
     this.#now = now
     this.#advance = advance
-    this.#patienceSeconds = patienceSeconds
+    this.#patience = patience
   }
 
   /** Whether passing time costs none. */
@@ -38,9 +44,13 @@ export class Clock {
       await this.#advance(seconds)
       return
     }
-    if (seconds > this.#patienceSeconds) {
-      throw new Skipped(`would have to wait ${seconds} seconds; see "consume.waitSeconds"`)
+    if (seconds > this.#patience.each) {
+      throw new Skipped('would have to wait longer than "consume.waitSeconds"')
     }
+    if (this.#waited + seconds > this.#patience.inAll) {
+      throw new Skipped('would have to wait once more; "consume.waitSecondsInAll" are over')
+    }
+    this.#waited += seconds
     await sleep(seconds * 1000)
   }
 }

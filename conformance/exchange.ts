@@ -26,13 +26,15 @@ export interface HttpRequest {
 const TIMEOUT_MILLISECONDS = 30_000
 /** Names whose values never appear in a report. */
 const SECRET_NAMES =
-  /^(access_token|refresh_token|token|SAD|code|code_verifier|client_secret|client_assertion|password|pin|PIN|otp|OTP|account_token|cookie|set-cookie|_.*csrf.*)$/i
+  /^(access_token|refresh_token|token|SAD|code|code_verifier|client_secret|client_assertion|dpop|password|pin|PIN|otp|OTP|account_token|cookie|set-cookie|_.*csrf.*)$/i
 const MASK = '[masked]'
 
 /** Sends requests and keeps what was said, until it is taken out. */
 export class Http {
   readonly #fetch: Fetch
   readonly #secrets = new Set<string>()
+  /** Milliseconds by which the clock behind an origin is ahead of ours, as its `Date` says. */
+  readonly #ahead = new Map<string, number>()
   #log: Exchange[] = []
 
   constructor(fetch: Fetch, secrets: readonly string[] = []) {
@@ -52,6 +54,7 @@ export class Http {
     const text = await response.text()
     const answer = new Answer(url, response, text)
     this.#learnSecrets(answer)
+    this.#learnTime(answer)
     this.#log.push({
       ...{ method, url, headers, body, status: response.status },
       answerHeaders: Object.fromEntries(response.headers),
@@ -74,6 +77,17 @@ export class Http {
     if (value.length < 4) return
     this.#secrets.add(value)
     if (encodeURIComponent(value) !== value) this.#secrets.add(encodeURIComponent(value))
+  }
+
+  /** What time it is there by the `Date` of its last answer (RFC 9110 §6.6.1); null before the first. */
+  timeAt(url: string): Date | null {
+    const ahead = this.#ahead.get(new URL(url).origin)
+    return ahead === undefined ? null : new Date(Date.now() + ahead)
+  }
+
+  #learnTime({ url, headers }: Answer): void {
+    const time = Date.parse(headers.get('date') ?? '')
+    if (!Number.isNaN(time)) this.#ahead.set(new URL(url).origin, time - Date.now())
   }
 
   #learnSecrets({ json }: Answer): void {
@@ -141,7 +155,7 @@ function maskMembers(value: unknown): unknown {
   )
 }
 
-function parse(text: string): unknown {
+export function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown
   } catch {

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Answer, Http } from './exchange.js'
-import { reveal, type ClientSettings } from './target.js'
+import { ASSERTION_TYPE, clientAssertion } from './proofs.js'
+import { reveal, revealKey, type ClientSettings } from './target.js'
 
 /** Where the authorization server answers. */
 export interface OAuthEndpoints {
@@ -43,16 +44,34 @@ export function changed(fields: Fields, changes: Changes): Record<string, string
   return Object.fromEntries(all.filter((entry): entry is [string, string] => entry[1] !== null))
 }
 
-/** How an application proves who it is. */
-export function clientAuthentication(client: ClientSettings): { headers: Fields; fields: Fields } {
-  const { client_id } = client
+/** How an application proves who it is, to whom and when. */
+export async function clientAuthentication(
+  client: ClientSettings,
+  to: { readonly audience: () => Promise<string>; readonly now: Date },
+): Promise<{ headers: Fields; fields: Fields }> {
+  const { client_id, privateKey } = client
   const secret = client.client_secret === undefined ? null : reveal(client.client_secret)
-  const method = client.authentication ?? (secret === null ? 'none' : 'client_secret_basic')
+  const method = client.authentication ?? usualMethod(client)
+  if (method === 'private_key_jwt' && privateKey !== undefined) {
+    const client_assertion = await clientAssertion(
+      { client_id, key: revealKey(privateKey) },
+      { audience: await to.audience(), now: to.now },
+    )
+    return {
+      headers: {},
+      fields: { client_id, client_assertion, client_assertion_type: ASSERTION_TYPE },
+    }
+  }
   if (method === 'none' || secret === null) return { headers: {}, fields: { client_id } }
   if (method === 'client_secret_post') {
     return { headers: {}, fields: { client_id, client_secret: secret } }
   }
   return { headers: basicHeader(client_id, secret), fields: { client_id } }
+}
+
+function usualMethod({ privateKey, client_secret }: ClientSettings) {
+  if (privateKey !== undefined) return 'private_key_jwt'
+  return client_secret === undefined ? 'none' : 'client_secret_basic'
 }
 
 export function basicHeader(user: string, password: string): Fields {

@@ -29,6 +29,8 @@ export interface Chapter {
   /** Looked at once before its cases; throws `NotApplicable` or `Skipped` for all of them. */
   readonly precondition?: Trial
   readonly requirements: readonly Requirement[]
+  /** Tidies up after its cases, whatever became of them. */
+  readonly after?: Trial
 }
 
 export function requirement(

@@ -101,6 +101,20 @@ async function* runChapter(
     if (chapter.method !== undefined) subject.needs(chapter.method)
     await chapter.precondition?.(subject)
   })
+  try {
+    yield* runRequirements(chapter, wanted, barred, subject)
+  } finally {
+    if (chapter.after) await attempt(subject, () => chapter.after?.(subject))
+    subject.http.forgetLog()
+  }
+}
+
+async function* runRequirements(
+  chapter: Chapter,
+  wanted: readonly Requirement[],
+  barred: Ended,
+  subject: Subject,
+): AsyncGenerator<Result> {
   for (const requirement of wanted) {
     const started = Date.now()
     const { outcome, message } =
@@ -120,10 +134,12 @@ function describe({ name }: Chapter, { title, clause, level }: Requirement) {
   return { chapter: name, title, clause, level }
 }
 
+type Ended = Pick<Result, 'outcome' | 'message'>
+
 async function attempt(
   subject: Subject,
-  trial: () => Promise<void> | void,
-): Promise<{ outcome: Outcome; message: string | null }> {
+  trial: () => Promise<void> | void | undefined,
+): Promise<Ended> {
   try {
     await trial()
     return { outcome: 'pass', message: null }

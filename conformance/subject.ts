@@ -22,13 +22,14 @@ import {
   type Fields,
   type OAuthEndpoints,
 } from './oauth-client.js'
+import { Listener } from './listener.js'
 import { CannotRun, NotApplicable, NotMet, Skipped } from './outcome.js'
 import type { Version } from './requirement.js'
 import { BrowserSigner } from './signer/browser-signer.js'
 import { Cookies } from './signer/cookies.js'
 import { follow, FormSigner } from './signer/form-signer.js'
-import { OneTimeCodes } from './signer/one-time-codes.js'
-import { AbsentSigner, PersonSigner } from './signer/person.js'
+import { isOneTime, OneTimeCodes } from './signer/one-time-codes.js'
+import { AbsentSigner, PersonSigner, Terminal } from './signer/person.js'
 import type { Decision, Signer } from './signer/signer.js'
 import {
   reveal,
@@ -70,6 +71,7 @@ interface Kept {
 }
 
 const POLL_MILLISECONDS = 500
+const USUAL_BUDGET = { approvals: 200, signatures: 500 } as const
 
 /** The server under test, with all a case needs: its claims, tokens, credentials, signers and time. */
 export class Subject {
@@ -80,20 +82,24 @@ export class Subject {
   readonly baseUrl: string
   readonly #signers: readonly Signer[]
   readonly #codes: OneTimeCodes
+  readonly #terminal = new Terminal(process.stdin, process.stderr)
   readonly #kept = new Map<string, Kept>()
+  #listener: Listener | null = null
   #info: Answer | null = null
   #oauth: OAuthEndpoints | null = null
-  #approvals = 0
-  #signatures = 0
+  readonly #used = { approvals: 0, signatures: 0 }
 
   constructor(target: Target, parts: { fetch: Fetch; time: Time }) {
     this.target = target
     this.baseUrl = target.baseUrl.replace(/\/$/, '')
     this.version = target.version ?? versionOf(this.baseUrl)
     this.http = new Http(parts.fetch, secretsOf(target))
-    this.clock = new Clock(parts.time, target.consume?.waitSeconds ?? 35)
+    this.clock = new Clock(parts.time, {
+      each: target.consume?.waitSeconds ?? 35,
+      inAll: target.consume?.waitSecondsInAll ?? Infinity,
+    })
     this.#codes = new OneTimeCodes(this.clock)
-    this.#signers = target.signers.map((settings) => this.#newSigner(settings))
+    this.#signers = target.signers.map((settings, index) => this.#newSigner(settings, index))
   }
 
   /** @throws {CannotRun} when the server does not even answer `info` */
@@ -112,10 +118,18 @@ export class Subject {
 
   async close(): Promise<void> {
     for (const signer of this.#signers) await signer.close()
+    await this.#listener?.close()
+  }
+
+  /** @throws {Skipped} when the configuration has no address for it */
+  async listener(): Promise<Listener> {
+    const { announcements } = this.target
+    if (!announcements) throw new Skipped('the configuration has no announcements')
+    return (this.#listener ??= await Listener.start(announcements))
   }
 
   get used(): { approvals: number; signatures: number } {
-    return { approvals: this.#approvals, signatures: this.#signatures }
+    return { ...this.#used }
   }
 
   get isV1(): boolean {
@@ -182,6 +196,15 @@ export class Subject {
     const value = await make()
     this.#kept.set(name, { value, until: this.clock.now().getTime() / 1000 + seconds })
     return value
+  }
+
+  /** What was made before, if it was. */
+  peek<T>(name: string): T | null {
+    return (this.#kept.get(name)?.value as T | undefined) ?? null
+  }
+
+  forget(name: string): void {
+    this.#kept.delete(name)
   }
 
   pause(milliseconds: number): Promise<void> {
@@ -296,15 +319,13 @@ export class Subject {
     const { signer = 0, client = this.target.client, decision = 'approve' } = options
     const person = this.#signers[signer]
     if (!person) throw new Skipped(`the configuration has no signer ${signer + 1}`)
-    this.#spend('approvals')
-    const answer = await person.authorize(
-      this.authorizeUrl(parameters),
-      client.redirect_uri,
-      decision,
-    )
-    const code = answer.get('code')
-    if (code) this.http.keepSecret(code)
-    return answer
+    const url = this.authorizeUrl(parameters)
+    return this.#spending('approvals', 1, async () => {
+      const answer = await person.authorize(url, client.redirect_uri, decision)
+      const code = answer.get('code')
+      if (code) this.http.keepSecret(code)
+      return { answer, used: code ? 1 : 0 }
+    })
   }
 
   authorizeUrl(parameters: Fields): string {
@@ -325,34 +346,61 @@ export class Subject {
     code_verifier: string,
     changes: Changes = {},
     client = this.target.client,
+    headers: HeaderFields = {},
   ): Promise<Answer> {
-    return this.requestToken(
-      {
-        grant_type: 'authorization_code',
-        code,
-        code_verifier,
-        redirect_uri: client.redirect_uri,
-        ...changes,
-      },
-      client,
-    )
+    const { redirect_uri } = client
+    const grant = { grant_type: 'authorization_code', code, code_verifier, redirect_uri }
+    return this.requestToken({ ...grant, ...changes }, client, headers)
   }
 
-  requestToken(fields: Changes, client = this.target.client): Promise<Answer> {
-    const own = clientAuthentication(client)
-    return postForm(this.http, this.oauth.token, changed(own.fields, fields), own.headers)
+  requestToken(
+    fields: Changes,
+    client = this.target.client,
+    headers: HeaderFields = {},
+  ): Promise<Answer> {
+    return this.#postAs(client, this.oauth.token, fields, headers)
   }
 
   revokeToken(fields: Changes, client = this.target.client): Promise<Answer> {
-    const own = clientAuthentication(client)
-    return postForm(this.http, this.oauth.revoke, changed(own.fields, fields), own.headers)
+    return this.#postAs(client, this.oauth.revoke, fields)
   }
 
   push(fields: Changes, client = this.target.client): Promise<Answer> {
     const { pushed } = this.oauth
     if (pushed === null) throw new NotApplicable('the server has no endpoint for pushed requests')
-    const own = clientAuthentication(client)
-    return postForm(this.http, pushed, changed(own.fields, fields), own.headers)
+    return this.#postAs(client, pushed, fields)
+  }
+
+  async #postAs(
+    client: ClientSettings,
+    url: string,
+    fields: Changes,
+    headers: HeaderFields = {},
+  ): Promise<Answer> {
+    const now = this.authorizationServerTime()
+    const own = await clientAuthentication(client, { audience: () => this.issuer(), now })
+    return postForm(this.http, url, changed(own.fields, fields), { ...own.headers, ...headers })
+  }
+
+  /** What the authorization server says of itself where everybody can read it (RFC 8414 §3). */
+  metadata(): Promise<Answer> {
+    return this.kept('metadata', Infinity, () => {
+      const base = new URL(this.oauth.issuer ?? this.oauth.authorize)
+      const path = this.oauth.issuer === null ? '' : base.pathname.replace(/\/$/, '')
+      const url = `${base.origin}/.well-known/oauth-authorization-server${path}`
+      return this.http.send({ method: 'GET', url })
+    })
+  }
+
+  /** Its name, for what is addressed to it. */
+  async issuer(): Promise<string> {
+    const issuer = this.oauth.issuer ?? (await this.metadata()).get('issuer')
+    return typeof issuer === 'string' ? issuer : this.oauth.token
+  }
+
+  /** By its own clock where that is known: it may run on another machine than the API. */
+  authorizationServerTime(): Date {
+    return this.http.timeAt(this.oauth.token) ?? this.clock.now()
   }
 
   /** The credentials of a signer that the configuration lets be used. */
@@ -366,7 +414,16 @@ export class Subject {
 
   /** @throws {NotApplicable} when the signer has none like that */
   async credential(wanted: Wanted = {}): Promise<KnownCredential> {
-    const found = (await this.credentials(wanted.signer)).find(
+    const [found] = await this.#fitting(wanted)
+    if (found) return found
+    const words = Object.entries(wanted).map(([name, value]) => `${name} ${value}`)
+    throw new NotApplicable(
+      `the signer has no usable credential${words.length ? ' with ' : ''}${words.join(', ')}`,
+    )
+  }
+
+  async #fitting(wanted: Wanted): Promise<readonly KnownCredential[]> {
+    return this.cheapestFirst(await this.credentials(wanted.signer)).filter(
       (each) =>
         each.enabled &&
         (wanted.mode === undefined || each.mode === wanted.mode) &&
@@ -375,11 +432,22 @@ export class Subject {
         each.multisign >= (wanted.multisign ?? 1) &&
         choicesOf(each).length > 0,
     )
-    if (found) return found
-    const words = Object.entries(wanted).map(([name, value]) => `${name} ${value}`)
-    throw new NotApplicable(
-      `the signer has no usable credential${words.length ? ' with ' : ''}${words.join(', ')}`,
-    )
+  }
+
+  /** Where a one-time code has to be waited for, what needs none comes first. */
+  cheapestFirst(credentials: readonly KnownCredential[]): readonly KnownCredential[] {
+    if (this.clock.moves) return credentials
+    return credentials.toSorted((one, other) => this.#codesFor(one) - this.#codesFor(other))
+  }
+
+  /** How many one-time codes an approval takes. */
+  #codesFor({ mode, objects, signer }: KnownCredential): number {
+    const { signIn, authData = {} } = this.signerSettings(signer)
+    if (mode !== 'explicit') {
+      const steps = 'steps' in signIn ? signIn.steps : []
+      return steps.some(({ fill = {} }) => Object.values(fill).some(isOneTime)) ? 1 : 0
+    }
+    return objects.filter(({ id, type }) => type !== 'Password' || isOneTime(authData[id])).length
   }
 
   /** Documents with the hash the credential signs by preference. */
@@ -435,20 +503,21 @@ export class Subject {
     return this.kept(`unspent ${JSON.stringify(wanted)}`, 240, make)
   }
 
-  /** By redirect before explicit, SCAL 2 before 1, several signatures before one. */
+  /**
+   * By redirect before explicit, SCAL 2 before 1, several signatures before one; but first of all
+   * without waiting.
+   */
   async preferred(wanted: Wanted): Promise<KnownCredential> {
+    const fitting = []
     for (const more of [
       { mode: 'oauth2code', SCAL: '2', multisign: 3 },
       { mode: 'oauth2code', multisign: 2 },
       { SCAL: '2', multisign: 3 },
     ] as const) {
-      const found = await this.credential({ ...more, ...wanted }).catch((error: unknown) => {
-        if (error instanceof NotApplicable) return null
-        throw error
-      })
-      if (found) return found
+      fitting.push(...(await this.#fitting({ ...more, ...wanted })))
     }
-    return this.credential(wanted)
+    const [found] = this.cheapestFirst(fitting)
+    return found ?? this.credential(wanted)
   }
 
   /** A credential-scope token, by redirect. */
@@ -494,9 +563,10 @@ export class Subject {
       ...('authData' in changes ? {} : await this.factorsOf(credential)),
       ...changes,
     }
-    const answer = await this.call('credentials/authorize', body, token)
-    if (answer.status < 300) this.#spend('approvals')
-    return answer
+    return this.#spending('approvals', 1, async () => {
+      const answer = await this.call('credentials/authorize', body, token)
+      return { answer, used: answer.status < 300 ? 1 : 0 }
+    })
   }
 
   /** Its body but for the factors. */
@@ -529,10 +599,21 @@ export class Subject {
   async sign(authorised: Authorised, changes: Json = {}, bearer?: string): Promise<Answer> {
     this.needs('signatures/signHash')
     const body = { ...this.signBody(authorised), ...changes }
-    const answer = await this.call('signatures/signHash', body, bearer ?? authorised.bearer)
-    const signatures = answer.get('signatures')
-    if (Array.isArray(signatures)) this.#spend('signatures', signatures.length)
-    return answer
+    return this.callToSign('signatures/signHash', body, bearer ?? authorised.bearer)
+  }
+
+  /** Calls a method that signs; what it signed is taken out of what may be used up. */
+  async callToSign(
+    method: string,
+    body: Json,
+    bearer: string | null,
+    headers: HeaderFields = {},
+  ): Promise<Answer> {
+    const asked = numberOfHashes(body)
+    return this.#spending('signatures', asked, async () => {
+      const answer = await this.call(method, body, bearer, headers)
+      return { answer, used: numberOfSignatures(answer, asked) }
+    })
   }
 
   signBody({ credential, documents, SAD, algorithm }: Authorised): Json {
@@ -555,19 +636,26 @@ export class Subject {
     })
   }
 
-  #spend(what: 'approvals' | 'signatures', count = 1): void {
-    const { consume } = this.target
-    if (what === 'signatures') {
-      this.#signatures += count
-      return
+  /**
+   * Does what may use up as much as `most`, and counts what it did use.
+   * @throws {Skipped} before doing it, when so much is not left
+   */
+  async #spending<T>(
+    what: 'approvals' | 'signatures',
+    most: number,
+    act: () => Promise<{ answer: T; used: number }>,
+  ): Promise<T> {
+    const limit = this.target.consume?.[what] ?? USUAL_BUDGET[what]
+    if (this.#used[what] + most > limit) throw new Skipped(`consume.${what} are used up`)
+    this.#used[what] += most
+    let used = 0
+    try {
+      const done = await act()
+      used = done.used
+      return done.answer
+    } finally {
+      this.#used[what] += used - most
     }
-    if (this.#approvals + count > (consume?.approvals ?? 200)) {
-      throw new Skipped('consume.approvals are used up')
-    }
-    if (this.#signatures >= (consume?.signatures ?? 500)) {
-      throw new Skipped('consume.signatures are used up')
-    }
-    this.#approvals += count
   }
 
   async #settled(first: Answer, credential: KnownCredential): Promise<Answer> {
@@ -613,18 +701,35 @@ export class Subject {
     }
   }
 
-  #newSigner({ signIn }: SignerSettings): Signer {
+  #newSigner({ signIn }: SignerSettings, index: number): Signer {
     switch (signIn.by) {
       case 'form':
         return new FormSigner(this.http, signIn.steps, this.#codes)
       case 'browser':
         return new BrowserSigner(signIn, this.#codes)
       case 'person':
-        return new PersonSigner()
+        return new PersonSigner(this.#terminal, `signer ${index + 1}`)
       case 'token':
         return new AbsentSigner()
     }
   }
+}
+
+function numberOfHashes({ hashes, hash, documentDigests }: Json): number {
+  if (!Array.isArray(documentDigests)) return lengthOf(hashes ?? hash)
+  const items = documentDigests as (Json | null)[]
+  return items.reduce((sum, item) => sum + lengthOf(item?.['hashes']), 0)
+}
+
+/** What is signed later counts at once. */
+function numberOfSignatures(answer: Answer, asked: number): number {
+  if (answer.status >= 300) return 0
+  if (answer.has('responseID')) return asked
+  return lengthOf(answer.get('signatures') ?? answer.get('SignatureObject'))
+}
+
+function lengthOf(value: unknown): number {
+  return Array.isArray(value) ? value.length : 0
 }
 
 function certificateOf({ certificates }: KnownCredential): X509Certificate {

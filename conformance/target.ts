@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Type, type Static } from '@sinclair/typebox'
 import { Ajv } from 'ajv'
+import type { JWK } from 'jose'
 import { CannotRun } from './outcome.js'
 
 const closed = { additionalProperties: false }
@@ -21,6 +22,14 @@ const TypedIn = Type.Union([
       totp: Type.String({
         description: 'Base32 secret of an authenticator (RFC 6238); the current code is typed in.',
       }),
+      drift: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: 2,
+          description:
+            'Periods a code may be early or late (RFC 6238, 5.2): so many more can be had without waiting.',
+        }),
+      ),
     },
     closed,
   ),
@@ -34,7 +43,8 @@ const Step = Type.Object(
     text: Type.Optional(Type.String({ description: 'The page has this text.' })),
     fill: Type.Optional(
       Type.Record(Type.String(), TypedIn, {
-        description: 'What to type, by field name; fields the page has not are passed over.',
+        description:
+          'What to type, by field name; fields the page has not are passed over. Of several choices the one with this value, or these words beside it.',
       }),
     ),
     press: Type.Optional(
@@ -82,6 +92,21 @@ const SignIn = Type.Union(
 )
 export type SignIn = Static<typeof SignIn>
 
+const PrivateKey = Type.Union(
+  [
+    Type.Object(
+      { env: Type.String({ description: 'Environment variable that holds the JWK.' }) },
+      closed,
+    ),
+    Type.Object(
+      { kty: Type.String(), alg: Type.String(), kid: Type.Optional(Type.String()) },
+      { additionalProperties: true },
+    ),
+  ],
+  { description: 'Private key of private_key_jwt (RFC 7523), as a JWK with its alg.' },
+)
+type PrivateKey = Static<typeof PrivateKey>
+
 const Client = Type.Object(
   {
     client_id: Type.String(),
@@ -89,12 +114,13 @@ const Client = Type.Object(
     redirect_uri: Type.String(),
     authentication: Type.Optional(
       Type.Union(
-        (['client_secret_basic', 'client_secret_post', 'none'] as const).map((method) =>
-          Type.Literal(method),
+        (['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const).map(
+          (method) => Type.Literal(method),
         ),
-        { description: 'Absent: basic with a secret, none without.' },
+        { description: 'Absent: by its key or, with a secret, basic; none without either.' },
       ),
     ),
+    privateKey: Type.Optional(PrivateKey),
     clientCredentials: Type.Optional(
       Type.Boolean({ description: 'Whether it may use the client_credentials grant.' }),
     ),
@@ -122,6 +148,9 @@ const Signer = Type.Object(
         { username: Type.String(), password: Secret },
         { ...closed, description: 'For auth/login.' },
       ),
+    ),
+    accountID: Type.Optional(
+      Type.String({ description: 'What the application calls this person in an account_token.' }),
     ),
   },
   closed,
@@ -151,11 +180,34 @@ const Consume = Type.Object(
       Type.Integer({
         minimum: 0,
         default: 35,
-        description: 'Longest wait for something to expire.',
+        description: 'Longest wait for something to expire, or for the next one-time code.',
       }),
+    ),
+    waitSecondsInAll: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'All waits together; unbounded when absent.' }),
     ),
   },
   { ...closed, description: 'What the run may use up.' },
+)
+
+const Announcements = Type.Object(
+  {
+    responseUri: Type.String({
+      pattern: '^https?://',
+      description: 'Where the service reaches this listener.',
+    }),
+    listen: Type.Object(
+      { host: Type.String({ default: '127.0.0.1' }), port: Type.Integer({ minimum: 0 }) },
+      { ...closed, description: 'Where it listens on this machine.' },
+    ),
+    tls: Type.Optional(
+      Type.Object(
+        { keyFile: Type.String(), certificateFile: Type.String() },
+        { ...closed, description: 'PEM; absent where a proxy before it speaks TLS.' },
+      ),
+    ),
+  },
+  { ...closed, description: 'Where results of asynchronous signing are announced to.' },
 )
 
 /** Everything a run has to know of a server; `target.schema.json` of the documentation is made from it. */
@@ -179,6 +231,11 @@ export const TargetSchema = Type.Object(
       ...Client,
       description: 'A second application, to see that it cannot use what the first was given.',
     }),
+    keyClient: Type.Optional({
+      ...Client,
+      description: 'An application that authenticates with a private key, to try private_key_jwt.',
+    }),
+    announcements: Type.Optional(Announcements),
     signers: Type.Array(Signer, {
       minItems: 1,
       description: 'The first does most; a second shows that people are kept apart.',
@@ -236,8 +293,19 @@ export function reveal(secret: string | { readonly env: string }): string {
   return value
 }
 
+/** @throws {CannotRun} when the environment does not hold it */
+export function revealKey(key: PrivateKey): JWK {
+  if (!('env' in key) || typeof key.env !== 'string') return key as JWK
+  try {
+    return JSON.parse(reveal({ env: key.env })) as JWK
+  } catch (error) {
+    if (error instanceof CannotRun) throw error
+    throw new CannotRun(`Environment variable ${key.env} holds no JWK`)
+  }
+}
+
 /** All values of the configuration that must not appear in a report. */
-export function secretsOf({ client, otherClient, signers }: Target): string[] {
+export function secretsOf({ client, otherClient, keyClient, signers }: Target): string[] {
   const typed = (values: Readonly<Record<string, TypedIn>> = {}) =>
     Object.entries(values)
       .filter(([name]) => !/user|login|mail/i.test(name))
@@ -245,9 +313,10 @@ export function secretsOf({ client, otherClient, signers }: Target): string[] {
         typeof value === 'object' && 'totp' in value ? value.totp : reveal(value),
       )
   return [
-    ...[client, otherClient].flatMap((each) =>
-      each?.client_secret === undefined ? [] : [reveal(each.client_secret)],
-    ),
+    ...[client, otherClient, keyClient].flatMap((each) => [
+      ...(each?.client_secret === undefined ? [] : [reveal(each.client_secret)]),
+      ...(each?.privateKey === undefined ? [] : [revealKey(each.privateKey).d ?? '']),
+    ]),
     ...signers.flatMap(({ signIn, authData, basic }) => [
       ...typed(authData),
       ...(basic ? [reveal(basic.password)] : []),

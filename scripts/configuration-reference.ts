@@ -11,7 +11,7 @@ interface Setting {
   readonly maximum?: number
   readonly properties?: Readonly<Record<string, Setting>>
   readonly items?: Setting
-  readonly required?: readonly string[]
+  readonly required?: readonly string[] | undefined
   readonly anyOf?: readonly object[]
 }
 

@@ -48,7 +48,12 @@ missing_packages() {
     command -v make >/dev/null || echo make
     command -v g++ >/dev/null || echo g++
   fi
-  if [ "${NEED_BROWSER:-}" = 1 ]; then command -v chromium >/dev/null || echo chromium; fi
+  if [ "${NEED_BROWSER:-}" = 1 ]; then
+    command -v chromium >/dev/null || echo chromium
+    # Tests compile a PKCS#11 library that misbehaves.
+    command -v cc >/dev/null || echo gcc
+    [ -e /usr/include/dlfcn.h ] || echo libc6-dev
+  fi
 }
 
 has_softhsm() {

@@ -6,10 +6,12 @@ import type { Provider } from 'oidc-provider'
 import { account } from './account/account.js'
 import type { AccountParts } from './account/section.js'
 import { CSC_MOUNTS, type CscMount } from './csc/index.js'
+import { renderCscError } from './csc/errors.js'
 import { mountCsc } from './csc/mount.js'
 import type { CscServices } from './csc/services.js'
 import { demo } from './demo/demo.js'
 import { isServiceError } from './errors.js'
+import { takeTurns, type Entrance } from './http/overload.js'
 import { believeProxiesOnly } from './http/trusted-proxy.js'
 import type { InteractionParts } from './oauth/interaction-steps.js'
 import { interactions } from './oauth/interactions.js'
@@ -19,6 +21,10 @@ import { AUTHORIZATION_SERVER, documents, type DescribedApi } from './reference/
 import { reference } from './reference/reference.js'
 import type { Logger } from './observability/logger.js'
 import { health, type HealthChecks } from './observability/health.js'
+import type { Metrics } from './observability/metrics.js'
+import { showMetrics } from './observability/metrics-listener.js'
+import { observeRequests, requestId } from './observability/requests.js'
+import type { Tracing } from './observability/tracing.js'
 
 /** The OAuth endpoints answer at the root and again below each of these. */
 const CSC_BASES = CSC_MOUNTS.map(({ base }) => base)
@@ -42,6 +48,9 @@ export interface AppParts {
   readonly account: AccountParts
   readonly csc: Omit<CscServices, 'methods'>
   readonly checks: HealthChecks
+  readonly entrance: Entrance
+  readonly metrics: Metrics
+  readonly tracing: Tracing
   readonly cookieKeys: string[]
   readonly logger: Logger
 }
@@ -55,11 +64,14 @@ export function createApp(parts: AppParts): Koa {
   app.on('error', (error: unknown) => {
     logger.error({ err: error }, 'request failed')
   })
+  app.use(observeRequests({ ...parts, routes: ROUTES }))
   app.use(answerFailures(parts))
   app.use(believeProxiesOnly(csc.config.proxy))
   app.use(tidyPath)
   app.use(oauthAliases)
   app.use(health(parts.checks))
+  if (csc.config.sandbox && !csc.config.metrics.listen) app.use(showMetrics(parts.metrics))
+  app.use(parts.entrance.middleware())
   app.use(assets())
   const described = describedApis(csc)
   app.use(documents(described, csc.config.baseUrl))
@@ -72,6 +84,7 @@ export function createApp(parts: AppParts): Koa {
     app.use(oauthBelow(each))
     app.use(mountCsc(each, { services: csc, logger }))
   }
+  app.use(takeTurns(csc.gate))
   app.use(interactions(parts.interactions).routes())
   app.use(parts.interactions.identity.routes().routes())
   app.use(account(parts.account).routes())
@@ -91,7 +104,11 @@ function answerFailures({ interactions: { pages }, logger }: AppParts): Middlewa
         pages.renderProblem(ctx, status, 'invalid_request', 'invalid-request')
         return
       }
-      logger.error({ err: error, path: ctx.path }, 'request failed')
+      if (kind === 'overloaded' || kind === 'too-many-requests') {
+        refuseForNow(ctx, pages, error)
+        return
+      }
+      logger.error({ err: error, path: ctx.path, requestId: requestId(ctx) }, 'request failed')
       if (kind === 'storage-unavailable') {
         pages.renderProblem(ctx, 503, 'temporarily_unavailable', 'unavailable')
         return
@@ -100,6 +117,30 @@ function answerFailures({ interactions: { pages }, logger }: AppParts): Middlewa
     }
   }
 }
+
+/** Applications are told in their own words, people on a page. */
+function refuseForNow(ctx: Context, pages: AppParts['interactions']['pages'], reason: unknown) {
+  const { status, error, error_description, retryAfter = 1 } = renderCscError(reason)
+  const forApplications =
+    CSC_BASES.some((base) => ctx.path.startsWith(`${base}/`)) ||
+    (ctx.method === 'POST' && ROUTES.has(ctx.path))
+  if (forApplications) {
+    ctx.status = status
+    ctx.set('Cache-Control', 'no-store')
+    ctx.body = { error, error_description }
+    ctx.type = 'application/json; charset=UTF-8'
+  } else {
+    pages.renderProblem(ctx, status, error, 'unavailable')
+  }
+  ctx.set('Retry-After', String(retryAfter))
+}
+
+/** Fixed paths, apart from those of the CSC methods. */
+const ROUTES: ReadonlySet<string> = new Set([
+  ...Object.values(OAUTH_ROUTES),
+  ...['/health/live', '/health/ready', '/metrics', '/openapi.json', '/reference'],
+  ...['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'],
+])
 
 /** Published base URIs get appended to with and without a slash; both spellings are one address. */
 const tidyPath: Middleware = (ctx, next) => {

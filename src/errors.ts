@@ -164,6 +164,12 @@ export class StorageUnavailableError extends ServiceError {
   readonly kind = 'storage-unavailable'
 }
 
+/** This process is about to end and lets nobody wait any longer; another one answers the next request. */
+export class ServiceStoppingError extends ServiceError {
+  override readonly name = 'ServiceStoppingError'
+  readonly kind = 'service-stopping'
+}
+
 /** The factors do not fit, whichever of them it was; also when the signer refused. */
 export class InvalidAuthenticationDataError extends ServiceError {
   override readonly name = 'InvalidAuthenticationDataError'
@@ -196,6 +202,18 @@ export class TooManyRequestsError extends ServiceError {
   readonly retryAfter: number
   constructor(retryAfter: number) {
     super('Too many requests')
+    this.retryAfter = retryAfter
+  }
+}
+
+/** More work than there is room for: this was not begun, and may be tried again. */
+export class OverloadedError extends ServiceError {
+  override readonly name = 'OverloadedError'
+  readonly kind = 'overloaded'
+  /** Seconds. */
+  readonly retryAfter: number
+  constructor(message: string, retryAfter: number) {
+    super(message)
     this.retryAfter = retryAfter
   }
 }
@@ -250,8 +268,10 @@ export type AnyServiceError =
   | HsmOutcomeUnknownError
   | SignatureWithheldError
   | StorageUnavailableError
+  | ServiceStoppingError
   | MessageNotSentError
   | TooManyRequestsError
+  | OverloadedError
   | MalformedAuthenticationError
   | AuthenticationFailedError
 

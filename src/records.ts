@@ -1,15 +1,23 @@
 import type { Config } from './config/schema.js'
 import { Secrets } from './config/secrets.js'
+import type { Observation } from './observability/observation.js'
 import { accountClient } from './oauth/account-client.js'
 import { DatabaseAuditLog } from './storage/audit-store.js'
 import { DatabaseClientStore } from './storage/client-store.js'
 import { DatabaseCredentialStore } from './storage/credential-store.js'
 import type { Database } from './storage/database.js'
 import { DatabaseEnrolmentStore } from './storage/enrolment-store.js'
+import { GuardedDatabase } from './storage/guarded-database.js'
 import { DatabaseIdentityStore } from './storage/identity-store.js'
 import { InstallationStore } from './storage/installation-store.js'
-import { SqliteDatabase } from './storage/sqlite/sqlite-database.js'
+import { openDatabase } from './storage/open-database.js'
 import { DatabaseUserStore } from './storage/user-store.js'
+
+interface RecordsOverrides {
+  readonly now?: () => Date
+  /** For servers, which are looked at from outside. */
+  readonly observation?: Observation
+}
 
 export type Records = Awaited<ReturnType<typeof openRecords>>
 
@@ -17,15 +25,22 @@ export type Records = Awaited<ReturnType<typeof openRecords>>
  * The database and what stands in it: enough for administration that touches no key, which therefore
  * loads nothing of the server.
  */
-export async function openRecords(config: Config, overrides: { readonly now?: () => Date } = {}) {
+export async function openRecords(config: Config, overrides: RecordsOverrides = {}) {
+  const { observation } = overrides
   const now = overrides.now ?? (() => new Date())
   const secrets = Secrets.read(config.secretsFile)
   const headFile = config.auditHeadFile ?? null
-  const database: Database = await SqliteDatabase.open({
-    file: config.database.slice('file:'.length),
+  const opened: Database = await openDatabase({
+    url: config.database,
+    connections: config.databaseConnections,
     headFile,
     now,
+    ...(observation ? { observer: observation.metrics } : {}),
   })
+  const mostWaiting = config.overload.commitsWaiting
+  const database = observation
+    ? new GuardedDatabase(opened, { ...observation, mostWaiting })
+    : opened
   return {
     config,
     now,

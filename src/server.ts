@@ -1,68 +1,111 @@
+import cluster from 'node:cluster'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { auditEvent } from './audit/events.js'
+import { Drain, DRAIN_SECONDS } from './http/drain.js'
+import { offerFigures, type MetricsListener } from './observability/metrics-listener.js'
+import { answerPrimary } from './observability/worker-figures.js'
 import { recordStart, type Services } from './services.js'
 
 const SWEEP_SECONDS = 5
 const CLEAN_UP_SECONDS = 600
-const DRAIN_SECONDS = 20
 
 export interface RunningServer {
   readonly port: number
-  /** Stops accepting, lets requests under way finish, then closes token and database in that order. */
-  stop(reason: string): Promise<void>
+  /**
+   * Says that it is leaving, takes no more connections, lets requests under way finish, then closes token
+   * and database in that order.
+   */
+  stop(reason: string, departure?: DepartureOptions): Promise<void>
 }
 
-export async function startServer(services: Services, version: string): Promise<RunningServer> {
-  const { config, app } = services
+export interface DepartureOptions {
+  /** Whether another process serves the port already, so that nobody outside needs to notice. */
+  readonly isReplaced?: boolean
+  /** Whether idle connections are given the time they were promised. */
+  readonly isPatient?: boolean
+}
+
+/** An address of this machine, or a socket somebody else has opened and handed over. */
+export type Where = { readonly host: string; readonly port: number } | { readonly fd: number }
+
+export async function startServer(
+  services: Services,
+  version: string,
+  where: Where = services.config.listen,
+): Promise<RunningServer> {
+  const { config, app, departure } = services
+  const { keepAliveSeconds, leaveSeconds } = config.listen
   await recordStart(services, version)
   await services.activations.settleAbandoned()
   await services.notices.begin()
-  const server = createServer({ maxHeaderSize: 32 * 1024, requestTimeout: 60_000 })
+  const server = createServer({
+    maxHeaderSize: 32 * 1024,
+    requestTimeout: 60_000,
+    keepAliveTimeout: keepAliveSeconds * 1000,
+  })
+  server.maxConnections = config.overload.connections
+  const connections = new Drain(server)
   // Koa answers and logs its own failures; the promise it returns says nothing more.
   const handle = app.callback()
   server.on('request', (request, response) => void handle(request, response))
   try {
-    await listen(server, config.listen)
+    await listen(server, where)
   } catch (error) {
     await services.close()
     throw error
   }
   const stopChores = startChores(services)
+  const prometheus = await offerMetrics(services).catch(async (error: unknown) => {
+    await stopChores()
+    server.close()
+    await services.close()
+    throw error
+  })
 
+  const stop = async (reason: string, { isReplaced, isPatient }: DepartureOptions) => {
+    if (!isReplaced) departure.announce()
+    connections.announce()
+    const choresStopped = stopChores()
+    if (isPatient && !isReplaced) await pause(leaveSeconds * 1000)
+    const ended = connections.finish({
+      idle: isPatient ? keepAliveSeconds : 0,
+      most: DRAIN_SECONDS,
+    })
+    departure.release()
+    await Promise.all([ended, choresStopped])
+    await prometheus?.close()
+    await services.audit.append(auditEvent('service.stopped', { pid: process.pid, reason }))
+    await services.close()
+  }
   let stopped: Promise<void> | null = null
   return {
-    port: (server.address() as AddressInfo).port,
-    stop(reason) {
-      stopped ??= (async () => {
-        await stopChores()
-        await drain(server)
-        await services.audit.append(auditEvent('service.stopped', { pid: process.pid, reason }))
-        await services.close()
-      })()
-      return stopped
-    },
+    port: portOf(server),
+    stop: (reason, options = {}) => (stopped ??= stop(reason, options)),
   }
 }
 
-function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+/** A worker tells its figures to the process above it, which alone listens for those who collect them. */
+async function offerMetrics({ metrics, config }: Services): Promise<MetricsListener | null> {
+  if (!cluster.isWorker) return offerFigures(metrics, config)
+  answerPrimary(metrics)
+  return null
+}
+
+/** 0 when it is no TCP port. */
+function portOf(server: Server): number {
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+function listen(server: Server, where: Where): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, host, () => {
+    server.listen(where, () => {
       server.off('error', reject)
       resolve()
     })
   })
-}
-
-async function drain(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
-  const cutOff = setTimeout(() => {
-    server.closeAllConnections()
-  }, DRAIN_SECONDS * 1000)
-  await closed
-  clearTimeout(cutOff)
 }
 
 /**
@@ -70,16 +113,22 @@ async function drain(server: Server): Promise<void> {
  * logged and tried again; none waits for another, and none runs twice at once.
  */
 function startChores(services: Services): () => Promise<void> {
-  const { activations, announcements, expiredRows, notices, config, logger, now } = services
+  const { activations, announcements, expiredRows, notices, config, logger, now, metrics } = services
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
-  const every = (seconds: number, chore: () => Promise<unknown>): NodeJS.Timeout => {
+  const every = (
+    seconds: number,
+    name: string,
+    chore: () => Promise<unknown>,
+  ): NodeJS.Timeout => {
     let idle = true
     const run = async () => {
       try {
         await chore()
+        metrics.choreRan(name, 'done')
       } catch (error) {
-        logger.error({ err: error }, 'chore failed')
+        metrics.choreRan(name, 'failed')
+        logger.error({ err: error, chore: name }, 'chore failed')
       }
       idle = true
     }
@@ -91,10 +140,10 @@ function startChores(services: Services): () => Promise<void> {
     }, seconds * 1000)
   }
   const timers = [
-    every(SWEEP_SECONDS, () => activations.settleAbandoned()),
-    every(SWEEP_SECONDS, () => announcements.deliverDue()),
-    every(config.notices.everySeconds, () => notices.run(stopping.signal)),
-    every(CLEAN_UP_SECONDS, () => expiredRows.remove(now(), stopping.signal)),
+    every(SWEEP_SECONDS, 'reservations', () => activations.settleAbandoned()),
+    every(SWEEP_SECONDS, 'announcements', () => announcements.deliverDue()),
+    every(config.notices.everySeconds, 'notices', () => notices.run(stopping.signal)),
+    every(CLEAN_UP_SECONDS, 'expired-rows', () => expiredRows.remove(now(), stopping.signal)),
   ]
   return async () => {
     for (const timer of timers) clearInterval(timer)

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { Notices } from './account/notices.js'
 import { SECTIONS } from './account/sections.js'
 import { AccountVisits } from './account/visit.js'
+import { Gate } from './admission/gate.js'
 import { Activations } from './activation/activations.js'
 import { ApprovalNotices } from './activation/approval-notices.js'
 import { ApprovalRequests } from './activation/approval-requests.js'
@@ -15,19 +15,23 @@ import { certificateProfile, SIGNER_PROFILE } from './certificates/profiles.js'
 import type { Config } from './config/schema.js'
 import { Credentials } from './credentials/credentials.js'
 import { ManagedCredentials } from './credentials/managed-credentials.js'
+import { Departure } from './http/departure.js'
 import { DpopNonces } from './http/dpop-nonces.js'
+import { Entrance, gateLimits } from './http/overload.js'
 import { Accounts } from './identity/accounts.js'
 import { Enrolment } from './identity/enrolment.js'
 import { IdBb } from './identity/id-bb.js'
 import { Identities } from './identity/identities.js'
 import { openMail } from './identity/mail.js'
+import { limitPasswordsWaiting } from './identity/password.js'
 import { Passkeys } from './identity/passkeys.js'
 import { SentCodes } from './identity/sent-codes.js'
 import { SigningFactors } from './identity/signing-factors.js'
 import { openSms } from './identity/sms.js'
 import { verifyDigest } from './keys/digest-verifier.js'
-import { ResidentKeyCustody } from './keys/hsm-resident.js'
 import type { KeyCustody } from './keys/key-custody.js'
+import type { KeyProcessAddress } from './keys/process/protocol.js'
+import { connectKeyProcess, startKeyProcess, type KeyProcess } from './keys/process/supervisor.js'
 import { IssuedAccessTokens } from './oauth/access-tokens.js'
 import { GrantedAccess } from './oauth/granted-access.js'
 import { IdentityRequests } from './oauth/identity-requests.js'
@@ -35,10 +39,12 @@ import { IdentitySteps } from './oauth/identity-steps.js'
 import { PageRenderer } from './oauth/page-renderer.js'
 import { PasswordSignIn } from './oauth/password-sign-in.js'
 import { createProvider } from './oauth/provider.js'
+import { countOAuthRefusals } from './oauth/refusal-figures.js'
 import { SignerSessions } from './oauth/signer-sessions.js'
 import { TokenRevocation } from './oauth/token-revocation.js'
 import { openRecords, type Records } from './records.js'
 import { createLogger, type Logger } from './observability/logger.js'
+import { openObservation, type Observation } from './observability/observation.js'
 import { Announcements } from './signing/announcements.js'
 import { publicPost, type PublicPost } from './signing/public-post.js'
 import { Signing } from './signing/signing.js'
@@ -60,6 +66,8 @@ import { Transactions } from './transactions/transactions.js'
 export interface Overrides {
   readonly now?: () => Date
   readonly custody?: KeyCustody
+  /** A key process that somebody else keeps running. */
+  readonly keyProcess?: KeyProcessAddress
   readonly logger?: Logger
   readonly post?: PublicPost
 }
@@ -69,17 +77,27 @@ export type Services = Awaited<ReturnType<typeof openServices>>
 
 /** Everything, opened in order: the database, the token, the authority, the rules on top. */
 export async function openServices(config: Config, overrides: Overrides = {}) {
-  const records = await openRecords(config, overrides)
-  const logger = overrides.logger ?? createLogger(config.log.level)
-  const custody = overrides.custody ?? (await openCustody(config).catch(closeFirst(records)))
+  const observation = await openObservation(config)
+  const { metrics, tracing, steps } = observation
+  const logger = overrides.logger ?? createLogger(config.log.level, tracing)
+  // It starts while the database is opened.
+  const opening = openKeys(config, overrides, logger)
+  const records = await openRecords(config, { ...overrides, observation }).catch(
+    closeFirst(opening),
+  )
+  const keys = await opening.catch(closeFirst(records))
+  const { custody } = keys
   const { authority, credentials } = await openCredentials(records, custody)
   const people = openPeople(records)
-  const rules = openRules(records, people)
+  const rules = openRules(records, people, { ...keys, ...observation })
   const { now, secrets, database, audit, users, clients } = records
   const { accounts, enrolment, mail, sentCodes, passkeys, factors } = people
   const { transactions, activations, approvals, approvalSeconds } = rules
   const { baseUrl, lifetimes, limits } = config
-  const signing = new Signing({ custody, activations, verify: verifyDigest, logger })
+  const signing = new Signing({
+    ...{ custody, activations, logger, steps },
+    verify: keys.verifies ? null : verifyDigest,
+  })
   const signingKey = await oauthSigningKey(records)
   const announcements = new Announcements({
     ...{ secrets, signingKey, now },
@@ -88,7 +106,7 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   })
   const signingJobs = new SigningJobs({ activations, signing, secrets, logger, announcements })
   const oauthRecords = new DatabaseOAuthRecordStore(database)
-  const tokens = new IssuedAccessTokens({ records: oauthRecords, clients, accounts, secrets, now })
+  const tokens = new IssuedAccessTokens({ records: oauthRecords, secrets, now })
   const pages = new PageRenderer({ clients, defaultLanguage: config.service.lang })
   const cookieKeys = [secrets.derive('cookies').toString('base64url')]
   const nonceSecret = config.policy.dpopNonce === 'always' ? secrets.derive('dpop nonces') : null
@@ -100,6 +118,7 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     credentialOf: (authorisationId) => activations.credentialOf(authorisationId),
     isOpen: (authorisationId) => activations.isOpen(authorisationId),
   })
+  countOAuthRefusals(provider, metrics)
   const identities = new Identities({
     ...{ accounts, secrets, audit, now },
     store: records.identityStore,
@@ -115,6 +134,15 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     }),
   })
   const sessions = new SignerSessions({ provider, baseUrl })
+  const departure = new Departure()
+  const entrance = new Entrance({ ...config.overload, ...limits }, metrics)
+  const passwords = limitPasswordsWaiting(config.overload.passwordsWaiting, metrics)
+  const gate = new Gate('work', gateLimits(config.overload), metrics)
+  const gates = () => [entrance.load, gate.load, passwords()]
+  metrics.watch({
+    gates,
+    auditHead: () => audit.knownHead()?.seq ?? null,
+  })
   const notices = new Notices({
     ...{ users, clients, logger, now },
     store: new DatabaseNoticeStore(database),
@@ -128,7 +156,7 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     certificatePolicy: SIGNER_PROFILE.policyOid ?? null,
   })
   const app = createApp({
-    ...{ provider, logger, cookieKeys },
+    ...{ provider, logger, cookieKeys, entrance, metrics, tracing },
     interactions: {
       ...{ provider, pages, clients, accounts, credentials, factors, transactions, activations },
       ...{ sentCodes, enrolment, passkeys, identity, audit, now, managedCredentials },
@@ -153,7 +181,8 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     },
     csc: {
       ...{ config, credentials, transactions, activations, approvals, signing, signingJobs },
-      ...{ tokens, accounts, clients, factors, sentCodes, managedCredentials, now },
+      ...{ tokens, accounts, clients, factors, sentCodes, managedCredentials, departure, now },
+      ...{ gate, metrics },
       dpopNonces: nonceSecret && new DpopNonces(nonceSecret),
       revocation: new TokenRevocation({ records: oauthRecords, secrets, audit, now }),
       passwordSignIn: new PasswordSignIn({
@@ -162,6 +191,7 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
       }),
     },
     checks: {
+      leaving: () => departure.announced,
       hsm: () => custody.ready(),
       database: async () => (await records.installation.get('oauth-signing-key')) !== null,
     },
@@ -171,10 +201,12 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     ...{ app, logger, custody, authority, credentials, accounts, passkeys, factors, sentCodes },
     ...{ transactions, activations, approvals, signing, announcements, oauthRecords, notices },
     expiredRows: new ExpiredRows(database),
+    ...{ departure, metrics, tracing, gates },
     async close() {
       await signingJobs.settled()
-      await custody.close()
+      await keys.close()
       await records.close()
+      await tracing.close()
     },
   }
 }
@@ -232,6 +264,7 @@ function openPeople(records: Records) {
 function openRules(
   records: Records,
   { throttle, accounts, mail }: Pick<People, 'throttle' | 'accounts' | 'mail'>,
+  { nameOperation, metrics, steps }: Keys & Observation,
 ) {
   const { config, now, database, audit, clients } = records
   const { lifetimes, limits } = config
@@ -244,10 +277,12 @@ function openRules(
   })
   const activationStore = new DatabaseActivationStore(database)
   const activations = new Activations({
-    ...{ now, sadSeconds },
+    ...{ now, sadSeconds, steps },
+    count: (state, digests) => metrics.ledger(state, digests),
     store: activationStore,
     lifetimeSeconds: approvalSeconds,
     reservationSeconds: config.hsm.signTimeoutSeconds + RESERVATION_MARGIN_SECONDS,
+    ...(nameOperation ? { nameOperation } : {}),
   })
   const approvals = new ApprovalRequests({
     ...{ throttle, audit, now, limits, approvalSeconds, sadSeconds },
@@ -263,24 +298,57 @@ function openRules(
 /** A reservation outlives the longest HSM call by this, so that only the dead are swept up. */
 const RESERVATION_MARGIN_SECONDS = 10
 
-/** Lets go of the database before failing: a thread left behind would keep the process alive. */
-function closeFirst(records: Pick<Records, 'close'>) {
+/** Lets go of what is open before failing: a thread or process left behind would keep us alive. */
+function closeFirst(open: Closeable | Promise<Closeable>) {
   return async (error: unknown): Promise<never> => {
-    await records.close()
+    await Promise.resolve(open).then(
+      (opened) => opened.close(),
+      () => undefined,
+    )
     throw error
   }
 }
 
-function openCustody(config: Config): Promise<KeyCustody> {
-  const { module, tokenLabel, pinFile, sessions, signTimeoutSeconds, environment } = config.hsm
-  Object.assign(process.env, environment)
-  return ResidentKeyCustody.open({
-    ...{ module, tokenLabel, sessions },
-    pin: readFileSync(pinFile, 'utf8').trim(),
-    signTimeoutMs: signTimeoutSeconds * 1000,
-  }).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new Error(`The token "${tokenLabel}" could not be opened: ${why}`, { cause: error })
+interface Closeable {
+  close(): Promise<void>
+}
+
+interface Keys extends Closeable {
+  readonly custody: KeyCustody
+  /** Whether it lets out no signature that was not verified. */
+  readonly verifies: boolean
+  /** Where it wants to name what it will sign. */
+  readonly nameOperation?: () => string
+  /** For metrics, of the key process that is ours. */
+  readonly keyProcess?: KeyProcess
+}
+
+/** The keys of a key process, ours or one that runs already, or those of the token itself. */
+async function openKeys(config: Config, overrides: Overrides, logger: Logger): Promise<Keys> {
+  if (overrides.custody || config.hsm.isolation === 'none') {
+    const custody = overrides.custody ?? (await openTokenHere(config, logger))
+    return { custody, verifies: false, close: () => custody.close() }
+  }
+  const keyProcess = overrides.keyProcess ? null : await startKeyProcess(config, { logger })
+  const address = overrides.keyProcess ?? keyProcess
+  if (!address) throw new Error('There is no key process')
+  const custody = await connectKeyProcess(address, config)
+  const { nameOperation } = custody
+  return {
+    ...{ custody, verifies: true, nameOperation },
+    ...(keyProcess ? { keyProcess } : {}),
+    async close() {
+      await custody.close()
+      await keyProcess?.stop()
+    },
+  }
+}
+
+/** The library is loaded only by processes that use it themselves. */
+async function openTokenHere(config: Config, logger: Logger): Promise<KeyCustody> {
+  const { openCustody } = await import('./keys/open-custody.js')
+  return openCustody(config, (message, cause) => {
+    logger.error({ alarm: 'token', err: cause }, message)
   })
 }
 

@@ -6,15 +6,15 @@ const SRC = join(import.meta.dirname, '../src')
 
 /** Top to bottom: a folder imports from its own row and from rows above it (docs/decisions/layout.md). */
 const LAYERS = [
-  ['config', 'audit', 'observability'],
+  ['config', 'audit', 'observability', 'admission'],
   ['keys', 'credentials', 'identity', 'certificates'],
   ['transactions', 'activation', 'signing'],
   ['http', 'pages', 'csc', 'oauth', 'account', 'demo', 'reference'],
   ['storage'],
-  ['sandbox', 'commands'],
+  ['sandbox', 'workers', 'commands'],
 ]
 /** These say of themselves that they know who implements what. */
-const ROOTS = ['app', 'cli', 'errors', 'records', 'server', 'services', 'version']
+const ROOTS = ['app', 'cli', 'errors', 'key-process', 'records', 'server', 'services', 'version']
 
 interface Import {
   readonly file: string
@@ -81,8 +81,12 @@ describe('The layout of src', () => {
   const onlyIn: [string, RegExp, RegExp][] = [
     ['pkcs11js', /from 'pkcs11js'/, /^keys\/pkcs11\/(module|init-token)\.ts$/],
     ['better-sqlite3', /from 'better-sqlite3'/, /^storage\/sqlite\//],
+    ['pg', /from 'pg'/, /^storage\/postgresql\//],
     ['openid-client', /from 'openid-client'/, /^identity\/id-bb(-keys)?\.ts$/],
     ['koffi', /from 'koffi'/, /^keys\/digest-verifier\.ts$/],
+    ['prom-client', /from 'prom-client'/, /^observability\/metrics\.ts$/],
+    // Loaded only where tracing is on: nobody imports it but by `import()`.
+    ['OpenTelemetry', /from '@opentelemetry/, /^observability\/opentelemetry\.ts$/],
     ['oidc-provider', /from 'oidc-provider'/, /^(oauth\/[\w-]+|app)\.ts$/],
   ]
   for (const [name, pattern, home] of onlyIn) {

@@ -1,14 +1,18 @@
+import { createHash } from 'node:crypto'
 import { newDocument } from '../algorithms.js'
-import { Answer, show } from '../exchange.js'
+import { Answer, show, type Json } from '../exchange.js'
 import { demand, refused, same, succeeded } from '../expectations.js'
 import { codeOf, type Subject } from '../subject.js'
 import { newPkce, type Changes } from '../oauth-client.js'
+import { accountToken } from '../proofs.js'
 import { requirement, type Chapter, type Requirement, type Version } from '../requirement.js'
+import { reveal } from '../target.js'
 
 const shall = { clause: 'CSC v2.0.0.2 §8.4.2' }
 const should = { ...shall, level: 'SHOULD' } as const
 const PKCE = { clause: 'CSC v2.0.0.2 §8.4.2; RFC 7636' }
 const REDIRECT = { clause: 'RFC 6749 §4.1.2.1; RFC 9700 §2.1' }
+const VOUCHED = { clause: 'CSC v2.0.0.2 §8.4.1' }
 const both: readonly Version[] = ['v2']
 
 export const oauthAuthorize: Chapter = {
@@ -179,6 +183,7 @@ export const oauthAuthorize: Chapter = {
       demand(!told.has('code'), 'it has a code, too')
     }),
     ...afterSigningIn(),
+    ...accountTokens(),
   ],
 }
 
@@ -224,6 +229,72 @@ function afterSigningIn(): Requirement[] {
       refusedTo(told, ['invalid_request', 'access_denied', 'unauthorized_client'])
     }),
   ]
+}
+
+/** What an application says of its own account of the person. */
+function accountTokens(): Requirement[] {
+  const hour = 3600
+  const wrong: [string, (t: Subject) => Promise<string>][] = [
+    ['for another application', (t) => vouched(t, { azp: 'another-application' })],
+    ['of yesterday', (t) => vouched(t, { iat: epoch(t) - 24 * hour })],
+    ['without iat', (t) => vouched(t, { iat: null })],
+    ['without jti', (t) => vouched(t, { jti: null })],
+    ['without sub', (t) => vouched(t, { sub: null })],
+    ['signed with another secret', (t) => vouched(t, {}, sha256('another secret').digest())],
+    ['signed with the secret itself', (t) => vouched(t, {}, Buffer.from(voucher(t).secret))],
+    [
+      'signed with the hexadecimal hash of the secret',
+      (t) => vouched(t, {}, Buffer.from(sha256(voucher(t).secret).digest('hex'))),
+    ],
+    [
+      'without signature',
+      async (t) => {
+        const [, payload = ''] = (await vouched(t)).split('.')
+        return `${Buffer.from('{"typ":"JWT","alg":"none"}').toString('base64url')}.${payload}.`
+      },
+    ],
+  ]
+  return [
+    requirement('takes an account_token', VOUCHED, async (t) => {
+      const account_token = await vouched(t)
+      demand((await t.open(t.request({ account_token }))) instanceof Answer, 'it was refused')
+    }),
+    requirement('takes an account_token once', VOUCHED, async (t) => {
+      const account_token = await vouched(t)
+      demand((await t.open(t.request({ account_token }))) instanceof Answer, 'it was refused')
+      toldRefusal(await t.open(t.request({ account_token })), ['access_denied', 'invalid_request'])
+    }),
+    ...wrong.map(([what, make]) =>
+      requirement(`refuses an account_token ${what}`, VOUCHED, async (t) => {
+        const account_token = await make(t)
+        toldRefusal(await t.open(t.request({ account_token })), [
+          'access_denied',
+          'invalid_request',
+        ])
+      }),
+    ),
+  ]
+}
+
+function sha256(text: string) {
+  return createHash('sha256').update(text)
+}
+
+function epoch(t: Subject): number {
+  return Math.floor(t.clock.now().getTime() / 1000)
+}
+
+function voucher(t: Subject) {
+  const { accountID } = t.signerSettings(0)
+  const { client_id, client_secret } = t.target.client
+  if (accountID === undefined) return t.skip('the configuration has no signers[0].accountID')
+  if (client_secret === undefined) return t.notApplicable('the client has no secret')
+  return { sub: accountID, client_id, secret: reveal(client_secret) }
+}
+
+function vouched(t: Subject, changes: Json = {}, key?: Uint8Array): Promise<string> {
+  const { sub, ...client } = voucher(t)
+  return accountToken(client, { sub, now: t.clock.now() }, changes, key)
 }
 
 function refusedTo(told: URLSearchParams, errors: readonly string[]): void {

@@ -508,37 +508,33 @@ export const metadata: Chapter = {
   name: 'authorization server metadata',
   versions: ['v2'],
   precondition: async (t) => {
-    if ((await readMetadata(t)).status !== 200) t.notApplicable('it publishes none')
+    if ((await t.metadata()).status !== 200) t.notApplicable('it publishes none')
   },
   requirements: [
     requirement('names an issuer', METADATA, async (t) => {
-      demand(URL.canParse((await readMetadata(t)).string('issuer')), 'it is no URL')
+      demand(URL.canParse((await t.metadata()).string('issuer')), 'it is no URL')
     }),
     requirement('names the issuer info names, if it does', METADATA, async (t) => {
       if (!t.info.has('oauth2Issuer')) t.notApplicable('no oauth2Issuer')
-      same((await readMetadata(t)).string('issuer'), t.info.string('oauth2Issuer'), 'issuer')
+      same((await t.metadata()).string('issuer'), t.info.string('oauth2Issuer'), 'issuer')
     }),
     ...['authorization_endpoint', 'token_endpoint'].map((name) =>
       requirement(`names ${name}`, METADATA, async (t) => {
-        demand(URL.canParse((await readMetadata(t)).string(name)), 'it is no URL')
+        demand(URL.canParse((await t.metadata()).string(name)), 'it is no URL')
       }),
     ),
     requirement(
       'offers the response type code, and no implicit one',
       { clause: 'CSC v2.0.0.2 §8.4' },
       async (t) => {
-        same(
-          (await readMetadata(t)).strings('response_types_supported'),
-          ['code'],
-          'response types',
-        )
+        same((await t.metadata()).strings('response_types_supported'), ['code'], 'response types')
       },
     ),
     requirement(
       'offers no implicit and no password grant',
       { clause: 'CSC v2.0.0.2 §8.4' },
       async (t) => {
-        const grants = (await readMetadata(t)).strings('grant_types_supported')
+        const grants = (await t.metadata()).strings('grant_types_supported')
         same(
           grants.filter((each) => each === 'implicit' || each === 'password'),
           [],
@@ -548,7 +544,7 @@ export const metadata: Chapter = {
     ),
     requirement('offers PKCE with S256', { clause: 'RFC 9700 §2.1.1' }, async (t) => {
       demand(
-        (await readMetadata(t)).strings('code_challenge_methods_supported').includes('S256'),
+        (await t.metadata()).strings('code_challenge_methods_supported').includes('S256'),
         'no',
       )
     }),
@@ -557,7 +553,7 @@ export const metadata: Chapter = {
       { clause: 'RFC 9700 §2.1.1', level: 'SHOULD' },
       async (t) => {
         demand(
-          !(await readMetadata(t)).strings('code_challenge_methods_supported').includes('plain'),
+          !(await t.metadata()).strings('code_challenge_methods_supported').includes('plain'),
           'it does',
         )
       },
@@ -566,7 +562,7 @@ export const metadata: Chapter = {
       'offers the scopes service and credential',
       { clause: 'CSC v2.0.0.2 §8.4', level: 'SHOULD' },
       async (t) => {
-        const scopes = (await readMetadata(t)).strings('scopes_supported')
+        const scopes = (await t.metadata()).strings('scopes_supported')
         demand(
           ['service', 'credential'].every((each) => scopes.includes(each)),
           scopes.join(' '),
@@ -577,11 +573,7 @@ export const metadata: Chapter = {
       'says that iss is in its answers',
       { clause: 'RFC 9207 §3', level: 'SHOULD' },
       async (t) => {
-        same(
-          (await readMetadata(t)).get('authorization_response_iss_parameter_supported'),
-          true,
-          'it',
-        )
+        same((await t.metadata()).get('authorization_response_iss_parameter_supported'), true, 'it')
       },
     ),
     requirement(
@@ -589,7 +581,7 @@ export const metadata: Chapter = {
       { clause: 'RFC 9396 §10', level: 'SHOULD' },
       async (t) => {
         if (t.info.get('supportsRar') !== true) t.notApplicable('no supportsRar')
-        const types = (await readMetadata(t)).strings('authorization_details_types_supported')
+        const types = (await t.metadata()).strings('authorization_details_types_supported')
         demand(
           types.some((each) => /(^|\/)credential$/.test(each)),
           types.join(' '),
@@ -599,18 +591,9 @@ export const metadata: Chapter = {
     requirement('says in iss what it says in issuer', { clause: 'RFC 9207 §2.4' }, async (t) => {
       const told = await t.authorize(t.request())
       if (!told.has('iss')) t.notApplicable('no iss')
-      same(told.get('iss'), (await readMetadata(t)).string('issuer'), 'iss')
+      same(told.get('iss'), (await t.metadata()).string('issuer'), 'iss')
     }),
   ],
-}
-
-function readMetadata(t: Subject) {
-  return t.kept('metadata', Infinity, () => {
-    const base = new URL(t.oauth.issuer ?? t.oauth.authorize)
-    const path = t.oauth.issuer === null ? '' : base.pathname.replace(/\/$/, '')
-    const url = `${base.origin}/.well-known/oauth-authorization-server${path}`
-    return t.http.send({ method: 'GET', url })
-  })
 }
 
 const AUTH = { clause: 'CSC v2.0.0.2 §11.3' }

@@ -493,7 +493,7 @@ function algorithms(): Requirement[] {
 }
 
 async function signsWith(t: Subject, fits: (choice: Choice) => boolean): Promise<void> {
-  const credentials = (await t.credentials()).filter(({ enabled }) => enabled)
+  const credentials = t.cheapestFirst(await t.credentials()).filter(({ enabled }) => enabled)
   const able = credentials.find((each) => choicesOf(each).some(fits))
   const choice = able && choicesOf(able).find(fits)
   if (!able || !choice) return t.notApplicable('no credential claims it')

@@ -2,6 +2,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { CannotRun, NotMet } from '../outcome.js'
 import type { SignIn, Step } from '../target.js'
 import type { OneTimeCodes } from './one-time-codes.js'
+import { CameAgain, fillings, PageHistory, type SeenPage } from './page-history.js'
 import type { Decision, Signer } from './signer.js'
 
 const MAX_PAGES = 10
@@ -28,14 +29,15 @@ export class BrowserSigner implements Signer {
         if (request.url().startsWith(redirectUri)) told ??= new URL(request.url()).searchParams
       })
       const answer = () => told
+      const history = new PageHistory()
       await this.#move(page, () => page.goto(url), answer)
       for (let pages = 0; pages < MAX_PAGES; pages += 1) {
         const parameters = answer()
         if (parameters) return parameters
-        const button = await this.#fillIn(page, decision)
+        const button = await this.#fillIn(page, decision, history)
         await this.#move(page, () => page.locator(button).first().click(), answer)
       }
-      throw new NotMet('the pages of the authorization server went in circles')
+      throw new NotMet(`after ${MAX_PAGES} pages the authorization server was not done`)
     } finally {
       await page.close()
     }
@@ -72,11 +74,12 @@ export class BrowserSigner implements Signer {
   }
 
   /** @returns the selector of the button to press */
-  async #fillIn(page: Page, decision: Decision): Promise<string> {
+  async #fillIn(page: Page, decision: Decision, history: PageHistory): Promise<string> {
     const step = await this.#stepFor(page)
-    for (const [name, typed] of Object.entries(step.fill ?? {})) {
+    history.enter(await seen(page), step)
+    for (const [name, typed] of fillings(step, decision)) {
       const field = page.locator(`[name="${name}"]:visible`).first()
-      if (await field.count()) await field.fill(await this.#codes.valueOf(typed))
+      if (await field.count()) await fillField(page, name, await this.#codes.valueOf(typed))
     }
     const pressed = decision === 'reject' && step.reject ? step.reject : step.press
     return pressed ? selectorOf(pressed) : 'button, input[type=submit]'
@@ -93,6 +96,36 @@ export class BrowserSigner implements Signer {
     }
     throw new NotMet(`no step of the signer fits the page ${page.url()}`)
   }
+}
+
+async function seen(page: Page): Promise<SeenPage> {
+  const heading = page.locator('h1').first()
+  const names = await page
+    .locator('input:not([type=hidden]), select, textarea')
+    .evaluateAll((fields) => fields.map((field) => field.getAttribute('name')))
+  const alerts = await page.locator('[role=alert]').allInnerTexts()
+  return {
+    title: (await heading.count()) ? await heading.innerText() : await page.title(),
+    fields: names.filter((name) => name !== null),
+    objection: alerts.join(' ').slice(0, 200),
+  }
+}
+
+/** Types text; of radio buttons and options takes the one with this value or these words beside it. */
+async function fillField(page: Page, name: string, typed: string): Promise<void> {
+  const radios = page.locator(`input[type=radio][name="${name}"]`)
+  if (await radios.count()) {
+    const byValue = page.locator(`input[type=radio][name="${name}"][value="${typed}"]`)
+    const byWords = page.locator('label', { hasText: typed }).locator('input[type=radio]')
+    const chosen = (await byValue.count()) ? byValue : byWords
+    if (!(await chosen.count()))
+      throw new CameAgain(`the page has no choice "${typed}" for ${name}`)
+    await chosen.first().check()
+    return
+  }
+  const field = page.locator(`[name="${name}"]:visible`).first()
+  if (await page.locator(`select[name="${name}"]`).count()) await field.selectOption(typed)
+  else await field.fill(typed)
 }
 
 function selectorOf(button: string): string {

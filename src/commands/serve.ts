@@ -1,25 +1,106 @@
-import type { Command } from 'commander'
+import cluster from 'node:cluster'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import { insecureSettings } from '../config/load.js'
+import type { Config } from '../config/schema.js'
+import { DRAIN_SECONDS } from '../http/drain.js'
+import { createLogger, type Logger } from '../observability/logger.js'
 import type { RunningServer } from '../server.js'
 import type { Services } from '../services.js'
-import { CommandError, configured, readConfig, type CommonOptions } from './command-line.js'
 import { VERSION } from '../version.js'
+import { socketHandedOver, tellServiceManager } from '../workers/service-manager.js'
+import { Supervisor } from '../workers/supervisor.js'
+import { followSupervisor, ordersOfWorker } from '../workers/worker.js'
+import { CommandError, configured, readConfig, type CommonOptions } from './command-line.js'
+
+/** For closing token and database, once the last request is answered or cut off. */
+const CLOSING_SECONDS = 15
+const MOST_WORKERS = 64
+
+interface ServeOptions extends CommonOptions {
+  readonly workers?: number
+}
 
 export function serveCommand(program: Command): void {
   configured(program.command('serve'))
     .description('serve the CSC API with this configuration')
-    .action(async (options: CommonOptions) => {
+    .addOption(workersOption())
+    .action(async ({ workers, ...options }: ServeOptions) => {
       const config = readConfig(options)
-      const { openServices, startServer } = await loadServer()
-      const services = await openServices(config)
-      await rejectSandboxInProduction(services)
-      const server = await startServer(services, VERSION).catch((error: unknown) => {
-        throw listenError(error, 'listen.host and listen.port')
-      })
-      for (const warning of insecureSettings(config)) services.logger.warn(warning)
-      services.logger.info({ port: server.port, baseUrl: config.baseUrl }, 'serving')
+      if (cluster.isWorker) return serveAsWorker(config)
+      if (workers !== undefined) return supervise(config, { workers })
+      const { services, server } = await serve(config)
+      warnOfInsecureSettings(config, services)
+      tellServiceManager('--ready', services.logger)
       stopOnSignals(server, services)
     })
+}
+
+export function workersOption(): Option {
+  return new Option(
+    '--workers <number>',
+    'processes that share the port, watched by one more; SIGHUP replaces them one by one',
+  )
+    .env('OPENRSSP_WORKERS')
+    .argParser(workersNumber)
+}
+
+function workersNumber(text: string): number {
+  const workers = Number(text)
+  if (Number.isInteger(workers) && workers >= 1 && workers <= MOST_WORKERS) return workers
+  throw new InvalidArgumentError(`Give a number from 1 to ${MOST_WORKERS}.`)
+}
+
+async function serve(config: Config) {
+  const { openServices, startServer } = await loadServer()
+  const services = await openServices(config)
+  await rejectSandboxInProduction(services)
+  // Workers share what was handed over to the process above them.
+  const pid = cluster.isWorker ? process.ppid : process.pid
+  const where = socketHandedOver(pid, process.env) ?? config.listen
+  const server = await startServer(services, VERSION, where).catch((error: unknown) => {
+    throw listenError(error, 'listen.host and listen.port')
+  })
+  services.logger.info({ port: server.port, baseUrl: config.baseUrl }, 'serving')
+  return { services, server }
+}
+
+async function serveAsWorker(config: Config): Promise<void> {
+  await ordersOfWorker()
+  const { services, server } = await serve(config)
+  followSupervisor(server, services.logger)
+  logUnhandledRejections(services)
+}
+
+/** Runs workers until a signal ends it: the first one cleanly, a second one at once. */
+export async function supervise(
+  config: Config,
+  { workers, args }: { workers: number; args?: readonly string[] },
+): Promise<void> {
+  const logger = createLogger(config.log.level)
+  const stopSeconds = secondsToStop(config)
+  const supervisor = new Supervisor({
+    ...{ workers, stopSeconds, logger, orders: {} },
+    ...(args ? { args } : {}),
+  })
+  onSignals(async (signal) => {
+    tellServiceManager('--stopping', logger)
+    await supervisor.stop(signal)
+  }, logger)
+  process.on('exit', () => supervisor.kill())
+  if (!(await supervisor.start())) process.exit(1)
+  process.on('SIGHUP', (signal) => void supervisor.reload(signal))
+  warnOfInsecureSettings(config, { logger })
+  logger.info({ workers, baseUrl: config.baseUrl }, 'all workers serve')
+  tellServiceManager('--ready', logger)
+}
+
+function warnOfInsecureSettings(config: Config, { logger }: Pick<Services, 'logger'>): void {
+  for (const warning of insecureSettings(config)) logger.warn(warning)
+}
+
+/** The longest that a process needs which was told to stop. */
+function secondsToStop({ listen }: Config): number {
+  return listen.leaveSeconds + DRAIN_SECONDS + CLOSING_SECONDS
 }
 
 /** Demo people and published secrets stay marked in the database, whatever the configuration says. */
@@ -35,13 +116,31 @@ async function rejectSandboxInProduction(services: Services): Promise<void> {
 /** One signal ends the service cleanly, a second one at once. */
 export function stopOnSignals(
   server: RunningServer,
-  { logger }: { logger: Services['logger'] },
+  services: Pick<Services, 'logger' | 'config'>,
 ): void {
+  const { logger, config } = services
+  onSignals(async (signal) => {
+    tellServiceManager('--stopping', logger)
+    const tooLate = setTimeout(
+      () => {
+        logger.error('could not stop in time')
+        process.exit(1)
+      },
+      secondsToStop(config) * 1000,
+    )
+    await server.stop(signal, { isPatient: true })
+    clearTimeout(tooLate)
+  }, logger)
+  process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
+  logUnhandledRejections(services)
+}
+
+function onSignals(stop: (signal: NodeJS.Signals) => Promise<void>, logger: Logger): void {
   let asked = false
-  const stop = (signal: NodeJS.Signals) => {
+  const end = (signal: NodeJS.Signals) => {
     if (asked) process.exit(1)
     asked = true
-    server.stop(signal).then(
+    stop(signal).then(
       () => process.exit(0),
       (error: unknown) => {
         logger.error({ err: error }, 'could not stop cleanly')
@@ -49,8 +148,11 @@ export function stopOnSignals(
       },
     )
   }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+  process.on('SIGTERM', end)
+  process.on('SIGINT', end)
+}
+
+function logUnhandledRejections({ logger }: Pick<Services, 'logger'>): void {
   process.on('unhandledRejection', (error) => {
     logger.error({ err: error }, 'unhandled rejection')
   })

@@ -1,6 +1,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { Ajv, type ErrorObject } from 'ajv'
+import { fileOf, isPostgresql } from './database-url.js'
 import { providerFiles, providerProblems } from './identity-providers.js'
 import { privateKeyProblem } from './private-key.js'
 import { ConfigSchema, type Config } from './schema.js'
@@ -40,7 +41,14 @@ export function loadConfig(file: string, environment: NodeJS.ProcessEnv): Config
   } catch (error) {
     throw new ConfigError([{ setting: file, problem: `is not JSON: ${(error as Error).message}` }])
   }
-  return checkConfig(settings, dirname(resolve(file)), environment)
+  return checkConfig(withDatabase(settings, environment), dirname(resolve(file)), environment)
+}
+
+/** Where the password of a database comes from the environment, the file need not hold it. */
+function withDatabase(settings: unknown, environment: NodeJS.ProcessEnv): unknown {
+  const database = environment['OPENRSSP_DATABASE_URL']
+  if (!database || typeof settings !== 'object') return settings
+  return { ...settings, database }
 }
 
 /** @param folder where relative paths start */
@@ -144,17 +152,19 @@ function absolute(path: string, folder: string): string {
   return isAbsolute(path) ? path : join(folder, path)
 }
 
-function databaseFile(url: string, folder: string): string {
-  return absolute(url.slice('file:'.length), folder)
+/** Null for a database that is not a file. */
+function databaseFile(url: string, folder: string): string | null {
+  return isPostgresql(url) ? null : absolute(fileOf(url), folder)
 }
 
 function absolutePaths(config: Config, folder: string): Config {
   const database = databaseFile(config.database, folder)
+  const headFile = database === null ? 'openrssp.audit-head' : `${database}.audit-head`
   const { module, pinFile } = config.hsm
   return {
     ...config,
-    database: `file:${database}`,
-    auditHeadFile: absolute(config.auditHeadFile ?? `${database}.audit-head`, folder),
+    database: database === null ? config.database : `file:${database}`,
+    auditHeadFile: absolute(config.auditHeadFile ?? headFile, folder),
     secretsFile: absolute(config.secretsFile, folder),
     hsm: { ...config.hsm, module: absolute(module, folder), pinFile: absolute(pinFile, folder) },
     ...messagePaths(config, folder),
@@ -262,12 +272,21 @@ function fileProblems(read: ReadText, folder: string): ConfigProblem[] {
   check('auditHeadFile', (file) => folderProblem(dirname(file)))
   const database = read('database')
   if (database !== null) {
-    const problem = /^file::memory:|\?/.test(database)
-      ? 'must be a file that outlives the process'
-      : folderProblem(dirname(databaseFile(database, folder)))
+    const problem = databaseProblem(database, folder)
     if (problem !== null) problems.push({ setting: 'database', problem })
   }
   return problems
+}
+
+function databaseProblem(database: string, folder: string): string | null {
+  const file = databaseFile(database, folder)
+  if (file === null) {
+    const { pathname } = URL.canParse(database) ? new URL(database) : { pathname: null }
+    if (pathname === null) return 'is not a URL'
+    return /^\/[^/]+$/.test(pathname) ? null : 'names no database'
+  }
+  if (/^file::memory:|\?/.test(database)) return 'must be a file that outlives the process'
+  return folderProblem(dirname(file))
 }
 
 function identityProviderProblems(
@@ -395,7 +414,21 @@ export function insecureSettings(config: Config): string[] {
   for (const { id, issuer } of config.identityProviders) {
     if (issuer.startsWith('http://')) warnings.push(`identityProviders: ${id} is plain http`)
   }
-  const database = config.database.slice('file:'.length)
+  warnings.push(...insecureDatabase(config))
+  return warnings
+}
+
+function insecureDatabase(config: Config): string[] {
+  const warnings: string[] = []
+  const database = databaseFile(config.database, '/')
+  if (database === null) {
+    const { hostname, searchParams } = new URL(config.database)
+    const isLocal = hostname === '' || isLoopback(hostname.replace(/[[\]]/g, ''))
+    if (!isLocal && searchParams.get('sslmode') !== 'verify-full') {
+      warnings.push(`database: who answers for ${hostname} is not checked; add sslmode=verify-full`)
+    }
+    return warnings
+  }
   if (isOpenToOthers(database, 0o004))
     warnings.push(`database: ${database} is readable by everybody`)
   if (dirname(database) === dirname(config.auditHeadFile ?? database)) {

@@ -15,13 +15,34 @@ export const ConfigSchema = Type.Object(
       {
         host: Type.String({ default: '127.0.0.1', description: 'Address to listen on.' }),
         port: Type.Integer({ minimum: 0, maximum: 65535, default: 8700, description: 'TCP port.' }),
+        keepAliveSeconds: Type.Integer({
+          minimum: 1,
+          maximum: 600,
+          default: 5,
+          description:
+            'How long an idle connection is kept open. A load balancer has to close its own sooner, or it sends requests into connections that we are closing.',
+        }),
+        leaveSeconds: Type.Integer({
+          minimum: 0,
+          maximum: 300,
+          default: 0,
+          description:
+            'How long a process that was told to stop still takes requests while /health/ready already says no: as long as a load balancer needs to notice.',
+        }),
       },
       { ...closed, default: {} },
     ),
     database: Type.String({
-      pattern: '^file:.+',
+      pattern: '^(file:.+|postgres(ql)?://.+)',
       description:
-        'SQLite database, as file:PATH. A relative path starts at the configuration file.',
+        'SQLite database, as file:PATH, or PostgreSQL, as postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full. A relative path starts at the configuration file. The environment variable OPENRSSP_DATABASE_URL takes its place.',
+    }),
+    databaseConnections: Type.Integer({
+      minimum: 1,
+      maximum: 200,
+      default: 8,
+      description:
+        'Most connections with which a process reads from PostgreSQL; it writes with one more, and the key process reads with two.',
     }),
     auditHeadFile: Type.Optional(
       Type.String({
@@ -55,6 +76,11 @@ export const ConfigSchema = Type.Object(
           maximum: 300,
           default: 10,
           description: 'After this the outcome of a signature counts as unknown, and as used.',
+        }),
+        isolation: Type.Union([Type.Literal('process'), Type.Literal('none')], {
+          default: 'process',
+          description:
+            'Where the PKCS#11 library is loaded and the PIN is known: in a process of its own that checks every approval itself, or (none) in the server, which a library that crashes then takes with it.',
         }),
       },
       closed,
@@ -212,6 +238,126 @@ export const ConfigSchema = Type.Object(
         }),
       },
       { ...closed, default: {} },
+    ),
+    overload: Type.Object(
+      {
+        requestsAtOnce: Type.Integer({
+          minimum: 1,
+          default: 2000,
+          description:
+            'Requests that a process reads, keeps waiting or answers at a time; more get 503 with Retry-After.',
+        }),
+        requestsPerAddress: Type.Integer({
+          minimum: 1,
+          default: 1000,
+          description: 'Of these, how many may come from one address; more get 429.',
+        }),
+        bodyBytesAtOnce: Type.Integer({
+          minimum: 65536,
+          default: 134217728,
+          description:
+            'Bytes of the bodies of all these requests; one address gets half of that, and a body of unknown length counts as limits.bodyBytes.',
+        }),
+        connections: Type.Integer({
+          minimum: 1,
+          default: 10000,
+          description: 'Connections a process keeps; further ones are closed at once.',
+        }),
+        workAtOnce: Type.Integer({
+          minimum: 1,
+          default: 512,
+          description:
+            'Requests that are worked on at a time, where each hash to be signed counts as one. The others wait, and applications take turns.',
+        }),
+        waiting: Type.Integer({
+          minimum: 0,
+          default: 1000,
+          description: 'Requests that wait for their turn; more get 503 with Retry-After.',
+        }),
+        waitingPerClient: Type.Integer({
+          minimum: 0,
+          default: 250,
+          description:
+            'Of these, how many may be of one application, or of one address where no application is known yet; more get 429.',
+        }),
+        waitSeconds: Type.Number({
+          exclusiveMinimum: 0,
+          maximum: 60,
+          default: 5,
+          description: 'How long a request waits for its turn before it gets 503.',
+        }),
+        longPolls: Type.Integer({
+          minimum: 1,
+          default: 1000,
+          description: 'Requests that wait for a person to decide (CSC v1).',
+        }),
+        longPollsPerClient: Type.Integer({
+          minimum: 1,
+          default: 100,
+          description: 'Of these, how many may be of one application.',
+        }),
+        passwordsWaiting: Type.Integer({
+          minimum: 1,
+          default: 100,
+          description:
+            'Passwords and PINs that wait to be checked, two at a time; more get 503. Addresses take turns.',
+        }),
+        commitsWaiting: Type.Integer({
+          minimum: 1,
+          default: 5000,
+          description:
+            'Units of work that wait for the database; more are refused, unless they conclude what was begun.',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+    metrics: Type.Object(
+      {
+        listen: Type.Optional(
+          Type.Object(
+            {
+              host: Type.String({ default: '127.0.0.1', description: 'Address to listen on.' }),
+              port: Type.Integer({ minimum: 0, maximum: 65535, description: 'TCP port.' }),
+            },
+            {
+              ...closed,
+              description:
+                'Where /metrics answers Prometheus, apart from everything else. The sandbox answers it on its own port when this is absent.',
+            },
+          ),
+        ),
+        tokenFile: Type.Optional(
+          Type.String({
+            description:
+              'File (mode 0600) with a token that Prometheus has to send as Bearer. Without it, whoever reaches the address may read.',
+          }),
+        ),
+      },
+      { ...closed, default: {} },
+    ),
+    tracing: Type.Optional(
+      Type.Object(
+        {
+          endpoint: Type.Optional(
+            Type.String({
+              pattern: '^https?://',
+              description:
+                'Where spans are sent, OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces. When absent, the OTEL_EXPORTER_OTLP_* variables of the environment say it.',
+            }),
+          ),
+          sample: Type.Number({
+            minimum: 0,
+            maximum: 1,
+            default: 1,
+            description: 'Share of traces that is kept.',
+          }),
+        },
+        {
+          ...closed,
+          description:
+            'OpenTelemetry traces. Off when absent, unless the environment names OTEL_EXPORTER_OTLP_ENDPOINT.',
+        },
+      ),
     ),
     certificateAuthority: Type.Object(
       {

@@ -1,10 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { auditEvent } from '../audit/events.js'
 import type { AuditLog } from '../audit/audit-log.js'
 import type { CertificateAuthority } from '../certificates/certificate-authority.js'
 import {
   expiredSubject,
+  keyAndValidity,
   parseCertificate,
+  type KeyAndValidity,
   type ParsedCertificate,
 } from '../certificates/certificate.js'
 import type { CertificateProfile } from '../certificates/profiles.js'
@@ -20,6 +23,7 @@ import type { User } from '../identity/user.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
 import type { KeyCustody } from '../keys/key-custody.js'
 import { compileAuthExpression, type AuthObject } from './auth-object.js'
+import { boundFacts } from './binding.js'
 import type { ApprovalFactor, Credential, CredentialStore, Suspender } from './credential.js'
 
 export const MOST_CREDENTIALS = 'The signer has the highest number of credentials already'
@@ -262,13 +266,29 @@ export function signingCertificate(credential: Credential): ParsedCertificate {
   return certificate
 }
 
+/** Certificates are small, and signers sign more than once. */
+const KEPT = 10_000
+const kept = new LRUCache<string, KeyAndValidity>({ max: KEPT })
+
+/** Key and validity of the end-entity certificate. */
+export function signingKey(credential: Credential): KeyAndValidity {
+  const der = leaf(credential)
+  const name = der.toString('latin1')
+  let facts = kept.get(name)
+  if (!facts) {
+    facts = keyAndValidity(der)
+    kept.set(name, facts)
+  }
+  return facts
+}
+
 /** `cert.status` of the CSC API at that moment. */
 export function certificateStatus(
   credential: Credential,
   now: Date,
 ): 'valid' | 'expired' | 'revoked' | 'suspended' {
   if (credential.status === 'revoked' || credential.status === 'suspended') return credential.status
-  const { notBefore, notAfter } = signingCertificate(credential)
+  const { notBefore, notAfter } = signingKey(credential)
   return now >= notBefore && now <= notAfter ? 'valid' : 'expired'
 }
 
@@ -280,17 +300,4 @@ function authorisationMode({ explicit }: NewCredential) {
     authObjects: explicit.objects,
     authExpression: explicit.expression,
   }
-}
-
-function boundFacts(credential: Omit<Credential, 'binding'>): string[] {
-  const { id, userId, keyId, keyAlgorithm, SCAL, authMode, pinHash } = credential
-  const { approvalFactor = 'otp' } = credential
-  const [certificate] = credential.certificates
-  return [
-    ...['credential', id, userId, keyId, keyAlgorithm, SCAL, authMode, pinHash ?? ''],
-    ...[JSON.stringify(credential.authObjects), credential.authExpression ?? ''],
-    ...[credential.signatureQualifier ?? '', credential.ownerClientId ?? ''],
-    certificate?.toString('base64') ?? '',
-    ...(approvalFactor === 'otp' ? [] : [approvalFactor]),
-  ]
 }

@@ -123,9 +123,17 @@ export function renderCscError(error: unknown): RenderedError {
         error: 'authentication_error',
         error_description: 'An error occurred during authentication process',
       }
+    case 'overloaded':
+      return {
+        status: 503,
+        error: 'temporarily_unavailable',
+        error_description: OVERLOADED,
+        retryAfter: error.retryAfter,
+      }
     case 'hsm-unavailable':
     case 'storage-unavailable':
     case 'message-not-sent':
+    case 'service-stopping':
       return {
         status: 503,
         error: 'temporarily_unavailable',

@@ -1,11 +1,13 @@
 import type { Context, Middleware } from 'koa'
-import { InsufficientScopeError } from '../errors.js'
+import { InsufficientScopeError, isServiceError } from '../errors.js'
 import { requireBearer } from '../http/bearer.js'
 import { certificateHeader } from '../http/client-certificate.js'
 import { PROOF_ALGORITHMS } from '../http/dpop.js'
 import { Accepted, Created, NO_CONTENT } from '../http/endpoint.js'
 import { readJson } from '../http/json-body.js'
+import { costOf, isGone } from '../http/overload.js'
 import type { Logger } from '../observability/logger.js'
+import { requestId, setRoute } from '../observability/requests.js'
 import type { RenderedError } from './errors.js'
 import type { CscMount } from './index.js'
 import { withQuirks } from './quirks.js'
@@ -47,6 +49,7 @@ export function mountCsc(
     ctx.set('Cache-Control', 'no-store')
     ctx.set('X-Content-Type-Options', 'nosniff')
     const endpoint = byPath.get(ctx.path.slice(base.length))
+    setRoute(ctx, endpoint ? base + endpoint.path : `${base}/*`)
     if (!endpoint) {
       return send(ctx, NOT_IMPLEMENTED)
     }
@@ -66,11 +69,19 @@ export function mountCsc(
       if (caller && !endpoint.scopes.includes(caller.scope))
         throw new InsufficientScopeError('scope')
       const sent = readsByGet ? {} : await readJson(ctx, bodyBytes)
-      const body = caller ? await withQuirks(sent, caller, { endpoint, services }) : sent
-      const answer = await endpoint.invoke(body, caller, services, {
-        idempotencyKey: ctx.get('idempotency-key') || null,
-        authorization: ctx.get('authorization') || null,
-        address: ctx.ip,
+      const entrant = {
+        party: caller ? `client ${caller.clientId}` : `address ${ctx.ip}`,
+        cost: costOf(sent),
+        isGone: () => isGone(ctx),
+      }
+      const answer = await services.gate.pass(entrant, async (rest) => {
+        const body = caller ? await withQuirks(sent, caller, { endpoint, services }) : sent
+        return endpoint.invoke(body, caller, services, {
+          idempotencyKey: ctx.get('idempotency-key') || null,
+          authorization: ctx.get('authorization') || null,
+          address: ctx.ip,
+          rest,
+        })
       })
       if (answer === NO_CONTENT) ctx.status = 204
       else if (answer instanceof Created) sendCreated(ctx, answer)
@@ -84,7 +95,14 @@ export function mountCsc(
       }
     } catch (error) {
       const rendered = renderError(error, endpoint.path)
-      if (rendered.status >= 500) logger.error({ err: error, path: endpoint.path }, 'method failed')
+      services.metrics.refused('csc', isServiceError(error) ? error.kind : 'unforeseen')
+      if (rendered.status >= 500) {
+        const level = isServiceError(error) && error.kind === 'overloaded' ? 'debug' : 'error'
+        logger[level](
+          { err: error, path: endpoint.path, requestId: requestId(ctx) },
+          'method failed',
+        )
+      }
       send(ctx, rendered)
     }
   }

@@ -1,8 +1,10 @@
+import type { Gate } from '../admission/gate.js'
 import type { Activations } from '../activation/activations.js'
 import type { ApprovalRequests } from '../activation/approval-requests.js'
 import type { Config } from '../config/schema.js'
 import type { Credentials } from '../credentials/credentials.js'
 import type { ManagedCredentials } from '../credentials/managed-credentials.js'
+import type { Departure } from '../http/departure.js'
 import type { DpopNonces } from '../http/dpop-nonces.js'
 import { defineEndpoint } from '../http/endpoint.js'
 import type { AccessTokens } from '../http/bearer.js'
@@ -12,6 +14,7 @@ import type { SigningFactors } from '../identity/signing-factors.js'
 import type { ClientStore } from '../oauth/client.js'
 import type { PasswordSignIn } from '../oauth/password-sign-in.js'
 import type { TokenRevocation } from '../oauth/token-revocation.js'
+import type { Metrics } from '../observability/metrics.js'
 import type { Signing } from '../signing/signing.js'
 import type { SigningJobs } from '../signing/signing-jobs.js'
 import type { Transactions } from '../transactions/transactions.js'
@@ -35,6 +38,10 @@ export interface CscServices {
   readonly sentCodes: SentCodes
   readonly revocation: TokenRevocation
   readonly passwordSignIn: PasswordSignIn
+  readonly departure: Departure
+  /** Through which requests pass, application by application. */
+  readonly gate: Gate
+  readonly metrics: Metrics
   /** Names of the methods that are mounted, for `info`. */
   readonly methods: readonly string[]
   readonly now: () => Date

@@ -1,5 +1,6 @@
 import { Kind, type Static, type TObject, type TSchema } from '@sinclair/typebox'
 import { Ajv, type ValidateFunction } from 'ajv'
+import type { Rest } from '../admission/gate.js'
 import type { AccessToken, Scope } from './bearer.js'
 import { MissingParameterError, RefusedRequestError, type ServiceError } from '../errors.js'
 import type { JsonObject } from './json-body.js'
@@ -15,6 +16,8 @@ export interface RequestHeaders {
   readonly authorization: string | null
   /** IP address of the application. */
   readonly address: string
+  /** Makes room for others while the method only waits. */
+  readonly rest: Rest
 }
 
 /** What is published of an API method (scripts/openapi.ts), and what clients may rely on. */
@@ -37,6 +40,8 @@ export interface EndpointDescription {
   readonly refuses: readonly Refusal[]
   /** Whether an `Idempotency-Key` means something to it. */
   readonly repeatable: boolean
+  /** Whether HTTP Basic is a way to sign in to it. */
+  readonly basic: boolean
   /** Whether configuration can have it off. */
   readonly optional: boolean
 }
@@ -76,6 +81,7 @@ interface Definition<Request extends TObject, Response extends TSchema, Services
   isOn?(services: Services): boolean
   readonly refuses?: readonly Refusal[]
   readonly repeatable?: boolean
+  readonly basic?: boolean
   handle(
     input: Static<Request>,
     caller: AccessToken,
@@ -116,11 +122,22 @@ export function defineEndpoint<Services>() {
     definition: Definition<Request, Response, Services>,
   ): DefinedEndpoint<Request, Response, Services> => {
     const { path, scopes, request, response } = definition
-    const { summary = '', refuses = [], repeatable = false } = definition
+    const { summary = '', refuses = [], repeatable = false, basic = false } = definition
     const { accepted = null, created = false } = definition
     const validate = ajv.compile(request)
     return {
-      ...{ path, summary, scopes, request, response, accepted, created, refuses, repeatable },
+      ...{
+        path,
+        summary,
+        scopes,
+        request,
+        response,
+        accepted,
+        created,
+        refuses,
+        repeatable,
+        basic,
+      },
       optional: definition.isOn !== undefined,
       isOn: (services) => definition.isOn?.(services) ?? true,
       async invoke(body, caller, services, headers) {

@@ -24,8 +24,10 @@ import {
   RefusedRequestError,
   RequestTooLargeError,
   SadExpiredError,
+  ServiceStoppingError,
   SignatureWithheldError,
   StorageUnavailableError,
+  OverloadedError,
   TooManyRequestsError,
   TooManySignaturesError,
   UnauthorizedClientError,
@@ -76,14 +78,19 @@ const SPECIMENS: {
   'hsm-outcome-unknown': new HsmOutcomeUnknownError(''),
   'signature-withheld': new SignatureWithheldError(''),
   'storage-unavailable': new StorageUnavailableError(''),
+  'service-stopping': new ServiceStoppingError(''),
   'message-not-sent': new MessageNotSentError('unavailable'),
   'too-many-requests': new TooManyRequestsError(1),
+  overloaded: new OverloadedError('', 1),
   'malformed-authentication': new MalformedAuthenticationError(''),
   'authentication-failed': new AuthenticationFailedError(''),
 }
 
-/** Of every method: the body, and the records behind it. */
-const OF_ALL: readonly Refusal[] = ['malformed-request', 'request-too-large', 'storage-unavailable']
+/** Of every method: the body, the records behind it, and how much there is to do. */
+const OF_ALL: readonly Refusal[] = [
+  ...(['malformed-request', 'request-too-large', 'storage-unavailable'] as const),
+  ...(['too-many-requests', 'overloaded'] as const),
+]
 
 /** Of every method that wants a token. */
 const OF_TOKENS: readonly Refusal[] = [

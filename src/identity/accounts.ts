@@ -76,7 +76,11 @@ export class Accounts {
     }
     const user = await this.#users.findByUsername(attempt.username)
     const secrets = user ? await this.#users.secrets(user.id) : null
-    const fits = await verifyPassword(attempt.password, secrets?.passwordHash ?? UNKNOWN_USER_HASH)
+    const fits = await verifyPassword(
+      attempt.password,
+      secrets?.passwordHash ?? UNKNOWN_USER_HASH,
+      `address ${attempt.address}`,
+    )
     if (!user || !fits || user.disabledAt) {
       await this.#fail(attempt, user?.disabledAt ? 'disabled' : 'wrong credentials')
       return { outcome: 'wrong-credentials' }

@@ -123,8 +123,8 @@ export class SigningFactors {
     const { factor, value, binding = '' } = given
     switch (factor) {
       case 'pin': {
-        const { pinHash } = credential
-        const right = pinHash !== null && (await verifyPassword(value, pinHash))
+        const { pinHash, userId } = credential
+        const right = pinHash !== null && (await verifyPassword(value, pinHash, `person ${userId}`))
         return right ? () => Promise.resolve(true) : null
       }
       case 'totp': {

@@ -44,6 +44,11 @@ export interface SignatureAlgorithm {
   readonly saltLength?: number
 }
 
+/** As the ledger and the audit log have it. */
+export function describeAlgorithm({ scheme, hash }: SignatureAlgorithm): string {
+  return `${scheme} ${hash.name}`
+}
+
 export type KeyAlgorithm = 'rsa-2048' | 'rsa-3072' | 'rsa-4096' | 'p-256' | 'p-384' | 'p-521'
 
 /**

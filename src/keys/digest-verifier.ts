@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import koffi from 'koffi'
 import type { HashName, SignatureAlgorithm, SignatureScheme } from './algorithms.js'
+import { koffi } from './foreign-functions.js'
 
 /*
  * node:crypto verifies messages, and we have digests only. The OpenSSL inside Node can do it, so we

@@ -1,4 +1,5 @@
 import type { KeyAlgorithm, SignatureAlgorithm } from './algorithms.js'
+import type { KeyOwner } from './key-id.js'
 
 /** A key pair as the custody made it. */
 export interface GeneratedKey {
@@ -6,6 +7,18 @@ export interface GeneratedKey {
   readonly keyId: string
   /** SubjectPublicKeyInfo, DER. */
   readonly publicKey: Buffer
+  /**
+   * The private half as only the token can read it, when it is to be kept outside: opaque text for the
+   * database, without which the key is gone.
+   */
+  readonly wrapped?: string
+}
+
+/** The reservation by which a signer's key is used. */
+export interface SigningOperation {
+  readonly id: string
+  /** Ids of the ledger's rows, one for each digest and in their order. */
+  readonly rows: readonly string[]
 }
 
 /**
@@ -16,22 +29,40 @@ export interface KeyCustody {
   /**
    * Makes a key pair whose private half is sensitive, never extractable and good for signing only;
    * the attributes are read back and the key is destroyed when one of them is not as demanded.
+   * @param keyId from `newKeyId`, by callers who put it on record first; tells the custody, too
    */
-  generate(algorithm: KeyAlgorithm): Promise<GeneratedKey>
+  generate(algorithm: KeyAlgorithm, keyId?: string): Promise<GeneratedKey>
+
+  /**
+   * Ties a wrapped key that belongs to nobody yet to a credential and its user, once.
+   * @returns what to keep in the place of `wrapped`
+   * @throws {HsmUnavailableError} when it is not as we made it, or belongs to somebody
+   */
+  bind?(key: Required<GeneratedKey>, owner: KeyOwner): Promise<string>
 
   /**
    * Signs each digest, in order: raw digests in, signatures out (RSA: the octet string; ECDSA: DER
    * ECDSA-Sig-Value). The digests are copied before the call returns, so callers may reuse buffers.
+   * @param operation for keys of signers; a custody that reads the ledger itself signs nothing else
+   *   with them. Without it, for keys of the service.
    * @throws {HsmUnavailableError} when the token was certainly not asked to sign anything
    * @throws {HsmOutcomeUnknownError} when it was asked, and signatures may exist
    */
-  sign(keyId: string, digests: readonly Buffer[], algorithm: SignatureAlgorithm): Promise<Buffer[]>
+  sign(
+    keyId: string,
+    digests: readonly Buffer[],
+    algorithm: SignatureAlgorithm,
+    operation?: SigningOperation,
+  ): Promise<Buffer[]>
 
   /** The public half as SubjectPublicKeyInfo DER, or null when there is no such key. */
   publicKey(keyId: string): Promise<Buffer | null>
 
   /** Destroys both halves. Destroying a key that is not there is not an error. */
   destroy(keyId: string): Promise<void>
+
+  /** Names of all keys that are in the token for good, in no order. */
+  listKeyIds?(): Promise<string[]>
 
   /** Whether the token answers now; for readiness. */
   ready(): Promise<boolean>

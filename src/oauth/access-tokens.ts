@@ -1,37 +1,28 @@
 import type { Secrets } from '../config/secrets.js'
 import type { AccessToken, AccessTokens, Scope } from '../http/bearer.js'
 import type { DpopProof } from '../http/dpop.js'
-import type { Accounts } from '../identity/accounts.js'
 import { hashIdentifier, unsealPayload } from './adapter.js'
-import type { ClientStore } from './client.js'
 import { approvedManagement, isManagementScope } from './management-details.js'
-import type { OAuthRecord, OAuthRecordStore } from './oauth-record.js'
+import type { OAuthRecordStore } from './oauth-record.js'
 
 /** Looks up the access tokens the authorization server issued; no other kind of token passes here. */
 export class IssuedAccessTokens implements AccessTokens {
   readonly #parts: {
     records: OAuthRecordStore
-    clients: ClientStore
-    accounts: Accounts
     secrets: Secrets
     now: () => Date
   }
 
-  constructor(parts: {
-    records: OAuthRecordStore
-    clients: ClientStore
-    accounts: Accounts
-    secrets: Secrets
-    now: () => Date
-  }) {
+  constructor(parts: { records: OAuthRecordStore; secrets: Secrets; now: () => Date }) {
     this.#parts = parts
   }
 
   async find(token: string): Promise<AccessToken | 'expired' | 'revoked' | null> {
-    const { clients, accounts, secrets, now } = this.#parts
+    const { records, secrets, now } = this.#parts
     const idHash = hashIdentifier(token)
-    const [model, record] = await this.#record(idHash)
-    if (!record) return null
+    const issued = await records.findAccessToken(idHash)
+    if (!issued) return null
+    const { model, record } = issued
     if (record.revokedAt) return 'revoked'
     if (record.expiresAt && record.expiresAt <= now()) return 'expired'
     const payload = unsealPayload(secrets, model, idHash, record)
@@ -40,12 +31,14 @@ export class IssuedAccessTokens implements AccessTokens {
       jkt: typeof payload['jkt'] === 'string' ? payload['jkt'] : null,
       x5t: typeof payload['x5t#S256'] === 'string' ? payload['x5t#S256'] : null,
     }
-    if (model === 'ClientCredentials') return this.#clientToken(clientId, bound)
-    if (!clientId || !accountId || !isPersonal(scope)) return null
+    if (!clientId) return null
+    if (model === 'ClientCredentials') {
+      return clientId === issued.clientId ? clientToken(clientId, bound) : 'revoked'
+    }
+    if (!accountId || !isPersonal(scope)) return null
     const management = isManagementScope(scope) ? approvedManagement(payload['rar']) : null
     if (isManagementScope(scope) && !management) return null
-    const [client, user] = await Promise.all([clients.find(clientId), accounts.find(accountId)])
-    if (!user || !client || client.disabledAt) return 'revoked'
+    if (clientId !== issued.clientId || accountId !== issued.accountId) return 'revoked'
     const authorisationId = scope === 'credential' ? (grantId ?? null) : null
     return {
       ...{ clientId, userId: accountId, scope, authorisationId, management },
@@ -71,27 +64,12 @@ export class IssuedAccessTokens implements AccessTokens {
       expiresAt: new Date(now().getTime() + REMEMBERED_SECONDS * 1000),
     })
   }
+}
 
-  async #record(
-    idHash: string,
-  ): Promise<['AccessToken' | 'ClientCredentials', OAuthRecord | null]> {
-    const { records } = this.#parts
-    const record = await records.find('AccessToken', idHash)
-    if (record) return ['AccessToken', record]
-    return ['ClientCredentials', await records.find('ClientCredentials', idHash)]
-  }
-
-  /** What an application got for itself acts for no person (S39). */
-  async #clientToken(
-    clientId: string | undefined,
-    bound: Pick<AccessToken, 'jkt' | 'x5t'>,
-  ): Promise<AccessToken | 'revoked' | null> {
-    if (!clientId) return null
-    const client = await this.#parts.clients.find(clientId)
-    if (!client || client.disabledAt) return 'revoked'
-    const forNobody = { userId: '', scope: 'client', authorisationId: null, grantId: null } as const
-    return { clientId, ...forNobody, management: null, ...bound }
-  }
+/** What an application got for itself acts for no person (S39). */
+function clientToken(clientId: string, bound: Pick<AccessToken, 'jkt' | 'x5t'>): AccessToken {
+  const forNobody = { userId: '', scope: 'client', authorisationId: null, grantId: null } as const
+  return { clientId, ...forNobody, management: null, ...bound }
 }
 
 /** Longer than any token lives. */

@@ -17,7 +17,7 @@ import {
 } from './approval-codes.js'
 import { approvalFacts, passkeyPurpose } from './approval-facts.js'
 import { approvedDetail, readCredentialRequest } from './authorization-details.js'
-import type { CredentialScopeRequest } from './credential-scope.js'
+import { wordsFor, type CredentialScopeRequest } from './credential-scope.js'
 import { transactionFacts } from './identity-steps.js'
 import { CHOSEN_CREDENTIAL } from './chosen-credential.js'
 import { renderApproval, type ApprovalView } from './pages/index.js'
@@ -39,14 +39,14 @@ interface Chosen {
 }
 
 /** What the application did wrong, in the words of `credentials/authorize`; null when it is not to blame. */
-function requestProblem(error: unknown): string | null {
+function requestProblem(error: unknown, { parameters }: Step): string | null {
   if (!isServiceError(error)) return null
   switch (error.kind) {
     case 'missing-parameter':
     case 'invalid-parameter':
     case 'refused-request':
     case 'certificate-expired':
-      return error.message
+      return wordsFor(parameters, error)
     case 'credential-disabled':
       return 'The credential identified by credentialID is disabled'
     case 'too-many-signatures':
@@ -311,7 +311,7 @@ export class ApprovalSteps extends InteractionSteps {
       if (transaction) return { request, candidates, transaction }
       this.parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
     } catch (error) {
-      const error_description = requestProblem(error)
+      const error_description = requestProblem(error, step)
       if (error_description === null) throw error
       await this.finish(step, { error: 'invalid_request', error_description })
     }

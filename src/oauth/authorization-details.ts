@@ -33,7 +33,7 @@ const DocumentDigest = Type.Object(
 )
 type DocumentDigest = Static<typeof DocumentDigest>
 
-const CredentialDetail = Type.Object(
+export const CredentialDetail = Type.Object(
   {
     type: Type.Union(CREDENTIAL_DETAIL_TYPES.map((type) => Type.Literal(type))),
     credentialID: Type.Optional(Type.String({ minLength: 1 })),

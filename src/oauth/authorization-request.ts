@@ -9,6 +9,7 @@ import type { ClientStore } from './client.js'
 import {
   readCredentialScope,
   rejectCredentialParameters,
+  wordsFor,
   type CscParameters,
 } from './credential-scope.js'
 import { ACCESS_DENIED } from './csc-errors.js'
@@ -46,7 +47,7 @@ export async function rejectUnfitAuthorizationRequest(
     else if (parameters.scope === 'service') rejectCredentialParameters(parameters)
     else throw new errors.InvalidScope('request either service or credential', parameters.scope)
   } catch (error) {
-    if (isServiceError(error)) throw new errors.InvalidRequest(error.message)
+    if (isServiceError(error)) throw new errors.InvalidRequest(wordsFor(parameters, error))
     throw error
   }
   rejectSigningForOwnPages(ctx, parameters)

@@ -4,6 +4,17 @@ import { parseCertificate } from '../certificates/certificate.js'
 import type { Config } from '../config/schema.js'
 import { certificateHeader, presentedCertificate } from '../http/client-certificate.js'
 
+/** Ways to authenticate that need nothing but what the application sends (RFC 7591, 2). */
+export const CLIENT_AUTH_METHODS = [
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+  'none',
+] as const
+
+/** The one that needs a proxy that passes certificates on (RFC 8705, 2.1). */
+export const CERTIFICATE_AUTH_METHOD = 'tls_client_auth'
+
 type Features = NonNullable<Configuration['features']>
 type Settings = Required<
   Pick<Configuration, 'clientAuthMethods' | 'assertJwtClientAuthClaimsAndHeader'>
@@ -14,8 +25,8 @@ export function clientAuthentication(config: Config, now: () => Date): Settings 
   const header = certificateHeader(config.proxy)
   return {
     clientAuthMethods: [
-      ...(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const),
-      ...(header === null ? [] : (['tls_client_auth'] as const)),
+      ...CLIENT_AUTH_METHODS,
+      ...(header === null ? [] : ([CERTIFICATE_AUTH_METHOD] as const)),
     ],
     // One assertion is for one server: neither a list nor the address of an endpoint will do (S43).
     assertJwtClientAuthClaimsAndHeader: (_ctx, { aud }) => {

@@ -1,4 +1,6 @@
-import { InvalidParameterError, MissingParameterError } from '../errors.js'
+import { Type } from '@sinclair/typebox'
+import { Ajv } from 'ajv'
+import { InvalidParameterError, MissingParameterError, type ServiceError } from '../errors.js'
 import {
   hashAlgorithmByOid,
   rejectWrongDigestLength,
@@ -8,7 +10,50 @@ import { decodeBase64 } from '../keys/base64.js'
 import type { TransactionItem } from '../transactions/transaction.js'
 import type { CredentialDetail } from './authorization-details.js'
 
-/** CSC parameters of `oauth2/authorize` (CSC API v2, 8.4.2); all are text in a query. */
+/** Kinds of signature (CSC API v2, 11.4): country, law and type. */
+const SIGNATURE_QUALIFIERS = [
+  ...(['eu_eidas_qes', 'eu_eidas_aes', 'eu_eidas_aesqc'] as const),
+  ...(['eu_eidas_qeseal', 'eu_eidas_aeseal', 'eu_eidas_aesealqc'] as const),
+  ...(['za_ecta_aes', 'za_ecta_oes'] as const),
+]
+
+/** Parameters of `oauth2/authorize` for scope `credential` (CSC API v2, 8.4.2); all are text in a query. */
+export const CredentialParameters = Type.Object({
+  credentialID: Type.String({
+    description: 'The credential to sign with; the signer has the choice when it is absent.',
+  }),
+  signatureQualifier: Type.Union(
+    SIGNATURE_QUALIFIERS.map((qualifier) => Type.Literal(qualifier)),
+    { description: 'Kind of signature, instead of a credential.' },
+  ),
+  numSignatures: Type.String({
+    pattern: '^[1-9][0-9]{0,5}$',
+    description: 'How many signatures; at most the `multisign` of the credential.',
+    examples: ['1'],
+  }),
+  hashes: Type.String({
+    description: 'Digests to sign, base64url, with commas between them; required at SCAL 2.',
+  }),
+  hash: Type.String({ description: 'As `hashes`, by its name in version 1.' }),
+  hashAlgorithmOID: Type.String({
+    description: 'OID of the algorithm the digests were made with.',
+    examples: ['2.16.840.1.101.3.4.2.1'],
+  }),
+})
+
+/** Those that go with every scope. */
+export const CommonParameters = Type.Object({
+  description: Type.String({
+    maxLength: 500,
+    description: 'What is signed, in words for the signer.',
+  }),
+  clientData: Type.String({ description: 'Free data of the application.' }),
+  lang: Type.String({ description: 'Language of the pages, RFC 5646.' }),
+  account_token: Type.String({
+    description: 'Which account of the application this is, as a JWT (CSC API v2, 8.3).',
+  }),
+})
+
 export const CREDENTIAL_PARAMETERS = [
   'credentialID',
   'signatureQualifier',
@@ -16,8 +61,18 @@ export const CREDENTIAL_PARAMETERS = [
   'hashes',
   'hash',
   'hashAlgorithmOID',
-] as const
-export const COMMON_PARAMETERS = ['description', 'clientData', 'lang', 'account_token'] as const
+] as const satisfies readonly (keyof typeof CredentialParameters.properties)[]
+export const COMMON_PARAMETERS = [
+  'description',
+  'clientData',
+  'lang',
+  'account_token',
+] as const satisfies readonly (keyof typeof CommonParameters.properties)[]
+
+const ajv = new Ajv()
+const isQualifier = ajv.compile(CredentialParameters.properties.signatureQualifier)
+const isCount = ajv.compile(CredentialParameters.properties.numSignatures)
+const isDescription = ajv.compile(CommonParameters.properties.description)
 
 export type CscParameters = Partial<
   Record<
@@ -27,15 +82,6 @@ export type CscParameters = Partial<
     string
   >
 >
-
-/** Kinds of signature (CSC API v2, 11.4): country, law and type. */
-const SIGNATURE_QUALIFIERS: ReadonlySet<string> = new Set([
-  ...['eu_eidas_qes', 'eu_eidas_aes', 'eu_eidas_aesqc'],
-  ...['eu_eidas_qeseal', 'eu_eidas_aeseal', 'eu_eidas_aesealqc'],
-  ...['za_ecta_aes', 'za_ecta_oes'],
-])
-
-const DESCRIPTION_MAX = 500
 
 /** What an application asks a signer to agree to. */
 export interface CredentialScopeRequest {
@@ -95,7 +141,7 @@ export function readCredentialScope(parameters: CscParameters): CredentialScopeR
 
 /** @throws {InvalidParameterError} */
 export function rejectUnknownQualifier(qualifier: string): void {
-  if (!SIGNATURE_QUALIFIERS.has(qualifier)) throw new InvalidParameterError('signatureQualifier')
+  if (!isQualifier(qualifier)) throw new InvalidParameterError('signatureQualifier')
 }
 
 /** Credential parameters make sense with scope `credential` alone. */
@@ -108,12 +154,24 @@ export function rejectCredentialParameters(parameters: CscParameters): void {
 
 function readNumSignatures(text: string | undefined): number {
   if (!text) throw new MissingParameterError('numSignatures', 'integer')
-  if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new InvalidParameterError('numSignatures')
+  if (!isCount(text)) throw new InvalidParameterError('numSignatures')
   return Number(text)
 }
 
 export function readDescription(text: string | undefined): string | null {
   if (!text) return null
-  if (text.length > DESCRIPTION_MAX) throw new InvalidParameterError('description')
+  if (!isDescription(text)) throw new InvalidParameterError('description')
   return text
+}
+
+/**
+ * What a refusal says, by the name that was used in the request: v1 says `hash` for what v2 calls
+ * `hashes`, and the authorization server answers both.
+ */
+export function wordsFor(
+  parameters: Pick<CscParameters, 'hash' | 'hashes'>,
+  { message }: ServiceError,
+): string {
+  const saysHash = parameters.hash && !parameters.hashes
+  return saysHash ? message.replace(/ parameter hashes$/, ' parameter hash') : message
 }

@@ -1,11 +1,13 @@
 import type Provider from 'oidc-provider'
 import type { errors, KoaContextWithOIDC } from 'oidc-provider'
 import type { Middleware } from 'koa'
+import { Ajv } from 'ajv'
+import { TokenTypeHint } from './parameters.js'
 
 /** CSC API v2, 10.1, for `access_denied`. */
 export const ACCESS_DENIED = 'The user, authorization server or remote service denied the request.'
 
-interface Answer {
+export interface Answer {
   readonly status: number
   readonly error: string
   readonly error_description: string
@@ -18,13 +20,49 @@ function refusal(error_description: string, error = 'invalid_request', status = 
   return { status, error, error_description }
 }
 
-const INVALID_HEADER = refusal('Invalid authorization header', 'invalid_client', 401)
-const INVALID_ASSERTION = refusal('Invalid parameter client_assertion', 'invalid_client', 401)
-const PROOF_USED = refusal('The DPoP proof was used before', 'invalid_dpop_proof')
+/** Sentences of the CSC API (v2, 8.4.4 and 8.4.5), and one of our own. */
 const PARAMETER_TWICE = refusal(
   'The request is missing a required parameter, includes an invalid parameter value, includes a parameter more than once, or is otherwise malformed.',
 )
+const PROOF_USED = refusal('The DPoP proof was used before', 'invalid_dpop_proof')
+const NO_CLIENT = refusal('Missing parameter client_id')
+const UNKNOWN_CLIENT = refusal('Invalid parameter client_id')
+const WRONG_SECRET = refusal('Invalid parameter client_secret')
+const UNPROVED = refusal('Client authorization required', 'invalid_request', 401)
+const INVALID_HEADER = refusal('Invalid authorization header', 'invalid_client', 401)
+const INVALID_ASSERTION = refusal('Invalid parameter client_assertion', 'invalid_client', 401)
+const NO_GRANT_TYPE = refusal('Missing parameter grant_type')
+const WRONG_GRANT_TYPE = refusal('Invalid parameter grant_type')
+const NO_CODE = refusal('Missing parameter code')
+const WRONG_CODE = refusal('Invalid parameter code', 'invalid_grant')
 const EXPIRED_CODE = refusal('Authorization code is invalid or expired', 'invalid_grant')
+const OTHER_ADDRESS = refusal(
+  'redirect_uri parameter does not match redirect_uri parameter of authorization request',
+  'invalid_grant',
+)
+const OTHER_DETAILS = refusal('Invalid parameter authorization_details', 'invalid_grant')
+const NO_REFRESH_TOKEN = refusal('Missing parameter refresh_token')
+const WRONG_REFRESH_TOKEN = refusal('Invalid parameter refresh_token', 'invalid_grant')
+const EXPIRED_REFRESH_TOKEN = refusal('Refresh token expired', 'invalid_grant')
+const NO_TOKEN = refusal('Missing parameter token')
+const UNKNOWN_TOKEN = refusal('Invalid string parameter token')
+const WRONG_HINT = refusal('Invalid parameter token_type_hint')
+
+const OF_CLIENTS = [
+  ...[PARAMETER_TWICE, NO_CLIENT, UNKNOWN_CLIENT, WRONG_SECRET],
+  ...[UNPROVED, INVALID_HEADER, INVALID_ASSERTION],
+]
+
+/** What the endpoints say in words that are fixed, for openapi/. */
+export const FIXED_REFUSALS: Readonly<Record<'token' | 'revocation', readonly Answer[]>> = {
+  token: [
+    ...OF_CLIENTS,
+    ...[NO_GRANT_TYPE, WRONG_GRANT_TYPE, NO_CODE, WRONG_CODE, EXPIRED_CODE],
+    ...[OTHER_ADDRESS, OTHER_DETAILS],
+    ...[NO_REFRESH_TOKEN, WRONG_REFRESH_TOKEN, EXPIRED_REFRESH_TOKEN, PROOF_USED],
+  ],
+  revocation: [...OF_CLIENTS, NO_TOKEN, UNKNOWN_TOKEN, WRONG_HINT],
+}
 
 /**
  * The library speaks OAuth; the CSC API prints its own codes and sentences for `oauth2/token` and
@@ -79,18 +117,20 @@ function detailOf(failure: OAuthError): string {
   return `${failure.error_description ?? ''} ${failure.error_detail ?? ''}`
 }
 
+const isTokenTypeHint = new Ajv().compile(TokenTypeHint)
+
 export function isKnownTokenTypeHint(ctx: KoaContextWithOIDC): boolean {
   const hint = ctx.oidc.params?.['token_type_hint']
-  return hint === undefined || hint === 'access_token' || hint === 'refresh_token'
+  return hint === undefined || isTokenTypeHint(hint)
 }
 
 /** RFC 7009 answers 200 to anything; the CSC API wants 204, and tells unknown tokens. */
 function revoked(ctx: KoaContextWithOIDC): Answer | null {
   const { AccessToken, ClientCredentials, RefreshToken } = ctx.oidc.entities
-  if (!isKnownTokenTypeHint(ctx)) return refusal('Invalid parameter token_type_hint')
+  if (!isKnownTokenTypeHint(ctx)) return WRONG_HINT
   const token = AccessToken ?? ClientCredentials ?? RefreshToken
   if (!token || token.clientId !== ctx.oidc.client?.clientId) {
-    return refusal('Invalid string parameter token')
+    return UNKNOWN_TOKEN
   }
   ctx.status = 204
   return null
@@ -119,26 +159,25 @@ function clientFailure(
 ): Answer | null {
   if (/authorization header/i.test(detail)) return INVALID_HEADER
   if (detail.includes('no client authentication mechanism')) {
-    return refusal('Missing parameter client_id')
+    return NO_CLIENT
   }
-  if (detail.includes('client_id mismatch')) return refusal('Invalid parameter client_id')
+  if (detail.includes('client_id mismatch')) return UNKNOWN_CLIENT
   if (failure.error !== 'invalid_client') return null
-  if (detail.includes('client not found')) return refusal('Invalid parameter client_id')
+  if (detail.includes('client not found')) return UNKNOWN_CLIENT
   if (parameters['client_assertion']) return INVALID_ASSERTION
   const tried = parameters['client_secret'] ?? ctx.get('authorization')
-  if (!tried) return refusal('Client authorization required', 'invalid_request', 401)
-  return refusal('Invalid parameter client_secret')
+  return tried ? WRONG_SECRET : UNPROVED
 }
 
 function revocationFailure(parameters: Parameters): Answer | null {
-  return parameters['token'] ? null : refusal('Missing parameter token')
+  return parameters['token'] ? null : NO_TOKEN
 }
 
 function tokenFailure(parameters: Parameters, failure: OAuthError, detail: string): Answer | null {
   const { grant_type } = parameters
-  if (!grant_type) return refusal('Missing parameter grant_type')
+  if (!grant_type) return NO_GRANT_TYPE
   if (failure.error === 'unsupported_grant_type' || detail.includes('grant type is not allowed')) {
-    return refusal('Invalid parameter grant_type')
+    return WRONG_GRANT_TYPE
   }
   if (grant_type === 'authorization_code') return codeFailure(parameters, failure, detail)
   if (grant_type === 'refresh_token') return refreshFailure(parameters, failure, detail)
@@ -146,21 +185,18 @@ function tokenFailure(parameters: Parameters, failure: OAuthError, detail: strin
 }
 
 function codeFailure(parameters: Parameters, failure: OAuthError, detail: string): Answer | null {
-  if (!parameters['code']) return refusal('Missing parameter code')
+  if (!parameters['code']) return NO_CODE
   // Details where none were approved have the library look for a resource that was not granted.
   const withoutApproval = failure.error === 'invalid_target' && parameters['authorization_details']
   if (withoutApproval || detail.includes('more than was approved')) {
-    return refusal('Invalid parameter authorization_details', 'invalid_grant')
+    return OTHER_DETAILS
   }
   if (failure.error !== 'invalid_grant') return null
   if (detail.includes('authorization code not found')) {
-    return refusal('Invalid parameter code', 'invalid_grant')
+    return WRONG_CODE
   }
   if (detail.includes('redirect_uri mismatch')) {
-    return refusal(
-      'redirect_uri parameter does not match redirect_uri parameter of authorization request',
-      'invalid_grant',
-    )
+    return OTHER_ADDRESS
   }
   return /expired|consumed|mismatch|not found/.test(detail) ? EXPIRED_CODE : null
 }
@@ -170,9 +206,7 @@ function refreshFailure(
   failure: OAuthError,
   detail: string,
 ): Answer | null {
-  if (!parameters['refresh_token']) return refusal('Missing parameter refresh_token')
+  if (!parameters['refresh_token']) return NO_REFRESH_TOKEN
   if (failure.error !== 'invalid_grant') return null
-  return detail.includes('expired')
-    ? refusal('Refresh token expired', 'invalid_grant')
-    : refusal('Invalid parameter refresh_token', 'invalid_grant')
+  return detail.includes('expired') ? EXPIRED_REFRESH_TOKEN : WRONG_REFRESH_TOKEN
 }

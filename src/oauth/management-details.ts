@@ -35,7 +35,7 @@ const common = {
   acr_values: Type.Optional(Type.String()),
   locations: Type.Optional(Type.Array(Type.String())),
 }
-const CreationDetail = Type.Object(
+export const CreationDetail = Type.Object(
   {
     type: Type.Union(CREATION_TYPES.map((type) => Type.Literal(type))),
     credentialCreationRequest: Type.Optional(CredentialCreationRequest),
@@ -43,7 +43,7 @@ const CreationDetail = Type.Object(
   },
   closed,
 )
-const DeletionDetail = Type.Object(
+export const DeletionDetail = Type.Object(
   {
     type: Type.Union(DELETION_TYPES.map((type) => Type.Literal(type))),
     credentialID: Type.Optional(Type.String({ minLength: 1 })),
@@ -52,8 +52,8 @@ const DeletionDetail = Type.Object(
   },
   closed,
 )
-type CreationDetail = Static<typeof CreationDetail>
-type DeletionDetail = Static<typeof DeletionDetail>
+export type CreationDetail = Static<typeof CreationDetail>
+export type DeletionDetail = Static<typeof DeletionDetail>
 export type ManagementDetail = CreationDetail | DeletionDetail
 
 const ajv = new Ajv()

@@ -27,6 +27,16 @@ export interface OwnedOAuthRecord extends OAuthRecord {
   readonly clientId: string | null
 }
 
+/** An access token, and whether those stand whom it was given out to. */
+export interface IssuedToken {
+  readonly model: 'AccessToken' | 'ClientCredentials'
+  readonly record: OAuthRecord
+  /** The application, while it is registered and not disabled. */
+  readonly clientId: string | null
+  /** The person, while their account is not disabled. */
+  readonly accountId: string | null
+}
+
 /** Says of a session that it was ended, also to whoever renews its identifier at that moment. */
 export const ENDED_SESSION = 'EndedSession'
 
@@ -35,6 +45,7 @@ export interface OAuthRecordStore {
   /** False when the identifier was used before: of concurrent calls, exactly one gets true. */
   putOnce(record: NewOAuthRecord): Promise<boolean>
   find(model: string, idHash: string): Promise<OAuthRecord | null>
+  findAccessToken(idHash: string): Promise<IssuedToken | null>
   findByUid(model: string, uidHash: string): Promise<(OAuthRecord & { idHash: string }) | null>
   /** Marks the record as used. Of concurrent calls, exactly one gets true. */
   consume(model: string, idHash: string, at: Date): Promise<boolean>

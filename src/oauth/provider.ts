@@ -25,6 +25,7 @@ import { isKnownTokenTypeHint, translateOAuthErrors } from './csc-errors.js'
 import { MANAGEMENT_DETAIL_TYPES } from './management-details.js'
 import type { OAuthRecordStore } from './oauth-record.js'
 import type { PageRenderer } from './page-renderer.js'
+import { takeRefreshTokenAlias } from './refresh-token-alias.js'
 import {
   introspection,
   richAuthorization,
@@ -104,6 +105,7 @@ export function createProvider(parts: ProviderParts): Provider {
   provider.use(pinBaseUrl(config.baseUrl))
   provider.use(announceOwn(parts))
   provider.use(refuseOtherMethods)
+  provider.use(takeRefreshTokenAlias)
   provider.use(answerInQuery)
   provider.use(withoutOpenId)
   provider.use(translateOAuthErrors(provider))

@@ -14,14 +14,33 @@ import type { Transaction } from '../transactions/transaction.js'
 import {
   change,
   committed,
+  dateOf,
   insert,
   sql,
   sweep,
   type Change,
   type Database,
   type Statement,
+  type StoredDate,
 } from './database.js'
 import { insertTransaction } from './transaction-store.js'
+
+/** An authorisation with one of its digests, or with none. */
+interface AuthorisationRow {
+  readonly transactionId: string
+  readonly clientId: string
+  readonly userId: string
+  readonly credentialId: string
+  readonly hashAlgorithm: string | null
+  readonly numSignatures: number
+  readonly createdAt: StoredDate
+  readonly expiresAt: StoredDate
+  readonly revokedAt: StoredDate | null
+  readonly extendedAt: StoredDate | null
+  readonly rowId: string | null
+  readonly digest: string | null
+  readonly state: AuthorisedDigest['state'] | null
+}
 
 /** The authorisation stands, and so do its credential, person, application and their consent. */
 export function standing(authorisationId: string, now: Date): Statement {
@@ -106,19 +125,29 @@ export class DatabaseActivationStore implements ActivationStore, AnnouncementSto
   }
 
   async find(id: string): Promise<Authorisation | null> {
-    const row = await this.#database.read.authorisation.findUnique({
-      where: { id },
-      include: { digests: { orderBy: { position: 'asc' } } },
-    })
+    const rows = await this.#database.rows<AuthorisationRow>(
+      sql`SELECT a."id", a."transactionId", a."clientId", a."userId", a."credentialId",
+                 a."hashAlgorithm", a."numSignatures", a."createdAt", a."expiresAt", a."revokedAt",
+                 a."extendedAt", d."id" AS "rowId", d."digest", d."state"
+            FROM "Authorisation" a LEFT JOIN "AuthorisedDigest" d ON d."authorisationId" = a."id"
+           WHERE a."id" = ${id} ORDER BY d."position"`,
+    )
+    const [row] = rows
     if (!row) return null
-    const digests = row.digests.map(({ id, digest, state }): AuthorisedDigest => {
-      return {
-        id,
-        digest: digest === null ? null : Buffer.from(digest, 'base64'),
-        state: state as AuthorisedDigest['state'],
-      }
-    })
-    return { ...row, digests }
+    const digests = rows.flatMap(({ rowId, digest, state }): AuthorisedDigest[] =>
+      rowId === null || state === null
+        ? []
+        : [{ id: rowId, digest: digest === null ? null : Buffer.from(digest, 'base64'), state }],
+    )
+    const { transactionId, clientId, userId, credentialId, hashAlgorithm, numSignatures } = row
+    return {
+      ...{ id, transactionId, clientId, userId, credentialId, hashAlgorithm, numSignatures },
+      createdAt: new Date(row.createdAt),
+      expiresAt: new Date(row.expiresAt),
+      revokedAt: dateOf(row.revokedAt),
+      extendedAt: dateOf(row.extendedAt),
+      digests,
+    }
   }
 
   async stands(id: string, now: Date): Promise<boolean> {
@@ -329,6 +358,7 @@ export class DatabaseActivationStore implements ActivationStore, AnnouncementSto
         ),
       ),
       audit: request.audit,
+      concludes: true,
     })
   }
 
@@ -346,6 +376,7 @@ export class DatabaseActivationStore implements ActivationStore, AnnouncementSto
         ),
       ],
       audit: request.audit,
+      concludes: true,
     })
   }
 

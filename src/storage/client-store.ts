@@ -2,7 +2,14 @@ import { auditEvent } from '../audit/events.js'
 import type { Secrets } from '../config/secrets.js'
 import type { Client, ClientStore, GrantType, NewClient } from '../oauth/client.js'
 import { change, committed, insert, sql, sweep, type Database } from './database.js'
+import { modelReader, type Stored } from './model-reader.js'
 import type { ClientModel } from './prisma-client/models/Client.js'
+
+const readClient = modelReader<ClientModel>({
+  ...{ createdAt: 'date', disabledAt: 'date' },
+  ...{ requirePushedForCredential: 'boolean', introspectsAll: 'boolean' },
+  ...{ dpopBoundAccessTokens: 'boolean', tlsClientCertificateBoundAccessTokens: 'boolean' },
+})
 
 export class DatabaseClientStore implements ClientStore {
   readonly #database: Database
@@ -26,8 +33,10 @@ export class DatabaseClientStore implements ClientStore {
   async find(id: string): Promise<Client | null> {
     const builtIn = this.#builtIn.find((client) => client.id === id)
     if (builtIn) return builtIn
-    const row = await this.#database.read.client.findUnique({ where: { id } })
-    return row ? this.#toClient(row) : null
+    const [row] = await this.#database.rows<Stored<ClientModel>>(
+      sql`SELECT * FROM "Client" WHERE "id" = ${id}`,
+    )
+    return row ? this.#toClient(readClient(row)) : null
   }
 
   async list(): Promise<Client[]> {

@@ -8,7 +8,12 @@ import {
 } from '../credentials/credential.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
 import { change, committed, insert, sql, sweep, type Change, type Database } from './database.js'
+import { modelReader, type Stored } from './model-reader.js'
 import type { CredentialModel } from './prisma-client/models/Credential.js'
+
+const readCredential = modelReader<CredentialModel>({
+  ...{ lockedUntil: 'date', createdAt: 'date', statusChangedAt: 'date' },
+})
 
 export class DatabaseCredentialStore implements CredentialStore {
   readonly #database: Database
@@ -18,14 +23,17 @@ export class DatabaseCredentialStore implements CredentialStore {
   }
 
   async find(id: string): Promise<Credential | null> {
-    const row = await this.#database.read.credential.findUnique({ where: { id } })
-    return row ? toCredential(row) : null
+    const [row] = await this.#database.rows<Stored<CredentialModel>>(
+      sql`SELECT * FROM "Credential" WHERE "id" = ${id}`,
+    )
+    return row ? toCredential(readCredential(row)) : null
   }
 
   async list(userId: string): Promise<Credential[]> {
-    const orderBy = [{ createdAt: 'asc' as const }, { id: 'asc' as const }]
-    const rows = await this.#database.read.credential.findMany({ where: { userId }, orderBy })
-    return rows.map(toCredential)
+    const rows = await this.#database.rows<Stored<CredentialModel>>(
+      sql`SELECT * FROM "Credential" WHERE "userId" = ${userId} ORDER BY "createdAt", "id"`,
+    )
+    return rows.map((row) => toCredential(readCredential(row)))
   }
 
   async listAll(): Promise<Credential[]> {

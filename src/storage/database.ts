@@ -14,6 +14,8 @@ export interface Change {
 export interface Unit {
   readonly changes: readonly Change[]
   readonly audit?: readonly AuditEvent[]
+  /** Whether it ends what is on record as begun: then it is never turned away for lack of room. */
+  readonly concludes?: boolean
 }
 
 /** A demanded row count was not met, or a unique value was taken: nothing of the unit was kept. */
@@ -34,6 +36,11 @@ export class ConflictError extends Error {
 export interface Database {
   readonly read: PrismaClient
   /**
+   * Rows as the database states them, by a statement prepared once: for what every signature needs,
+   * where Prisma costs more than the reading. Times come as the database keeps them, see `dateOf`.
+   */
+  rows<Row>(statement: Statement): Promise<Row[]>
+  /**
    * Applies the unit and its audit records atomically. Resolves only when they are on disk; units of
    * concurrent callers share one disk flush but not their fate.
    * @throws {ConflictError} when a row count differs or a unique value is taken
@@ -46,6 +53,13 @@ export interface Database {
 export type Value = string | number | boolean | Date | Uint8Array | null
 
 export const sql = Prisma.sql
+
+/** A time as `rows` returns it: text in SQLite, a Date elsewhere. */
+export type StoredDate = string | Date
+
+export function dateOf(value: StoredDate | null): Date | null {
+  return typeof value === 'string' ? new Date(value) : value
+}
 
 /** `INSERT` of one row; fails as a conflict when a unique value is taken. */
 export function insert(table: Prisma.ModelName, row: Readonly<Record<string, Value>>): Change {

@@ -1,15 +1,42 @@
 import { auditEvent } from '../audit/events.js'
 import {
   ENDED_SESSION,
+  type IssuedToken,
   type NewOAuthRecord,
   type OAuthRecord,
   type OAuthRecordStore,
   type OwnedOAuthRecord,
 } from '../oauth/oauth-record.js'
-import { change, committed, insert, sql, sweep, type Database } from './database.js'
+import {
+  change,
+  committed,
+  dateOf,
+  insert,
+  sql,
+  sweep,
+  type Database,
+  type StoredDate,
+} from './database.js'
+import { modelReader, type Stored } from './model-reader.js'
+import type { OAuthRecordModel } from './prisma-client/models/OAuthRecord.js'
 
 /** More sessions or tokens than a person looks at; the rest shows once some were ended. */
 const MOST_LISTED = 500
+
+interface TokenRow {
+  readonly model: IssuedToken['model']
+  readonly payload: string
+  readonly grantId: string | null
+  readonly consumedAt: StoredDate | null
+  readonly revokedAt: StoredDate | null
+  readonly expiresAt: StoredDate | null
+  readonly client: string | null
+  readonly account: string | null
+}
+
+const readRecord = modelReader<OAuthRecordModel>({
+  ...{ consumedAt: 'date', revokedAt: 'date', expiresAt: 'date' },
+})
 
 export class DatabaseOAuthRecordStore implements OAuthRecordStore {
   readonly #database: Database
@@ -39,16 +66,42 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
     return committed(this.#database, { changes: [insert('OAuthRecord', { ...record })] })
   }
 
-  find(model: string, idHash: string): Promise<OAuthRecord | null> {
-    return this.#database.read.oAuthRecord.findUnique({
-      where: { model_idHash: { model, idHash } },
-    })
+  async find(model: string, idHash: string): Promise<OAuthRecord | null> {
+    const [row] = await this.#database.rows<Stored<OAuthRecordModel>>(
+      sql`SELECT * FROM "OAuthRecord" WHERE "model" = ${model} AND "idHash" = ${idHash}`,
+    )
+    return row ? readRecord(row) : null
   }
 
-  findByUid(model: string, uidHash: string): Promise<(OAuthRecord & { idHash: string }) | null> {
-    return this.#database.read.oAuthRecord.findFirst({
-      where: { model, uidHash, revokedAt: null },
-    })
+  /** One look-up for all that a request's token has to be held against. */
+  async findAccessToken(idHash: string): Promise<IssuedToken | null> {
+    const [row] = await this.#database.rows<TokenRow>(
+      sql`SELECT r."model", r."payload", r."grantId", r."consumedAt", r."revokedAt", r."expiresAt",
+                 k."id" AS "client", u."id" AS "account"
+            FROM "OAuthRecord" r
+            LEFT JOIN "Client" k ON k."id" = r."clientId" AND k."disabledAt" IS NULL
+            LEFT JOIN "User" u ON u."id" = r."accountId" AND u."disabledAt" IS NULL
+           WHERE r."idHash" = ${idHash} AND r."model" IN ('AccessToken', 'ClientCredentials')`,
+    )
+    if (!row) return null
+    const { model, payload, grantId } = row
+    return {
+      model,
+      record: {
+        ...{ payload, grantId, consumedAt: dateOf(row.consumedAt) },
+        ...{ revokedAt: dateOf(row.revokedAt), expiresAt: dateOf(row.expiresAt) },
+      },
+      clientId: row.client,
+      accountId: row.account,
+    }
+  }
+
+  async findByUid(model: string, uidHash: string): Promise<OAuthRecordModel | null> {
+    const [row] = await this.#database.rows<Stored<OAuthRecordModel>>(
+      sql`SELECT * FROM "OAuthRecord"
+           WHERE "uidHash" = ${uidHash} AND "model" = ${model} AND "revokedAt" IS NULL LIMIT 1`,
+    )
+    return row ? readRecord(row) : null
   }
 
   consume(model: string, idHash: string, at: Date): Promise<boolean> {

@@ -2,7 +2,10 @@ import type { AuditEvent } from '../audit/events.js'
 import { hashAlgorithmByOid } from '../keys/algorithms.js'
 import type { Transaction, TransactionStore } from '../transactions/transaction.js'
 import { change, committed, insert, sql, type Change, type Database } from './database.js'
+import { modelReader, type Stored } from './model-reader.js'
 import type { TransactionModel } from './prisma-client/models/Transaction.js'
+
+const readTransaction = modelReader<TransactionModel>({ createdAt: 'date', expiresAt: 'date' })
 
 export class DatabaseTransactionStore implements TransactionStore {
   readonly #database: Database
@@ -16,8 +19,10 @@ export class DatabaseTransactionStore implements TransactionStore {
   }
 
   async find(id: string): Promise<Transaction | null> {
-    const row = await this.#database.read.transaction.findUnique({ where: { id } })
-    return row && toTransaction(row)
+    const [row] = await this.#database.rows<Stored<TransactionModel>>(
+      sql`SELECT * FROM "Transaction" WHERE "id" = ${id}`,
+    )
+    return row ? toTransaction(readTransaction(row)) : null
   }
 
   reject(id: string, audit: readonly AuditEvent[]): Promise<boolean> {

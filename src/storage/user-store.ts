@@ -9,8 +9,14 @@ import {
   type UserSecrets,
   type UserStore,
 } from '../identity/user.js'
-import { change, committed, insert, sql, sweep, type Database } from './database.js'
+import { change, committed, insert, sql, sweep, type Database, type Statement } from './database.js'
+import { modelReader, type Stored } from './model-reader.js'
 import type { UserModel } from './prisma-client/models/User.js'
+
+const readUser = modelReader<UserModel>({
+  ...{ createdAt: 'date', disabledAt: 'date' },
+  ...{ otpAtSignIn: 'boolean', signatureNotices: 'boolean' },
+})
 
 export class DatabaseUserStore implements UserStore {
   readonly #database: Database
@@ -24,11 +30,11 @@ export class DatabaseUserStore implements UserStore {
   }
 
   async find(id: string): Promise<User | null> {
-    return toUser(await this.#database.read.user.findUnique({ where: { id } }))
+    return this.#findWhere(sql`"id" = ${id}`)
   }
 
   async findByUsername(username: string): Promise<User | null> {
-    return toUser(await this.#database.read.user.findUnique({ where: { username } }))
+    return this.#findWhere(sql`"username" = ${username}`)
   }
 
   async list(): Promise<User[]> {
@@ -103,16 +109,22 @@ export class DatabaseUserStore implements UserStore {
   }
 
   async secrets(id: string): Promise<UserSecrets | null> {
-    const row = await this.#database.read.user.findUnique({
-      where: { id },
-      select: { passwordHash: true, totpSecret: true },
-    })
+    const [row] = await this.#database.rows<Pick<UserModel, 'passwordHash' | 'totpSecret'>>(
+      sql`SELECT "passwordHash", "totpSecret" FROM "User" WHERE "id" = ${id}`,
+    )
     if (!row) return null
     const { passwordHash, totpSecret } = row
     return {
       passwordHash,
       totpSecret: totpSecret === null ? null : this.#secrets.unseal(totpContext(id), totpSecret),
     }
+  }
+
+  async #findWhere(condition: Statement): Promise<User | null> {
+    const [row] = await this.#database.rows<Stored<UserModel>>(
+      sql`SELECT * FROM "User" WHERE ${condition}`,
+    )
+    return row ? toUser(readUser(row)) : null
   }
 
   acceptTotpStep(userId: string, step: number): Promise<boolean> {

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Secrets } from '../../src/config/secrets.js'
+import { databaseSettings } from '../support/postgresql.js'
 import { freePort, testSettings } from '../support/rssp.js'
 import { newTokenDirectory, type TestToken } from '../support/softhsm.js'
 
@@ -110,21 +111,32 @@ export class Installation {
   readonly databaseFile: string
   readonly headFile: string
 
-  private constructor(parts: { folder: string; token: TestToken; port: number }) {
+  readonly #database: { readonly database?: string }
+
+  private constructor(parts: {
+    folder: string
+    token: TestToken
+    port: number
+    database: { readonly database?: string }
+  }) {
+    this.#database = parts.database
     this.folder = parts.folder
     this.token = parts.token
     this.port = parts.port
     this.baseUrl = `http://127.0.0.1:${this.port}`
     this.configFile = join(this.folder, 'openrssp.json')
     this.databaseFile = join(this.folder, 'rssp.db')
-    this.headFile = `${this.databaseFile}.audit-head`
+    this.headFile = parts.database.database
+      ? join(this.folder, 'openrssp.audit-head')
+      : `${this.databaseFile}.audit-head`
   }
 
   static async make(settings: Record<string, unknown> = {}): Promise<Installation> {
     const folder = mkdtempSync(join(tmpdir(), 'openrssp-commands-'))
     const token = newTokenDirectory()
     Secrets.create(join(folder, 'secrets.key'))
-    const installation = new Installation({ folder, token, port: await freePort() })
+    const database = await databaseSettings()
+    const installation = new Installation({ folder, token, port: await freePort(), database })
     installation.configure(settings)
     return installation
   }
@@ -133,6 +145,7 @@ export class Installation {
     const { module, tokenLabel, pinFile, conf } = this.token
     return testSettings(this.baseUrl, this.port, {
       hsm: { module, tokenLabel, pinFile, environment: { SOFTHSM2_CONF: conf } },
+      ...this.#database,
     })
   }
 

@@ -1,10 +1,20 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { exportJWK } from 'jose'
 import { AUTH_OBJECTS } from '../../src/credentials/auth-object.js'
+import { publicPost } from '../../src/signing/public-post.js'
 import type { Target } from '../../conformance/target.js'
-import { startRssp, type Rssp, type TestClient, type TestUser } from '../support/rssp.js'
+import { testKey } from '../oauth/proofs.js'
+import { freePort, startRssp, type Rssp, type TestClient, type TestUser } from '../support/rssp.js'
 
 const { PIN, OTP, EMAIL, PUSH } = AUTH_OBJECTS
 
 const CLIENT_ID = 'conformance'
+const HOOK_HOST = 'hook.example'
+/** More often than the service does it by itself. */
+const ANNOUNCING_MS = 100
 
 /** Our own server with people, applications and credentials of every kind, and how to test it. */
 export interface OwnTarget {
@@ -18,16 +28,31 @@ export interface OwnTarget {
 }
 
 export async function startOwnTarget(): Promise<OwnTarget> {
+  const hook = await newHook()
   const rssp = await startRssp({
     outbox: true,
-    settings: { policy: { authLogin: { client: CLIENT_ID } } },
+    settings: {
+      policy: { authLogin: { client: CLIENT_ID }, responseUriHosts: [new URL(hook.uri).host] },
+      newCredentials: { perPerson: 100 },
+    },
+    post: hook.post,
   })
+  const announcing = setInterval(() => {
+    void rssp.services.announcements.deliverDue()
+  }, ANNOUNCING_MS)
   const [user, other] = [await rssp.addUser(), await rssp.addUser()]
   const registration = {
     grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'] as const,
   }
   const client = await rssp.addClient({ client_id: CLIENT_ID, registration })
   const otherClient = await rssp.addClient({ registration })
+  const key = await testKey()
+  const keyClient = await rssp.addClient({
+    client_secret: null,
+    registration: { authMethod: 'private_key_jwt', jwks: { keys: [key.jwk] } },
+  })
+  const { kty = '', ...jwk } = await exportJWK(key.privateKey)
+  const privateKey = { ...jwk, kty, kid: key.jwk.kid ?? '', alg: key.alg }
   await rssp.addCredential(user)
   await rssp.addCredential(user, { algorithm: 'rsa-2048' })
   await rssp.addCredential(user, { algorithm: 'p-384', SCAL: '1' })
@@ -53,6 +78,8 @@ export async function startOwnTarget(): Promise<OwnTarget> {
     baseUrl: `${rssp.baseUrl}/csc/v2`,
     client: { ...application(client), clientCredentials: true, userID: user.id },
     otherClient: application(otherClient),
+    keyClient: { ...application(keyClient), privateKey },
+    announcements: hook.settings,
     signers: [signer(user), signer(other)],
     consume: { approvals: 500, wrongFactors: true, lock: true, create: true },
   }
@@ -62,7 +89,44 @@ export async function startOwnTarget(): Promise<OwnTarget> {
     userIds: [user.id, other.id],
     secrets: [user, other].flatMap(({ password, pin, totpSecret }) => [password, pin, totpSecret]),
     newServiceToken: () => rssp.serviceToken(user, client),
-    close: () => rssp.close(),
+    close: async () => {
+      clearInterval(announcing)
+      await rssp.close()
+      hook.remove()
+    },
+  }
+}
+
+/** Where announcements go to: a name that leads to this machine, with a certificate for it. */
+async function newHook() {
+  const folder = mkdtempSync(join(tmpdir(), 'conformance-hook-'))
+  const [keyFile, certificateFile] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
+  execFileSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+      ...['-keyout', keyFile, '-out', certificateFile, '-subj', `/CN=${HOOK_HOST}`],
+      ...['-addext', `subjectAltName=DNS:${HOOK_HOST}`],
+    ],
+    { stdio: 'ignore' },
+  )
+  const port = await freePort()
+  const uri = `https://${HOOK_HOST}:${port}/done?for=conformance`
+  return {
+    uri,
+    post: publicPost({
+      resolve: () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]),
+      isAllowed: () => true,
+      authorities: readFileSync(certificateFile, 'utf8'),
+    }),
+    settings: {
+      responseUri: uri,
+      listen: { host: '127.0.0.1', port },
+      tls: { keyFile, certificateFile },
+    },
+    remove: () => {
+      rmSync(folder, { recursive: true })
+    },
   }
 }
 
@@ -92,5 +156,6 @@ function signer({ username, password, pin, totpSecret }: TestUser): Target['sign
     },
     authData: { PIN: pin, OTP: otp },
     basic: { username, password },
+    accountID: `account of ${username}`,
   }
 }

@@ -6,7 +6,7 @@ import { change, ConflictError, insert, sql, sweep } from '../../src/storage/dat
 import { openSqlite } from '../../src/storage/sqlite/connection.js'
 import { SqliteDatabase } from '../../src/storage/sqlite/sqlite-database.js'
 import { StorageUnavailableError } from '../../src/errors.js'
-import { schemaDifference } from '../../scripts/schema-diff.js'
+import { sqliteDifference } from '../../scripts/schema-diff.js'
 
 const stopped = { event: 'service.stopped', detail: { pid: 1, reason: 'x' } } as const
 
@@ -122,6 +122,6 @@ describe('The SQLite database', () => {
   })
 
   it('has migrations that produce exactly what the models say', async () => {
-    assert.equal(await schemaDifference(), '-- This is an empty migration.')
+    assert.equal(await sqliteDifference(), '-- This is an empty migration.')
   })
 })

@@ -18,8 +18,9 @@ import type { PublicPost } from '../../src/signing/public-post.js'
 import { startServer, type RunningServer } from '../../src/server.js'
 import { openServices, type Services } from '../../src/services.js'
 import { assertDescribed } from './described.js'
+import { newPostgresDatabase, onPostgresql, type TestDatabase } from './postgresql.js'
 import { SignerBrowser } from './signer-browser.js'
-import { openTestCustody } from './softhsm.js'
+import { openTestCustody, type TestToken } from './softhsm.js'
 
 export const REDIRECT_URI = 'https://app.example/callback'
 export const SHA256 = '2.16.840.1.101.3.4.2.1'
@@ -128,6 +129,8 @@ export async function startRssp(
     host?: string
     /** Another instance of this service, over the same database. */
     replicaOf?: Rssp
+    /** The token, used from a key process of its own as in production, and not from this one. */
+    token?: TestToken
   } = {},
 ): Promise<Rssp> {
   const { replicaOf } = overrides
@@ -136,18 +139,22 @@ export async function startRssp(
   const baseUrl = `http://${overrides.host ?? '127.0.0.1'}:${port}`
   const transport = { transport: 'outbox', folder: join(folder, 'outbox') }
   const mail = overrides.outbox ? { mail: transport, sms: transport } : {}
-  const settings = { ...mail, ...overrides.settings }
+  const { token } = overrides
+  const hsm = token ? { hsm: hsmSettings(token) } : {}
+  const owned = replicaOf || !onPostgresql ? null : await newPostgresDatabase()
+  const { database = owned?.url } = replicaOf?.services.config ?? {}
+  const settings = { ...mail, ...hsm, ...(database ? { database } : {}), ...overrides.settings }
   const config = checkConfig(
     testSettings(replicaOf?.services.config.baseUrl ?? baseUrl, port, settings),
     folder,
     {},
   )
   const clock = replicaOf?.clock ?? new TestClock()
-  const real = await openTestCustody()
+  const real = token ? null : await openTestCustody()
   const { logLines } = overrides
   const services = await openServices(config, {
     now: clock.now,
-    custody: unclosed(overrides.custody?.(real) ?? real),
+    ...(real ? { custody: unclosed(overrides.custody?.(real) ?? real) } : {}),
     ...(overrides.post ? { post: overrides.post } : {}),
     logger: logLines
       ? pino({ level: 'debug' }, { write: (line) => void logLines.push(line) })
@@ -155,7 +162,7 @@ export async function startRssp(
   })
   const server = await startServer(services, 'test')
   const keepFolder = replicaOf !== undefined
-  return new RunningRssp({ baseUrl, services, clock, folder, server, keepFolder })
+  return new RunningRssp({ baseUrl, services, clock, folder, server, keepFolder, owned })
 }
 
 function newFolder(): string {
@@ -168,7 +175,8 @@ function newFolder(): string {
 export function testSettings(baseUrl: string, port: number, more: Record<string, unknown> = {}) {
   return {
     baseUrl,
-    listen: { host: '127.0.0.1', port },
+    // Clients then give up idle connections by themselves, and nothing waits for them at the end.
+    listen: { host: '127.0.0.1', port, keepAliveSeconds: 1 },
     database: 'file:rssp.db',
     secretsFile: 'secrets.key',
     hsm: { module: 'pin', tokenLabel: 'test', pinFile: 'pin' },
@@ -176,6 +184,12 @@ export function testSettings(baseUrl: string, port: number, more: Record<string,
     certificateAuthority: { organization: 'Test', country: 'LT' },
     ...more,
   }
+}
+
+/** @param more such as timeouts */
+export function hsmSettings(token: TestToken, more: Record<string, unknown> = {}) {
+  const { module, tokenLabel, pinFile, conf } = token
+  return { module, tokenLabel, pinFile, environment: { SOFTHSM2_CONF: conf }, ...more }
 }
 
 export function digestOf(text: string, algorithm = 'sha256'): Buffer {
@@ -200,7 +214,7 @@ export function quickHash(password: string): string {
 function unclosed(custody: KeyCustody): KeyCustody {
   return {
     generate: (algorithm) => custody.generate(algorithm),
-    sign: (keyId, digests, algorithm) => custody.sign(keyId, digests, algorithm),
+    sign: (...call) => custody.sign(...call),
     publicKey: (keyId) => custody.publicKey(keyId),
     destroy: (keyId) => custody.destroy(keyId),
     ready: () => custody.ready(),
@@ -215,6 +229,7 @@ class RunningRssp implements Rssp {
   readonly folder: string
   readonly #server: RunningServer
   readonly #keepFolder: boolean
+  readonly #owned: TestDatabase | null
 
   constructor(parts: {
     baseUrl: string
@@ -223,6 +238,7 @@ class RunningRssp implements Rssp {
     folder: string
     server: RunningServer
     keepFolder: boolean
+    owned: TestDatabase | null
   }) {
     this.baseUrl = parts.baseUrl
     this.services = parts.services
@@ -230,6 +246,7 @@ class RunningRssp implements Rssp {
     this.folder = parts.folder
     this.#server = parts.server
     this.#keepFolder = parts.keepFolder
+    this.#owned = parts.owned
   }
 
   async addUser(settings: UserSettings = {}): Promise<TestUser> {
@@ -347,6 +364,7 @@ class RunningRssp implements Rssp {
   async close(): Promise<void> {
     await this.#server.stop('end of test')
     if (!this.#keepFolder) rmSync(this.folder, { recursive: true, force: true })
+    await this.#owned?.drop()
   }
 
   async #authorize(user: TestUser, client: TestClient, parameters: Record<string, string>) {

@@ -1,3 +1,5 @@
+import { assertDescribed } from './described.js'
+
 /** What a signer types into the pages. */
 export interface SignerAnswers {
   readonly username: string
@@ -108,6 +110,10 @@ export class SignerBrowser {
       .join('; ')
     const headers = { ...(init.headers as Record<string, string>), cookie }
     const response = await fetch(url, { ...init, headers, redirect: 'manual' })
+    if (site === this.cookies) {
+      const { status, headers } = response
+      assertDescribed(init.method ?? 'GET', pathname, { status, headers, body: '' })
+    }
     for (const line of response.headers.getSetCookie()) {
       const [pair = '', ...attributes] = line.split(';')
       const [name = '', value = ''] = pair.split(/=(.*)/s)

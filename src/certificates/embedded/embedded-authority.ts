@@ -104,12 +104,15 @@ async function openAuthority(
   const { custody, store } = options
   const stored = await store.load(name)
   if (stored !== null) return checkedAuthority(custody, name, stored, issuer)
-  const made = await makeAuthority(options, issuer)
-  await store.save(name, made)
+  const made = await makeAuthority(options, issuer).catch(async (error: unknown) => {
+    // another replica may have been first, and the key process lets nobody certify a second one
+    if ((await store.load(name)) === null) throw error
+    return null
+  })
+  if (made) await store.save(name, made)
   const kept = await store.load(name)
   if (kept === null) throw new Error(`The ${name} authority could not be stored`)
-  // another replica may have been first
-  if (kept.keyId !== made.keyId) await custody.destroy(made.keyId)
+  if (made && kept.keyId !== made.keyId) await custody.destroy(made.keyId)
   return checkedAuthority(custody, name, kept, issuer)
 }
 

@@ -17,6 +17,7 @@ export const login = defineCscEndpoint({
   path: '/auth/login',
   summary: 'Sign in with name and password (HTTP Basic), or with a refresh token',
   scopes: [],
+  basic: true,
   isOn: ({ config }) => config.policy.authLogin !== undefined,
   request: Type.Object({
     refresh_token: Type.Optional(

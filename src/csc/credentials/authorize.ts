@@ -83,7 +83,6 @@ export const authorize = defineCscEndpoint({
     ...UNFIT_DIGESTS,
     'invalid-authentication-data',
     'credential-locked',
-    'too-many-requests',
   ],
 
   async handle(input, caller, services) {

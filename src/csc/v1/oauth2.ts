@@ -1,7 +1,7 @@
-import { Readable } from 'node:stream'
 import type { Context, Middleware } from 'koa'
 import { MalformedRequestError } from '../../errors.js'
 import { readJson } from '../../http/json-body.js'
+import { refill } from '../../http/refill.js'
 import { renderCscError } from '../errors.js'
 import { impliedHashAlgorithm } from './hashes.js'
 
@@ -11,10 +11,21 @@ export interface OAuthDialect {
   readonly routes: readonly string[]
   /** What they take and answer in other words. */
   readonly translate: (base: string) => Middleware
+  /** Parameters of v2 that mean nothing to them. */
+  readonly unknown: readonly string[]
+  /** Scopes it knows. */
+  readonly scopes: readonly string[]
+  /** What a credential token is called that is bound to no key. */
+  readonly credentialTokenType: string
+  /** Whether the token endpoint takes JSON, too. */
+  readonly json: boolean
 }
 
 /** Largest token request in JSON, in bytes. */
 const LIMIT = 65536
+
+/** Of v2 alone. */
+const UNKNOWN = ['authorization_details', 'request_uri', 'signatureQualifier'] as const
 
 /**
  * v1, 8.3: `hash` without its algorithm, credential tokens of type SAD, nothing of pushed or rich
@@ -22,9 +33,11 @@ const LIMIT = 65536
  */
 export const V1_OAUTH: OAuthDialect = {
   routes: ['/oauth2/authorize', '/oauth2/token', '/oauth2/revoke'],
+  ...{ unknown: UNKNOWN, scopes: ['service', 'credential'] },
+  ...{ credentialTokenType: 'SAD', json: true },
   translate: (base) => async (ctx, next) => {
     const { path } = ctx
-    if (path === `${base}/oauth2/authorize`) nameHashAlgorithm(ctx)
+    if (path === `${base}/oauth2/authorize`) speakAsV2(ctx)
     if (path === `${base}/oauth2/token` && ctx.is('application/json')) {
       try {
         await readAsForm(ctx)
@@ -41,17 +54,23 @@ export const V1_OAUTH: OAuthDialect = {
 }
 
 /** Put into the request before anything reads it, so that there is one way to read it. */
-function nameHashAlgorithm(ctx: Context): void {
-  const { hash, hashAlgorithmOID } = ctx.query
-  if (typeof hash !== 'string' || hashAlgorithmOID) return
-  const implied = impliedHashAlgorithm(hash.split(','))
-  if (implied) ctx.query = { ...ctx.query, hashAlgorithmOID: implied }
+function speakAsV2(ctx: Context): void {
+  const known = Object.entries(ctx.query).filter(([name]) => !UNKNOWN.some((each) => each === name))
+  const query = Object.fromEntries(known)
+  const { scope, hash, hashes, hashAlgorithmOID } = query
+  // A list of none, by the name that refusals are to say.
+  if (scope === 'credential' && !hash && !hashes) query['hash'] = ','
+  if (typeof hash === 'string' && !hashAlgorithmOID) {
+    query['hashAlgorithmOID'] = impliedHashAlgorithm(hash.split(',')) ?? ''
+  }
+  ctx.query = query
 }
 
 /** v1, 8.3.3: a credential token goes into the `SAD` of later calls, and its type says so. */
 function nameTokenType(ctx: Context): void {
   const answer = { ...(ctx.body as Record<string, unknown>) }
   delete answer['credentialID']
+  delete answer['authorization_details']
   const isSad = answer['scope'] === 'credential' && answer['token_type'] === 'Bearer'
   ctx.body = isSad ? { ...answer, token_type: 'SAD' } : answer
 }
@@ -64,12 +83,5 @@ async function readAsForm(ctx: Context): Promise<void> {
     if (typeof value !== 'string') throw new MalformedRequestError(`${name} is no text`)
     form.append(name, value)
   }
-  const bytes = Buffer.from(form.toString())
-  const { headers, headersDistinct, method, url, socket } = ctx.req
-  headers['content-type'] = 'application/x-www-form-urlencoded'
-  headers['content-length'] = String(bytes.length)
-  delete headers['transfer-encoding']
-  const facts = { headers, headersDistinct, method, url, socket }
-  const request = Object.assign(Readable.from([bytes]), facts)
-  ctx.req = request as unknown as Context['req']
+  refill(ctx, Buffer.from(form.toString()), 'application/x-www-form-urlencoded')
 }

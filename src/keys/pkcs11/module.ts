@@ -1,21 +1,43 @@
+import { randomBytes } from 'node:crypto'
 import { realpathSync } from 'node:fs'
-import { endianness } from 'node:os'
 import pkcs11 from 'pkcs11js'
-import { KEY_ALGORITHMS, type HashName, type KeyAlgorithm } from '../algorithms.js'
+import type { HashName } from '../algorithms.js'
+import { BackgroundCalls } from './background-calls.js'
 import { TokenError } from './ckr.js'
+import { Pace } from './pace.js'
 import type {
   KeyHandle,
   KeyPairHandles,
+  KeyPairTemplate,
   Mechanism,
   OpenSession,
   PrivateKeyAttributes,
   PublicKeyValue,
+  SecretKeyAttributes,
+  SecretKeyTemplate,
   Token,
+  TokenFacts,
+  UnwrapTemplate,
+  WrappedBlob,
+  WrapVariant,
 } from './session.js'
+import {
+  keyPairTemplates,
+  MECHANISMS,
+  secretKeyTemplate,
+  ulong,
+  unwrapTemplate,
+  wrapMechanism,
+} from './templates.js'
 
 /** A loaded library. It stays loaded for good: unloading pulls code from under its own threads. */
 interface Library {
   readonly api: pkcs11.PKCS11
+  readonly background: BackgroundCalls
+  /** How long C_SignInit takes. */
+  readonly signInitPace: Pace
+  /** Sessions of all tokens in use. */
+  openSessions: number
   /** Tokens in use; the library is initialised while there are any. */
   users: number
 }
@@ -27,22 +49,24 @@ const libraries = new Map<string, Library>()
  * that flag the locks of SoftHSM are off and parallel calls crash it. A library that somebody else
  * has initialised is refused, because nobody knows how.
  */
-function acquireLibrary(path: string): Library {
+function acquireLibrary(path: string, parameters?: string): Library {
   const file = realpathSync(path)
   let library = libraries.get(file)
   if (library === undefined) {
     const api = new pkcs11.PKCS11()
     api.load(file)
-    library = { api, users: 0 }
+    const background = new BackgroundCalls(file)
+    library = { api, background, signInitPace: new Pace(), openSessions: 0, users: 0 }
     libraries.set(file, library)
   }
-  if (library.users === 0) initialise(library.api)
+  if (library.users === 0) initialise(library.api, parameters)
   library.users += 1
   return library
 }
 
-function initialise(api: pkcs11.PKCS11): void {
-  attempt('C_Initialize', () => api.C_Initialize({ flags: pkcs11.CKF_OS_LOCKING_OK }))
+function initialise(api: pkcs11.PKCS11, libraryParameters?: string): void {
+  const more = libraryParameters === undefined ? {} : { libraryParameters }
+  attempt('C_Initialize', () => api.C_Initialize({ flags: pkcs11.CKF_OS_LOCKING_OK, ...more }))
 }
 
 export interface TokenLocation {
@@ -51,70 +75,132 @@ export interface TokenLocation {
   readonly tokenLabel: string
   /** User PIN. */
   readonly pin: string
+  /** What libraries want to hear at C_Initialize that are derived from NSS. */
+  readonly libraryParameters?: string | undefined
 }
 
-export function openToken({ module, tokenLabel, pin }: TokenLocation): Token {
-  const library = acquireLibrary(module)
-  const { api } = library
+export function openToken(location: TokenLocation): Token {
+  const { module, tokenLabel, pin, libraryParameters } = location
+  const library = acquireLibrary(module, libraryParameters)
+  const { api, background } = library
+  const login = new Login(background, pin)
   let released = false
   return {
-    openSession() {
-      const slot = slotOf(api, tokenLabel)
+    describe: async () => describe(api, await slotOf(background, tokenLabel)),
+    async openSession() {
+      const slot = await slotOf(background, tokenLabel)
       const flags = pkcs11.CKF_SERIAL_SESSION | pkcs11.CKF_RW_SESSION
-      const handle = attempt('C_OpenSession', () => api.C_OpenSession(slot, flags))
-      const session = new ModuleSession(api, handle)
+      const handle = await awaited('C_OpenSession', background.openSession(slot, flags))
+      const session = new ModuleSession(library, handle)
       try {
-        if (!session.isLoggedIn()) login(api, handle, pin)
+        await login.demand(session, handle)
       } catch (error) {
-        session.close()
+        await session.close()
         throw error
       }
       return session
     },
-    reinitialise() {
+    async reinitialise() {
+      if (library.users === 1 && library.openSessions === 0) {
+        await background.finalise().catch(() => undefined) // it may not be initialised
+      }
       try {
-        initialise(api)
+        initialise(api, libraryParameters)
       } catch (error) {
         const back =
           error instanceof TokenError && error.ckr.name === 'CKR_CRYPTOKI_ALREADY_INITIALIZED'
         if (!back) throw error
       }
     },
-    release() {
+    async release() {
       if (released) return
       released = true
       library.users -= 1
-      if (library.users === 0) attempt('C_Finalize', () => api.C_Finalize())
+      if (library.users === 0) await awaited('C_Finalize', background.finalise())
     },
   }
 }
 
+function describe(api: pkcs11.PKCS11, slot: Buffer): TokenFacts {
+  const token = attempt('C_GetTokenInfo', () => api.C_GetTokenInfo(slot))
+  const mechanisms = attempt('C_GetMechanismList', () => api.C_GetMechanismList(slot))
+  const limits = [token.maxSessionCount, token.maxRwSessionCount].filter(isLimit)
+  return {
+    label: token.label.trimEnd(),
+    manufacturer: token.manufacturerID.trimEnd(),
+    model: token.model.trimEnd(),
+    serialNumber: token.serialNumber.trimEnd(),
+    mostSessions: limits.length === 0 ? null : Math.min(...limits),
+    mechanisms: new Map(
+      mechanisms.map((mechanism) => [
+        mechanism,
+        attempt('C_GetMechanismInfo', () => api.C_GetMechanismInfo(slot, mechanism)),
+      ]),
+    ),
+  }
+}
+
+/** Zero stands for "any number", and numbers near the largest for that or for "not known". */
+function isLimit(count: number): boolean {
+  return count > 0 && count < 0x7fffffff
+}
+
 /** Slot numbers move when tokens are re-plugged; labels do not. */
-function slotOf(api: pkcs11.PKCS11, tokenLabel: string): Buffer {
-  const slots = attempt('C_GetSlotList', () => api.C_GetSlotList(true))
-  const matches = slots.filter((slot) => labelOf(api, slot) === tokenLabel)
-  const [slot] = matches
-  if (slot === undefined || matches.length > 1) {
+async function slotOf(background: BackgroundCalls, tokenLabel: string): Promise<Buffer> {
+  const matches: Buffer[] = []
+  for (const slot of await awaited('C_GetSlotList', background.slots())) {
+    // a slot that does not answer is not the one we look for
+    const label = await background.tokenLabel(slot).catch(() => null)
+    if (label === tokenLabel) matches.push(slot)
+  }
+  const [slot, another] = matches
+  if (slot === undefined || another !== undefined) {
     throw new TokenError('C_GetSlotList', new Error('CKR_TOKEN_NOT_PRESENT'))
   }
   return slot
 }
 
-function labelOf(api: pkcs11.PKCS11, slot: Buffer): string | null {
-  try {
-    return api.C_GetTokenInfo(slot).label.trimEnd()
-  } catch {
-    return null // a slot that does not answer is not the one we look for
+/**
+ * Login is per application and token, so one session logs in for all, one at a time. A PIN that was
+ * refused is not tried again, not even by those who wait: tokens lock (S93).
+ */
+class Login {
+  readonly #background: BackgroundCalls
+  readonly #pin: string
+  #last: Promise<void> = Promise.resolve()
+  #refusal: TokenError | null = null
+
+  constructor(background: BackgroundCalls, pin: string) {
+    this.#background = background
+    this.#pin = pin
+  }
+
+  demand(session: ModuleSession, handle: Buffer): Promise<void> {
+    const mine = this.#last.then(async () => {
+      if (this.#refusal !== null) throw this.#refusal
+      if (!(await session.isLoggedIn())) await this.#logIn(handle)
+    })
+    this.#last = mine.catch(() => undefined)
+    return mine
+  }
+
+  async #logIn(handle: Buffer): Promise<void> {
+    try {
+      await awaited('C_Login', this.#background.login(handle, pkcs11.CKU_USER, this.#pin))
+    } catch (error) {
+      if (!(error instanceof TokenError)) throw error
+      if (error.ckr.name === 'CKR_USER_ALREADY_LOGGED_IN') return
+      if (error.ckr.pinRefused) this.#refusal = error
+      throw error
+    }
   }
 }
 
-/** Login is per application and token: another session of ours may have been first. */
-function login(api: pkcs11.PKCS11, session: Buffer, pin: string): void {
+async function awaited<T>(call: string, result: Promise<T>): Promise<T> {
   try {
-    attempt('C_Login', () => api.C_Login(session, pkcs11.CKU_USER, pin))
+    return await result
   } catch (error) {
-    const done = error instanceof TokenError && error.ckr.name === 'CKR_USER_ALREADY_LOGGED_IN'
-    if (!done) throw error
+    throw new TokenError(call, error)
   }
 }
 
@@ -126,16 +212,13 @@ function attempt<T>(call: string, run: () => T): T {
   }
 }
 
+/** A wrapped RSA-4096 key has about 2,500 bytes. */
+const WRAPPED_SPACE = 4096
+
 /** CKS_RW_USER_FUNCTIONS; the binding does not export states. */
 const LOGGED_IN = 3
 /** Longest signature of any key we make is RSA-4096's 512 bytes. */
 const SIGNATURE_SPACE = 1024
-
-const MECHANISMS: Readonly<Record<Mechanism['kind'], number>> = {
-  'rsa-pkcs': pkcs11.CKM_RSA_PKCS,
-  'rsa-pkcs-pss': pkcs11.CKM_RSA_PKCS_PSS,
-  ecdsa: pkcs11.CKM_ECDSA,
-}
 
 const PSS_HASHES: Readonly<Record<HashName, { hashAlg: number; mgf: number }>> = {
   sha256: { hashAlg: pkcs11.CKM_SHA256, mgf: pkcs11.CKG_MGF1_SHA256 },
@@ -147,22 +230,26 @@ const PSS_HASHES: Readonly<Record<HashName, { hashAlg: number; mgf: number }>> =
 const buffersInUse = new Set<readonly Buffer[]>()
 
 class ModuleSession implements OpenSession {
+  readonly #library: Library
   readonly #api: pkcs11.PKCS11
+  readonly #background: BackgroundCalls
   readonly #handle: Buffer
 
-  constructor(api: pkcs11.PKCS11, handle: Buffer) {
-    this.#api = api
+  constructor(library: Library, handle: Buffer) {
+    this.#library = library
+    this.#api = library.api
+    this.#background = library.background
     this.#handle = handle
+    library.openSessions += 1
   }
 
-  isLoggedIn(): boolean {
-    const info = attempt('C_GetSessionInfo', () => this.#api.C_GetSessionInfo(this.#handle))
-    return info.state === LOGGED_IN
+  async isLoggedIn(): Promise<boolean> {
+    const state = await awaited('C_GetSessionInfo', this.#background.sessionState(this.#handle))
+    return state === LOGGED_IN
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- failures become rejections
   async probe(): Promise<void> {
-    if (!this.isLoggedIn()) {
+    if (!(await this.isLoggedIn())) {
       throw new TokenError('C_GetSessionInfo', new Error('CKR_USER_NOT_LOGGED_IN'))
     }
   }
@@ -175,25 +262,37 @@ class ModuleSession implements OpenSession {
     return this.#find(pkcs11.CKO_PUBLIC_KEY, id)
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- failures become rejections
+  findSecretKeys(id: Buffer): Promise<KeyHandle[]> {
+    return this.#find(pkcs11.CKO_SECRET_KEY, id)
+  }
+
+  async listPrivateKeyIds(): Promise<Buffer[]> {
+    const ids: Buffer[] = []
+    for (const handle of await this.#findAll(pkcs11.CKO_PRIVATE_KEY)) {
+      ids.push(await this.#attribute({ handle }, pkcs11.CKA_ID))
+    }
+    return ids
+  }
+
+  #findAll(objectClass: number): Promise<Buffer[]> {
+    const template = [
+      { type: pkcs11.CKA_CLASS, value: ulong(objectClass, this.#handle.length) },
+      { type: pkcs11.CKA_TOKEN, value: Buffer.of(1) },
+    ]
+    return awaited('C_FindObjects', this.#background.findAllObjects(this.#handle, template))
+  }
+
   async #find(objectClass: number, id: Buffer): Promise<KeyHandle[]> {
     const template = [
-      { type: pkcs11.CKA_CLASS, value: objectClass },
+      { type: pkcs11.CKA_CLASS, value: ulong(objectClass, this.#handle.length) },
       { type: pkcs11.CKA_ID, value: id },
     ]
-    attempt('C_FindObjectsInit', () => this.#api.C_FindObjectsInit(this.#handle, template))
-    try {
-      const found = attempt('C_FindObjects', () => this.#api.C_FindObjects(this.#handle, 2))
-      return found.map((handle) => ({ handle }))
-    } finally {
-      attempt('C_FindObjectsFinal', () => this.#api.C_FindObjectsFinal(this.#handle))
-    }
+    const found = this.#background.findObjects(this.#handle, template, 2)
+    return (await awaited('C_FindObjects', found)).map((handle) => ({ handle }))
   }
 
   async sign(key: KeyHandle, mechanism: Mechanism, data: Buffer): Promise<Buffer> {
-    attempt('C_SignInit', () =>
-      this.#api.C_SignInit(this.#handle, nativeMechanism(mechanism), key.handle),
-    )
+    await this.#signInit(mechanism, key)
     const buffers = [data, Buffer.alloc(SIGNATURE_SPACE)] as const
     buffersInUse.add(buffers)
     try {
@@ -205,12 +304,29 @@ class ModuleSession implements OpenSession {
     }
   }
 
-  async generateKeyPair(
-    algorithm: KeyAlgorithm,
-    id: Buffer,
-    locked: boolean,
-  ): Promise<KeyPairHandles> {
-    const { mechanism, publicKey, privateKey } = keyPairTemplates(algorithm, id, locked)
+  /**
+   * On the event loop as long as the token is quick about it: the way to a thread and back costs a
+   * quarter of the throughput. Tokens that are asked over a network are not quick.
+   */
+  async #signInit(mechanism: Mechanism, key: KeyHandle): Promise<void> {
+    const { signInitPace } = this.#library
+    if (!signInitPace.isQuick) {
+      const packed = packedMechanism(mechanism, this.#handle.length)
+      const begun = this.#background.signInit(this.#handle, packed, key.handle)
+      await awaited('C_SignInit', begun)
+      return
+    }
+    const native = nativeMechanism(mechanism)
+    const started = performance.now()
+    try {
+      attempt('C_SignInit', () => this.#api.C_SignInit(this.#handle, native, key.handle))
+    } finally {
+      signInitPace.took(performance.now() - started)
+    }
+  }
+
+  async generateKeyPair(template: KeyPairTemplate): Promise<KeyPairHandles> {
+    const { mechanism, publicKey, privateKey } = keyPairTemplates(template)
     try {
       const pair = await this.#api.C_GenerateKeyPairAsync(
         this.#handle,
@@ -224,63 +340,155 @@ class ModuleSession implements OpenSession {
     }
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- failures become rejections
-  async privateKeyAttributes(key: KeyHandle): Promise<PrivateKeyAttributes> {
-    const flag = (type: number) => this.#attribute(key, type).equals(Buffer.of(1))
+  async generateSecretKey(wanted: SecretKeyTemplate): Promise<KeyHandle> {
+    const { mechanism, template } = secretKeyTemplate(wanted)
+    try {
+      const key = this.#api.C_GenerateKeyAsync(this.#handle, { mechanism }, template)
+      return { handle: await key }
+    } catch (error) {
+      throw new TokenError('C_GenerateKey', error)
+    }
+  }
+
+  async secretKeyAttributes(key: KeyHandle): Promise<SecretKeyAttributes> {
+    const flag = (type: number) => this.#flag(key, type)
     return {
-      token: flag(pkcs11.CKA_TOKEN),
-      private: flag(pkcs11.CKA_PRIVATE),
-      sensitive: flag(pkcs11.CKA_SENSITIVE),
-      alwaysSensitive: flag(pkcs11.CKA_ALWAYS_SENSITIVE),
-      extractable: flag(pkcs11.CKA_EXTRACTABLE),
-      neverExtractable: flag(pkcs11.CKA_NEVER_EXTRACTABLE),
-      local: flag(pkcs11.CKA_LOCAL),
-      sign: flag(pkcs11.CKA_SIGN),
-      signRecover: flag(pkcs11.CKA_SIGN_RECOVER),
-      decrypt: flag(pkcs11.CKA_DECRYPT),
-      unwrap: flag(pkcs11.CKA_UNWRAP),
-      derive: flag(pkcs11.CKA_DERIVE),
+      sensitive: await flag(pkcs11.CKA_SENSITIVE),
+      extractable: await flag(pkcs11.CKA_EXTRACTABLE),
+      neverExtractable: await flag(pkcs11.CKA_NEVER_EXTRACTABLE),
+      local: await flag(pkcs11.CKA_LOCAL),
+      wrap: await flag(pkcs11.CKA_WRAP),
+      unwrap: await flag(pkcs11.CKA_UNWRAP),
+      encrypt: await flag(pkcs11.CKA_ENCRYPT),
+      decrypt: await flag(pkcs11.CKA_DECRYPT),
+      sign: await flag(pkcs11.CKA_SIGN),
+      trusted: await flag(pkcs11.CKA_TRUSTED),
+    }
+  }
+
+  async wrap(wrapping: KeyHandle, variant: WrapVariant, key: KeyHandle): Promise<WrappedBlob> {
+    const iv = variant === 'aes-cbc-pad' ? randomBytes(16) : Buffer.alloc(0)
+    const space = Buffer.alloc(WRAPPED_SPACE)
+    const mechanism = wrapMechanism(variant, iv)
+    const { handle } = wrapping
+    const buffers = [iv, space]
+    buffersInUse.add(buffers)
+    try {
+      const bytes = this.#api.C_WrapKeyAsync(this.#handle, mechanism, handle, key.handle, space)
+      return { variant, iv, bytes: Buffer.from(await bytes) }
+    } catch (error) {
+      throw new TokenError('C_WrapKey', error)
+    } finally {
+      buffersInUse.delete(buffers)
+    }
+  }
+
+  async unwrap(
+    wrapping: KeyHandle,
+    { variant, iv, bytes }: WrappedBlob,
+    template: UnwrapTemplate,
+  ): Promise<KeyHandle> {
+    const mechanism = wrapMechanism(variant, iv)
+    const attributes = unwrapTemplate(template)
+    const buffers = [iv, bytes]
+    buffersInUse.add(buffers)
+    try {
+      const { handle } = wrapping
+      return {
+        handle: await this.#api.C_UnwrapKeyAsync(
+          ...[this.#handle, mechanism, handle, bytes, attributes] as const,
+        ),
+      }
+    } catch (error) {
+      throw new TokenError('C_UnwrapKey', error)
+    } finally {
+      buffersInUse.delete(buffers)
+    }
+  }
+
+  async mac(key: KeyHandle, data: Buffer): Promise<Buffer> {
+    const mechanism = { mechanism: pkcs11.CKM_SHA256_HMAC }
+    attempt('C_SignInit', () => this.#api.C_SignInit(this.#handle, mechanism, key.handle))
+    const buffers = [data, Buffer.alloc(SIGNATURE_SPACE)] as const
+    buffersInUse.add(buffers)
+    try {
+      return Buffer.from(await this.#api.C_SignAsync(this.#handle, ...buffers))
+    } catch (error) {
+      throw new TokenError('C_Sign (MAC)', error)
+    } finally {
+      buffersInUse.delete(buffers)
+    }
+  }
+
+  async privateKeyAttributes(key: KeyHandle): Promise<PrivateKeyAttributes> {
+    const flag = (type: number) => this.#flag(key, type)
+    return {
+      token: await flag(pkcs11.CKA_TOKEN),
+      private: await flag(pkcs11.CKA_PRIVATE),
+      sensitive: await flag(pkcs11.CKA_SENSITIVE),
+      alwaysSensitive: await flag(pkcs11.CKA_ALWAYS_SENSITIVE),
+      extractable: await flag(pkcs11.CKA_EXTRACTABLE),
+      neverExtractable: await flag(pkcs11.CKA_NEVER_EXTRACTABLE),
+      local: await flag(pkcs11.CKA_LOCAL),
+      sign: await flag(pkcs11.CKA_SIGN),
+      signRecover: await flag(pkcs11.CKA_SIGN_RECOVER),
+      decrypt: await flag(pkcs11.CKA_DECRYPT),
+      unwrap: await flag(pkcs11.CKA_UNWRAP),
+      derive: await flag(pkcs11.CKA_DERIVE),
       allowedMechanisms: readMechanisms(
-        this.#attribute(key, pkcs11.CKA_ALLOWED_MECHANISMS),
+        await this.#statedAttribute(key, pkcs11.CKA_ALLOWED_MECHANISMS),
         key.handle.length,
       ),
     }
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- failures become rejections
   async publicKeyValue(key: KeyHandle): Promise<PublicKeyValue> {
-    const keyType = this.#attribute(key, pkcs11.CKA_KEY_TYPE)
+    const keyType = await this.#attribute(key, pkcs11.CKA_KEY_TYPE)
     if (keyType.equals(ulong(pkcs11.CKK_EC, keyType.length))) {
       return {
         type: 'ec',
-        parameters: this.#attribute(key, pkcs11.CKA_EC_PARAMS),
-        point: this.#attribute(key, pkcs11.CKA_EC_POINT),
+        parameters: await this.#attribute(key, pkcs11.CKA_EC_PARAMS),
+        point: await this.#attribute(key, pkcs11.CKA_EC_POINT),
       }
     }
     return {
       type: 'rsa',
-      modulus: this.#attribute(key, pkcs11.CKA_MODULUS),
-      exponent: this.#attribute(key, pkcs11.CKA_PUBLIC_EXPONENT),
+      modulus: await this.#attribute(key, pkcs11.CKA_MODULUS),
+      exponent: await this.#attribute(key, pkcs11.CKA_PUBLIC_EXPONENT),
     }
   }
 
-  #attribute(key: KeyHandle, type: number): Buffer {
-    const [attribute] = attempt('C_GetAttributeValue', () =>
-      this.#api.C_GetAttributeValue(this.#handle, key.handle, [{ type }]),
-    )
-    return attribute?.value ?? Buffer.alloc(0)
+  async #flag(key: KeyHandle, type: number): Promise<boolean> {
+    return (await this.#statedAttribute(key, type)).equals(Buffer.of(1))
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- failures become rejections
-  async destroy(key: KeyHandle): Promise<void> {
-    attempt('C_DestroyObject', () => this.#api.C_DestroyObject(this.#handle, key.handle))
-  }
-
-  close(): void {
+  /** Empty for an attribute this token has never heard of. */
+  async #statedAttribute(key: KeyHandle, type: number): Promise<Buffer> {
     try {
-      this.#api.C_CloseSession(this.#handle)
+      return await this.#attribute(key, type)
+    } catch (error) {
+      const unknown = error instanceof TokenError && error.ckr.name === 'CKR_ATTRIBUTE_TYPE_INVALID'
+      if (!unknown) throw error
+      return Buffer.alloc(0)
+    }
+  }
+
+  #attribute(key: KeyHandle, type: number): Promise<Buffer> {
+    const value = this.#background.attribute(this.#handle, key.handle, type)
+    return awaited('C_GetAttributeValue', value)
+  }
+
+  async destroy(key: KeyHandle): Promise<void> {
+    await awaited('C_DestroyObject', this.#background.destroyObject(this.#handle, key.handle))
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#background.closeSession(this.#handle)
     } catch {
       // the token has forgotten the session already; it was to go anyway
+    } finally {
+      this.#library.openSessions -= 1
     }
   }
 }
@@ -296,72 +504,12 @@ function nativeMechanism(mechanism: Mechanism): pkcs11.Mechanism {
   return { mechanism: type, parameter }
 }
 
-/** What keys of a family may be used for; the token itself refuses everything else. */
-export function allowedMechanisms(algorithm: KeyAlgorithm): readonly Mechanism['kind'][] {
-  return KEY_ALGORITHMS[algorithm].family === 'rsa' ? ['rsa-pkcs', 'rsa-pkcs-pss'] : ['ecdsa']
-}
-
-function keyPairTemplates(algorithm: KeyAlgorithm, id: Buffer, locked: boolean) {
-  const { family, bits, curveOid } = KEY_ALGORITHMS[algorithm]
-  const common = [
-    { type: pkcs11.CKA_TOKEN, value: true },
-    { type: pkcs11.CKA_KEY_TYPE, value: family === 'rsa' ? pkcs11.CKK_RSA : pkcs11.CKK_EC },
-    { type: pkcs11.CKA_ID, value: id },
-    { type: pkcs11.CKA_LABEL, value: id.toString('hex') },
-    { type: pkcs11.CKA_DERIVE, value: false },
-  ]
-  if (locked) {
-    common.push(
-      { type: pkcs11.CKA_MODIFIABLE, value: false },
-      { type: pkcs11.CKA_COPYABLE, value: false },
-    )
-  }
-  const kind =
-    family === 'rsa'
-      ? [
-          { type: pkcs11.CKA_MODULUS_BITS, value: bits },
-          { type: pkcs11.CKA_PUBLIC_EXPONENT, value: Buffer.of(1, 0, 1) },
-        ]
-      : [{ type: pkcs11.CKA_EC_PARAMS, value: encodeOid(curveOid ?? '') }]
-  return {
-    mechanism: family === 'rsa' ? pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN : pkcs11.CKM_EC_KEY_PAIR_GEN,
-    publicKey: [
-      { type: pkcs11.CKA_CLASS, value: pkcs11.CKO_PUBLIC_KEY },
-      ...common,
-      ...kind,
-      { type: pkcs11.CKA_PRIVATE, value: false },
-      { type: pkcs11.CKA_VERIFY, value: true },
-      { type: pkcs11.CKA_ENCRYPT, value: false },
-      { type: pkcs11.CKA_WRAP, value: false },
-    ],
-    privateKey: [
-      { type: pkcs11.CKA_CLASS, value: pkcs11.CKO_PRIVATE_KEY },
-      ...common,
-      { type: pkcs11.CKA_PRIVATE, value: true },
-      { type: pkcs11.CKA_SENSITIVE, value: true },
-      { type: pkcs11.CKA_EXTRACTABLE, value: false },
-      { type: pkcs11.CKA_SIGN, value: true },
-      { type: pkcs11.CKA_SIGN_RECOVER, value: false },
-      { type: pkcs11.CKA_DECRYPT, value: false },
-      { type: pkcs11.CKA_UNWRAP, value: false },
-      {
-        type: pkcs11.CKA_ALLOWED_MECHANISMS,
-        value: Buffer.concat(
-          allowedMechanisms(algorithm).map((name) => ulong(MECHANISMS[name], ULONG_LENGTH)),
-        ),
-      },
-    ],
-  }
-}
-
-/** CK_ULONG is `unsigned long`: 8 bytes everywhere but on Windows and 32-bit machines. */
-const ULONG_LENGTH = process.platform === 'win32' || ['arm', 'ia32'].includes(process.arch) ? 4 : 8
-
-function ulong(value: number, length: number): Buffer {
-  const bytes = Buffer.alloc(length)
-  if (endianness() === 'LE') bytes.writeUIntLE(value, 0, Math.min(length, 6))
-  else bytes.writeUIntBE(value, Math.max(0, length - 6), Math.min(length, 6))
-  return bytes
+function packedMechanism(mechanism: Mechanism, ulongLength: number) {
+  const type = MECHANISMS[mechanism.kind]
+  if (mechanism.kind !== 'rsa-pkcs-pss') return { type, parameter: null }
+  const { hashAlg, mgf } = PSS_HASHES[mechanism.hash]
+  const members = [hashAlg, mgf, mechanism.saltLength].map((value) => ulong(value, ulongLength))
+  return { type, parameter: Buffer.concat(members) }
 }
 
 /** A mechanism we have no name for makes the whole list useless, so it is read as empty. */
@@ -375,15 +523,4 @@ function readMechanisms(list: Buffer, ulongLength: number): Mechanism['kind'][] 
     names.push(name)
   }
   return names
-}
-
-/** An OBJECT IDENTIFIER, DER. */
-function encodeOid(oid: string): Buffer {
-  const [first = 0, second = 0, ...rest] = oid.split('.').map(Number)
-  const body = [first * 40 + second, ...rest].flatMap((arc) => {
-    const septets = [arc & 0x7f]
-    for (let left = arc >>> 7; left > 0; left >>>= 7) septets.unshift((left & 0x7f) | 0x80)
-    return septets
-  })
-  return Buffer.from([0x06, body.length, ...body])
 }

@@ -2,11 +2,14 @@ import { HsmOutcomeUnknownError, HsmUnavailableError, ServiceError } from '../..
 import { TokenError, TokenTimeoutError } from './ckr.js'
 import type { KeyHandle, Mechanism, OpenSession, Session, Token } from './session.js'
 
+/** Sessions that could not be opened, one after the other. */
+const FAILURES_BEFORE_REINITIALISING = 3
+
 export interface SessionPoolOptions {
   readonly token: Token
-  /** Sessions in use or idle at once; those quarantined are on top. */
+  /** Sessions at once, those included whose call does not return. */
   readonly sessions?: number
-  /** How long one call to the token may take, key generation excepted. */
+  /** How long one call to the token, or opening a session, may take; key generation excepted. */
   readonly signTimeoutMs?: number
   readonly generateTimeoutMs?: number
   /** Callers that may wait for a session. */
@@ -32,21 +35,32 @@ interface Waiter {
   readonly timer: NodeJS.Timeout
 }
 
+interface IdleSession {
+  readonly session: OpenSession
+  readonly epoch: number
+}
+
 /**
  * Logged-in sessions of one token. A session serves one caller at a time; after any failure it is
  * closed and another one opened, because its state inside the token is unknown then.
  *
  * Native calls run on the threads of libuv (four, unless UV_THREADPOOL_SIZE says otherwise), and a
- * call that hangs keeps its thread. So the pool stops asking the token once as many calls hang as
- * it has sessions.
+ * call that hangs keeps its thread and its session. So there are never more calls under way than
+ * sessions, and the pool stops asking the token once all of them hang.
  */
 export class SessionPool {
   readonly #options: Required<SessionPoolOptions>
-  readonly #idle: { session: OpenSession; epoch: number }[] = []
+  readonly #idle: IdleSession[] = []
   readonly #waiting: Waiter[] = []
   readonly #onLoan = new Set<Loan>()
   readonly #quarantined = new Set<Promise<void>>()
+  readonly #openings = new Set<Promise<void>>()
+  readonly #closings = new Set<Promise<void>>()
   #epoch = 0
+  /** The first session of an epoch is opened alone: it finds out whether the token is there. */
+  #reachedInEpoch = -1
+  #failuresInARow = 0
+  #reinitialiseAfter = FAILURES_BEFORE_REINITIALISING
   #noReopenBefore = 0
   #mustReinitialise = false
   #stopped: string | null = null
@@ -70,6 +84,11 @@ export class SessionPool {
     return this.#options.sessions
   }
 
+  /** Changes when sessions or login are lost, and with them all handles. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
   /** For health and metrics. */
   get state() {
     return {
@@ -78,6 +97,8 @@ export class SessionPool {
       waiting: this.#waiting.length,
       quarantined: this.#quarantined.size,
       stopped: this.#stopped,
+      /** Every session is inside a call that does not return. */
+      stuck: this.#quarantined.size >= this.#options.sessions,
     }
   }
 
@@ -100,6 +121,12 @@ export class SessionPool {
     }
   }
 
+  /** For those who keep a session on loan: what one of their calls met, and what to tell the caller. */
+  report(error: unknown, epoch: number): Error {
+    this.#learnFrom(error, epoch)
+    return inOurWords(error)
+  }
+
   /** Callers under way get their answers; new ones and those in the queue are turned away. */
   close(): Promise<void> {
     this.#closing ??= this.#shutDown()
@@ -109,14 +136,10 @@ export class SessionPool {
   #borrow(): Promise<Loan> {
     const refusal = this.#refusal()
     if (refusal !== null) return Promise.reject(refusal)
-    if (this.#waiting.length === 0 && this.#hasRoom()) {
-      try {
-        return Promise.resolve(this.#lend())
-      } catch (error) {
-        return Promise.reject(inOurWords(error))
-      }
-    }
-    if (this.#waiting.length >= this.#options.queueLimit) {
+    const idle = this.#waiting.length === 0 ? this.#idle.pop() : undefined
+    if (idle !== undefined) return Promise.resolve(this.#lend(idle))
+    // for whom a session is being opened does not stand in the queue
+    if (this.#waiting.length >= this.#options.queueLimit + this.#openings.size) {
       return Promise.reject(new HsmUnavailableError('Too many callers wait for the token'))
     }
     return this.#enqueue()
@@ -139,74 +162,138 @@ export class SessionPool {
       }, this.#options.queueTimeoutMs)
       const waiter = { resolve, reject, timer }
       this.#waiting.push(waiter)
+      this.#serveWaiting()
     })
   }
 
-  #hasRoom(): boolean {
-    return this.#onLoan.size < this.#options.sessions
-  }
-
-  #lend(): Loan {
-    const { session, epoch } = this.#idle.pop() ?? this.#open()
+  #lend({ session, epoch }: IdleSession): Loan {
     const loan = new Loan(session, epoch, this.#options)
     this.#onLoan.add(loan)
     return loan
   }
 
-  #open(): { session: OpenSession; epoch: number } {
-    if (performance.now() < this.#noReopenBefore) {
-      throw new HsmUnavailableError('The token could not be reached a moment ago')
+  #serveWaiting(): void {
+    while (this.#waiting.length > 0) {
+      const refusal = this.#refusal()
+      if (this.#idle.length > 0) this.#lendToFirst()
+      else if (this.#closing !== null && this.#openings.size > 0) return
+      else if (refusal !== null) this.#turnAwayFirst(refusal)
+      else if (performance.now() < this.#noReopenBefore) {
+        // who has a session may give it back
+        if (this.#onLoan.size + this.#openings.size > 0) return
+        this.#turnAwayFirst(new HsmUnavailableError('The token could not be reached a moment ago'))
+      } else if (this.#mayOpen()) this.#open()
+      else return
     }
+  }
+
+  #lendToFirst(): void {
+    const [idle, waiter] = [this.#idle.pop(), this.#waiting.shift()]
+    if (idle === undefined || waiter === undefined) return
+    clearTimeout(waiter.timer)
+    waiter.resolve(this.#lend(idle))
+  }
+
+  #turnAwayFirst(error: Error): void {
+    const waiter = this.#waiting.shift()
+    if (waiter === undefined) return
+    clearTimeout(waiter.timer)
+    waiter.reject(error)
+  }
+
+  #mayOpen(): boolean {
+    const most = this.#reachedInEpoch === this.#epoch ? this.#waiting.length : 1
+    const opening = this.#openings.size
+    const taken = this.#onLoan.size + this.#quarantined.size + this.#closings.size + opening
+    return opening < most && taken < this.#options.sessions
+  }
+
+  #open(): void {
+    const opened = this.#openOne().then((error) => {
+      this.#openings.delete(opened)
+      const mayBeServed = this.#onLoan.size + this.#idle.length + this.#openings.size > 0
+      if (error !== null && !mayBeServed) this.#turnAwayFirst(inOurWords(error))
+      this.#serveWaiting()
+    })
+    this.#openings.add(opened)
+  }
+
+  async #openOne(): Promise<unknown> {
     try {
-      this.#reinitialise()
-      return { session: this.#options.token.openSession(), epoch: this.#epoch }
+      const session = await this.#openInTime()
+      this.#failuresInARow = 0
+      this.#reinitialiseAfter = FAILURES_BEFORE_REINITIALISING
+      this.#reachedInEpoch = this.#epoch
+      const isWanted = this.#closing === null || this.#waiting.length > 0
+      if (isWanted) this.#idle.push({ session, epoch: this.#epoch })
+      else this.#close(session)
+      return null
     } catch (error) {
       this.#noReopenBefore = performance.now() + this.#options.reopenDelayMs
-      this.#learnFrom(error, this.#epoch)
-      throw inOurWords(error)
+      this.#learnFromFailedOpening(error)
+      return error
     }
+  }
+
+  async #openInTime(): Promise<OpenSession> {
+    await this.#reinitialise()
+    const { token, signTimeoutMs } = this.#options
+    const opened = token.openSession()
+    return inTime(signTimeoutMs, opened, () => {
+      const closed = opened.then(
+        (session) => session.close(),
+        () => undefined,
+      )
+      this.#quarantine(closed)
+      return new TokenTimeoutError('C_OpenSession', false, closed)
+    })
+  }
+
+  #learnFromFailedOpening(error: unknown): void {
+    this.#learnFrom(error, this.#epoch)
+    if (this.#onLoan.size + this.#idle.length > 0) return
+    this.#failuresInARow += 1
+    if (this.#failuresInARow < this.#reinitialiseAfter) return
+    // some libraries see a token that came back only after C_Finalize and C_Initialize
+    this.#mustReinitialise = true
+    this.#reinitialiseAfter = this.#failuresInARow * 2
   }
 
   #takeBack(loan: Loan): void {
     this.#onLoan.delete(loan)
     const { session, epoch } = loan
     const returned = loan.end()
-    if (returned !== null) this.#quarantine(session, returned)
-    else if (loan.spoilt || epoch !== this.#epoch || this.#closing !== null) session.close()
+    if (returned !== null) this.#quarantine(returned.then(() => session.close()))
+    else if (loan.spoilt || epoch !== this.#epoch || this.#closing !== null) this.#close(session)
     else this.#idle.push({ session, epoch })
-    this.#serveNext()
+    this.#serveWaiting()
   }
 
   /** Its call is still inside the library, where closing the session would crash the process. */
-  #quarantine(session: OpenSession, returned: Promise<void>): void {
-    const gone = returned.then(() => {
-      session.close()
+  #quarantine(closed: Promise<void>): void {
+    const gone = closed.then(() => {
       this.#quarantined.delete(gone)
-      this.#serveNext()
+      this.#serveWaiting()
     })
     this.#quarantined.add(gone)
     this.#options.alarm('A call to the token did not return in time', null)
   }
 
-  #serveNext(): void {
-    while (this.#waiting.length > 0 && this.#hasRoom()) {
-      const waiter = this.#waiting.shift()
-      if (waiter === undefined) return
-      clearTimeout(waiter.timer)
-      try {
-        const refusal = this.#refusal()
-        if (refusal !== null) throw refusal
-        waiter.resolve(this.#lend())
-      } catch (error) {
-        waiter.reject(inOurWords(error))
-      }
-    }
+  /** Counts as a session of the token until it is gone. */
+  #close(session: OpenSession): void {
+    // with the last session goes the login, and with that what handles mean
+    if (this.#onLoan.size + this.#idle.length + this.#quarantined.size === 0) this.#epoch += 1
+    const gone = session.close().then(() => {
+      this.#closings.delete(gone)
+      this.#serveWaiting()
+    })
+    this.#closings.add(gone)
   }
 
   #learnFrom(error: unknown, epoch: number): void {
     if (!(error instanceof TokenError)) return
     const { ckr } = error
-    if (ckr.pinRefused && this.#stopped === null) {
+    if (ckr.pinRefused && error.call === 'C_Login' && this.#stopped === null) {
       // trying the PIN again would lock the token
       this.#stopped = 'The token refused the PIN'
       this.#options.alarm(this.#stopped, error)
@@ -219,35 +306,38 @@ export class SessionPool {
   /** Idle sessions go now, those on loan when they come back; new ones log in again. */
   #startAfresh(): void {
     this.#epoch += 1
-    for (const { session } of this.#idle.splice(0)) session.close()
+    for (const { session } of this.#idle.splice(0)) this.#close(session)
   }
 
   /** Numbers of old sessions come back after this, so nobody may hold one any more. */
-  #reinitialise(): void {
+  async #reinitialise(): Promise<void> {
     if (!this.#mustReinitialise) return
+    await Promise.all(this.#closings)
     if (this.#onLoan.size > 0 || this.#quarantined.size > 0) {
       throw new HsmUnavailableError('The library has to be initialised again')
     }
-    this.#options.token.reinitialise()
+    await this.#options.token.reinitialise()
     this.#mustReinitialise = false
   }
 
   async #shutDown(): Promise<void> {
-    for (const { reject, timer } of this.#waiting.splice(0)) {
+    for (const { reject, timer } of this.#waiting.splice(this.#openings.size)) {
       clearTimeout(timer)
       reject(new HsmUnavailableError('Shutting down'))
     }
     const drained = await within(this.#options.drainTimeoutMs, this.#drain())
-    for (const { session } of this.#idle.splice(0)) session.close()
     // finalising under a call that is still inside the library would crash the process
-    if (drained) this.#options.token.release()
+    if (drained) await within(this.#options.drainTimeoutMs, this.#options.token.release())
     else this.#options.alarm('Calls to the token did not return before shutdown', null)
   }
 
   async #drain(): Promise<void> {
-    while (this.#onLoan.size > 0 || this.#quarantined.size > 0) {
-      await Promise.all([...this.#onLoan].map((loan) => loan.ended))
-      await Promise.all(this.#quarantined)
+    for (const { session } of this.#idle.splice(0)) this.#close(session)
+    for (;;) {
+      const loans = [...this.#onLoan].map((loan) => loan.ended)
+      const left = [...loans, ...this.#openings, ...this.#quarantined, ...this.#closings]
+      if (left.length === 0) return
+      await Promise.all(left)
     }
   }
 }
@@ -301,6 +391,35 @@ class Loan implements PooledSession {
     return this.#call('C_GenerateKeyPair', () => this.session.generateKeyPair(...args))
   }
 
+  findSecretKeys(id: Buffer) {
+    return this.#call('C_FindObjects', () => this.session.findSecretKeys(id))
+  }
+
+  generateSecretKey(...args: Parameters<Session['generateSecretKey']>) {
+    return this.#call('C_GenerateKey', () => this.session.generateSecretKey(...args))
+  }
+
+  secretKeyAttributes(key: KeyHandle) {
+    return this.#call('C_GetAttributeValue', () => this.session.secretKeyAttributes(key))
+  }
+
+  wrap(...args: Parameters<Session['wrap']>) {
+    return this.#call('C_WrapKey', () => this.session.wrap(...args))
+  }
+
+  unwrap(...args: Parameters<Session['unwrap']>) {
+    return this.#call('C_UnwrapKey', () => this.session.unwrap(...args))
+  }
+
+  /** Not C_Sign: a MAC that nobody got is no signature. */
+  mac(key: KeyHandle, data: Buffer) {
+    return this.#call('C_Sign (MAC)', () => this.session.mac(key, data))
+  }
+
+  listPrivateKeyIds() {
+    return this.#call('C_FindObjects', () => this.session.listPrivateKeyIds())
+  }
+
   privateKeyAttributes(key: KeyHandle) {
     return this.#call('C_GetAttributeValue', () => this.session.privateKeyAttributes(key))
   }
@@ -327,22 +446,18 @@ class Loan implements PooledSession {
       () => this.#returned(),
     )
     this.#callUnderWay = returned
-    let timer
+    const { generateTimeoutMs, signTimeoutMs } = this.#options
+    const ms = name === 'C_GenerateKeyPair' ? generateTimeoutMs : signTimeoutMs
     try {
-      const timeout = new Promise<never>((_, reject) => {
-        timer = setTimeout(
-          () => reject(new TokenTimeoutError(name, name === 'C_Sign', returned)),
-          name === 'C_GenerateKeyPair'
-            ? this.#options.generateTimeoutMs
-            : this.#options.signTimeoutMs,
-        )
-      })
-      return await Promise.race([result, timeout])
+      const mayHaveSigned = name === 'C_Sign'
+      return await inTime(
+        ms,
+        result,
+        () => new TokenTimeoutError(name, mayHaveSigned, returned),
+      )
     } catch (error) {
       this.#spoilt = true
       throw error
-    } finally {
-      clearTimeout(timer)
     }
   }
 
@@ -359,6 +474,18 @@ function inOurWords(error: unknown): Error {
       : new HsmUnavailableError(error.message, { cause: error })
   }
   return error instanceof Error ? error : new Error(String(error))
+}
+
+async function inTime<T>(ms: number, result: Promise<T>, late: () => Error): Promise<T> {
+  let timer
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), ms)
+  })
+  try {
+    return await Promise.race([result, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 async function within(milliseconds: number, work: Promise<void>): Promise<boolean> {

@@ -1,9 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { randomUUID } from 'node:crypto'
 import type Sqlite from 'better-sqlite3'
-
-const MIGRATIONS = join(import.meta.dirname, '../../../prisma/sqlite/migrations')
+import { migrationFiles, missingMigrations } from '../migration-files.js'
 
 const JOURNAL = `CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
     "id"                    TEXT PRIMARY KEY NOT NULL,
@@ -33,13 +30,7 @@ export function applyMigrations(database: Sqlite.Database): string[] {
           .all()
           .map((row) => [row.name, row.checksum]),
       )
-      for (const name of migrationNames()) {
-        const sql = readFileSync(join(MIGRATIONS, name, 'migration.sql'), 'utf8')
-        const checksum = createHash('sha256').update(sql).digest('hex')
-        const recorded = known.get(name)
-        if (recorded === checksum) continue
-        if (recorded !== undefined)
-          throw new Error(`Migration ${name} was changed after it was applied`)
+      for (const { name, sql, checksum } of missingMigrations(migrationFiles('sqlite'), known)) {
         database.exec(sql)
         database
           .prepare(
@@ -52,12 +43,4 @@ export function applyMigrations(database: Sqlite.Database): string[] {
     })
     .immediate()
   return applied
-}
-
-function migrationNames(): string[] {
-  if (!existsSync(MIGRATIONS)) return []
-  return readdirSync(MIGRATIONS, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name)
-    .sort()
 }

@@ -3,14 +3,17 @@ import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
 import type Sqlite from 'better-sqlite3'
 import { readHead } from '../../audit/head-file.js'
 import { StorageUnavailableError } from '../../errors.js'
-import { ConflictError, type Database, type Unit, type Value } from '../database.js'
+import { rejectCutLog } from '../cut-log.js'
+import type { CommitObserver } from '../../observability/metrics.js'
+import { ConflictError, type Database, type Statement, type Unit, type Value } from '../database.js'
 import { PrismaClient } from '../prisma-client/client.js'
 import { openSqlite } from './connection.js'
 import { applyMigrations } from './migrations.js'
+import { SqliteReader } from './sqlite-reader.js'
+import { sqliteValue } from './sqlite-value.js'
 import { startThread } from './start-thread.js'
 import type {
   FromWriter,
-  SqliteValue,
   ToWriter,
   WireResult,
   WireUnit,
@@ -25,17 +28,26 @@ interface Waiting {
 /** Units are sent to the writer while it is idle; those that arrive meanwhile share the next commit. */
 export class SqliteDatabase implements Database {
   readonly read: PrismaClient
+  readonly #reader: SqliteReader
   readonly #worker: Worker
   readonly #now: () => Date
+  readonly #observer: CommitObserver | null
+  #sentAt = 0
   #queue: Waiting[] = []
   #underWay: Waiting[] | null = null
   #closed: (() => void) | null = null
   #failure: string | null = null
 
-  private constructor(read: PrismaClient, worker: Worker, now: () => Date) {
+  private constructor(
+    { read, reader }: { read: PrismaClient; reader: SqliteReader },
+    worker: Worker,
+    { now, observer }: { now: () => Date; observer?: CommitObserver },
+  ) {
     this.read = read
+    this.#reader = reader
     this.#worker = worker
     this.#now = now
+    this.#observer = observer ?? null
     worker.on('message', (message: FromWriter) => {
       if ('results' in message) this.#settle(message.results)
       else this.#closed?.()
@@ -50,21 +62,28 @@ export class SqliteDatabase implements Database {
     readonly file: string
     readonly headFile: string | null
     readonly now: () => Date
+    readonly observer?: CommitObserver
   }): Promise<SqliteDatabase> {
     const migrating = openSqlite(options.file)
     try {
       applyMigrations(migrating)
-      if (options.headFile !== null) rejectCutLog(migrating, options.headFile)
+      if (options.headFile !== null) rejectOtherLog(migrating, options.headFile)
     } finally {
       migrating.close()
     }
     const { file, headFile } = options
     const worker = startThread('writer-thread', { file, headFile } satisfies WriterOptions)
     const adapter = new ReadingSqliteFactory({ url: `file:${options.file}` })
-    const database = new SqliteDatabase(new PrismaClient({ adapter }), worker, options.now)
+    const read = new PrismaClient({ adapter })
+    const reader = new SqliteReader(options.file)
+    const database = new SqliteDatabase({ read, reader }, worker, options)
     await database.read.$connect()
     await database.commit({ changes: [] })
     return database
+  }
+
+  rows<Row>(statement: Statement): Promise<Row[]> {
+    return this.#reader.rows(statement)
   }
 
   async commit(unit: Unit): Promise<void> {
@@ -93,6 +112,7 @@ export class SqliteDatabase implements Database {
 
   async close(): Promise<void> {
     await this.read.$disconnect()
+    this.#reader.close()
     if (this.#failure === null) {
       await new Promise<void>((resolve) => {
         this.#closed = resolve
@@ -106,12 +126,16 @@ export class SqliteDatabase implements Database {
     if (this.#underWay || this.#queue.length === 0) return
     this.#underWay = this.#queue
     this.#queue = []
+    this.#sentAt = performance.now()
     this.#post({ batch: this.#underWay.map(({ unit }) => unit) })
   }
 
   #settle(results: WireResult[]): void {
     const done = this.#underWay ?? []
     this.#underWay = null
+    const failed = results.some((result) => typeof result === 'object' && 'failure' in result)
+    const seconds = (performance.now() - this.#sentAt) / 1000
+    this.#observer?.transaction(done.length, seconds, failed ? 'failed' : 'committed')
     this.#send()
     done.forEach(({ settle }, index) => {
       settle(results[index] ?? { failure: 'no answer' })
@@ -131,16 +155,11 @@ export class SqliteDatabase implements Database {
   }
 }
 
-/** A log that is shorter or other than it was is left as it is, for someone to look at. */
-function rejectCutLog(database: Sqlite.Database, headFile: string): void {
+function rejectOtherLog(database: Sqlite.Database, headFile: string): void {
   const known = readHead(headFile)
-  if (!known || known.seq === 0) return
+  if (!known) return
   const row = database.prepare('SELECT hash FROM AuditRecord WHERE seq = ?').get(known.seq)
-  if ((row as { hash: string } | undefined)?.hash === known.hash) return
-  throw new StorageUnavailableError(
-    `the audit log does not hold record ${known.seq} as ${headFile} remembers it; ` +
-      'run "openrssp audit verify", and move that file away only when the database was restored on purpose',
-  )
+  rejectCutLog(headFile, known, (row as { hash: string } | undefined)?.hash)
 }
 
 /** Prisma's connection may read only: the database itself refuses it a write. */
@@ -150,11 +169,4 @@ class ReadingSqliteFactory extends PrismaBetterSqlite3 {
     await connection.executeScript('PRAGMA synchronous = FULL; PRAGMA query_only = ON;')
     return connection
   }
-}
-
-/** Dates take the form Prisma writes, so that text compares like time. */
-function sqliteValue(value: Value): SqliteValue {
-  if (value instanceof Date) return value.toISOString().replace('Z', '+00:00')
-  if (typeof value === 'boolean') return value ? 1 : 0
-  return value
 }

@@ -8,6 +8,7 @@ import { TokenError } from '../../../src/keys/pkcs11/ckr.js'
 import { SessionPool, type SessionPoolOptions } from '../../../src/keys/pkcs11/session-pool.js'
 import type {
   KeyHandle,
+  KeyPairTemplate,
   OpenSession,
   PrivateKeyAttributes,
   Token,
@@ -30,7 +31,7 @@ class FakeToken implements Token {
   /** Handles of the current life of the token; another life gives the number to another key. */
   handleOf = new Map<string, number>()
 
-  openSession(): OpenSession {
+  async openSession(): Promise<OpenSession> {
     this.attempts += 1
     if (this.openFault !== null) throw this.openFault
     const session = new FakeSession(this)
@@ -38,11 +39,11 @@ class FakeToken implements Token {
     return session
   }
 
-  reinitialise(): void {
+  async reinitialise(): Promise<void> {
     this.reinitialised += 1
   }
 
-  release(): void {
+  async release(): Promise<void> {
     assert.deepEqual(
       this.opened.filter((session) => !session.closed),
       [],
@@ -95,7 +96,7 @@ class FakeSession implements OpenSession {
   sign(key: KeyHandle) {
     return this.#run('sign', () => Buffer.from([key.handle[0]!, 1]))
   }
-  generateKeyPair(_: unknown, id: Buffer) {
+  generateKeyPair({ id }: KeyPairTemplate) {
     return this.#run('generateKeyPair', () => {
       this.#token.handleOf.set(id.toString('hex'), 9)
       return { privateKey: { handle: Buffer.of(9) }, publicKey: { handle: Buffer.of(9) } }
@@ -121,12 +122,21 @@ class FakeSession implements OpenSession {
   probe() {
     return this.#run('probe', () => undefined)
   }
-  close(): void {
+  readonly findSecretKeys = () => none()
+  readonly generateSecretKey = () => none()
+  readonly secretKeyAttributes = () => none()
+  readonly wrap = () => none()
+  readonly unwrap = () => none()
+  readonly mac = () => none()
+  readonly listPrivateKeyIds = () => none()
+  async close(): Promise<void> {
     assert.ok(!this.#busy, 'a session is closed under a call')
     assert.ok(!this.closed, 'a session is closed twice')
     this.closed = true
   }
 }
+
+const none = () => Promise.reject(new Error('wraps no keys'))
 
 const GOOD: PrivateKeyAttributes = {
   token: true,
@@ -456,6 +466,20 @@ describe('After the device was lost (S91)', () => {
       signatures.map(([signature]) => signature![0]),
       [2, 1],
     )
+    await custody.close()
+  })
+
+  it('nor by one from before the last session was closed, and the login with it', async () => {
+    const { token, custody } = setUp({ sessions: 1 })
+    await custody.sign(keyId, [digest], ALGORITHM)
+    token.faults = { sign: fault('CKR_FUNCTION_FAILED') }
+    token.strikes = 1
+    await assert.rejects(custody.sign(keyId, [digest], ALGORITHM), HsmOutcomeUnknownError)
+    token.handleOf = new Map([
+      [keyId, 2],
+      [otherKeyId, 1],
+    ])
+    assert.deepEqual((await custody.sign(keyId, [digest], ALGORITHM))[0]![0], 2)
     await custody.close()
   })
 

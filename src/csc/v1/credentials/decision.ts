@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { InvalidAuthenticationDataError } from '../../../errors.js'
+import { InvalidAuthenticationDataError, ServiceStoppingError } from '../../../errors.js'
 import { Accepted } from '../../../http/endpoint.js'
 import { authorizeCheck } from '../../credentials/authorizeCheck.js'
 
@@ -15,6 +15,7 @@ export function patience(now: Date): Date {
 /**
  * The SAD once the signer has decided: v1 knows no answer before that (8.5).
  * @throws {InvalidAuthenticationDataError} naming no factor, when they refuse or take too long
+ * @throws {ServiceStoppingError} when this process ends before they have decided
  */
 export async function decided(
   asked: Accepted,
@@ -24,10 +25,17 @@ export async function decided(
   let answer: IssuedSad | Accepted = asked
   while (answer instanceof Accepted) {
     if (services.now() > until) throw new InvalidAuthenticationDataError('too late')
-    await pause(BETWEEN_LOOKS_MS)
+    const { released } = services.departure
+    await headers.rest(() =>
+      pause(BETWEEN_LOOKS_MS, undefined, { signal: released }).catch(stopping),
+    )
     answer = await authorizeCheck.invoke({ ...answer.body }, caller, services, headers)
   }
   return answer
+}
+
+function stopping(): never {
+  throw new ServiceStoppingError('stopped waiting')
 }
 
 type Tail<Values extends readonly unknown[]> = Values extends [unknown, ...infer Rest]

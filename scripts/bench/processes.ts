@@ -1,0 +1,143 @@
+import { fork, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Ceiling, CeilingResult } from './ceiling.js'
+import type { Load, LoadResult } from './load.js'
+
+const ROOT = join(import.meta.dirname, '../..')
+const CLI = join(ROOT, 'dist/cli.js')
+
+/** Native calls and hashing run on threads; four, the default, would be the measure of everything. */
+const THREADS = { UV_THREADPOOL_SIZE: '16' }
+
+function forkModule(name: string): ChildProcess {
+  return fork(join(import.meta.dirname, `${name}.ts`), {
+    execArgv: ['--import', 'tsx'],
+    env: { ...process.env, ...THREADS },
+  })
+}
+
+async function answer<T>(name: string, task: unknown): Promise<T> {
+  const child = forkModule(name)
+  child.send(task as object)
+  const result = await Promise.race([
+    once(child, 'message').then(([message]) => message as T),
+    once(child, 'exit').then(() => Promise.reject(new Error(`${name} ended without an answer`))),
+  ])
+  child.kill()
+  return result
+}
+
+export function generateLoad(load: Load): Promise<LoadResult> {
+  return answer('load', load)
+}
+
+export function measureCeiling(options: Ceiling): Promise<CeilingResult> {
+  return answer('ceiling', options)
+}
+
+/** A server of some kind, and what it costs. */
+export interface Running {
+  readonly origin: string
+  /** Milliseconds from its start until it answered. */
+  readonly readyAfter: number
+  /** Processor seconds of it and its children so far. */
+  cpuSeconds(): number
+  /** Resident memory of it and its children, in bytes. */
+  residentBytes(): number
+  /** Open file handles of it and its children. */
+  handles(): number
+  stop(): Promise<void>
+}
+
+/** One of the baselines, which say where they listen. */
+export async function startBaseline(name: 'echo' | 'bare'): Promise<Running> {
+  const begun = performance.now()
+  const child = forkModule(name)
+  const [message] = (await once(child, 'message')) as [{ ready: string }]
+  return running(child, message.ready, performance.now() - begun)
+}
+
+/** The built server or sandbox; it is there when it answers. */
+export async function startBuilt(
+  args: readonly string[],
+  origin: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Running> {
+  const begun = performance.now()
+  const child = spawn(process.execPath, [CLI, ...args], {
+    env: { ...process.env, ...THREADS, ...environment },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const ended = once(child, 'exit').then(() => Promise.reject(new Error('the server ended')))
+  ended.catch(() => undefined)
+  await Promise.race([answering(origin), ended])
+  return running(child, origin, performance.now() - begun)
+}
+
+async function answering(origin: string): Promise<void> {
+  const over = performance.now() + 60_000
+  while (performance.now() < over) {
+    const up = await fetch(`${origin}/health/ready`).then(
+      (response) => response.ok,
+      () => false,
+    )
+    if (up) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error('the server did not answer within a minute')
+}
+
+function running(child: ChildProcess, origin: string, readyAfter: number): Running {
+  const sum = (read: (pid: number) => number) =>
+    family(child.pid ?? 0).reduce((total, pid) => total + read(pid), 0)
+  return {
+    origin,
+    readyAfter,
+    cpuSeconds: () => sum(cpuSecondsOf),
+    residentBytes: () => sum(residentBytesOf),
+    handles: () => sum((pid) => list(`/proc/${pid}/fd`).length),
+    async stop() {
+      const exited = once(child, 'exit')
+      child.kill('SIGTERM')
+      await exited
+    },
+  }
+}
+
+/** The process and all that descend from it. */
+function family(pid: number): number[] {
+  const children = list(`/proc/${pid}/task`).flatMap((task) =>
+    read(`/proc/${pid}/task/${task}/children`).split(' ').filter(Boolean).map(Number),
+  )
+  return [pid, ...children.flatMap(family)]
+}
+
+function cpuSecondsOf(pid: number): number {
+  const fields = read(`/proc/${pid}/stat`)
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100
+}
+
+function residentBytesOf(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024
+}
+
+/** Processes end while they are looked at. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function list(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch {
+    return []
+  }
+}

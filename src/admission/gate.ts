@@ -1,0 +1,186 @@
+import { OverloadedError, TooManyRequestsError } from '../errors.js'
+
+export interface GateLimits {
+  /** Units of work that run at a time; most requests are one. */
+  readonly atOnce: number
+  /** Requests that may wait for their turn. */
+  readonly waiting: number
+  /** Of these, how many may be of one party. */
+  readonly waitingEach: number
+  readonly patienceSeconds: number
+  /** Requests that may rest, and how many of one party. */
+  readonly resting: number
+  readonly restingEach: number
+}
+
+/**
+ * Makes room for others while a request only waits for a person, say; it goes on without waiting for its
+ * turn again.
+ * @throws {TooManyRequestsError} @throws {OverloadedError} when too many rest already
+ */
+export type Rest = <T>(pause: () => Promise<T>) => Promise<T>
+
+/** Told about those that had to wait, and those that were turned away. */
+export interface GateObserver {
+  turnedAway(gate: string, reason: 'party has too many' | 'too many' | 'waited too long'): void
+  waitedAt(gate: string, seconds: number): void
+}
+
+/** Who wants to pass, and with how much. */
+export interface Entrant {
+  /** Those of one party wait for each other before anybody else has to. */
+  readonly party: string
+  /** Units of work; 1 unless something else is said. */
+  readonly cost?: number
+  /** Whether nobody waits for the result any more. */
+  isGone?(): boolean
+}
+
+interface Waiter {
+  readonly entrant: Entrant
+  readonly cost: number
+  readonly since: number
+  readonly timer: NodeJS.Timeout
+  readonly begin: () => void
+  readonly refuse: (error: Error) => void
+}
+
+/** After so long those who are turned away may try again. */
+const RETRY_SECONDS = 1
+
+/**
+ * Lets only so much work run at a time, and has only so many wait for it. Parties take turns: whoever comes
+ * with a thousand requests waits behind a newcomer with one. What is turned away was not begun; what was
+ * begun is never broken off.
+ */
+export class Gate {
+  readonly #name: string
+  readonly #limits: GateLimits
+  readonly #observer: GateObserver | null
+  /** In the order in which parties have their turn; no party without waiters. */
+  readonly #queues = new Map<string, Waiter[]>()
+  readonly #resting = new Map<string, number>()
+  #running = 0
+  #waiting = 0
+  #restingInAll = 0
+
+  constructor(name: string, limits: GateLimits, observer: GateObserver | null = null) {
+    this.#name = name
+    this.#limits = limits
+    this.#observer = observer
+  }
+
+  get load() {
+    return { gate: this.#name, running: this.#running, waiting: this.#waiting }
+  }
+
+  /**
+   * Runs the work when its turn comes.
+   * @throws {TooManyRequestsError} when the party has too many waiting already
+   * @throws {OverloadedError} when too many wait, or the turn does not come in time
+   */
+  async pass<T>(entrant: Entrant, work: (rest: Rest) => Promise<T>): Promise<T> {
+    // What is larger than the gate passes alone.
+    const cost = Math.min(entrant.cost ?? 1, this.#limits.atOnce)
+    if (this.#waiting === 0 && this.#hasRoom(cost)) this.#running += cost
+    else await this.#turn(entrant, cost)
+    try {
+      return await work((pause) => this.#rest(entrant.party, cost, pause))
+    } finally {
+      this.#leave(cost)
+    }
+  }
+
+  async #rest<T>(party: string, cost: number, pause: () => Promise<T>): Promise<T> {
+    const { resting, restingEach } = this.#limits
+    const mine = this.#resting.get(party) ?? 0
+    if (mine >= restingEach) {
+      this.#observer?.turnedAway(this.#name, 'party has too many')
+      throw new TooManyRequestsError(RETRY_SECONDS)
+    }
+    if (this.#restingInAll >= resting) {
+      this.#observer?.turnedAway(this.#name, 'too many')
+      throw new OverloadedError(`Too many rest at ${this.#name}`, RETRY_SECONDS)
+    }
+    this.#resting.set(party, mine + 1)
+    this.#restingInAll += 1
+    this.#leave(cost)
+    try {
+      return await pause()
+    } finally {
+      this.#running += cost
+      this.#restingInAll -= 1
+      const left = (this.#resting.get(party) ?? 1) - 1
+      if (left > 0) this.#resting.set(party, left)
+      else this.#resting.delete(party)
+    }
+  }
+
+  #leave(cost: number): void {
+    this.#running -= cost
+    this.#serve()
+  }
+
+  #hasRoom(cost: number): boolean {
+    return this.#running + cost <= this.#limits.atOnce
+  }
+
+  #turn(entrant: Entrant, cost: number): Promise<void> {
+    const { party } = entrant
+    const queue = this.#queues.get(party) ?? []
+    const { waiting, waitingEach, patienceSeconds } = this.#limits
+    if (queue.length >= waitingEach) {
+      this.#observer?.turnedAway(this.#name, 'party has too many')
+      return Promise.reject(new TooManyRequestsError(RETRY_SECONDS))
+    }
+    if (this.#waiting >= waiting) {
+      this.#observer?.turnedAway(this.#name, 'too many')
+      return Promise.reject(new OverloadedError(`Too many wait at ${this.#name}`, RETRY_SECONDS))
+    }
+    return new Promise((begin, refuse) => {
+      const timer = setTimeout(() => this.#giveUp(waiter), patienceSeconds * 1000)
+      const waiter = { entrant, cost, since: performance.now(), timer, begin, refuse }
+      queue.push(waiter)
+      this.#queues.set(party, queue)
+      this.#waiting += 1
+    })
+  }
+
+  #giveUp(waiter: Waiter): void {
+    const { party } = waiter.entrant
+    const queue = this.#queues.get(party) ?? []
+    queue.splice(queue.indexOf(waiter), 1)
+    if (queue.length === 0) this.#queues.delete(party)
+    this.#waiting -= 1
+    this.#observer?.turnedAway(this.#name, 'waited too long')
+    waiter.refuse(new OverloadedError(`Waited too long at ${this.#name}`, RETRY_SECONDS))
+    // It may have been the one too large for the room there is.
+    this.#serve()
+  }
+
+  #serve(): void {
+    for (;;) {
+      const [next] = this.#queues
+      const waiter = next?.[1][0]
+      if (!next || !waiter) return
+      if (!waiter.entrant.isGone?.() && !this.#hasRoom(waiter.cost)) return
+      this.#take(next[0], next[1])
+      clearTimeout(waiter.timer)
+      if (waiter.entrant.isGone?.()) {
+        waiter.refuse(new OverloadedError('Nobody waits for it any more', RETRY_SECONDS))
+        continue
+      }
+      this.#running += waiter.cost
+      this.#observer?.waitedAt(this.#name, (performance.now() - waiter.since) / 1000)
+      waiter.begin()
+    }
+  }
+
+  /** Takes the party's first waiter; the party goes to the end of the line. */
+  #take(party: string, queue: Waiter[]): void {
+    queue.shift()
+    this.#waiting -= 1
+    this.#queues.delete(party)
+    if (queue.length > 0) this.#queues.set(party, queue)
+  }
+}

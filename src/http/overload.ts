@@ -1,0 +1,121 @@
+import type { Context, Middleware } from 'koa'
+import type { Gate, GateLimits, GateObserver } from '../admission/gate.js'
+import { OverloadedError, TooManyRequestsError } from '../errors.js'
+
+export interface EntranceLimits {
+  /** Requests read, waiting or answered at a time. */
+  readonly requestsAtOnce: number
+  /** Of these, how many may come from one address. */
+  readonly requestsPerAddress: number
+  /** Bytes of the bodies of all of them. */
+  readonly bodyBytesAtOnce: number
+  /** Of the largest body that is read. */
+  readonly bodyBytes: number
+}
+
+const RETRY_SECONDS = 1
+
+/**
+ * Bounds what requests can take up before anybody knows whose they are: their number, and the memory of
+ * their bodies, half of which is as much as one address gets.
+ */
+export class Entrance {
+  readonly #limits: EntranceLimits
+  readonly #observer: GateObserver
+  readonly #byAddress = new Map<string, { requests: number; bytes: number }>()
+  #requests = 0
+  #bytes = 0
+
+  constructor(limits: EntranceLimits, observer: GateObserver) {
+    this.#limits = limits
+    this.#observer = observer
+  }
+
+  get load() {
+    return { gate: 'entrance', running: this.#requests, waiting: 0 }
+  }
+
+  /**
+   * @throws {OverloadedError} @throws {TooManyRequestsError}
+   */
+  middleware(): Middleware {
+    return async (ctx, next) => {
+      const { ip } = ctx
+      const bytes = this.#bodyBytes(ctx)
+      const mine = this.#byAddress.get(ip) ?? { requests: 0, bytes: 0 }
+      this.#rejectTooMuch(mine, bytes)
+      this.#byAddress.set(ip, mine)
+      this.#count(mine, 1, bytes)
+      try {
+        await next()
+      } finally {
+        this.#count(mine, -1, -bytes)
+        if (mine.requests === 0) this.#byAddress.delete(ip)
+      }
+    }
+  }
+
+  #count(mine: { requests: number; bytes: number }, requests: number, bytes: number): void {
+    mine.requests += requests
+    mine.bytes += bytes
+    this.#requests += requests
+    this.#bytes += bytes
+  }
+
+  #rejectTooMuch(mine: { requests: number; bytes: number }, bytes: number): void {
+    const { requestsAtOnce, requestsPerAddress, bodyBytesAtOnce } = this.#limits
+    if (mine.requests >= requestsPerAddress || mine.bytes + bytes > bodyBytesAtOnce / 2) {
+      this.#observer.turnedAway('entrance', 'party has too many')
+      throw new TooManyRequestsError(RETRY_SECONDS)
+    }
+    if (this.#requests >= requestsAtOnce || this.#bytes + bytes > bodyBytesAtOnce) {
+      this.#observer.turnedAway('entrance', 'too many')
+      throw new OverloadedError('Too many requests at a time', RETRY_SECONDS)
+    }
+  }
+
+  /** What the body may take: of what says that it is larger than the largest, nothing is read. */
+  #bodyBytes(ctx: Context): number {
+    const { bodyBytes } = this.#limits
+    if (ctx.get('transfer-encoding') !== '') return bodyBytes
+    return Math.min(Number(ctx.get('content-length')) || 0, bodyBytes)
+  }
+}
+
+/** What the configuration says of the gate through which all work passes. */
+export function gateLimits(limits: {
+  readonly workAtOnce: number
+  readonly waiting: number
+  readonly waitingPerClient: number
+  readonly waitSeconds: number
+  readonly longPolls: number
+  readonly longPollsPerClient: number
+}): GateLimits {
+  return {
+    atOnce: limits.workAtOnce,
+    waiting: limits.waiting,
+    waitingEach: limits.waitingPerClient,
+    patienceSeconds: limits.waitSeconds,
+    resting: limits.longPolls,
+    restingEach: limits.longPollsPerClient,
+  }
+}
+
+/** Has what is not for an application that is known by its token wait by address. */
+export function takeTurns(gate: Gate): Middleware {
+  return (ctx, next) => {
+    const entrant = { party: `address ${ctx.ip}`, isGone: () => isGone(ctx) }
+    return gate.pass(entrant, () => next())
+  }
+}
+
+/** Whether the caller has hung up. */
+export function isGone({ res }: Context): boolean {
+  return res.closed || res.destroyed
+}
+
+/** Units of work that the body of a request asks for: one for each hash. */
+export function costOf(body: Readonly<Record<string, unknown>>): number {
+  const { hashes = body['hash'] } = body
+  return Array.isArray(hashes) ? Math.max(1, hashes.length) : 1
+}

@@ -1,0 +1,178 @@
+import { HsmUnavailableError } from '../errors.js'
+import type { KeyAlgorithm, SignatureAlgorithm } from './algorithms.js'
+import { ResidentKeyCustody } from './hsm-resident.js'
+import { WrappedKeyCustody, type WrappedKeyStore } from './hsm-wrapped.js'
+import type { GeneratedKey, KeyCustody } from './key-custody.js'
+import { custodyOf, type KeyOwner } from './key-id.js'
+import { openToken } from './pkcs11/module.js'
+import {
+  lackOf,
+  probeToken,
+  trialAlgorithm,
+  wrapVariants,
+  type Capability,
+} from './pkcs11/probe.js'
+import { SessionPool, type SessionPoolOptions } from './pkcs11/session-pool.js'
+import type { OptionalAttribute, Token, TokenFacts } from './pkcs11/session.js'
+import { makeWrappingKeys } from './wrapping-keys.js'
+
+export interface HsmKeysOptions extends Omit<SessionPoolOptions, 'token'> {
+  /** Path of the PKCS#11 library. */
+  readonly module: string
+  readonly libraryParameters?: string
+  readonly tokenLabel: string
+  /** User PIN. */
+  readonly pin: string
+  readonly tolerate?: readonly OptionalAttribute[]
+  /** Kinds of keys this installation makes; none are demanded when absent. */
+  readonly algorithms?: readonly KeyAlgorithm[]
+  /** Where wrapped keys are looked up; without it there are none. */
+  readonly wrappedKeys?: WrappedKeyStore
+  /** Whether new keys are wrapped: then everything for that has to be there from the start. */
+  readonly wrapped?: boolean
+  readonly wrappingKey?: string
+  readonly mostUnwrapped?: number
+  readonly idleMs?: number
+}
+
+/** The keys of one token in both custodies; the name of a key tells in which it is. */
+export class HsmKeys implements KeyCustody {
+  /** What the token can do, as it said at the start. */
+  readonly capabilities: readonly Capability[]
+  readonly facts: TokenFacts
+  readonly #options: HsmKeysOptions
+  readonly #pool: SessionPool
+  readonly #resident: ResidentKeyCustody
+  #wrapped: Promise<WrappedKeyCustody> | null = null
+
+  private constructor(
+    options: HsmKeysOptions,
+    found: { facts: TokenFacts; capabilities: readonly Capability[]; pool: SessionPool },
+  ) {
+    this.#options = options
+    this.facts = found.facts
+    this.capabilities = found.capabilities
+    this.#pool = found.pool
+    this.#resident = new ResidentKeyCustody(found.pool, options.tolerate)
+  }
+
+  /**
+   * Loads the library, finds the token by its label, asks what it can do and logs in.
+   * @throws {HsmUnavailableError} when it is not there, refuses the PIN, or lacks something needed
+   */
+  static async open(options: HsmKeysOptions): Promise<HsmKeys> {
+    const { wrapped = false, algorithms = [], ...poolOptions } = options
+    const token = openToken(options)
+    const asked = options.sessions ?? 8
+    let pool: SessionPool | null = null
+    try {
+      const facts = await describe(token)
+      const capabilities = probeToken(facts, { algorithms, wrapped, sessions: asked })
+      const lack = lackOf(capabilities)
+      if (lack !== null) throw new HsmUnavailableError(`The token lacks ${lack}`)
+      const sessions = Math.min(asked, facts.mostSessions ?? asked)
+      pool = new SessionPool({ ...poolOptions, sessions, token })
+      const keys = new HsmKeys(options, { facts, capabilities, pool })
+      await pool.withSession((session) => session.probe())
+      if (wrapped) await keys.#openWrapped()
+      return keys
+    } catch (error) {
+      if (pool) await pool.close()
+      else await token.release()
+      throw error
+    }
+  }
+
+  /** For health and metrics. */
+  get state() {
+    return this.#pool.state
+  }
+
+  /** For metrics: unwrapped keys in the token; null while no wrapped key was used. */
+  async unwrappedState() {
+    return this.#wrapped ? (await this.#wrapped).state : null
+  }
+
+  generate(algorithm: KeyAlgorithm, keyId?: string): Promise<GeneratedKey> {
+    return keyId === undefined
+      ? this.#resident.generate(algorithm)
+      : this.#inCustody(keyId, (custody) => custody.generate(algorithm, keyId))
+  }
+
+  async bind(key: Required<GeneratedKey>, owner: KeyOwner): Promise<string> {
+    return (await this.#openWrapped()).bind(key, owner)
+  }
+
+  sign(
+    keyId: string,
+    digests: readonly Buffer[],
+    algorithm: SignatureAlgorithm,
+  ): Promise<Buffer[]> {
+    return this.#inCustody(keyId, (custody) => custody.sign(keyId, digests, algorithm))
+  }
+
+  publicKey(keyId: string): Promise<Buffer | null> {
+    return this.#inCustody(keyId, (custody) => custody.publicKey(keyId))
+  }
+
+  async destroy(keyId: string): Promise<void> {
+    // What nobody has unwrapped in this process is not in the token.
+    if (custodyOf(keyId) === 'wrapped' && !this.#wrapped) return
+    await this.#inCustody(keyId, (custody) => custody.destroy(keyId))
+  }
+
+  listKeyIds(): Promise<string[]> {
+    return this.#resident.listKeyIds()
+  }
+
+  /** Makes the keys under which others are wrapped; false when they were there before. */
+  makeWrappingKeys(): ReturnType<typeof makeWrappingKeys> {
+    const use: Parameters<typeof makeWrappingKeys>[0] = (work) => this.#pool.withSession(work)
+    return makeWrappingKeys(use, this.#options.wrappingKey ?? '1')
+  }
+
+  ready(): Promise<boolean> {
+    return this.#resident.ready()
+  }
+
+  async close(): Promise<void> {
+    const wrapped = await this.#wrapped?.catch(() => null)
+    await wrapped?.close()
+    await this.#pool.close()
+  }
+
+  async #inCustody<T>(keyId: string, use: (custody: KeyCustody) => Promise<T>): Promise<T> {
+    return use(custodyOf(keyId) === 'wrapped' ? await this.#openWrapped() : this.#resident)
+  }
+
+  /** When the first wrapped key is needed; a failure is tried again with the next. */
+  #openWrapped(): Promise<WrappedKeyCustody> {
+    this.#wrapped ??= this.#makeWrapped().catch((error: unknown) => {
+      this.#wrapped = null
+      throw error
+    })
+    return this.#wrapped
+  }
+
+  async #makeWrapped(): Promise<WrappedKeyCustody> {
+    const { wrappedKeys: store, wrappingKey, tolerate, mostUnwrapped, idleMs } = this.#options
+    const trial = trialAlgorithm(this.facts)
+    if (!store || !trial) throw new HsmUnavailableError('There are no wrapped keys here')
+    return WrappedKeyCustody.open({
+      ...{ pool: this.#pool, store, trial, variants: wrapVariants(this.facts) },
+      ...(wrappingKey === undefined ? {} : { wrappingKey }),
+      ...(tolerate === undefined ? {} : { tolerate }),
+      ...(mostUnwrapped === undefined ? {} : { mostUnwrapped }),
+      ...(idleMs === undefined ? {} : { idleMs }),
+    })
+  }
+}
+
+async function describe(token: Token): Promise<TokenFacts> {
+  try {
+    return await token.describe()
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new HsmUnavailableError(why, { cause: error })
+  }
+}

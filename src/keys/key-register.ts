@@ -1,0 +1,215 @@
+import type { AuditEvent } from '../audit/events.js'
+import { auditEvent } from '../audit/events.js'
+import { HsmUnavailableError } from '../errors.js'
+import type { KeyAlgorithm, SignatureAlgorithm } from './algorithms.js'
+import type { GeneratedKey, KeyCustody, SigningOperation } from './key-custody.js'
+import { custodyOf, newKeyId, type Custody, type KeyOwner } from './key-id.js'
+
+export type KeyState = 'intended' | 'made' | 'spare' | 'owned' | 'ending'
+
+/** A key that may have to go. */
+export interface UnownedKey {
+  readonly keyId: string
+  readonly state: KeyState
+}
+
+/**
+ * Every key there is or may be. A key changes hands in one conditional write: who is second finds it gone.
+ * Becoming somebody's is written together with whose it becomes, by the stores of credentials and of the
+ * authority.
+ */
+export interface KeyStore {
+  /** Before the token is asked for it. */
+  intend(key: { keyId: string; algorithm: KeyAlgorithm; abandonedAt: Date }): Promise<void>
+  /** False when it is not intended any more. A spare key waits for whoever takes it. */
+  made(key: GeneratedKey, state: 'made' | 'spare', abandonedAt: Date): Promise<boolean>
+  /** Of concurrent callers, on whatever machine, none gets the same key. Null when there is none. */
+  takeSpare(
+    algorithm: KeyAlgorithm,
+    custody: Custody,
+    abandonedAt: Date,
+  ): Promise<GeneratedKey | null>
+  /** Spare keys, and those that are being made to be. */
+  countSpare(algorithm: KeyAlgorithm, custody: Custody): Promise<number>
+  /** Keys to destroy: those abandoned by `now`, and those whose end has begun. */
+  findAbandoned(now: Date, most: number): Promise<UnownedKey[]>
+  /** The end begins; false when the key is in another state than the one seen, or not abandoned. */
+  beginEnd(key: UnownedKey, now: Date): Promise<boolean>
+  /** Nothing is left of it. */
+  forget(keyId: string, audit: readonly AuditEvent[]): Promise<void>
+  /** Keys in the token that somebody owns, in the order of their names. */
+  listResident(after: string, most: number): Promise<{ keyId: string; isMissing: boolean }[]>
+  /** Flags a key that the token does not have, or takes the flag away again. */
+  flagMissing(keyId: string, since: Date | null, audit: readonly AuditEvent[]): Promise<void>
+}
+
+/** Longer than making and certifying a key can take: whoever left one for that long does not come back. */
+const ABANDONED_MS = 15 * 60_000
+const BATCH = 100
+const PAGE = 1_000
+
+/** A key custody that puts on record what it makes, before it does: no crash leaves a key nobody knows of. */
+export class KeyRegister implements KeyCustody {
+  readonly verifies: boolean
+  readonly #custody: KeyCustody
+  readonly #store: KeyStore
+  readonly #now: () => Date
+  readonly #alarm: (message: string, cause: unknown) => void
+
+  constructor(parts: {
+    readonly custody: KeyCustody
+    readonly store: KeyStore
+    readonly now: () => Date
+    readonly alarm: (message: string, cause: unknown) => void
+  }) {
+    this.#custody = parts.custody
+    this.#store = parts.store
+    this.#now = parts.now
+    this.#alarm = parts.alarm
+    this.verifies = parts.custody.verifies ?? false
+  }
+
+  generate(algorithm: KeyAlgorithm, keyId = newKeyId('resident')): Promise<GeneratedKey> {
+    return this.#generate(algorithm, keyId, 'made')
+  }
+
+  /** Makes one for those to come. */
+  async generateSpare(algorithm: KeyAlgorithm, custody: Custody): Promise<void> {
+    await this.#generate(algorithm, newKeyId(custody), 'spare')
+  }
+
+  /** One made ahead, or null. Like a new one it is abandoned unless it becomes somebody's. */
+  takeSpare(algorithm: KeyAlgorithm, custody: Custody): Promise<GeneratedKey | null> {
+    return this.#store.takeSpare(algorithm, custody, this.#abandonedAt())
+  }
+
+  countSpare(algorithm: KeyAlgorithm, custody: Custody): Promise<number> {
+    return this.#store.countSpare(algorithm, custody)
+  }
+
+  /** For keys in the token nothing has to be bound: their names are in the MAC of the credential. */
+  async bind(key: Required<GeneratedKey>, owner: KeyOwner): Promise<string> {
+    if (!this.#custody.bind) throw new HsmUnavailableError('There are no wrapped keys here')
+    return this.#custody.bind(key, owner)
+  }
+
+  sign(
+    keyId: string,
+    digests: readonly Buffer[],
+    algorithm: SignatureAlgorithm,
+    operation?: SigningOperation,
+  ): Promise<Buffer[]> {
+    return this.#custody.sign(keyId, digests, algorithm, operation)
+  }
+
+  nameOperation(): string {
+    return this.#custody.nameOperation?.() ?? ''
+  }
+
+  publicKey(keyId: string): Promise<Buffer | null> {
+    return this.#custody.publicKey(keyId)
+  }
+
+  /** For keys that nobody owns (any more). What fails here is done at the next reconciliation. */
+  async destroy(keyId: string): Promise<void> {
+    const now = this.#now()
+    await this.#store.beginEnd({ keyId, state: 'made' }, new Date(now.getTime() + ABANDONED_MS * 2))
+    await this.#custody.destroy(keyId)
+    await this.#store.forget(keyId, [])
+  }
+
+  listKeyIds(): Promise<string[]> {
+    return this.#custody.listKeyIds?.() ?? Promise.resolve([])
+  }
+
+  ready(): Promise<boolean> {
+    return this.#custody.ready()
+  }
+
+  close(): Promise<void> {
+    return this.#custody.close()
+  }
+
+  /**
+   * Destroys what was abandoned: intentions nobody finished, new keys nobody took, keys whose end was
+   * begun. Only what is on record as ours, and only in the state it was seen in (S96).
+   * @returns how many
+   */
+  async destroyAbandoned(stopping?: AbortSignal): Promise<number> {
+    let destroyed = 0
+    for (;;) {
+      const keys = await this.#store.findAbandoned(this.#now(), BATCH)
+      let done = 0
+      for (const key of keys) {
+        if (stopping?.aborted) return destroyed
+        if (await this.#destroyAbandoned(key)) done += 1
+      }
+      destroyed += done
+      // Those that failed come again next time, not at once.
+      if (done === 0 || keys.length < BATCH) return destroyed
+    }
+  }
+
+  async #destroyAbandoned(key: UnownedKey): Promise<boolean> {
+    const { keyId, state } = key
+    try {
+      if (state !== 'ending' && !(await this.#store.beginEnd(key, this.#now()))) return false
+      await this.#custody.destroy(keyId)
+      await this.#store.forget(keyId, [auditEvent('key.abandoned', { keyId, state })])
+      return true
+    } catch (error) {
+      this.#alarm(`The abandoned key ${keyId} could not be destroyed`, error)
+      return false
+    }
+  }
+
+  /**
+   * Compares what the token has with what it should have; keys that are missing are flagged and on record.
+   * A token that cannot be listed says nothing.
+   * @returns names of the missing
+   */
+  async flagMissing(stopping?: AbortSignal): Promise<string[]> {
+    if (!this.#custody.listKeyIds) return []
+    const there = new Set(await this.#custody.listKeyIds())
+    const missing: string[] = []
+    for (let after = ''; !stopping?.aborted; ) {
+      const page = await this.#store.listResident(after, PAGE)
+      for (const { keyId, isMissing } of page) {
+        after = keyId
+        const isThere = there.has(keyId)
+        if (!isThere) missing.push(keyId)
+        if (isThere !== isMissing) continue
+        // It may have been made after the token was listed, or be gone by now.
+        const since = isThere || (await this.#custody.publicKey(keyId)) ? null : this.#now()
+        if (since) this.#alarm(`The token does not have the key ${keyId}`, null)
+        if (since || isMissing) {
+          const audit = since ? [auditEvent('key.missing', { keyId })] : []
+          await this.#store.flagMissing(keyId, since, audit)
+        }
+      }
+      if (page.length < PAGE) break
+    }
+    return missing
+  }
+
+  async #generate(
+    algorithm: KeyAlgorithm,
+    keyId: string,
+    state: 'made' | 'spare',
+  ): Promise<GeneratedKey> {
+    await this.#store.intend({ keyId, algorithm, abandonedAt: this.#abandonedAt() })
+    const key = await this.#custody.generate(algorithm, keyId)
+    if (await this.#store.made(key, state, this.#abandonedAt())) return key
+    await this.#custody.destroy(keyId)
+    throw new HsmUnavailableError('A new key was given up while it was made')
+  }
+
+  #abandonedAt(): Date {
+    return new Date(this.#now().getTime() + ABANDONED_MS)
+  }
+}
+
+/** Whether the store has to keep something of it beside its name. */
+export function isWrapped(key: GeneratedKey): key is Required<GeneratedKey> {
+  return custodyOf(key.keyId) === 'wrapped' && key.wrapped !== undefined
+}

@@ -1,0 +1,246 @@
+import { koffi } from '../foreign-functions.js'
+
+/*
+ * The binding makes most calls on the event loop, where one that hangs stops everything (S94). These are
+ * the same functions of the same loaded library, called on threads of libuv.
+ */
+
+/** Handles and slot numbers come and go as the binding has them: a native CK_ULONG in a buffer. */
+type Handle = Buffer
+
+const PROTOTYPES = {
+  C_Finalize: 'CK_RV C_Finalize(void *reserved)',
+  C_GetSlotList: 'CK_RV C_GetSlotList(uint8_t present, void *slots, _Inout_ unsigned long *count)',
+  C_GetTokenInfo: 'CK_RV C_GetTokenInfo(unsigned long slot, void *info)',
+  C_OpenSession:
+    'CK_RV C_OpenSession(unsigned long slot, unsigned long flags, void *application, void *notify, void *session)',
+  C_CloseSession: 'CK_RV C_CloseSession(unsigned long session)',
+  C_GetSessionInfo: 'CK_RV C_GetSessionInfo(unsigned long session, _Out_ CK_SESSION_INFO *info)',
+  C_Login: 'CK_RV C_Login(unsigned long session, unsigned long user, void *pin, unsigned long length)',
+  C_DestroyObject: 'CK_RV C_DestroyObject(unsigned long session, unsigned long object)',
+  C_GetAttributeValue:
+    'CK_RV C_GetAttributeValue(unsigned long session, unsigned long object, _Inout_ CK_ATTRIBUTE *template, unsigned long count)',
+  C_FindObjectsInit:
+    'CK_RV C_FindObjectsInit(unsigned long session, CK_ATTRIBUTE *template, unsigned long count)',
+  C_FindObjects:
+    'CK_RV C_FindObjects(unsigned long session, void *objects, unsigned long most, _Inout_ unsigned long *count)',
+  C_FindObjectsFinal: 'CK_RV C_FindObjectsFinal(unsigned long session)',
+  C_SignInit: 'CK_RV C_SignInit(unsigned long session, CK_MECHANISM *mechanism, unsigned long key)',
+}
+type Name = keyof typeof PROTOTYPES
+
+/** Places in CK_FUNCTION_LIST, which is a version and then the functions in this order. */
+const PLACES: Readonly<Record<Name, number>> = {
+  C_Finalize: 1,
+  C_GetSlotList: 4,
+  C_GetTokenInfo: 6,
+  C_OpenSession: 12,
+  C_CloseSession: 13,
+  C_GetSessionInfo: 15,
+  C_Login: 18,
+  C_DestroyObject: 22,
+  C_GetAttributeValue: 24,
+  C_FindObjectsInit: 26,
+  C_FindObjects: 27,
+  C_FindObjectsFinal: 28,
+  C_SignInit: 42,
+}
+
+const ULONG_BYTES = koffi.sizeof('unsigned long')
+const POINTER_BYTES = koffi.sizeof('void *')
+
+koffi.alias('CK_RV', 'unsigned long')
+koffi.struct('CK_MECHANISM', { mechanism: 'unsigned long', parameter: 'void *', length: 'unsigned long' })
+koffi.struct('CK_ATTRIBUTE', { type: 'unsigned long', value: 'void *', length: 'unsigned long' })
+koffi.struct('CK_SESSION_INFO', {
+  slot: 'unsigned long',
+  state: 'unsigned long',
+  flags: 'unsigned long',
+  deviceError: 'unsigned long',
+})
+
+/** CK_TOKEN_INFO begins with the label; the rest only has to fit. */
+const TOKEN_INFO_BYTES = 1024
+const LABEL_BYTES = 32
+const ATTRIBUTE_BYTES = 1024
+const CKR_BUFFER_TOO_SMALL = 0x150
+
+/** Native code reads and writes these while a call is under way. */
+const buffersInUse = new Set<readonly Buffer[]>()
+
+export interface Attribute {
+  readonly type: number
+  readonly value: Buffer
+}
+
+/** Every method rejects with an error whose `code` is the return value. */
+export class BackgroundCalls {
+  readonly #functions: Readonly<Record<Name, unknown>>
+
+  constructor(module: string) {
+    const library = koffi.load(module)
+    const getFunctionList = library.func(
+      'unsigned long C_GetFunctionList(_Out_ void **list)',
+    ) as unknown as (list: unknown[]) => number
+    const list: unknown[] = [null]
+    if (getFunctionList(list) !== 0) throw new Error(`${module} is no PKCS#11 library`)
+    this.#functions = Object.fromEntries(
+      Object.entries(PLACES).map(([name, place]) => [
+        name,
+        koffi.decode(
+          koffi.decode(list[0], (1 + place) * POINTER_BYTES, 'void *'),
+          prototype(name as Name),
+        ) as unknown,
+      ]),
+    ) as Record<Name, unknown>
+  }
+
+  async finalise(): Promise<void> {
+    await this.#call('C_Finalize', [null])
+  }
+
+  /** Slots that hold a token. Asking for their number first makes the library look again. */
+  async slots(): Promise<Handle[]> {
+    const count = [0]
+    await this.#call('C_GetSlotList', [1, null, count])
+    const slots = Buffer.alloc(Math.max(1, Number(count[0])) * ULONG_BYTES)
+    await this.#call('C_GetSlotList', [1, slots, count], slots)
+    return pieces(slots, Number(count[0]))
+  }
+
+  async tokenLabel(slot: Handle): Promise<string> {
+    const info = Buffer.alloc(TOKEN_INFO_BYTES)
+    await this.#call('C_GetTokenInfo', [numberOf(slot), info], info)
+    return info.subarray(0, LABEL_BYTES).toString('utf8').trimEnd()
+  }
+
+  async openSession(slot: Handle, flags: number): Promise<Handle> {
+    const session = Buffer.alloc(ULONG_BYTES)
+    await this.#call('C_OpenSession', [numberOf(slot), flags, null, null, session], session)
+    return session
+  }
+
+  async closeSession(session: Handle): Promise<void> {
+    await this.#call('C_CloseSession', [numberOf(session)])
+  }
+
+  /** CKS_*. */
+  async sessionState(session: Handle): Promise<number> {
+    const info = { state: 0 }
+    await this.#call('C_GetSessionInfo', [numberOf(session), info])
+    return Number(info.state)
+  }
+
+  async login(session: Handle, user: number, pin: string): Promise<void> {
+    const bytes = Buffer.from(pin, 'utf8')
+    await this.#call('C_Login', [numberOf(session), user, bytes, bytes.length], bytes)
+  }
+
+  findObjects(session: Handle, wanted: readonly Attribute[], most: number): Promise<Handle[]> {
+    return this.#search(session, wanted, () => this.#nextObjects(session, most))
+  }
+
+  findAllObjects(session: Handle, wanted: readonly Attribute[]): Promise<Handle[]> {
+    return this.#search(session, wanted, async () => {
+      const found: Handle[] = []
+      for (;;) {
+        const more = await this.#nextObjects(session, 100)
+        if (more.length === 0) return found
+        found.push(...more)
+      }
+    })
+  }
+
+  /** A search is always ended, whatever became of it: the session is of no use otherwise. */
+  async #search<T>(
+    session: Handle,
+    wanted: readonly Attribute[],
+    find: () => Promise<T>,
+  ): Promise<T> {
+    const handle = numberOf(session)
+    const values = wanted.map(({ value }) => value)
+    const template = wanted.map(({ type, value }) => ({ type, value, length: value.length }))
+    await this.#call('C_FindObjectsInit', [handle, template, template.length], ...values)
+    try {
+      return await find()
+    } finally {
+      await this.#call('C_FindObjectsFinal', [handle])
+    }
+  }
+
+  async #nextObjects(session: Handle, most: number): Promise<Handle[]> {
+    const objects = Buffer.alloc(most * ULONG_BYTES)
+    const count = [0]
+    await this.#call('C_FindObjects', [numberOf(session), objects, most, count], objects)
+    return pieces(objects, Number(count[0]))
+  }
+
+  async attribute(session: Handle, object: Handle, type: number): Promise<Buffer> {
+    const read = async (space: Buffer | null) => {
+      const template = [{ type, value: space, length: space?.length ?? 0 }]
+      const buffers = space === null ? [] : [space]
+      const names = [numberOf(session), numberOf(object)]
+      await this.#call('C_GetAttributeValue', [...names, template, 1], ...buffers)
+      return Number(template[0]?.length ?? 0)
+    }
+    try {
+      const space = Buffer.alloc(ATTRIBUTE_BYTES)
+      return space.subarray(0, await read(space))
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== CKR_BUFFER_TOO_SMALL) throw error
+      const space = Buffer.alloc(await read(null))
+      return space.subarray(0, await read(space))
+    }
+  }
+
+  async destroyObject(session: Handle, object: Handle): Promise<void> {
+    await this.#call('C_DestroyObject', [numberOf(session), numberOf(object)])
+  }
+
+  async signInit(
+    session: Handle,
+    mechanism: { readonly type: number; readonly parameter: Buffer | null },
+    key: Handle,
+  ): Promise<void> {
+    const { type, parameter } = mechanism
+    const native = { mechanism: type, parameter, length: parameter?.length ?? 0 }
+    const buffers = parameter === null ? [] : [parameter]
+    await this.#call('C_SignInit', [numberOf(session), native, numberOf(key)], ...buffers)
+  }
+
+  #call(name: Name, args: readonly unknown[], ...buffers: Buffer[]): Promise<void> {
+    const callee = this.#functions[name] as { async(...args: unknown[]): void }
+    buffersInUse.add(buffers)
+    return new Promise<void>((resolve, reject) => {
+      callee.async(...args, (error: unknown, rv: number | bigint) => {
+        if (error !== null && error !== undefined) reject(error as Error)
+        else if (Number(rv) === 0) resolve()
+        else reject(Object.assign(new Error(name), { code: Number(rv) }))
+      })
+    }).finally(() => buffersInUse.delete(buffers))
+  }
+}
+
+const prototypes = new Map<Name, ReturnType<typeof koffi.pointer>>()
+
+function prototype(name: Name) {
+  let known = prototypes.get(name)
+  if (known === undefined) {
+    known = koffi.proto(PROTOTYPES[name])
+    prototypes.set(name, known)
+  }
+  return known
+}
+
+function pieces(handles: Buffer, count: number): Handle[] {
+  return Array.from({ length: count }, (_, index) =>
+    Buffer.from(handles.subarray(index * ULONG_BYTES, (index + 1) * ULONG_BYTES)),
+  )
+}
+
+const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
+function numberOf(handle: Handle): bigint | number {
+  if (handle.length === 4) return littleEndian ? handle.readUInt32LE() : handle.readUInt32BE()
+  return littleEndian ? handle.readBigUInt64LE() : handle.readBigUInt64BE()
+}

@@ -1,0 +1,188 @@
+import { X509Certificate } from 'node:crypto'
+import { boundFacts, type BoundCredential } from '../../credentials/binding.js'
+import {
+  allowsSignatureAlgorithm,
+  describeAlgorithm,
+  type SignatureAlgorithm,
+} from '../algorithms.js'
+import type { SigningOperation } from '../key-custody.js'
+
+/** A row of the ledger as it stands. */
+export interface LedgerRow {
+  readonly id: string
+  readonly authorisationId: string
+  /** Base64. */
+  readonly digest: string | null
+  readonly state: string
+  readonly operationId: string | null
+  readonly reservedUntil: Date | null
+  readonly signAlgorithm: string | null
+}
+
+/** What a row rests on. */
+export interface LedgerAuthorisation {
+  readonly userId: string
+  /** OID. */
+  readonly hashAlgorithm: string | null
+  readonly expiresAt: Date
+  readonly revokedAt: Date | null
+  /** The person, the application or their consent ended. */
+  readonly isEnded: boolean
+  readonly credential: BoundCredential & { readonly binding: string; readonly status: string }
+}
+
+export interface LedgerFacts {
+  /** In the order asked for; shorter when some are not there. */
+  readonly rows: readonly LedgerRow[]
+  /** Of the first row. */
+  readonly authorisation: LedgerAuthorisation | null
+}
+
+/** What the database says a key is for. */
+export interface KeyStanding {
+  /** Whether a credential has it that was neither revoked nor deleted. */
+  readonly isCredentials: boolean
+  /** Whether any credential has or had it. */
+  readonly wasCredentials: boolean
+  readonly authority: 'root' | 'issuing' | null
+  /** Whether the authority that issues certificates is complete. */
+  readonly hasIssuing: boolean
+}
+
+/** The database as the key process sees it: a connection of its own that cannot write. */
+export interface Ledger {
+  /** All operations as of one moment, which is after the call. */
+  read(operations: readonly SigningOperation[]): Promise<readonly LedgerFacts[]>
+  keyStanding(keyId: string): Promise<KeyStanding>
+  close(): Promise<void>
+}
+
+/** A use of a key that the ledger does not allow. Whoever asks for one is not the server we know. */
+export class RefusedUseError extends Error {
+  override readonly name = 'RefusedUseError'
+}
+
+export interface KeyUse {
+  readonly keyId: string
+  readonly digests: readonly Buffer[]
+  readonly algorithm: SignatureAlgorithm
+  readonly operation: SigningOperation
+}
+
+/** What verifies the signatures of a credential, as SubjectPublicKeyInfo DER. */
+interface KnownCertificate {
+  readonly publicKey: Buffer
+  readonly notBefore: Date
+  readonly notAfter: Date
+}
+
+const MOST_CERTIFICATES = 10_000
+
+export class LedgerRules {
+  readonly #isBound: (mac: string, ...facts: readonly string[]) => boolean
+  readonly #certificates = new Map<string, KnownCertificate>()
+
+  /** @param isBound whether the MAC over the facts is right */
+  constructor(isBound: (mac: string, ...facts: readonly string[]) => boolean) {
+    this.#isBound = isBound
+  }
+
+  /**
+   * The same questions the ledger asked when the rows were reserved, of the database as it is now.
+   * @returns the public key by which to verify the signatures
+   * @throws {RefusedUseError}
+   */
+  demandReserved(use: KeyUse, { rows, authorisation }: LedgerFacts, now: Date): Buffer {
+    const { operation, digests, algorithm } = use
+    const [first] = rows
+    if (!first || !authorisation) throw new RefusedUseError('the ledger has no such row')
+    if (rows.length !== digests.length || operation.rows.length !== digests.length) {
+      throw new RefusedUseError('not as many rows as digests')
+    }
+    if (new Set(operation.rows).size !== rows.length) throw new RefusedUseError('a row twice')
+    rows.forEach((row, index) => {
+      rejectUnreserved(row, operation.id, now)
+      if (row.authorisationId !== first.authorisationId) {
+        throw new RefusedUseError('rows of two authorisations')
+      }
+      if (row.digest !== digests[index]?.toString('base64')) {
+        throw new RefusedUseError('another digest')
+      }
+      if (row.signAlgorithm !== describeAlgorithm(algorithm)) {
+        throw new RefusedUseError('another algorithm')
+      }
+    })
+    rejectEnded(authorisation, algorithm, now)
+    return this.#publicKey(use, authorisation, now)
+  }
+
+  #publicKey({ keyId, algorithm }: KeyUse, authorisation: LedgerAuthorisation, now: Date): Buffer {
+    const { credential, userId } = authorisation
+    if (!this.#isBound(credential.binding, ...boundFacts(credential))) {
+      throw new RefusedUseError('the credential was tampered with')
+    }
+    if (credential.status !== 'enabled') throw new RefusedUseError('the credential is not enabled')
+    if (credential.userId !== userId) throw new RefusedUseError('the credential of somebody else')
+    if (credential.keyId !== keyId) throw new RefusedUseError('the key of another credential')
+    if (!allowsSignatureAlgorithm(credential.keyAlgorithm, algorithm)) {
+      throw new RefusedUseError('an algorithm the key must not be used with')
+    }
+    const [leaf] = credential.certificates
+    if (!leaf) throw new RefusedUseError('no certificate')
+    const { publicKey, notBefore, notAfter } = this.#certificate(leaf)
+    if (now < notBefore || now > notAfter) throw new RefusedUseError('the certificate is not valid')
+    return publicKey
+  }
+
+  #certificate(leaf: Buffer): KnownCertificate {
+    const name = leaf.toString('latin1')
+    const known = this.#certificates.get(name)
+    if (known) return known
+    const certificate = new X509Certificate(leaf)
+    const facts = {
+      publicKey: certificate.publicKey.export({ format: 'der', type: 'spki' }),
+      notBefore: new Date(certificate.validFrom),
+      notAfter: new Date(certificate.validTo),
+    }
+    this.#certificates.set(name, facts)
+    const [oldest] = this.#certificates.keys()
+    if (this.#certificates.size > MOST_CERTIFICATES && oldest !== undefined) {
+      this.#certificates.delete(oldest)
+    }
+    return facts
+  }
+}
+
+function rejectUnreserved(row: LedgerRow, operationId: string, now: Date): void {
+  if (row.operationId !== operationId) throw new RefusedUseError('a row of another signing')
+  if (row.state !== 'reserved') throw new RefusedUseError(`a row that is ${row.state}`)
+  if (row.reservedUntil === null || row.reservedUntil <= now) {
+    throw new RefusedUseError('the reservation is over')
+  }
+}
+
+function rejectEnded(
+  { hashAlgorithm, expiresAt, revokedAt, isEnded }: LedgerAuthorisation,
+  { hash }: SignatureAlgorithm,
+  now: Date,
+): void {
+  if (revokedAt !== null) throw new RefusedUseError('the authorisation was revoked')
+  if (expiresAt <= now) throw new RefusedUseError('the authorisation is over')
+  if (isEnded) throw new RefusedUseError('the person, application or consent ended')
+  if (hashAlgorithm !== null && hashAlgorithm !== hash.oid) {
+    throw new RefusedUseError('another hash algorithm')
+  }
+}
+
+/** The certification authority signs with keys the database has for it; nobody else signs without the ledger. */
+export function demandServiceKey(standing: KeyStanding, isFresh: boolean): void {
+  const { authority, wasCredentials, hasIssuing } = standing
+  if (wasCredentials) throw new RefusedUseError('the key of a credential, without a reservation')
+  if (authority === 'issuing') return
+  // The root certifies itself, before it is on record, and the issuing authority; then it rests.
+  if (authority === 'root' && !hasIssuing) return
+  if (authority === null && isFresh) return
+  throw new RefusedUseError(
+    authority === 'root' ? 'the root has nothing left to sign' : 'a key of nobody',
+  )
+}

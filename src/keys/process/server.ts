@@ -1,0 +1,290 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { chmodSync, rmSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { HsmUnavailableError, SignatureWithheldError } from '../../errors.js'
+import type { Logger } from '../../observability/logger.js'
+import type { SignatureAlgorithm } from '../algorithms.js'
+import { verifyDigest } from '../digest-verifier.js'
+import type { KeyCustody, SigningOperation } from '../key-custody.js'
+import {
+  demandServiceKey,
+  RefusedUseError,
+  type KeyUse,
+  type Ledger,
+  type LedgerFacts,
+  type LedgerRules,
+} from './ledger.js'
+import {
+  encodeFrame,
+  failureOf,
+  FrameReader,
+  isRequest,
+  MOST_FRAME_BYTES,
+  MOST_HELLO_BYTES,
+  ProtocolError,
+  readAlgorithm,
+  type Answer,
+  type KeyProcessAddress,
+  type Request,
+  type Welcome,
+} from './protocol.js'
+import { UsedNames } from './used-names.js'
+
+export interface KeyServerParts {
+  readonly custody: KeyCustody
+  readonly ledger: Ledger
+  readonly rules: LedgerRules
+  readonly logger: Logger
+  readonly now?: () => Date
+}
+
+type SignRequest = Extract<Request, readonly [number, 'sign', ...unknown[]]>
+type OtherRequest = Exclude<Request, SignRequest>
+
+const HELLO_TIMEOUT_MS = 5_000
+const MOST_FRESH_KEYS = 1_000
+
+/**
+ * The key process's side of the socket. It believes a server nothing but its token: whether a key may be
+ * used, it asks the database.
+ */
+export class KeyServer {
+  readonly #custody: KeyCustody
+  readonly #ledger: Ledger
+  readonly #rules: LedgerRules
+  readonly #logger: Logger
+  readonly #now: () => Date
+  readonly #run = randomBytes(9).toString('base64url')
+  readonly #used = new UsedNames()
+  /** Keys made in this run that have not signed yet, apart from their trial. */
+  readonly #fresh = new Set<string>()
+  readonly #sockets = new Set<Socket>()
+  readonly #server: Server
+  #token: Buffer = Buffer.alloc(0)
+
+  constructor(parts: KeyServerParts) {
+    this.#custody = parts.custody
+    this.#ledger = parts.ledger
+    this.#rules = parts.rules
+    this.#logger = parts.logger
+    this.#now = parts.now ?? (() => new Date())
+    this.#server = createServer((socket) => this.#welcome(socket))
+  }
+
+  /** The folder of the socket should be its owner's alone. */
+  async listen({ socket, token }: KeyProcessAddress): Promise<void> {
+    this.#token = Buffer.from(token)
+    rmSync(socket, { force: true }) // of the run before, which did not get to it
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(socket, resolve)
+    })
+    chmodSync(socket, 0o600)
+  }
+
+  /** Callers are let go of; what the token is doing for them is waited for by the custody. */
+  close(): void {
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #welcome(socket: Socket): void {
+    this.#sockets.add(socket)
+    const reader = new FrameReader(MOST_HELLO_BYTES)
+    let isKnown = false
+    socket.setTimeout(HELLO_TIMEOUT_MS, () => socket.destroy())
+    socket.on('error', () => undefined) // 'close' follows
+    socket.on('close', () => this.#sockets.delete(socket))
+    const answers = new Answers(socket)
+    socket.on('data', (piece) => {
+      try {
+        for (const frame of reader.read(piece)) {
+          if (isKnown) {
+            this.#hear(frame, answers)
+          } else {
+            this.#demandToken(frame)
+            isKnown = true
+            socket.setTimeout(0)
+            reader.most = MOST_FRAME_BYTES
+            socket.write(encodeFrame({ run: this.#run } satisfies Welcome))
+          }
+        }
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error)
+        this.#logger.error({ alarm: 'key-process-caller', why }, 'a caller was cut off')
+        socket.destroy()
+      }
+    })
+  }
+
+  /** @throws {ProtocolError} */
+  #demandToken(frame: unknown): void {
+    const given =
+      typeof frame === 'object' && frame !== null && 'token' in frame ? frame.token : null
+    const bytes = Buffer.from(typeof given === 'string' ? given : '')
+    const isRight = bytes.length === this.#token.length && timingSafeEqual(bytes, this.#token)
+    if (!isRight || bytes.length === 0) throw new ProtocolError('a wrong token')
+  }
+
+  /** @throws {ProtocolError} */
+  #hear(frame: unknown, answers: Answers): void {
+    if (!Array.isArray(frame) || !frame.every(isRequest)) {
+      throw new ProtocolError('a frame that is not requests')
+    }
+    const uses: { number: number; use: KeyUse }[] = []
+    for (const request of frame) {
+      if (request[1] !== 'sign') {
+        void this.#answer(request[0], answers, 'unavailable', () => this.#do(request))
+        continue
+      }
+      const { keyId, digests, algorithm, operation } = readSign(request)
+      const number = request[0]
+      if (operation) uses.push({ number, use: { keyId, digests, algorithm, operation } })
+      else {
+        void this.#answer(number, answers, 'outcome-unknown', () =>
+          this.#signForService(keyId, digests, algorithm),
+        )
+      }
+    }
+    if (uses.length > 0) void this.#signReserved(uses, answers)
+  }
+
+  /** Reads the ledger once for all that came together. */
+  async #signReserved(uses: { number: number; use: KeyUse }[], answers: Answers): Promise<void> {
+    const read = this.#ledger.read(uses.map(({ use }) => use.operation))
+    const facts = await read.catch((error: unknown) => {
+      this.#logger.error({ err: error }, 'the ledger cannot be read')
+      return null
+    })
+    uses.forEach(({ number, use }, index) => {
+      const found = facts?.[index]
+      void this.#answer(number, answers, 'outcome-unknown', () => {
+        if (!found) throw new HsmUnavailableError('The key process cannot read the ledger')
+        return this.#signOnce(use, found)
+      })
+    })
+  }
+
+  async #signOnce(use: KeyUse, facts: LedgerFacts): Promise<string[]> {
+    const { keyId, digests, algorithm, operation } = use
+    const now = this.#now()
+    // Another run may have signed it before it ended.
+    if (!operation.id.startsWith(`${this.#run}.`)) {
+      throw new HsmUnavailableError('The key process was started again meanwhile')
+    }
+    const publicKey = this.#rules.demandReserved(use, facts, now)
+    const until = facts.rows[0]?.reservedUntil ?? now
+    if (!this.#used.add(operation.id, until.getTime() - now.getTime())) {
+      throw new RefusedUseError('the same signing again')
+    }
+    const signatures = await this.#custody.sign(keyId, digests, algorithm, operation)
+    const verdicts = await Promise.all(
+      digests.map((digest, index) => {
+        return verifyDigest(publicKey, digest, signatures[index] ?? Buffer.alloc(0), algorithm)
+      }),
+    )
+    if (signatures.length !== digests.length || !verdicts.every(Boolean)) {
+      const why = 'the token returned a signature that does not verify'
+      this.#logger.error({ alarm: 'wrong-signature', operationId: operation.id, keyId }, why)
+      throw new SignatureWithheldError(why)
+    }
+    return signatures.map((signature) => signature.toString('base64'))
+  }
+
+  /** For the certification authority, which verifies what it gets. */
+  async #signForService(
+    keyId: string,
+    digests: readonly Buffer[],
+    algorithm: SignatureAlgorithm,
+  ): Promise<string[]> {
+    const standing = await this.#standing(keyId)
+    demandServiceKey(standing, this.#fresh.has(keyId))
+    if (standing.authority === null) this.#fresh.delete(keyId)
+    const signatures = await this.#custody.sign(keyId, digests, algorithm)
+    return signatures.map((signature) => signature.toString('base64'))
+  }
+
+  async #do(request: OtherRequest): Promise<unknown> {
+    const [, method, argument] = request
+    switch (method) {
+      case 'generate': {
+        const { keyId, publicKey } = await this.#custody.generate(argument)
+        this.#fresh.add(keyId)
+        const [oldest] = this.#fresh
+        if (this.#fresh.size > MOST_FRESH_KEYS && oldest) this.#fresh.delete(oldest)
+        return [keyId, publicKey.toString('base64')]
+      }
+      case 'publicKey': {
+        const publicKey = await this.#custody.publicKey(argument)
+        return publicKey?.toString('base64') ?? null
+      }
+      case 'destroy':
+        await this.#rejectInUse(argument)
+        await this.#custody.destroy(argument)
+        return null
+      case 'ready':
+        return this.#custody.ready()
+    }
+  }
+
+  async #rejectInUse(keyId: string): Promise<void> {
+    const { isCredentials, authority } = await this.#standing(keyId)
+    if (isCredentials || authority) throw new RefusedUseError('destroying a key in use')
+  }
+
+  #standing(keyId: string): ReturnType<Ledger['keyStanding']> {
+    return this.#ledger.keyStanding(keyId).catch((cause: unknown) => {
+      this.#logger.error({ err: cause }, 'the database cannot be read')
+      throw new HsmUnavailableError('The key process cannot read the database', { cause })
+    })
+  }
+
+  async #answer(
+    number: number,
+    answers: Answers,
+    otherwise: 'unavailable' | 'outcome-unknown',
+    act: () => Promise<unknown>,
+  ): Promise<void> {
+    try {
+      answers.add([number, null, await act()])
+    } catch (error) {
+      if (error instanceof RefusedUseError) {
+        this.#logger.error({ alarm: 'refused-use', why: error.message }, 'a use of a key is refused')
+        answers.add([number, 'unavailable', `The key process refuses: ${error.message}`])
+      } else {
+        answers.add([number, ...failureOf(error, otherwise)])
+      }
+    }
+  }
+}
+
+/** What is ready within one turn of the event loop goes back in one message. */
+class Answers {
+  readonly #socket: Socket
+  #ready: Answer[] = []
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  add(answer: Answer): void {
+    this.#ready.push(answer)
+    if (this.#ready.length === 1) setImmediate(() => this.#send())
+  }
+
+  #send(): void {
+    const ready = this.#ready
+    this.#ready = []
+    if (this.#socket.writable) this.#socket.write(encodeFrame(ready))
+  }
+}
+
+function readSign([, , keyId, algorithm, digests, operation]: SignRequest) {
+  const [id, ...rows] = operation ?? []
+  return {
+    keyId,
+    algorithm: readAlgorithm(algorithm),
+    digests: digests.map((digest) => Buffer.from(digest, 'base64')),
+    operation: id === undefined ? null : ({ id, rows } satisfies SigningOperation),
+  }
+}

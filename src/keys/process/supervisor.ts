@@ -1,0 +1,251 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Config } from '../../config/schema.js'
+import type { Logger } from '../../observability/logger.js'
+import { KeyProcessCustody } from './client.js'
+import type { KeyProcessAddress } from './protocol.js'
+
+/** A key process that is kept running. */
+export interface KeyProcess extends KeyProcessAddress {
+  readonly state: KeyProcessState
+  /** Lets it close its sessions and end. */
+  stop(): Promise<void>
+}
+
+/** For metrics. */
+export interface KeyProcessState {
+  readonly running: boolean
+  /** How often it had to be started again. */
+  readonly restarts: number
+  readonly pid: number | null
+}
+
+/** Everything the key process has to know of the configuration; the PIN it reads itself. */
+export type KeyProcessConfig = Pick<Config, 'database' | 'hsm' | 'log' | 'secretsFile'>
+
+/** What the key process is told as it starts, over a channel nobody else can read. */
+export interface KeyProcessOrders extends KeyProcessAddress {
+  readonly config: KeyProcessConfig
+}
+
+export type ToKeyProcess = { readonly orders: KeyProcessOrders } | 'ping' | 'stop'
+export type FromKeyProcess =
+  | 'ready'
+  /** `stuck`: calls inside the library that do not return have taken every session. */
+  | { readonly pong: { readonly stuck: boolean } }
+  /** `forGood`: trying again would do harm, such as locking the token by one more wrong PIN. */
+  | { readonly failed: { readonly message: string; readonly forGood: boolean } }
+
+/** A call takes this much longer at most than the token: waiting for a session, and the way there and back. */
+const CALL_MARGIN_SECONDS = 10
+const START_TIMEOUT_MS = 60_000
+const STOP_TIMEOUT_MS = 20_000
+const HEARTBEAT_MS = 250
+const LEAST_SILENCE_MS = 2_000
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 5_000
+/** Who ran that long is started again at once. */
+const STEADY_MS = 30_000
+
+/**
+ * Starts the key process and starts it again whenever it ends or falls silent, until `stop`. It ends with
+ * the process that started it, however that ends.
+ * @throws {Error} when it cannot open the token at first
+ */
+export async function startKeyProcess(
+  config: KeyProcessConfig,
+  { logger }: { readonly logger: Logger },
+): Promise<KeyProcess> {
+  const supervisor = new Supervisor(config, logger)
+  await supervisor.start()
+  return supervisor
+}
+
+/** The keys of a key process that somebody started. */
+export function connectKeyProcess(
+  address: KeyProcessAddress,
+  { hsm }: Pick<Config, 'hsm'>,
+): Promise<KeyProcessCustody> {
+  const callTimeoutMs = (hsm.signTimeoutSeconds + CALL_MARGIN_SECONDS) * 1000
+  return KeyProcessCustody.connect(address, { callTimeoutMs })
+}
+
+/** How a start ended that did not lead to a key process that answers. */
+class StartError extends Error {
+  override readonly name = 'StartError'
+  readonly forGood: boolean
+  constructor(message: string, forGood: boolean) {
+    super(message)
+    this.forGood = forGood
+  }
+}
+
+class Supervisor implements KeyProcess {
+  readonly socket: string
+  readonly token = randomBytes(32).toString('base64url')
+  readonly #folder = mkdtempSync(join(tmpdir(), 'openrssp-keys-'))
+  readonly #config: KeyProcessConfig
+  readonly #logger: Logger
+  readonly #mostSilentBeats: number
+  #child: ChildProcess | null = null
+  #isReady = false
+  #restarts = 0
+  #pauseMs = FIRST_PAUSE_MS
+  #restarting: NodeJS.Timeout | null = null
+  #heart: NodeJS.Timeout | null = null
+  #stopping: Promise<void> | null = null
+
+  constructor(config: KeyProcessConfig, logger: Logger) {
+    this.socket = join(this.#folder, 'socket')
+    this.#config = config
+    this.#logger = logger
+    const mostSilence = Math.max(config.hsm.signTimeoutSeconds * 1000, LEAST_SILENCE_MS)
+    this.#mostSilentBeats = Math.ceil(mostSilence / HEARTBEAT_MS)
+  }
+
+  get state(): KeyProcessState {
+    const running = this.#isReady
+    return { running, restarts: this.#restarts, pid: this.#child?.pid ?? null }
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#launch()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#end()
+    return this.#stopping
+  }
+
+  async #end(): Promise<void> {
+    if (this.#restarting) clearTimeout(this.#restarting)
+    const child = this.#child
+    if (child) {
+      const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+      tell(child, 'stop')
+      const late = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
+      await ended
+      clearTimeout(late)
+    }
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  /** Resolves when it answers; from then on its end leads to the next start. */
+  #launch(): Promise<void> {
+    const started = performance.now()
+    const child = forkKeyProcess(this.#config)
+    this.#child = child
+    const { config, socket, token } = { config: pick(this.#config), ...this }
+    tell(child, { orders: { config, socket, token } })
+    return new Promise((resolve, reject) => {
+      let failure = new StartError('The key process ended as it started', false)
+      const late = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS)
+      child.on('message', (message: FromKeyProcess) => {
+        if (message === 'ready') {
+          clearTimeout(late)
+          this.#isReady = true
+          this.#listenToHeart(child)
+          resolve()
+        } else if ('failed' in message) {
+          failure = new StartError(message.failed.message, message.failed.forGood)
+        }
+      })
+      child.once('exit', (code, signal) => {
+        clearTimeout(late)
+        if (this.#heart) clearInterval(this.#heart)
+        this.#child = null
+        const wasReady = this.#isReady
+        this.#isReady = false
+        if (!wasReady) {
+          reject(failure)
+        } else if (!this.#stopping) {
+          this.#logger.error({ alarm: 'key-process', code, signal }, 'the key process ended')
+          if (performance.now() - started > STEADY_MS) this.#pauseMs = FIRST_PAUSE_MS
+          this.#relaunch()
+        }
+      })
+    })
+  }
+
+  #relaunch(): void {
+    this.#restarting = setTimeout(() => {
+      this.#restarts += 1
+      this.#launch().then(
+        () => {
+          this.#logger.warn({ restarts: this.#restarts }, 'the key process was started again')
+        },
+        (error: unknown) => {
+          if (this.#stopping) return
+          const forGood = error instanceof StartError && error.forGood
+          const what = forGood ? 'is not started again' : 'could not be started'
+          this.#logger.error({ alarm: 'key-process', err: error }, `the key process ${what}`)
+          if (!forGood) this.#relaunch()
+        },
+      )
+    }, this.#pauseMs)
+    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
+  }
+
+  /**
+   * Beats that went unanswered count, not time: when it was us who slept, one beat is missing. A key
+   * process whose loop stands still inside the library is of no use and cannot say so.
+   */
+  #listenToHeart(child: ChildProcess): void {
+    let unanswered = 0
+    child.on('message', (message: FromKeyProcess) => {
+      if (message === 'ready' || !('pong' in message)) return
+      unanswered = 0
+      if (message.pong.stuck) this.#replace(child, 'every call to the token hangs')
+    })
+    this.#heart = setInterval(() => {
+      unanswered += 1
+      if (unanswered > this.#mostSilentBeats) this.#replace(child, 'it does not answer')
+      else tell(child, 'ping')
+    }, HEARTBEAT_MS)
+  }
+
+  #replace(child: ChildProcess, why: string): void {
+    if (this.#stopping) return
+    this.#logger.error({ alarm: 'key-process', why }, 'the key process is replaced')
+    child.kill('SIGKILL')
+  }
+}
+
+/** Beside this folder's parent, from source as well as built. */
+const ENTRY = new URL(
+  `../../key-process.${import.meta.filename.endsWith('.ts') ? 'ts' : 'js'}`,
+  import.meta.url,
+)
+
+/** Threads of libuv beside those that calls to the token may occupy. */
+const OTHER_THREADS = 4
+
+function forkKeyProcess({ hsm }: KeyProcessConfig): ChildProcess {
+  return fork(ENTRY, {
+    // A debugger's port can be had once only.
+    execArgv: process.execArgv.filter((argument) => !argument.startsWith('--inspect')),
+    env: {
+      ...process.env,
+      ...hsm.environment,
+      UV_THREADPOOL_SIZE: String(hsm.sessions + OTHER_THREADS),
+    },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+}
+
+/** What it ends before hearing it, it does not need to hear. */
+function tell(child: ChildProcess, message: ToKeyProcess): void {
+  if (child.connected) child.send(message, () => undefined)
+}
+
+function pick({ database, hsm, log, secretsFile }: KeyProcessConfig): KeyProcessConfig {
+  return { database, hsm, log, secretsFile }
+}

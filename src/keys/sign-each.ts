@@ -1,0 +1,77 @@
+import { HsmOutcomeUnknownError } from '../errors.js'
+import { rejectWrongDigestLength, type SignatureAlgorithm } from './algorithms.js'
+import { ecdsaSignatureFromRaw } from './ecdsa-signature.js'
+import type { Mechanism } from './pkcs11/session.js'
+
+/**
+ * Signs each digest with `sign`, several at a time, and gives the signatures in the order of the
+ * digests. Nothing more is started once one has failed.
+ */
+export async function signEach(
+  digests: readonly Buffer[],
+  algorithm: SignatureAlgorithm,
+  atOnce: number,
+  sign: (input: Buffer, mechanism: Mechanism) => Promise<Buffer>,
+): Promise<Buffer[]> {
+  const mechanism = mechanismOf(algorithm)
+  const inputs = digests.map((digest) => toBeSigned(digest, algorithm))
+  const signatures = new Array<Buffer>(inputs.length)
+  const failures: unknown[] = []
+  let next = 0
+  let signed = 0
+  const work = async () => {
+    while (failures.length === 0) {
+      const index = next++
+      const input = inputs[index]
+      if (input === undefined) return
+      try {
+        signatures[index] = asDocumented(await sign(input, mechanism), algorithm)
+        signed += 1
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(atOnce, inputs.length) }, work))
+  if (failures.length > 0) throw batchFailure(failures, signed)
+  return signatures
+}
+
+/** ECDSA as DER, RSA as it is. */
+function asDocumented(raw: Buffer, { scheme }: SignatureAlgorithm): Buffer {
+  if (scheme !== 'ecdsa') return raw
+  try {
+    return ecdsaSignatureFromRaw(raw, raw.length / 2)
+  } catch (cause) {
+    throw new HsmOutcomeUnknownError('The token returned no ECDSA signature', { cause })
+  }
+}
+
+/** A buffer of our own: the token reads it while the caller may already reuse the digest's. */
+function toBeSigned(digest: Buffer, { scheme, hash }: SignatureAlgorithm): Buffer {
+  rejectWrongDigestLength(digest, hash)
+  return scheme === 'rsa-pkcs1'
+    ? Buffer.concat([hash.digestInfoPrefix, digest])
+    : Buffer.concat([digest])
+}
+
+function mechanismOf({ scheme, hash, saltLength }: SignatureAlgorithm): Mechanism {
+  switch (scheme) {
+    case 'rsa-pkcs1':
+      return { kind: 'rsa-pkcs' }
+    case 'rsa-pss':
+      return { kind: 'rsa-pkcs-pss', hash: hash.name, saltLength: saltLength ?? hash.bytes }
+    case 'ecdsa':
+      return { kind: 'ecdsa' }
+  }
+}
+
+/** Signatures that were made count even though nobody gets them. */
+function batchFailure(failures: readonly unknown[], signed: number): unknown {
+  const unknown = failures.find((failure) => failure instanceof HsmOutcomeUnknownError)
+  if (unknown !== undefined || signed === 0) return unknown ?? failures[0]
+  return new HsmOutcomeUnknownError('A batch failed after some of it was signed', {
+    cause: failures[0],
+  })
+}
+

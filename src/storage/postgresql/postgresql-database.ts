@@ -1,0 +1,202 @@
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { PrismaPg } from '@prisma/adapter-pg'
+import type pg from 'pg'
+import { EMPTY_LOG, type AuditHead } from '../../audit/chain.js'
+import { formatHead, readHead } from '../../audit/head-file.js'
+import { StorageUnavailableError } from '../../errors.js'
+import type { CommitObserver } from '../../observability/metrics.js'
+import { rejectCutLog } from '../cut-log.js'
+import { ConflictError, type Database, type Statement, type Unit, type Value } from '../database.js'
+import type { PrismaClient as AnyPrismaClient } from '../prisma-client/client.js'
+import { COLUMN_TYPES, openClient, parameter, readingPool } from './connection.js'
+import { applyMigrations } from './migrations.js'
+import { PrismaClient } from './prisma-client/client.js'
+import { Writer, type UnitResult, type WriteUnit } from './writer.js'
+
+interface Waiting {
+  readonly unit: WriteUnit
+  /** Monotonic, milliseconds. */
+  readonly since: number
+  readonly settle: (result: UnitResult) => void
+}
+
+/** Those who write meanwhile, here and on other replicas, wait for one batch. */
+const MOST_UNITS = 256
+/** A unit that waited longer asks for what was true then. */
+const STALE_MS = 5000
+const CLOSE_MS = 1000
+const MOST_STATEMENTS = 500
+
+/** Units are written while no batch is under way; those that arrive meanwhile share the next one. */
+export class PostgresqlDatabase implements Database {
+  readonly read: AnyPrismaClient
+  readonly #pool: pg.Pool
+  readonly #writer: Writer
+  readonly #headFile: number | null
+  readonly #now: () => Date
+  readonly #observer: CommitObserver | null
+  readonly #statementName = statementNames()
+  #queue: Waiting[] = []
+  #underWay: Promise<void> | null = null
+  #closed = false
+
+  private constructor(parts: {
+    url: string
+    connections: number
+    headFile: string | null
+    now: () => Date
+    observer: CommitObserver | undefined
+  }) {
+    this.#pool = readingPool(parts.url, parts.connections)
+    const adapter = new PrismaPg(this.#pool, { statementNameGenerator: this.#statementName })
+    // Generated for each provider from the same models: what they ask differs, what they offer does not.
+    this.read = new PrismaClient({ adapter }) as unknown as AnyPrismaClient
+    this.#now = parts.now
+    this.#observer = parts.observer ?? null
+    this.#headFile =
+      parts.headFile === null
+        ? null
+        : openSync(parts.headFile, constants.O_RDWR | constants.O_CREAT, 0o600)
+    this.#writer = new Writer(parts.url, (head) => {
+      this.#keepHead(head)
+    })
+  }
+
+  /** Applies the migrations the database lacks; several servers may start at once. */
+  static async open(options: {
+    readonly url: string
+    readonly headFile: string | null
+    readonly now: () => Date
+    /** For reading, at most; writing takes one more. */
+    readonly connections?: number
+    readonly observer?: CommitObserver
+  }): Promise<PostgresqlDatabase> {
+    const { url, headFile, now, observer, connections = 8 } = options
+    const client = await openClient(url, 'start').catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error)
+      throw new StorageUnavailableError(`PostgreSQL cannot be reached: ${why}`, { cause: error })
+    })
+    try {
+      await applyMigrations(client)
+      if (headFile !== null) await rejectOtherLog(client, headFile)
+    } finally {
+      await client.end()
+    }
+    const database = new PostgresqlDatabase({ url, connections, headFile, now, observer })
+    try {
+      await database.commit({ changes: [] })
+      database.#keepHead(await database.#newest())
+      return database
+    } catch (error) {
+      await database.close()
+      throw error
+    }
+  }
+
+  async rows<Row>(statement: Statement): Promise<Row[]> {
+    const { rows } = await this.#pool.query<Row & pg.QueryResultRow>({
+      name: this.#statementName({ sql: statement.text }),
+      text: statement.text,
+      values: statement.values.map((value) => parameter(value as Value)),
+      types: COLUMN_TYPES,
+    })
+    return rows
+  }
+
+  async commit(unit: Unit): Promise<void> {
+    if (this.#closed) throw new StorageUnavailableError('the database is closed')
+    const at = this.#now().toISOString()
+    const write: WriteUnit = {
+      changes: unit.changes.map(({ statement, rows }) => ({
+        text: statement.text,
+        values: statement.values as Value[],
+        rows: rows ?? null,
+      })),
+      audit: (unit.audit ?? []).map(({ event, detail }) => ({
+        at,
+        event,
+        detail: JSON.stringify(detail),
+      })),
+    }
+    const result = await new Promise<UnitResult>((settle) => {
+      this.#queue.push({ unit: write, since: performance.now(), settle })
+      this.#underWay ??= this.#writeAll()
+    })
+    if (result === 'ok') return
+    if ('conflict' in result) throw new ConflictError(result.conflict)
+    throw new StorageUnavailableError(result.failure)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#underWay
+    this.#writer.close()
+    await this.read.$disconnect()
+    // A server that stands still would have us wait until it moves.
+    await Promise.race([this.#pool.end(), afterward(CLOSE_MS)])
+    if (this.#headFile !== null) closeSync(this.#headFile)
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const batch = this.#queue.splice(0, MOST_UNITS).filter(rejectStale)
+      if (batch.length === 0) continue
+      const start = performance.now()
+      const results = await this.#writer.commit(batch.map(({ unit }) => unit))
+      const failed = results.every((result) => typeof result === 'object' && 'failure' in result)
+      const seconds = (performance.now() - start) / 1000
+      this.#observer?.transaction(batch.length, seconds, failed ? 'failed' : 'committed')
+      batch.forEach(({ settle }, index) => {
+        settle(results[index] ?? { failure: 'no answer' })
+      })
+    }
+    this.#underWay = null
+  }
+
+  async #newest(): Promise<AuditHead> {
+    const newest = await this.read.auditRecord.findFirst({ orderBy: { seq: 'desc' } })
+    return newest ?? EMPTY_LOG
+  }
+
+  /** Overwrites one line of fixed length: cheap enough for every commit, and never half a head. */
+  #keepHead(head: AuditHead): void {
+    if (this.#headFile !== null) writeSync(this.#headFile, formatHead(head), 0)
+  }
+}
+
+/** After a stop of this process, or a long wait for the server, the time it was judged by has passed. */
+function rejectStale({ since, settle }: Waiting): boolean {
+  if (performance.now() - since < STALE_MS) return true
+  settle({ failure: 'it waited too long to be written' })
+  return false
+}
+
+async function rejectOtherLog(client: pg.Client, headFile: string): Promise<void> {
+  const known = readHead(headFile)
+  if (!known) return
+  const { rows } = await client.query<{ hash: string }>(
+    'SELECT "hash" FROM "AuditRecord" WHERE "seq" = $1',
+    [known.seq],
+  )
+  rejectCutLog(headFile, known, rows[0]?.hash)
+}
+
+/**
+ * What is asked for is parsed once for each connection and known by name from then on. Were there more
+ * texts than a server asks, they would go without: an empty name is forgotten at once.
+ */
+function statementNames(): (query: { sql: string }) => string {
+  const names = new Map<string, string>()
+  return ({ sql }) => {
+    const known = names.get(sql)
+    if (known !== undefined) return known
+    if (names.size >= MOST_STATEMENTS) return ''
+    const name = `r${names.size}`
+    names.set(sql, name)
+    return name
+  }
+}
+
+function afterward(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref())
+}

@@ -1,0 +1,65 @@
+import type pg from 'pg'
+import type { SigningOperation } from '../../keys/key-custody.js'
+import type { KeyStanding, Ledger, LedgerFacts } from '../../keys/process/ledger.js'
+import {
+  AUTHORISATION_COLUMNS,
+  AUTHORISATION_TABLES,
+  KEY_STANDING,
+  keyStanding,
+  ledgerFacts,
+  ROW_COLUMNS,
+  type StoredAuthorisation,
+  type StoredRow,
+  type StoredStanding,
+} from '../ledger-facts.js'
+import { COLUMN_TYPES, readingPool } from './connection.js'
+
+const ROWS = `SELECT ${ROW_COLUMNS} FROM "AuthorisedDigest" WHERE "id" = ANY($1)`
+const AUTHORISATIONS = `
+  SELECT ${AUTHORISATION_COLUMNS} FROM ${AUTHORISATION_TABLES}
+   WHERE a."id" IN (SELECT "authorisationId" FROM "AuthorisedDigest" WHERE "id" = ANY($1))`
+
+const CONNECTIONS = 2
+
+/** The ledger in PostgreSQL, over connections of its own that cannot write. */
+export class PostgresqlLedger implements Ledger {
+  readonly #pool: pg.Pool
+
+  constructor(url: string) {
+    this.#pool = readingPool(url, CONNECTIONS)
+  }
+
+  async read(operations: readonly SigningOperation[]): Promise<readonly LedgerFacts[]> {
+    const ids = operations.flatMap(({ rows }) => rows)
+    // Together they are as of one moment only in one statement: the rows come last, and decide.
+    const authorisations = await this.#ask<StoredAuthorisation>(
+      'authorisations',
+      AUTHORISATIONS,
+      ids,
+    )
+    const rows = await this.#ask<StoredRow>('rows', ROWS, ids)
+    const rowOf = new Map(rows.map((row) => [row.id, row]))
+    const authorisationOf = new Map(authorisations.map((each) => [each.authorisationId, each]))
+    return operations.map((operation) =>
+      ledgerFacts(
+        operation,
+        (id) => rowOf.get(id),
+        (id) => authorisationOf.get(id),
+      ),
+    )
+  }
+
+  async keyStanding(keyId: string): Promise<KeyStanding> {
+    const [row] = await this.#ask<StoredStanding>('standing', KEY_STANDING('$1'), keyId)
+    return keyStanding(row)
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end()
+  }
+
+  async #ask<Row>(name: string, text: string, value: string | readonly string[]): Promise<Row[]> {
+    const query = { name, text, values: [value], types: COLUMN_TYPES }
+    return (await this.#pool.query<Row & pg.QueryResultRow>(query)).rows
+  }
+}

@@ -1,0 +1,279 @@
+import pg from 'pg'
+import { chainRecord, EMPTY_LOG, type AuditHead, type AuditRecord } from '../../audit/chain.js'
+import type { Value } from '../database.js'
+import { isLostConnection, openWriter, STATEMENT_MS } from './connection.js'
+import { PreparedStatements, RoundTrip, type Command, type Completed } from './round-trip.js'
+
+/** What is written together, in the form in which it is sent. */
+export interface WriteUnit {
+  readonly changes: readonly (Command & { readonly rows: number | null })[]
+  readonly audit: readonly { at: string; event: string; detail: string }[]
+}
+
+export type UnitResult = 'ok' | { conflict: number } | { failure: string }
+
+/**
+ * Whoever holds it is the only one who writes, on any replica: units are decided one after the other,
+ * as the conditions in them expect, and the audit log grows in one line.
+ */
+const WRITE_LOCK = 1869640304
+
+const BEGIN: readonly Command[] = [
+  { text: 'BEGIN' },
+  { text: `SELECT pg_advisory_xact_lock(${WRITE_LOCK})` },
+  { text: 'SELECT "seq", "hash" FROM "AuditRecord" ORDER BY "seq" DESC LIMIT 1' },
+  { text: 'SAVEPOINT "units"' },
+]
+const COMMIT: Command = { text: 'COMMIT' }
+const KEEP: readonly Command[] = [
+  { text: 'RELEASE SAVEPOINT "units"' },
+  { text: 'SAVEPOINT "units"' },
+]
+const UNDO: Command = { text: 'ROLLBACK TO SAVEPOINT "units"' }
+const RECORD = `INSERT INTO "AuditRecord" ("seq", "at", "event", "detail", "prevHash", "hash")
+  SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])`
+
+/** So often a batch that was certainly not committed is written again: connections break, servers restart. */
+const MOST_ATTEMPTS = 20
+/** And no longer than this, so that a stopped server is told of instead of waited for. */
+const PATIENCE_MS = 2000
+const RETRY_MS = 100
+
+/** The connection was lost at a moment that leaves open whether the batch was committed. */
+class UnknownOutcome extends Error {
+  override readonly name = 'UnknownOutcome'
+}
+
+/** A batch as far as it got, for finding out what became of it. */
+interface Attempt {
+  results: UnitResult[]
+  records: AuditRecord[]
+  /** From here on only the server knows. */
+  committing: boolean
+}
+
+/** Writes batches of units, each in one transaction, over one connection that it opens again when it is lost. */
+export class Writer {
+  readonly #url: string
+  readonly #onHead: (head: AuditHead) => void
+  #client: pg.Client | null = null
+  #prepared = new PreparedStatements()
+  /** While the server is away, nobody is kept waiting for it. */
+  #away = false
+
+  /** @param onHead is told of every head that was committed */
+  constructor(url: string, onHead: (head: AuditHead) => void) {
+    this.#url = url
+    this.#onHead = onHead
+  }
+
+  /** Never rejects: each unit has its own fate. */
+  async commit(units: readonly WriteUnit[]): Promise<UnitResult[]> {
+    const end = Date.now() + (this.#away ? 0 : PATIENCE_MS)
+    let lost: Attempt | null = null
+    let failure = ''
+    for (let attempts = 0; attempts < MOST_ATTEMPTS; attempts += 1) {
+      const attempt: Attempt = { results: [], records: [], committing: false }
+      try {
+        const results = await this.#attempt(units, attempt, lost)
+        this.#away = false
+        return results
+      } catch (error) {
+        failure = error instanceof Error ? error.message : String(error)
+        if (attempt.committing) lost = attempt
+        this.#drop()
+        if (error instanceof UnknownOutcome || !isWorthAnotherTry(error) || Date.now() >= end) break
+        // A connection that was closed meanwhile is simply opened again.
+        if (attempts > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+      }
+    }
+    this.#away = true
+    const outcome = lost ? `whether it was written is not known: ${failure}` : failure
+    return units.map(() => ({ failure: outcome }))
+  }
+
+  close(): void {
+    const client = this.#client
+    this.#client = null
+    client?.connection.end()
+  }
+
+  /** @param lost an earlier attempt of which nobody knows whether it was committed */
+  async #attempt(
+    units: readonly WriteUnit[],
+    attempt: Attempt,
+    lost: Attempt | null,
+  ): Promise<UnitResult[]> {
+    const client = (this.#client ??= await this.#open())
+    let opening = [...BEGIN]
+    let head: AuditHead | null = null
+    if (lost) {
+      // Under the lock that the earlier attempt held until it ended, either way.
+      const [, , newest] = demandAll(await this.#send(client, opening))
+      head = headOf(newest)
+      opening = []
+      if (await this.#isCommitted(client, lost)) {
+        await this.#send(client, [{ text: 'ROLLBACK' }])
+        return lost.results
+      }
+    }
+    for (let at = 0, size = units.length; at < units.length;) {
+      const chunk = units.slice(at, at + size)
+      const { completed, error } = await this.#send(client, [
+        ...opening,
+        ...chunk.flatMap(({ changes }) => changes),
+      ])
+      const started = completed.slice(0, opening.length)
+      if (started.length < opening.length) throw error ?? new Error('no answer')
+      head ??= headOf(started[2])
+      const failed = firstFailure(chunk, completed.slice(opening.length), error)
+      if (!failed) {
+        attempt.results.push(...chunk.map((): UnitResult => 'ok'))
+        at += size
+        size *= 2
+        opening = [...KEEP]
+        continue
+      }
+      // What was undone with it is done again, up to it; under the lock it comes out the same.
+      if (failed.unit === 0) {
+        attempt.results.push(failed.result)
+        at += 1
+        size = 1
+      } else {
+        size = failed.unit
+      }
+      opening = [UNDO]
+    }
+    head ??= EMPTY_LOG
+    units.forEach(({ audit }, index) => {
+      if (attempt.results[index] !== 'ok') return
+      for (const entry of audit)
+        attempt.records.push(chainRecord(attempt.records.at(-1) ?? head, entry))
+    })
+    await this.#finish(client, opening, attempt)
+    return attempt.results
+  }
+
+  async #finish(client: pg.Client, opening: readonly Command[], attempt: Attempt): Promise<void> {
+    const { records } = attempt
+    const undo = opening[0] === UNDO ? [UNDO] : []
+    const record = records.length === 0 ? [] : [{ text: RECORD, values: columnsOf(records) }]
+    attempt.committing = true
+    const { completed, error } = await this.#send(client, [...undo, ...record, COMMIT])
+    if (error && !isLostConnection(error)) attempt.committing = false
+    if (error) throw error
+    if (completed.at(-1)?.tag !== 'COMMIT') {
+      attempt.committing = false
+      throw new Error('the transaction was rolled back')
+    }
+    const head = records.at(-1)
+    if (head) this.#onHead(head)
+  }
+
+  /** By its audit records; a batch without any leaves no such trace. */
+  async #isCommitted(client: pg.Client, { records }: Attempt): Promise<boolean> {
+    const last = records.at(-1)
+    if (!last) throw new UnknownOutcome('the connection was lost while committing')
+    const [found] = demandAll(
+      await this.#send(client, [
+        {
+          text: 'SELECT 1 FROM "AuditRecord" WHERE "seq" = $1 AND "hash" = $2',
+          values: [last.seq, last.hash],
+        },
+      ]),
+    )
+    if (found?.rows.length !== 1) return false
+    this.#onHead(last)
+    return true
+  }
+
+  async #open(): Promise<pg.Client> {
+    this.#prepared = new PreparedStatements()
+    return openWriter(this.#url)
+  }
+
+  /** One round trip; a server that does not answer in time is given up. */
+  async #send(client: pg.Client, commands: readonly Command[]) {
+    const watch = setTimeout(() => {
+      client.connection.stream.destroy(new Error('the database does not answer'))
+    }, STATEMENT_MS)
+    try {
+      return await RoundTrip.make(client, this.#prepared, commands)
+    } finally {
+      clearTimeout(watch)
+    }
+  }
+
+  /** Ends the connection, and with it a transaction that is still open. */
+  #drop(): void {
+    this.#client?.connection.stream.destroy()
+    this.#client = null
+  }
+}
+
+/** A broken connection, a deadlock with someone else's transaction, a server that is starting. */
+function isWorthAnotherTry(error: unknown): boolean {
+  if (isLostConnection(error)) return true
+  return error instanceof pg.DatabaseError && /^(40|57P03|53300)/.test(error.code ?? '')
+}
+
+/**
+ * The first unit of which a change failed or touched other rows than it had to.
+ * @throws when the failure is not the unit's own, but the transaction's or the connection's
+ */
+function firstFailure(
+  units: readonly WriteUnit[],
+  completed: readonly Completed[],
+  error: pg.DatabaseError | null,
+): { unit: number; result: UnitResult } | null {
+  let position = 0
+  for (const [unit, { changes }] of units.entries()) {
+    for (const [index, { rows }] of changes.entries()) {
+      const done = completed[position]
+      position += 1
+      if (!done) return { unit, result: ownFailure(error, index) }
+      if (rows !== null && done.count !== rows) return { unit, result: { conflict: index } }
+    }
+  }
+  return null
+}
+
+function ownFailure(error: pg.DatabaseError | null, index: number): UnitResult {
+  const code = error?.code ?? ''
+  if (error === null) throw new Error('no answer')
+  if (code.startsWith('23')) return { conflict: index }
+  if (/^(0A|22|42)/.test(code)) return { failure: error.message }
+  throw error
+}
+
+function demandAll({
+  completed,
+  error,
+}: Awaited<ReturnType<typeof RoundTrip.make>>): readonly Completed[] {
+  if (error) throw error
+  return completed
+}
+
+function headOf(completed: Completed | undefined): AuditHead {
+  const [seq, hash] = completed?.rows[0] ?? []
+  return seq && hash ? { seq: Number(seq), hash } : EMPTY_LOG
+}
+
+/** Arrays of columns: one statement for any number of records. */
+function columnsOf(records: readonly AuditRecord[]): Value[] {
+  const column = (value: (record: AuditRecord) => string) =>
+    `{${records.map(value).map(quoted).join(',')}}`
+  return [
+    `{${records.map(({ seq }) => seq).join(',')}}`,
+    column(({ at }) => at),
+    column(({ event }) => event),
+    column(({ detail }) => detail),
+    column(({ prevHash }) => prevHash),
+    column(({ hash }) => hash),
+  ]
+}
+
+/** An element of an array in PostgreSQL's notation. */
+function quoted(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`
+}

@@ -1,0 +1,14 @@
+/** What the supervisor says to a worker. */
+export type ToWorker =
+  /** The answer to its first message: without it nothing is opened. */
+  | { readonly orders: WorkerOrders }
+  | { readonly stop: { readonly reason: string; readonly isReplaced: boolean } }
+
+/** What all workers of a machine have in common, over a channel nobody else can read. */
+export type WorkerOrders = Readonly<Record<string, never>>
+
+export type FromWorker =
+  /** It listens to orders now; what is said to it before is lost. */
+  | 'at your orders'
+  /** It was asked from outside to end, and is to be replaced first. */
+  | 'leave'

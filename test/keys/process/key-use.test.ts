@@ -1,0 +1,341 @@
+import assert from 'node:assert/strict'
+import { createHash, randomUUID } from 'node:crypto'
+import type { Activation } from '../../../src/activation/activations.js'
+import { signingCertificate } from '../../../src/credentials/credentials.js'
+import type { Credential } from '../../../src/credentials/credential.js'
+import { HsmUnavailableError } from '../../../src/errors.js'
+import { HASH_ALGORITHMS, type SignatureAlgorithm } from '../../../src/keys/algorithms.js'
+import { verifyDigest } from '../../../src/keys/digest-verifier.js'
+import { sql, sweep, type Statement } from '../../../src/storage/database.js'
+import { digestOf, startRssp, type Rssp, type TestClient, type TestUser } from '../../support/rssp.js'
+import { newTokenDirectory } from '../../support/softhsm.js'
+
+const ECDSA: SignatureAlgorithm = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha256 }
+const ECDSA_384: SignatureAlgorithm = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha384 }
+
+interface Ask {
+  readonly keyId: string
+  readonly digests: readonly Buffer[]
+  readonly algorithm: SignatureAlgorithm
+  readonly operation: { readonly id: string; readonly rows: readonly string[] } | undefined
+}
+
+/*
+ * A server that was broken into holds the token of the key process and may say what it likes: these tests
+ * are that server.
+ */
+describe('The key process, asked by a server that lies', function () {
+  this.timeout(60_000)
+  let rssp: Rssp
+  let user: TestUser
+  let client: TestClient
+  let credential: Credential
+  let other: Credential
+  let count = 0
+
+  before(async () => {
+    rssp = await startRssp({ token: newTokenDirectory() })
+    user = await rssp.addUser()
+    client = await rssp.addClient()
+    credential = await rssp.addCredential(user)
+    other = await rssp.addCredential(await rssp.addUser())
+  })
+  after(() => rssp.close())
+
+  /** An approval whose rows are reserved, as signHash does it, and not signed. */
+  async function reserve(digests: readonly Buffer[]): Promise<Activation> {
+    const { transactions, activations } = rssp.services
+    const transaction = await transactions.open(randomUUID(), {
+      clientId: client.client_id,
+      credential,
+      items: digests.map((digest) => ({ digest, label: null })),
+      hashAlgorithm: HASH_ALGORITHMS.sha256,
+      numSignatures: digests.length,
+      description: null,
+      clientData: null,
+    })
+    assert.ok(transaction)
+    const authorisation = await activations.grant(randomUUID(), transaction, ['otp'])
+    assert.ok(authorisation)
+    return activations.redeem({
+      ...{ authorisation, credential, digests, algorithm: ECDSA, sad: null, repeatable: null },
+      caller: { clientId: client.client_id, userId: user.id },
+    })
+  }
+
+  const newDigest = () => digestOf(`document ${(count += 1)}`)
+
+  function asked({ credential: { keyId }, digests, algorithm, ...activation }: Activation): Ask {
+    const { operationId, rows } = activation
+    const operation = { id: operationId, rows: rows.map(({ rowId }) => rowId) }
+    return { keyId, digests, algorithm, operation }
+  }
+
+  function sign({ keyId, digests, algorithm, operation }: Ask): Promise<Buffer[]> {
+    return rssp.services.custody.sign(keyId, digests, algorithm, operation)
+  }
+
+  async function assertRefused(ask: Ask, why: string): Promise<void> {
+    await assert.rejects(sign(ask), (error: unknown) => {
+      assert.ok(error instanceof HsmUnavailableError, String(error))
+      assert.equal(error.message, `The key process refuses: ${why}`)
+      return true
+    })
+  }
+
+  /** As whoever can write to the database, but does not have the master secret. */
+  const write = (statement: Statement) =>
+    rssp.services.database.commit({ changes: [sweep(statement)] })
+
+  const past = new Date(0)
+
+  it('signs what is reserved, and answers with what was verified', async () => {
+    const digests = [newDigest(), newDigest(), newDigest()]
+    const signatures = await sign(asked(await reserve(digests)))
+    const { publicKey } = signingCertificate(credential)
+    assert.equal(signatures.length, 3)
+    for (const [index, signature] of signatures.entries()) {
+      assert.ok(await verifyDigest(publicKey, digests[index] ?? signature, signature, ECDSA))
+    }
+  })
+
+  it('signs a reservation once, whoever asks again', async () => {
+    const ask = asked(await reserve([newDigest()]))
+    await sign(ask)
+    await assertRefused(ask, 'the same signing again')
+  })
+
+  it('signs one of many that ask for the same at once', async () => {
+    const ask = asked(await reserve([newDigest()]))
+    const results = await Promise.allSettled(Array.from({ length: 20 }, () => sign(ask)))
+    assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
+  })
+
+  it('signs nothing of a batch with one wrong digest, at any place', async () => {
+    for (let place = 0; place < 3; place += 1) {
+      const ask = asked(await reserve([newDigest(), newDigest(), newDigest()]))
+      await assertRefused({ ...ask, digests: ask.digests.with(place, newDigest()) }, 'another digest')
+    }
+  })
+
+  describe('refuses', () => {
+    let ask: Ask
+    let activation: Activation
+
+    beforeEach(async () => {
+      activation = await reserve([newDigest()])
+      ask = asked(activation)
+    })
+
+    it('the key of a credential without a reservation', () =>
+      assertRefused(
+        { ...ask, operation: undefined },
+        'the key of a credential, without a reservation',
+      ))
+
+    it('a name it did not give out', async () => {
+      const operation = { id: randomUUID(), rows: ask.operation?.rows ?? [] }
+      await assert.rejects(sign({ ...ask, operation }), HsmUnavailableError)
+    })
+
+    it('a name of its own that nothing is reserved under', async () => {
+      const run = ask.operation?.id.split('.')[0] ?? ''
+      const operation = { id: `${run}.${randomUUID()}`, rows: ask.operation?.rows ?? [] }
+      await assertRefused({ ...ask, operation }, 'a row of another signing')
+    })
+
+    it('rows that are not there', async () => {
+      const operation = { id: ask.operation?.id ?? '', rows: [randomUUID()] }
+      await assertRefused({ ...ask, operation }, 'the ledger has no such row')
+    })
+
+    it('fewer rows than digests', () =>
+      assertRefused(
+        { ...ask, digests: [...ask.digests, ...ask.digests] },
+        'not as many rows as digests',
+      ))
+
+    it('one row for two signatures', async () => {
+      const [row = ''] = ask.operation?.rows ?? []
+      const operation = { id: ask.operation?.id ?? '', rows: [row, row] }
+      await assertRefused(
+        { ...ask, digests: [...ask.digests, ...ask.digests], operation },
+        'a row twice',
+      )
+    })
+
+    it('a digest that was not approved', () =>
+      assertRefused({ ...ask, digests: [newDigest()] }, 'another digest'))
+
+    it('an approved digest of another approval', async () => {
+      const second = asked(await reserve([newDigest()]))
+      await assertRefused({ ...ask, digests: second.digests }, 'another digest')
+    })
+
+    it('rows of two approvals', async () => {
+      const second = asked(await reserve([newDigest()]))
+      await write(
+        sql`UPDATE "AuthorisedDigest" SET "operationId" = ${activation.operationId}
+             WHERE "id" = ${second.operation?.rows[0] ?? ''}`,
+      )
+      const rows = [...(ask.operation?.rows ?? []), ...(second.operation?.rows ?? [])]
+      await assertRefused(
+        {
+          ...ask,
+          digests: [...ask.digests, ...second.digests],
+          operation: { id: activation.operationId, rows },
+        },
+        'rows of two authorisations',
+      )
+    })
+
+    it('the key of somebody else', () =>
+      assertRefused({ ...ask, keyId: other.keyId }, 'the key of another credential'))
+
+    it('another signature algorithm than was reserved', () =>
+      assertRefused({ ...ask, algorithm: ECDSA_384 }, 'another algorithm'))
+
+    it('an algorithm that does not fit the key, even when the ledger says so', async () => {
+      await write(
+        sql`UPDATE "AuthorisedDigest" SET "signAlgorithm" = 'rsa-pkcs1 sha256'
+             WHERE "operationId" = ${activation.operationId}`,
+      )
+      const algorithm = { scheme: 'rsa-pkcs1', hash: HASH_ALGORITHMS.sha256 } as const
+      await assertRefused({ ...ask, algorithm }, 'an algorithm the key must not be used with')
+    })
+
+    const rowChanges: [string, Statement, string][] = [
+      ['consumed', sql`"state" = 'consumed'`, 'a row that is consumed'],
+      ['released', sql`"state" = 'released'`, 'a row that is released'],
+      ['indeterminate', sql`"state" = 'indeterminate'`, 'a row that is indeterminate'],
+      ['not reserved', sql`"state" = 'authorised'`, 'a row that is authorised'],
+      ['reserved for too long', sql`"reservedUntil" = ${past}`, 'the reservation is over'],
+      ['reserved without an end', sql`"reservedUntil" = NULL`, 'the reservation is over'],
+    ]
+    for (const [what, change, why] of rowChanges) {
+      it(`a row that is ${what}`, async () => {
+        await write(
+          sql`UPDATE "AuthorisedDigest" SET ${change} WHERE "operationId" = ${activation.operationId}`,
+        )
+        await assertRefused(ask, why)
+      })
+    }
+
+    it('an approval that expired', async () => {
+      await write(
+        sql`UPDATE "Authorisation" SET "expiresAt" = ${past} WHERE "id" = ${activation.authorisationId}`,
+      )
+      await assertRefused(ask, 'the authorisation is over')
+    })
+
+    it('an approval that was revoked', async () => {
+      await rssp.services.activations.revoke(activation.authorisationId, 'test')
+      await assertRefused(ask, 'the authorisation was revoked')
+    })
+
+    it('an approval of other hashes', async () => {
+      await write(
+        sql`UPDATE "Authorisation" SET "hashAlgorithm" = ${HASH_ALGORITHMS.sha512.oid}
+             WHERE "id" = ${activation.authorisationId}`,
+      )
+      await assertRefused(ask, 'another hash algorithm')
+    })
+
+    it('an approval that was moved to another credential', async () => {
+      await write(
+        sql`UPDATE "Authorisation" SET "credentialId" = ${other.id}
+             WHERE "id" = ${activation.authorisationId}`,
+      )
+      await assertRefused({ ...ask, keyId: other.keyId }, 'the credential of somebody else')
+    })
+
+    it('an approval of a person or application that was disabled, until it is back', async () => {
+      for (const [table, id] of [
+        [sql`"User"`, user.id],
+        [sql`"Client"`, client.client_id],
+      ] as const) {
+        await write(sql`UPDATE ${table} SET "disabledAt" = ${past} WHERE "id" = ${id}`)
+        await assertRefused(ask, 'the person, application or consent ended')
+        await write(sql`UPDATE ${table} SET "disabledAt" = NULL WHERE "id" = ${id}`)
+      }
+    })
+
+    it('a credential that was suspended', async () => {
+      await write(sql`UPDATE "Credential" SET "status" = 'suspended' WHERE "id" = ${credential.id}`)
+      await assertRefused(ask, 'the credential is not enabled')
+      await write(sql`UPDATE "Credential" SET "status" = 'enabled' WHERE "id" = ${credential.id}`)
+    })
+
+    it('a credential whose key was swapped in the database', async () => {
+      await write(sql`UPDATE "Credential" SET "keyId" = 'aside' WHERE "id" = ${other.id}`)
+      await write(
+        sql`UPDATE "Credential" SET "keyId" = ${other.keyId} WHERE "id" = ${credential.id}`,
+      )
+      await assertRefused({ ...ask, keyId: other.keyId }, 'the credential was tampered with')
+      await write(
+        sql`UPDATE "Credential" SET "keyId" = ${credential.keyId} WHERE "id" = ${credential.id}`,
+      )
+      await write(sql`UPDATE "Credential" SET "keyId" = ${other.keyId} WHERE "id" = ${other.id}`)
+    })
+
+    it('a credential whose certificate was swapped in the database', async () => {
+      const certificates = (of: Credential) =>
+        JSON.stringify(of.certificates.map((der) => der.toString('base64')))
+      const swap = (to: Credential) =>
+        write(
+          sql`UPDATE "Credential" SET "certificates" = ${certificates(to)} WHERE "id" = ${credential.id}`,
+        )
+      await swap(other)
+      await assertRefused(ask, 'the credential was tampered with')
+      await swap(credential)
+    })
+  })
+
+  describe('with the keys of the service', () => {
+    const digest = createHash('sha384').update('a certificate').digest()
+    const authority = async (name: string) => {
+      const key = await rssp.services.database.read.authorityKey.findUnique({ where: { name } })
+      assert.ok(key)
+      return key.keyId
+    }
+    const ask = (keyId: string): Ask => ({
+      ...{ keyId, digests: [digest], algorithm: ECDSA_384, operation: undefined },
+    })
+
+    it('issues certificates, without a reservation', async () => {
+      assert.equal((await sign(ask(await authority('issuing')))).length, 1)
+    })
+
+    it('lets the root rest once it has certified the issuing authority', async () =>
+      assertRefused(ask(await authority('root')), 'the root has nothing left to sign'))
+
+    it('does not take the key of an authority for that of a credential', async () => {
+      const activation = asked(await reserve([newDigest()]))
+      await assertRefused(
+        { ...activation, keyId: await authority('issuing') },
+        'the key of another credential',
+      )
+    })
+
+    it('lets a key nobody has yet certify itself, once', async () => {
+      const { keyId } = await rssp.services.custody.generate('p-384')
+      await sign(ask(keyId))
+      await assertRefused(ask(keyId), 'a key of nobody')
+      await rssp.services.custody.destroy(keyId)
+    })
+
+    it('signs nothing with a key it did not make', () =>
+      assertRefused(ask('0'.repeat(32)), 'a key of nobody'))
+
+    it('destroys no key that is in use, and any other', async () => {
+      const { custody } = rssp.services
+      const why = { message: 'The key process refuses: destroying a key in use' }
+      await assert.rejects(custody.destroy(credential.keyId), why)
+      await assert.rejects(custody.destroy(await authority('issuing')), why)
+      const { keyId } = await custody.generate('p-256')
+      await custody.destroy(keyId)
+      assert.equal(await custody.publicKey(keyId), null)
+      assert.notEqual(await custody.publicKey(credential.keyId), null)
+    })
+  })
+})

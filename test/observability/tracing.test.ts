@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { digestOf, ECDSA_SHA256, SHA256, startRssp, type Rssp } from '../support/rssp.js'
+
+interface Span {
+  readonly traceId: string
+  readonly spanId: string
+  readonly parentSpanId?: string
+  readonly name: string
+  readonly attributes: readonly { key: string; value: Record<string, unknown> }[]
+}
+
+/** A collector that takes OTLP over HTTP, in JSON. */
+class Collector {
+  readonly #server: Server
+  readonly bodies: string[] = []
+
+  constructor() {
+    this.#server = createServer((request, response) => {
+      const pieces: Buffer[] = []
+      request.on('data', (piece: Buffer) => pieces.push(piece))
+      request.on('end', () => {
+        assert.equal(request.url, '/v1/traces')
+        this.bodies.push(Buffer.concat(pieces).toString())
+        response.setHeader('Content-Type', 'application/json').end('{}')
+      })
+    })
+  }
+
+  async listen(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1/traces`
+  }
+
+  get spans(): Span[] {
+    return this.bodies.flatMap((body) => {
+      const { resourceSpans } = JSON.parse(body) as {
+        resourceSpans: { scopeSpans: { spans: Span[] }[] }[]
+      }
+      return resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans))
+    })
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => this.#server.close(() => resolve()))
+  }
+}
+
+describe('Traces', () => {
+  const collector = new Collector()
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const parentId = '00f067aa0ba902b7'
+  const traceparent = `00-${traceId}-${parentId}-01`
+  let rssp: Rssp
+  let facts: Record<string, string>
+  let refusedId: string | null
+
+  before(async () => {
+    rssp = await startRssp({ settings: { tracing: { endpoint: await collector.listen() } } })
+    const [user, client] = [await rssp.addUser(), await rssp.addClient()]
+    const credential = await rssp.addCredential(user)
+    const digest = digestOf('contract')
+    const token = await rssp.credentialToken({ user, client, credential, digests: [digest] })
+    const request = {
+      ...{ credentialID: credential.id, hashAlgorithmOID: SHA256, signAlgo: ECDSA_SHA256 },
+      hashes: [digest.toString('base64')],
+    }
+    const signed = await rssp.call('signatures/signHash', request, token, { traceparent })
+    assert.equal(signed.status, 200)
+    const refused = await rssp.call('signatures/signHash', request, token, { traceparent })
+    assert.equal(refused.status, 400)
+    refusedId = refused.headers.get('x-request-id')
+    facts = {
+      ...{ token, username: user.username, userId: user.id, password: user.password },
+      ...{ credentialId: credential.id, digest: digest.toString('base64') },
+      ...{ hex: digest.toString('hex'), clientId: client.client_id, otp: user.totpSecret },
+      signature: signed.body.signatures[0],
+    }
+    await rssp.close()
+  })
+  after(() => collector.close())
+
+  const named = (name: string) =>
+    collector.spans.find((span) => span.name === name && span.traceId === traceId)
+
+  it('reach the collector, below the span the caller named (W3C Trace Context)', () => {
+    const request = named('POST /csc/v2/signatures/signHash')
+    assert.equal(request?.parentSpanId, parentId)
+    const attributes = Object.fromEntries(
+      request.attributes.map(({ key, value }) => [key, Object.values(value)[0]]),
+    )
+    assert.equal(attributes['http.route'], '/csc/v2/signatures/signHash')
+    assert.ok([200, 400].includes(Number(attributes['http.response.status_code'])))
+  })
+
+  it('show the steps of a signature, one within another', () => {
+    const requests = collector.spans
+      .filter(({ name }) => name === 'POST /csc/v2/signatures/signHash')
+      .map(({ spanId }) => spanId)
+    for (const name of ['ledger.redeem', 'token.sign', 'signature.verify', 'ledger.consume']) {
+      const span = named(name)
+      assert.ok(span, name)
+      assert.ok(requests.includes(span.parentSpanId ?? ''), name)
+    }
+    const parents = collector.spans
+      .filter(({ name, traceId: id }) => name === 'database.commit' && id === traceId)
+      .map(({ parentSpanId }) => parentSpanId)
+    assert.ok(parents.includes(named('ledger.redeem')?.spanId))
+    assert.ok(parents.includes(named('ledger.consume')?.spanId))
+  })
+
+  it('say nothing of people, applications, documents or secrets (S81)', () => {
+    const sent = collector.bodies.join('\n')
+    for (const [name, value] of Object.entries(facts)) {
+      assert.ok(value.length > 5)
+      assert.ok(!sent.includes(value), name)
+    }
+  })
+
+  it('give refusals the name by which they are found again', () => {
+    assert.equal(refusedId, traceId)
+  })
+})

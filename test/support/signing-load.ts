@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
+import { Agent, request } from 'node:http'
+import { ChainVerifier } from '../../src/audit/chain.js'
+import type { Credential } from '../../src/credentials/credential.js'
+import { totpCode } from '../../src/identity/totp.js'
+import {
+  ECDSA_SHA256,
+  pkce,
+  postForm,
+  SHA256,
+  type Rssp,
+  type TestClient,
+  type TestUser,
+} from './rssp.js'
+import { SignerBrowser } from './signer-browser.js'
+
+const DIGESTS_PER_APPROVAL = 1000
+const CLIENTS = 4
+
+interface Signer {
+  readonly user: TestUser
+  readonly credential: Credential
+}
+
+/**
+ * Applications that sign without a pause through one address, on connections they keep. They try nothing a
+ * second time: what fails is remembered.
+ */
+export class SigningLoad {
+  /** Signatures by digest, both base64, as the applications hold them. */
+  readonly held = new Map<string, string>()
+  readonly failures: string[] = []
+  readonly #rssp: Rssp
+  readonly #baseUrl: string
+  readonly #client: TestClient
+  readonly #signers: Signer[]
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: CLIENTS })
+  readonly #watchers = new Set<{ count: number; reached: () => void }>()
+  #approved: { token: string; credentialID: string; digests: Buffer[] } | null = null
+  #approving: Promise<void> | null = null
+  #isOver = false
+  #done: Promise<unknown> = Promise.resolve()
+
+  private constructor(rssp: Rssp, baseUrl: string, client: TestClient, signers: Signer[]) {
+    this.#rssp = rssp
+    this.#baseUrl = baseUrl
+    this.#client = client
+    this.#signers = signers
+  }
+
+  /**
+   * @param rssp fills the database, and looks into it at the end
+   * @param baseUrl where the requests go
+   */
+  static async start(rssp: Rssp, baseUrl: string, people = 6): Promise<SigningLoad> {
+    const client = await rssp.addClient()
+    const signers: Signer[] = []
+    for (let each = 0; each < people; each += 1) {
+      const user = await rssp.addUser()
+      const multisign = DIGESTS_PER_APPROVAL
+      signers.push({ user, credential: await rssp.addCredential(user, { multisign }) })
+    }
+    const load = new SigningLoad(rssp, baseUrl, client, signers)
+    await load.#approve()
+    load.#done = Promise.all(Array.from({ length: CLIENTS }, () => load.#sign()))
+    return load
+  }
+
+  /** Resolves when so many more signatures were made; a failure ends the waiting, too. */
+  async signing(more: number): Promise<void> {
+    const count = this.held.size + more
+    await new Promise<void>((reached) => this.#watchers.add({ count, reached }))
+  }
+
+  /** Lets the requests under way end. */
+  async stop(): Promise<void> {
+    this.#isOver = true
+    await this.#done
+    this.#agent.destroy()
+  }
+
+  /** Compares what the applications hold with the ledger and the audit log. */
+  async assertNothingLostOrDoubled(): Promise<void> {
+    assert.deepEqual(this.failures, [])
+    const { database } = this.#rssp.services
+    const rows = await database.read.authorisedDigest.findMany({ where: { state: 'consumed' } })
+    assert.equal(rows.length, this.held.size, 'ledger rows and signatures')
+    assert.equal(await database.read.authorisedDigest.count({ where: { state: 'reserved' } }), 0)
+    const verifier = new ChainVerifier([])
+    const signed = new Set<string>()
+    const requested: string[] = []
+    for await (const record of this.#rssp.services.audit.read(1)) {
+      verifier.add(record)
+      const detail = JSON.parse(record.detail) as { signatures?: string[]; digests?: string[] }
+      if (record.event === 'signature.created') {
+        for (const hash of detail.signatures ?? []) signed.add(hash)
+      }
+      if (record.event === 'signature.requested') requested.push(...(detail.digests ?? []))
+    }
+    verifier.finish()
+    assert.deepEqual(verifier.problems, [])
+    assert.equal(new Set(requested).size, requested.length, 'a digest was given to the token twice')
+    const held = [...this.held.values()].map((signature) =>
+      createHash('sha256').update(Buffer.from(signature, 'base64')).digest('hex'),
+    )
+    assert.deepEqual(new Set(held), signed, 'signatures held and signatures on record')
+  }
+
+  async #sign(): Promise<void> {
+    while (!this.#isOver && this.failures.length === 0) {
+      const digest = this.#approved?.digests.pop()
+      const { token, credentialID } = this.#approved ?? { token: '', credentialID: '' }
+      if (digest === undefined) {
+        this.#approving ??= this.#approve()
+        await this.#approving
+        continue
+      }
+      const hash = digest.toString('base64')
+      const failure = await this.#signOne(hash, token, credentialID)
+      if (failure !== null) this.failures.push(failure)
+      for (const watcher of this.#watchers) {
+        if (this.held.size < watcher.count && failure === null) continue
+        this.#watchers.delete(watcher)
+        watcher.reached()
+      }
+    }
+    for (const { reached } of this.#watchers) reached()
+  }
+
+  /** Null when there is a signature now, else what went wrong. */
+  async #signOne(hash: string, token: string, credentialID: string): Promise<string | null> {
+    try {
+      const body = JSON.stringify({ credentialID, hashes: [hash], signAlgo: ECDSA_SHA256 })
+      const answer = await this.#post('/csc/v2/signatures/signHash', body, token)
+      if (answer.status !== 200) return `${answer.status} ${answer.text}`
+      const { signatures } = JSON.parse(answer.text) as { signatures: string[] }
+      this.held.set(hash, signatures[0] ?? '')
+      return null
+    } catch (error) {
+      return String(error)
+    }
+  }
+
+  #post(path: string, body: string, token: string): Promise<{ status: number; text: string }> {
+    const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` }
+    return new Promise((resolve, reject) => {
+      const options = { method: 'POST', agent: this.#agent, headers }
+      const sent = request(`${this.#baseUrl}${path}`, options, (response) => {
+        let text = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk: string) => (text += chunk))
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
+        response.on('error', reject)
+      })
+      sent.on('error', reject)
+      sent.end(body)
+    })
+  }
+
+  /** The whole way over the pages, through the same address as the signing. */
+  async #approve(): Promise<void> {
+    try {
+      this.#approved = await this.#approvalOf(this.#signers.shift())
+    } catch (error) {
+      this.failures.push(String(error))
+    }
+    this.#approving = null
+  }
+
+  async #approvalOf(signer: Signer | undefined) {
+    assert.ok(signer, 'more people are needed for so many signatures')
+    const { user, credential } = signer
+    const client = this.#client
+    const digests = Array.from({ length: DIGESTS_PER_APPROVAL }, () => randomBytes(32))
+    const { code_verifier, code_challenge } = pkce()
+    const secret = { client_id: client.client_id, client_secret: client.client_secret ?? '' }
+    const redirect_uri = client.redirect_uris[0] ?? ''
+    const pushed = await postForm(`${this.#baseUrl}/oauth2/pushed_authorize`, {
+      ...secret,
+      ...{ response_type: 'code', redirect_uri, scope: 'credential' },
+      ...{ credentialID: credential.id, numSignatures: String(digests.length) },
+      hashes: digests.map((digest) => digest.toString('base64url')).join(','),
+      ...{ hashAlgorithmOID: SHA256, code_challenge, code_challenge_method: 'S256' },
+    })
+    assert.equal(pushed.status, 201, JSON.stringify(pushed.body))
+    const answer = await new SignerBrowser(this.#baseUrl).authorize(
+      { client_id: client.client_id, request_uri: pushed.body.request_uri },
+      { ...user, otp: () => totpCode(user.totpSecret, this.#rssp.clock.now()) },
+    )
+    const { status, body } = await postForm(`${this.#baseUrl}/oauth2/token`, {
+      ...{ grant_type: 'authorization_code', code: answer.get('code') ?? '', code_verifier },
+      ...{ redirect_uri, ...secret },
+    })
+    assert.equal(status, 200, JSON.stringify(body))
+    return { token: body.access_token as string, credentialID: credential.id, digests }
+  }
+}

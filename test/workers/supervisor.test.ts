@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Running } from '../commands/openrssp.js'
+import { freePort, startRssp, testSettings, type Rssp } from '../support/rssp.js'
+import { SigningLoad } from '../support/signing-load.js'
+import { newTestToken, openCustody } from '../support/softhsm.js'
+
+const WORKERS = 2
+
+describe('openrssp serve --workers', function () {
+  this.timeout(120_000)
+  /** Fills the database and looks into it; the requests go to the workers. */
+  let rssp: Rssp
+  let baseUrl: string
+  let configFile: string
+  let server: Running
+
+  before(async () => {
+    const token = newTestToken()
+    const custody = await openCustody(token)
+    const port = await freePort()
+    baseUrl = `http://127.0.0.1:${port}`
+    rssp = await startRssp({ settings: { baseUrl }, custody: () => custody })
+    const { module, tokenLabel, pinFile, conf } = token
+    const hsm = { module, tokenLabel, pinFile, environment: { SOFTHSM2_CONF: conf } }
+    configFile = join(rssp.folder, 'workers.json')
+    writeFileSync(configFile, JSON.stringify(testSettings(baseUrl, port, { hsm })))
+    server = serve()
+    await server.saying('"msg":"all workers serve"')
+  })
+  after(async () => {
+    server?.child.kill('SIGKILL')
+    await server?.ended
+    await rssp?.close()
+  })
+
+  const serve = () => new Running(['serve', '--config', configFile, '--workers', String(WORKERS)])
+
+  /** Process numbers of what serves now. */
+  function workers(): number[] {
+    const { pid } = server.child
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    return children.trim().split(/\s+/).map(Number)
+  }
+
+  const stoppedBy = async (reason: string): Promise<unknown[]> => {
+    const events = await rssp.auditEvents()
+    return events
+      .filter(({ event, detail }) => event === 'service.stopped' && detail['reason'] === reason)
+      .map(({ detail }) => detail['pid'])
+  }
+
+  it('runs so many processes, each of which answers on the one port', async () => {
+    assert.equal(workers().length, WORKERS)
+    const events = await rssp.auditEvents()
+    const started = events.filter(({ event }) => event === 'service.started')
+    const pids = started.map(({ detail }) => detail['pid'])
+    for (const pid of workers()) assert.ok(pids.includes(pid))
+  })
+
+  it('replaces all of them on SIGHUP under load, and no request notices (S95, S108)', async () => {
+    const load = await SigningLoad.start(rssp, baseUrl)
+    await load.signing(50)
+    const before = workers()
+    server.child.kill('SIGHUP')
+    await server.saying('"msg":"all workers were replaced"')
+    await load.signing(50)
+    await load.stop()
+    const now = workers()
+    assert.equal(now.length, WORKERS)
+    assert.deepEqual(
+      now.filter((pid) => before.includes(pid)),
+      [],
+    )
+    assert.deepEqual(new Set(await stoppedBy('SIGHUP')), new Set(before))
+    await load.assertNothingLostOrDoubled()
+  })
+
+  it('puts another one in the place of one that dies, and the port stays open (S109)', async () => {
+    const [victim = 0, other = 0] = workers()
+    process.kill(victim, 'SIGSEGV')
+    await server.saying('"msg":"a worker ended"')
+    for (let each = 0; each < 10; each += 1) {
+      assert.equal((await fetch(`${baseUrl}/health/live`)).status, 200)
+    }
+    while (workers().length < WORKERS || workers().includes(victim)) {
+      assert.equal((await fetch(`${baseUrl}/health/live`)).status, 200)
+    }
+    assert.ok(workers().includes(other))
+  })
+
+  it('keeps the old ones when new ones cannot start', async () => {
+    const settings = readFileSync(configFile, 'utf8')
+    const before = workers()
+    writeFileSync(configFile, '{}')
+    server.child.kill('SIGHUP')
+    await server.saying('"msg":"a new worker does not start: the others go on as they are"')
+    writeFileSync(configFile, settings)
+    assert.deepEqual(workers(), before)
+    assert.equal((await fetch(`${baseUrl}/health/ready`)).status, 200)
+  })
+
+  it('ends on SIGTERM under load when all that was asked is answered (S95)', async () => {
+    const load = await SigningLoad.start(rssp, baseUrl)
+    await load.signing(50)
+    const before = workers()
+    const stopping = server.stop()
+    const { code, stderr } = await stopping
+    await load.stop()
+    assert.deepEqual([code, stderr.replaceAll(/openrssp: The configuration[^]*/g, '')], [0, ''])
+    assert.deepEqual(new Set(await stoppedBy('SIGTERM')), new Set(before))
+    // Only that nobody listened any more could keep a request from being answered.
+    for (const failure of load.failures) assert.match(failure, /ECONNREFUSED/)
+    load.failures.length = 0
+    await load.assertNothingLostOrDoubled()
+  })
+})
