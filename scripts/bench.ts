@@ -6,18 +6,20 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { measureFlows } from './bench/flows.js'
 import { BenchInstallation } from './bench/installation.js'
+import { measureMillion } from './bench/million.js'
 import { startBaseline } from './bench/processes.js'
 import { judge, table, type Figure } from './bench/report.js'
 import { measureSigning } from './bench/signing.js'
 import { measureStartUp } from './bench/start-up.js'
 
-const CASES = ['signing', 'flows', 'start-up'] as const
+const CASES = ['signing', 'flows', 'million', 'start-up'] as const
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '5' },
+    credentials: { type: 'string', default: '1000000' },
     out: { type: 'string', default: 'bench.json' },
   },
 })
@@ -49,6 +51,11 @@ for (const name of wanted) {
       say(`  hashing a password, not counted: ${rest.passwordMs.toFixed(0)} ms`)
       break
     }
+    case 'million':
+      figures.push(
+        ...(await measureMillion({ extent, credentials: Number(options.credentials), say })),
+      )
+      break
     case 'start-up':
       figures.push(await measureStartUp(extent))
   }

@@ -92,7 +92,10 @@ async function difference(
     script: true,
     exitCode: null,
     shadowDatabaseUrl: null,
-    filters: { externalTables: [provider === 'sqlite' ? JOURNAL : `public.${JOURNAL}`], externalEnums: [] },
+    filters: {
+      externalTables: [provider === 'sqlite' ? JOURNAL : `public.${JOURNAL}`],
+      externalEnums: [],
+    },
   } as never)
   return (result.stdout ?? '').trim()
 }

@@ -4,6 +4,7 @@ import Koa, { type Context, type Middleware } from 'koa'
 import mount from 'koa-mount'
 import type { Provider } from 'oidc-provider'
 import { account } from './account/account.js'
+import type { Gate } from './admission/gate.js'
 import type { AccountParts } from './account/section.js'
 import { CSC_MOUNTS, type CscMount } from './csc/index.js'
 import { renderCscError } from './csc/errors.js'
@@ -49,6 +50,8 @@ export interface AppParts {
   readonly csc: Omit<CscServices, 'methods'>
   readonly checks: HealthChecks
   readonly entrance: Entrance
+  /** Through which pass pages and OAuth endpoints, address by address. */
+  readonly pageGate: Gate
   readonly metrics: Metrics
   readonly tracing: Tracing
   readonly cookieKeys: string[]
@@ -84,7 +87,7 @@ export function createApp(parts: AppParts): Koa {
     app.use(oauthBelow(each))
     app.use(mountCsc(each, { services: csc, logger }))
   }
-  app.use(takeTurns(csc.gate))
+  app.use(takeTurns(parts.pageGate))
   app.use(interactions(parts.interactions).routes())
   app.use(parts.interactions.identity.routes().routes())
   app.use(account(parts.account).routes())

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Secrets } from './config/secrets.js'
+import type { HsmKeys } from './keys/hsm-keys.js'
 import { LedgerRules } from './keys/process/ledger.js'
 import type { FromKeyProcess, KeyProcessOrders, ToKeyProcess } from './keys/process/supervisor.js'
 import { KeyServer } from './keys/process/server.js'
@@ -26,10 +27,11 @@ process.stdout.on('error', () => undefined)
 process.stderr.on('error', () => undefined)
 
 let leave: (() => Promise<void>) | null = null
+let token: Pick<HsmKeys, 'state'> | null = null
 
 process.on('message', (message: ToKeyProcess) => {
   if (message === 'ping') {
-    tell({ pong: { stuck: false } })
+    tell({ pong: tokenState() })
   } else if (message === 'stop') {
     end()
   } else {
@@ -39,23 +41,25 @@ process.on('message', (message: ToKeyProcess) => {
 // Whoever started us is gone, cleanly or not.
 process.on('disconnect', end)
 
-async function start({ config, socket, token }: KeyProcessOrders): Promise<void> {
+async function start({ config, ...address }: KeyProcessOrders): Promise<void> {
   const logger = createLogger(config.log.level)
   try {
     const secrets = Secrets.read(config.secretsFile)
-    const custody = await openCustody(config, (message, cause) => {
-      logger.error({ alarm: 'token', err: cause }, message)
-    })
     const ledger = await openLedger(config.database)
+    const alarm = (message: string, cause: unknown) => {
+      logger.error({ alarm: 'token', err: cause }, message)
+    }
+    const custody = await openCustody(config, alarm, ledger)
     const rules = new LedgerRules((mac, ...facts) => secrets.isBound(mac, ...facts))
     const server = new KeyServer({ custody, ledger, rules, logger })
     leave = async () => {
       server.close()
       await custody.close()
       await ledger.close()
-      if (!process.connected) rmSync(dirname(socket), { recursive: true, force: true })
+      if (!process.connected) rmSync(dirname(address.socket), { recursive: true, force: true })
     }
-    await server.listen({ socket, token })
+    await server.listen(address)
+    token = custody
     tell('ready')
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
@@ -71,6 +75,11 @@ function end(): void {
     () => process.exit(0),
     () => process.exit(1),
   )
+}
+
+function tokenState() {
+  const { idle = 0, busy = 0, waiting = 0, quarantined = 0, stuck = false } = token?.state ?? {}
+  return { idle, busy, waiting, quarantined, stuck }
 }
 
 function tell(message: FromKeyProcess): void {

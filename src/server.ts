@@ -114,6 +114,7 @@ function listen(server: Server, where: Where): Promise<void> {
  */
 function startChores(services: Services): () => Promise<void> {
   const { activations, announcements, expiredRows, notices, config, logger, now, metrics } = services
+  const { register, keyPool } = services
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
   const every = (
@@ -143,6 +144,8 @@ function startChores(services: Services): () => Promise<void> {
     every(SWEEP_SECONDS, 'reservations', () => activations.settleAbandoned()),
     every(SWEEP_SECONDS, 'announcements', () => announcements.deliverDue()),
     every(config.notices.everySeconds, 'notices', () => notices.run(stopping.signal)),
+    every(CLEAN_UP_SECONDS, 'abandoned-keys', () => register.destroyAbandoned(stopping.signal)),
+    every(SWEEP_SECONDS, 'key-pool', () => keyPool.fill(stopping.signal)),
     every(CLEAN_UP_SECONDS, 'expired-rows', () => expiredRows.remove(now(), stopping.signal)),
   ]
   return async () => {

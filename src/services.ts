@@ -17,7 +17,7 @@ import { Credentials } from './credentials/credentials.js'
 import { ManagedCredentials } from './credentials/managed-credentials.js'
 import { Departure } from './http/departure.js'
 import { DpopNonces } from './http/dpop-nonces.js'
-import { Entrance, gateLimits } from './http/overload.js'
+import { Entrance, gateLimits, pageGateLimits } from './http/overload.js'
 import { Accounts } from './identity/accounts.js'
 import { Enrolment } from './identity/enrolment.js'
 import { IdBb } from './identity/id-bb.js'
@@ -30,6 +30,9 @@ import { SigningFactors } from './identity/signing-factors.js'
 import { openSms } from './identity/sms.js'
 import { verifyDigest } from './keys/digest-verifier.js'
 import type { KeyCustody } from './keys/key-custody.js'
+import { KeyPool } from './keys/key-pool.js'
+import { KeyRegister } from './keys/key-register.js'
+import type { KeyProcessCustody } from './keys/process/client.js'
 import type { KeyProcessAddress } from './keys/process/protocol.js'
 import { connectKeyProcess, startKeyProcess, type KeyProcess } from './keys/process/supervisor.js'
 import { IssuedAccessTokens } from './oauth/access-tokens.js'
@@ -54,11 +57,13 @@ import { DatabaseApprovalRequestStore } from './storage/approval-request-store.j
 import { DatabaseAuthorityStore } from './storage/authority-store.js'
 import { ExpiredRows } from './storage/expired-rows.js'
 import { DatabaseHistoryStore } from './storage/history-store.js'
+import { DatabaseKeyStore } from './storage/key-store.js'
 import { DatabaseNoticeStore } from './storage/notice-store.js'
 import { DatabaseOAuthRecordStore } from './storage/oauth-record-store.js'
 import { DatabasePasskeyStore } from './storage/passkey-store.js'
 import { DatabaseSentCodeStore } from './storage/sent-code-store.js'
 import { DatabaseThrottle } from './storage/throttle-store.js'
+import { openLedger } from './storage/open-database.js'
 import { DatabaseTransactionStore } from './storage/transaction-store.js'
 import { Transactions } from './transactions/transactions.js'
 
@@ -87,7 +92,8 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   )
   const keys = await opening.catch(closeFirst(records))
   const { custody } = keys
-  const { authority, credentials } = await openCredentials(records, custody)
+  const register = openRegister(records, custody, logger)
+  const { authority, credentials, keyPool } = await openCredentials(records, register)
   const people = openPeople(records)
   const rules = openRules(records, people, { ...keys, ...observation })
   const { now, secrets, database, audit, users, clients } = records
@@ -138,10 +144,12 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   const entrance = new Entrance({ ...config.overload, ...limits }, metrics)
   const passwords = limitPasswordsWaiting(config.overload.passwordsWaiting, metrics)
   const gate = new Gate('work', gateLimits(config.overload), metrics)
-  const gates = () => [entrance.load, gate.load, passwords()]
+  const pageGate = new Gate('pages', pageGateLimits(config.overload), metrics)
+  const gates = () => [entrance.load, gate.load, pageGate.load, passwords()]
   metrics.watch({
     gates,
     auditHead: () => audit.knownHead()?.seq ?? null,
+    keyPool: () => keyPool.levels,
   })
   const notices = new Notices({
     ...{ users, clients, logger, now },
@@ -152,11 +160,12 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   })
   const managedCredentials = new ManagedCredentials({
     ...{ credentials, accounts, passkeys, identities },
+    ...{ throttle: people.throttle, now },
     policy: config.newCredentials,
     certificatePolicy: SIGNER_PROFILE.policyOid ?? null,
   })
   const app = createApp({
-    ...{ provider, logger, cookieKeys, entrance, metrics, tracing },
+    ...{ provider, logger, cookieKeys, entrance, pageGate, metrics, tracing },
     interactions: {
       ...{ provider, pages, clients, accounts, credentials, factors, transactions, activations },
       ...{ sentCodes, enrolment, passkeys, identity, audit, now, managedCredentials },
@@ -201,7 +210,7 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     ...{ app, logger, custody, authority, credentials, accounts, passkeys, factors, sentCodes },
     ...{ transactions, activations, approvals, signing, announcements, oauthRecords, notices },
     expiredRows: new ExpiredRows(database),
-    ...{ departure, metrics, tracing, gates },
+    ...{ departure, metrics, tracing, gates, register, keyPool, keys },
     async close() {
       await signingJobs.settled()
       await keys.close()
@@ -211,9 +220,23 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   }
 }
 
+/** What is made in the token goes through here: it is on record before it is there. */
+function openRegister({ database, now }: Records, custody: KeyCustody, logger: Logger) {
+  const store = new DatabaseKeyStore(database)
+  return new KeyRegister({
+    ...{ custody, store, now },
+    alarm: (message, cause) => logger.error({ alarm: 'keys', err: cause }, message),
+  })
+}
+
 /** The authority of this installation, and the credentials it issues. */
-async function openCredentials(records: Records, custody: KeyCustody) {
+async function openCredentials(records: Records, custody: KeyRegister) {
   const { config, now, secrets, database, audit, credentialStore } = records
+  const { algorithm, keysAhead: wanted, custody: keptIn = config.hsm.custody } = config.newCredentials
+  const keyPool = new KeyPool({
+    register: custody,
+    kinds: [{ algorithm, wanted, custody: keptIn }],
+  })
   const authority = await EmbeddedAuthority.open({
     ...{ custody, now },
     store: new DatabaseAuthorityStore(database),
@@ -221,13 +244,15 @@ async function openCredentials(records: Records, custody: KeyCustody) {
   })
   const credentials = new Credentials({
     ...{ custody, authority, secrets, audit, now },
+    keptIn: config.hsm.custody,
+    pool: keyPool,
     store: credentialStore,
     profile: certificateProfile({
       ...SIGNER_PROFILE,
       validityDays: config.certificateAuthority.signerValidityDays,
     }),
   })
-  return { authority, credentials }
+  return { authority, credentials, keyPool }
 }
 
 /** Who people are, and how they prove it. */
@@ -319,24 +344,29 @@ interface Keys extends Closeable {
   readonly verifies: boolean
   /** Where it wants to name what it will sign. */
   readonly nameOperation?: () => string
-  /** For metrics, of the key process that is ours. */
-  readonly keyProcess?: KeyProcess
+  /** How the key process does, for metrics: the one that is ours, and our calls to whichever it is. */
+  readonly process?: KeyProcess
+  readonly client?: KeyProcessCustody
 }
 
 /** The keys of a key process, ours or one that runs already, or those of the token itself. */
 async function openKeys(config: Config, overrides: Overrides, logger: Logger): Promise<Keys> {
-  if (overrides.custody || config.hsm.isolation === 'none') {
-    const custody = overrides.custody ?? (await openTokenHere(config, logger))
+  if (overrides.custody) {
+    const { custody } = overrides
     return { custody, verifies: false, close: () => custody.close() }
   }
+  if (config.hsm.isolation === 'none') return openTokenHere(config, logger)
   const keyProcess = overrides.keyProcess ? null : await startKeyProcess(config, { logger })
   const address = overrides.keyProcess ?? keyProcess
   if (!address) throw new Error('There is no key process')
-  const custody = await connectKeyProcess(address, config)
+  const custody = await connectKeyProcess(address, config).catch(async (error: unknown) => {
+    await keyProcess?.stop()
+    throw error
+  })
   const { nameOperation } = custody
   return {
-    ...{ custody, verifies: true, nameOperation },
-    ...(keyProcess ? { keyProcess } : {}),
+    ...{ custody, client: custody, verifies: true, nameOperation },
+    ...(keyProcess ? { process: keyProcess } : {}),
     async close() {
       await custody.close()
       await keyProcess?.stop()
@@ -345,11 +375,20 @@ async function openKeys(config: Config, overrides: Overrides, logger: Logger): P
 }
 
 /** The library is loaded only by processes that use it themselves. */
-async function openTokenHere(config: Config, logger: Logger): Promise<KeyCustody> {
+async function openTokenHere(config: Config, logger: Logger): Promise<Keys> {
   const { openCustody } = await import('./keys/open-custody.js')
-  return openCustody(config, (message, cause) => {
+  const alarm = (message: string, cause: unknown) => {
     logger.error({ alarm: 'token', err: cause }, message)
-  })
+  }
+  const wrappedKeys = await openLedger(config.database)
+  const custody = await openCustody(config, alarm, wrappedKeys).catch(closeFirst(wrappedKeys))
+  return {
+    ...{ custody, verifies: false },
+    async close() {
+      await custody.close()
+      await wrappedKeys.close()
+    },
+  }
 }
 
 /** The authorization server's own key, for the metadata it publishes; made once and kept sealed. */

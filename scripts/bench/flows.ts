@@ -3,7 +3,13 @@ import { hashPassword, verifyPassword } from '../../src/identity/password.js'
 import { totpCode } from '../../src/identity/totp.js'
 import { pkce, quickHash, REDIRECT_URI, SHA256 } from '../../test/support/rssp.js'
 import { SignerBrowser } from '../../test/support/signer-browser.js'
-import { addCredential, addUser, type BenchInstallation, type BenchUser } from './installation.js'
+import {
+  addCredential,
+  addUser,
+  BENCH_CLIENT,
+  type BenchInstallation,
+  type BenchUser,
+} from './installation.js'
 import type { Running } from './processes.js'
 import type { Extent } from './signing.js'
 import type { Figure } from './report.js'
@@ -11,9 +17,8 @@ import type { Figure } from './report.js'
 /** Whole flows in each round; each needs a person of its own, whose one-time code works once. */
 const FLOWS = 40
 const AT_ONCE = 4
-const CLIENT = { client_id: 'bench', client_secret: 'bench-secret-of-no-importance' }
 
-interface Signer {
+export interface Signer {
   readonly user: BenchUser
   readonly credentialID: string
 }
@@ -93,7 +98,7 @@ async function twoBareFlows(origin: string): Promise<void> {
     const { code_verifier, code_challenge } = pkce()
     const browser = new SignerBrowser(origin)
     const request = new URLSearchParams({
-      ...{ response_type: 'code', client_id: CLIENT.client_id, redirect_uri: REDIRECT_URI },
+      ...{ response_type: 'code', client_id: BENCH_CLIENT.id, redirect_uri: REDIRECT_URI },
       ...{ scope: 'openid', code_challenge, code_challenge_method: 'S256' },
     })
     const answer = await browser.open(`/auth?${request.toString()}`)
@@ -103,7 +108,10 @@ async function twoBareFlows(origin: string): Promise<void> {
 }
 
 /** Service token by password, then a credential token by one-time code, in one browser. */
-async function doubleRedirect(origin: string, { user, credentialID }: Signer): Promise<void> {
+export async function doubleRedirect(
+  origin: string,
+  { user, credentialID }: Signer,
+): Promise<void> {
   const browser = new SignerBrowser(origin)
   const answers = { ...user, otp: () => totpCode(user.totpSecret, new Date()) }
   const digest = createHash('sha256').update(randomBytes(16)).digest('base64url')
@@ -117,7 +125,7 @@ async function doubleRedirect(origin: string, { user, credentialID }: Signer): P
     const { code_verifier, code_challenge } = pkce()
     const answer = await browser.authorize(
       {
-        ...{ response_type: 'code', client_id: CLIENT.client_id, redirect_uri: REDIRECT_URI },
+        ...{ response_type: 'code', client_id: BENCH_CLIENT.id, redirect_uri: REDIRECT_URI },
         ...{ code_challenge, code_challenge_method: 'S256', ...parameters },
       },
       answers,
@@ -129,7 +137,7 @@ async function doubleRedirect(origin: string, { user, credentialID }: Signer): P
 async function redeem(url: string, answer: URLSearchParams, code_verifier: string): Promise<void> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { authorization: `Basic ${btoa(`${CLIENT.client_id}:${CLIENT.client_secret}`)}` },
+    headers: { authorization: `Basic ${btoa(`${BENCH_CLIENT.id}:${BENCH_CLIENT.secret}`)}` },
     body: new URLSearchParams({
       ...{ grant_type: 'authorization_code', code: answer.get('code') ?? '' },
       ...{ redirect_uri: REDIRECT_URI, code_verifier },

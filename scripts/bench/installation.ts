@@ -15,7 +15,7 @@ import { newTokenDirectory, type TestToken } from '../../test/support/softhsm.js
 import type { PreparedRequest } from './load.js'
 import { startBuilt, type Running } from './processes.js'
 
-const CLIENT = { id: 'bench', secret: 'bench-secret-of-no-importance' }
+export const BENCH_CLIENT = { id: 'bench', secret: 'bench-secret-of-no-importance' }
 const SIGN_ALGO = { 'p-256': '1.2.840.10045.4.3.2', 'rsa-2048': '1.2.840.113549.1.1.11' } as const
 const TOKEN_SECONDS = 3600
 /** Units committed at once while data is laid out. */
@@ -33,7 +33,7 @@ export class BenchInstallation {
   readonly folder: string
   readonly token: TestToken
   readonly origin: string
-  readonly client = { ...CLIENT, redirectUri: REDIRECT_URI }
+  readonly client = { ...BENCH_CLIENT, redirectUri: REDIRECT_URI }
   readonly #configFile: string
 
   private constructor(parts: { folder: string; token: TestToken; origin: string }) {
@@ -43,8 +43,14 @@ export class BenchInstallation {
     this.#configFile = join(parts.folder, 'openrssp.json')
   }
 
-  /** @param settings in the place of the usual ones, such as `database` */
-  static async make(settings: Record<string, unknown> = {}): Promise<BenchInstallation> {
+  /**
+   * @param settings in the place of the usual ones, such as `database`
+   * @param hsm likewise, of the token
+   */
+  static async make(
+    settings: Record<string, unknown> = {},
+    hsm: Record<string, unknown> = {},
+  ): Promise<BenchInstallation> {
     const folder = mkdtempSync(join(tmpdir(), 'openrssp-bench-'))
     Secrets.create(join(folder, 'secrets.key'))
     const token = newTokenDirectory()
@@ -55,7 +61,7 @@ export class BenchInstallation {
     })
     const { module, tokenLabel, pinFile, conf } = token
     const config = testSettings(installation.origin, port, {
-      hsm: { module, tokenLabel, pinFile, environment: { SOFTHSM2_CONF: conf } },
+      hsm: { module, tokenLabel, pinFile, environment: { SOFTHSM2_CONF: conf }, ...hsm },
       lifetimes: { credentialTokenSeconds: TOKEN_SECONDS },
       auditHeadFile: 'audit-head',
       log: { level: 'warn' },
@@ -64,7 +70,12 @@ export class BenchInstallation {
     writeFileSync(installation.#configFile, JSON.stringify(config))
     await installation.lay(async (services) => {
       await services.clients.add({
-        ...{ id: CLIENT.id, name: 'Bench', secret: CLIENT.secret, redirectUris: [REDIRECT_URI] },
+        ...{
+          id: BENCH_CLIENT.id,
+          name: 'Bench',
+          secret: BENCH_CLIENT.secret,
+          redirectUris: [REDIRECT_URI],
+        },
         grantTypes: ['authorization_code', 'refresh_token'],
         ...{ authMethod: 'client_secret', disabledAt: null },
       })
@@ -159,7 +170,7 @@ async function approvedRequest(
     return createHash('sha256').update(randomBytes(16)).digest()
   })
   const transaction = await transactions.open(randomUUID(), {
-    ...{ clientId: CLIENT.id, credential, hashAlgorithm: HASH_ALGORITHMS.sha256 },
+    ...{ clientId: BENCH_CLIENT.id, credential, hashAlgorithm: HASH_ALGORITHMS.sha256 },
     ...{ numSignatures: count, items: digests.map((digest) => ({ digest, label: null })) },
     ...{ description: null, clientData: null },
   })
@@ -167,7 +178,7 @@ async function approvedRequest(
   if (!transaction) throw new Error('the transaction ran out')
   await activations.grant(id, transaction, ['otp'])
   const adapter = (model: string) => new RecordAdapter(model, oauthRecords, secrets, now)
-  const owner = { accountId: credential.userId, clientId: CLIENT.id }
+  const owner = { accountId: credential.userId, clientId: BENCH_CLIENT.id }
   await adapter('Grant').upsert(id, { ...owner, kind: 'Grant' }, TOKEN_SECONDS)
   const token = randomBytes(32).toString('base64url')
   await adapter('AccessToken').upsert(
@@ -178,6 +189,21 @@ async function approvedRequest(
   return signHashRequest(credential, token, digests)
 }
 
+/** Requests of the service scope, a line for each. */
+export function writeRequests(
+  file: string,
+  requests: readonly { path: string; token: string; body: unknown }[],
+): void {
+  const lines = requests.map(({ path, token, body }): PreparedRequest => {
+    return { path, headers: headers(token), body: JSON.stringify(body) }
+  })
+  writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+}
+
+function headers(token: string): PreparedRequest['headers'] {
+  return { 'content-type': 'application/json', authorization: `Bearer ${token}` }
+}
+
 function signHashRequest(
   { id, keyAlgorithm }: Credential,
   token: string,
@@ -186,7 +212,7 @@ function signHashRequest(
   const isRsa = keyAlgorithm === 'rsa-2048'
   return {
     path: '/csc/v2/signatures/signHash',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    headers: headers(token),
     body: JSON.stringify({
       credentialID: id,
       hashes: digests.map((digest) => digest.toString('base64')),

@@ -147,7 +147,7 @@ function signLoad(
 }
 
 /** A refusal is quick; a figure with refusals in it says nothing. */
-function demandNoFailures(load: LoadResult): LoadResult {
+export function demandNoFailures(load: LoadResult): LoadResult {
   if (Object.keys(load.failures).length === 0) return load
   throw new Error(`failures ${JSON.stringify(load.failures)}, the last: ${load.lastFailure}`)
 }

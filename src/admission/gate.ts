@@ -3,6 +3,8 @@ import { OverloadedError, TooManyRequestsError } from '../errors.js'
 export interface GateLimits {
   /** Units of work that run at a time; most requests are one. */
   readonly atOnce: number
+  /** Of these, how much may be of one party; all when absent. */
+  readonly atOnceEach?: number
   /** Requests that may wait for their turn. */
   readonly waiting: number
   /** Of these, how many may be of one party. */
@@ -59,6 +61,7 @@ export class Gate {
   readonly #observer: GateObserver | null
   /** In the order in which parties have their turn; no party without waiters. */
   readonly #queues = new Map<string, Waiter[]>()
+  readonly #runningEach = new Map<string, number>()
   readonly #resting = new Map<string, number>()
   #running = 0
   #waiting = 0
@@ -81,13 +84,15 @@ export class Gate {
    */
   async pass<T>(entrant: Entrant, work: (rest: Rest) => Promise<T>): Promise<T> {
     // What is larger than the gate passes alone.
+    const { party } = entrant
     const cost = Math.min(entrant.cost ?? 1, this.#limits.atOnce)
-    if (this.#waiting === 0 && this.#hasRoom(cost)) this.#running += cost
-    else await this.#turn(entrant, cost)
+    if (this.#waiting === 0 && this.#hasRoom(cost) && !this.#hasItsShare(party)) {
+      this.#enter(party, cost)
+    } else await this.#turn(entrant, cost)
     try {
-      return await work((pause) => this.#rest(entrant.party, cost, pause))
+      return await work((pause) => this.#rest(party, cost, pause))
     } finally {
-      this.#leave(cost)
+      this.#leave(party, cost)
     }
   }
 
@@ -102,23 +107,32 @@ export class Gate {
       this.#observer?.turnedAway(this.#name, 'too many')
       throw new OverloadedError(`Too many rest at ${this.#name}`, RETRY_SECONDS)
     }
-    this.#resting.set(party, mine + 1)
+    add(this.#resting, party, 1)
     this.#restingInAll += 1
-    this.#leave(cost)
+    this.#leave(party, cost)
     try {
       return await pause()
     } finally {
-      this.#running += cost
+      this.#enter(party, cost)
       this.#restingInAll -= 1
-      const left = (this.#resting.get(party) ?? 1) - 1
-      if (left > 0) this.#resting.set(party, left)
-      else this.#resting.delete(party)
+      add(this.#resting, party, -1)
     }
   }
 
-  #leave(cost: number): void {
+  #enter(party: string, cost: number): void {
+    this.#running += cost
+    if (this.#limits.atOnceEach !== undefined) add(this.#runningEach, party, cost)
+  }
+
+  #leave(party: string, cost: number): void {
     this.#running -= cost
-    this.#serve()
+    if (this.#limits.atOnceEach !== undefined) add(this.#runningEach, party, -cost)
+    if (this.#waiting > 0) this.#serve()
+  }
+
+  #hasItsShare(party: string): boolean {
+    const { atOnceEach = Infinity } = this.#limits
+    return (this.#runningEach.get(party) ?? 0) >= atOnceEach
   }
 
   #hasRoom(cost: number): boolean {
@@ -143,6 +157,7 @@ export class Gate {
       queue.push(waiter)
       this.#queues.set(party, queue)
       this.#waiting += 1
+      this.#serve()
     })
   }
 
@@ -159,28 +174,44 @@ export class Gate {
   }
 
   #serve(): void {
-    for (;;) {
-      const [next] = this.#queues
-      const waiter = next?.[1][0]
-      if (!next || !waiter) return
-      if (!waiter.entrant.isGone?.() && !this.#hasRoom(waiter.cost)) return
-      this.#take(next[0], next[1])
-      clearTimeout(waiter.timer)
-      if (waiter.entrant.isGone?.()) {
-        waiter.refuse(new OverloadedError('Nobody waits for it any more', RETRY_SECONDS))
+    for (let next = this.#next(); next !== null; next = this.#next()) {
+      const { entrant, cost, since, timer, begin, refuse } = this.#take(next)
+      clearTimeout(timer)
+      if (entrant.isGone?.()) {
+        refuse(new OverloadedError('Nobody waits for it any more', RETRY_SECONDS))
         continue
       }
-      this.#running += waiter.cost
-      this.#observer?.waitedAt(this.#name, (performance.now() - waiter.since) / 1000)
-      waiter.begin()
+      this.#enter(next, cost)
+      this.#observer?.waitedAt(this.#name, (performance.now() - since) / 1000)
+      begin()
     }
   }
 
+  /** The party whose turn it is, when there is room for what it brings; nobody overtakes it otherwise. */
+  #next(): string | null {
+    for (const [party, [first]] of this.#queues) {
+      if (!first) continue
+      if (first.entrant.isGone?.()) return party
+      if (this.#hasItsShare(party)) continue
+      return this.#hasRoom(first.cost) ? party : null
+    }
+    return null
+  }
+
   /** Takes the party's first waiter; the party goes to the end of the line. */
-  #take(party: string, queue: Waiter[]): void {
-    queue.shift()
+  #take(party: string): Waiter {
+    const queue = this.#queues.get(party)
+    const first = queue?.shift()
+    if (!queue || !first) throw new Error('Nobody of that party waits')
     this.#waiting -= 1
     this.#queues.delete(party)
     if (queue.length > 0) this.#queues.set(party, queue)
+    return first
   }
+}
+
+function add(counts: Map<string, number>, party: string, more: number): void {
+  const count = (counts.get(party) ?? 0) + more
+  if (count > 0) counts.set(party, count)
+  else counts.delete(party)
 }

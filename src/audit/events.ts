@@ -76,6 +76,8 @@ export interface AuditEventDetails {
 
   'key.generated': { keyId: string; algorithm: string }
   'key.destroyed': { keyId: string; credentialId: string }
+  'key.abandoned': { keyId: string; state: string }
+  'key.missing': { keyId: string }
   'certificate.issued': { serialNumber: string; subject: string; sha256: string }
   'credential.created': { credentialId: string; userId: string; keyId: string }
   'credential.suspended': { credentialId: string; reason: string }

@@ -12,6 +12,7 @@ import {
 } from './command-line.js'
 import { isPrivateUse } from '../oauth/redirect-uris.js'
 import { QUIRKS, type Client, type Quirk } from '../oauth/client.js'
+import type { Config } from '../config/schema.js'
 
 interface AddOptions extends CommonOptions {
   readonly redirectUri: string[]
@@ -23,6 +24,7 @@ interface AddOptions extends CommonOptions {
   readonly introspectsAll?: true
   readonly bindToKey?: true
   readonly bindToCertificate?: true
+  readonly responseUriHost?: string[]
   readonly quirk?: Quirk[]
 }
 
@@ -45,6 +47,10 @@ export function clientCommands(program: Command): void {
     .option('--introspects-all', 'a resource server: may introspect tokens of all applications')
     .option('--bind-to-key', 'its access tokens are good with a DPoP proof alone (RFC 9449)')
     .option('--bind-to-certificate', 'its access tokens are good with its TLS certificate alone')
+    .option(
+      '--response-uri-host <host...>',
+      'hosts at which it may be told that results are there, of those the configuration allows',
+    )
     .addOption(
       new Option(
         '--quirk <name...>',
@@ -52,8 +58,9 @@ export function clientCommands(program: Command): void {
       ).choices(QUIRKS),
     )
     .action((id: string, name: string, options: AddOptions) =>
-      withRecords(options, async ({ clients }) => {
+      withRecords(options, async ({ clients, config }) => {
         for (const uri of options.redirectUri) rejectBadRedirectUri(uri, options)
+        for (const host of options.responseUriHost ?? []) rejectUnknownHost(host, config)
         if (!/^[\w.-]{1,64}$/.test(id)) {
           throw new CommandError(
             'A client_id is 1 to 64 letters, digits, dots, dashes or underscores.',
@@ -76,6 +83,7 @@ export function clientCommands(program: Command): void {
           dpopBoundAccessTokens: options.bindToKey ?? false,
           tlsClientCertificateBoundAccessTokens: options.bindToCertificate ?? false,
           quirks: [...new Set(options.quirk)],
+          responseUriHosts: options.responseUriHost ?? [],
           disabledAt: null,
         })
         if (!added) throw new CommandError(`There is a client "${id}" already.`)
@@ -119,6 +127,12 @@ function rejectBadRedirectUri(uri: string, options: AddOptions): void {
       `"${uri}" is not a redirect URI: give an absolute http(s) URI without fragment.`,
     )
   }
+}
+
+/** What configuration does not allow would be refused at every request. */
+function rejectUnknownHost(host: string, { policy }: Config): void {
+  if (policy.responseUriHosts.includes(host)) return
+  throw new CommandError(`"${host}" is not in policy.responseUriHosts of the configuration.`)
 }
 
 function authMethodOf(options: AddOptions): Client['authMethod'] {

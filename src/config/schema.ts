@@ -3,6 +3,8 @@ import { IdentityProvidersSchema } from './identity-providers.js'
 
 const closed = { additionalProperties: false }
 
+const OPTIONAL_ATTRIBUTES = ['allowedMechanisms', 'local', 'modifiable', 'copyable'] as const
+
 /** Everything an operator can set. docs/configuration.md is generated from these descriptions. */
 export const ConfigSchema = Type.Object(
   {
@@ -71,6 +73,35 @@ export const ConfigSchema = Type.Object(
           default: 8,
           description: 'Sessions kept open to the token.',
         }),
+        custody: Type.Union([Type.Literal('resident'), Type.Literal('wrapped')], {
+          default: 'resident',
+          description:
+            'Where keys of new credentials are kept: in the token, or (wrapped) in the database, readable by the token alone. Weaker, and without a limit of keys; see hsm.md.',
+        }),
+        wrappingKey: Type.String({
+          pattern: '^[A-Za-z0-9_-]{1,32}$',
+          default: '1',
+          description: 'Which pair of wrapping keys new wrapped keys are kept under.',
+        }),
+        unwrappedKeys: Type.Integer({
+          minimum: 1,
+          maximum: 1000000,
+          default: 2000,
+          description: 'Wrapped keys that are in the token at once, for each process that uses it.',
+        }),
+        tolerate: Type.Array(
+          Type.Union(OPTIONAL_ATTRIBUTES.map((name) => Type.Literal(name))),
+          {
+            default: [],
+            description:
+              'Attributes of keys that this token cannot have, and need not. "openrssp hsm probe" says which; hsm.md what each means.',
+          },
+        ),
+        libraryParameters: Type.Optional(
+          Type.String({
+            description: 'What the PKCS#11 library wants to hear at C_Initialize; only NSS does.',
+          }),
+        ),
         signTimeoutSeconds: Type.Integer({
           minimum: 1,
           maximum: 300,
@@ -285,6 +316,17 @@ export const ConfigSchema = Type.Object(
           maximum: 60,
           default: 5,
           description: 'How long a request waits for its turn before it gets 503.',
+        }),
+        pagesAtOnce: Type.Integer({
+          minimum: 1,
+          default: 256,
+          description:
+            'The same for pages and for the OAuth endpoints, where addresses take turns; they also wait in a line of their own.',
+        }),
+        pagesPerAddress: Type.Integer({
+          minimum: 1,
+          default: 64,
+          description: 'Of these, how many may come from one address.',
         }),
         longPolls: Type.Integer({
           minimum: 1,
@@ -510,6 +552,27 @@ export const ConfigSchema = Type.Object(
           minimum: 1,
           default: 10,
           description: 'Most credentials one signer can have, revoked and deleted ones apart.',
+        }),
+        perPersonPerHour: Type.Integer({
+          minimum: 1,
+          default: 20,
+          description: 'Most credentials that are made for one signer within an hour.',
+        }),
+        perApplicationPerHour: Type.Integer({
+          minimum: 1,
+          default: 1000,
+          description: 'Most credentials that one application has made within an hour.',
+        }),
+        custody: Type.Optional(
+          Type.Union([Type.Literal('resident'), Type.Literal('wrapped')], {
+            description: 'Where their keys are kept, when not as hsm.custody says.',
+          }),
+        ),
+        keysAhead: Type.Integer({
+          minimum: 0,
+          maximum: 10000,
+          default: 0,
+          description: 'Keys made ahead for them, so that nobody waits for one.',
         }),
       },
       { ...closed, default: {} },

@@ -60,20 +60,25 @@ export interface CredentialStore {
   find(id: string): Promise<Credential | null>
   list(userId: string): Promise<Credential[]>
   listAll(): Promise<Credential[]>
-  /** False when its owner has `most` that stand already; null for no limit. */
+  /**
+   * The new key is the credential's from then on. False when its owner has `most` that stand already;
+   * null for no limit.
+   * @param wrapped the private half, bound to credential and owner, when it is kept outside the token
+   */
   add(
     credential: Credential,
     most: number | null,
     createdAt: Date,
     audit: readonly AuditEvent[],
+    wrapped: string | null,
   ): Promise<boolean>
   /** Ends outstanding authorisations too. Returns false when it was not enabled. */
   suspend(id: string, by: Suspender, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /** Returns false when it was not suspended, or `by` may not take it back. */
   resume(id: string, by: Suspender, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
-  /** Ends outstanding authorisations too. Returns false when it was revoked before or does not exist. */
+  /** Ends outstanding authorisations too, and the key. Returns false when it was revoked before or does not exist. */
   revoke(id: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
-  /** Ends outstanding authorisations too. Of concurrent calls, exactly one gets true. */
+  /** Ends outstanding authorisations too, and the key. Of concurrent calls, exactly one gets true. */
   delete(id: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /**
    * Takes one of the guesses left before a factor of this credential is looked at. False when none is

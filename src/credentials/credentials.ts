@@ -21,7 +21,9 @@ import {
 import { hashPassword } from '../identity/password.js'
 import type { User } from '../identity/user.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
-import type { KeyCustody } from '../keys/key-custody.js'
+import type { GeneratedKey, KeyCustody } from '../keys/key-custody.js'
+import { newKeyId, type Custody, type KeyOwner } from '../keys/key-id.js'
+import type { KeyPool } from '../keys/key-pool.js'
 import { compileAuthExpression, type AuthObject } from './auth-object.js'
 import { boundFacts } from './binding.js'
 import type { ApprovalFactor, Credential, CredentialStore, Suspender } from './credential.js'
@@ -42,6 +44,10 @@ export interface NewCredential {
   readonly signatureQualifier?: string
   /** For seals: the application that may use it with a token of its own. */
   readonly ownerClientId?: string
+  /** Where its key is kept; as the deployment has it when absent. */
+  readonly custody?: Custody
+  /** Whether somebody waits for it: then it gets a key that was made ahead, if there is one. */
+  readonly awaited?: boolean
   /** How the signer agrees; on our own pages when absent. */
   readonly explicit?: {
     readonly objects: readonly AuthObject[]
@@ -58,6 +64,8 @@ export interface CredentialHolder {
 export class Credentials {
   readonly #store: CredentialStore
   readonly #custody: KeyCustody
+  readonly #keptIn: Custody
+  readonly #pool: Pick<KeyPool, 'take'> | null
   readonly #authority: CertificateAuthority
   readonly #profile: CertificateProfile
   readonly #secrets: Secrets
@@ -67,6 +75,10 @@ export class Credentials {
   constructor(parts: {
     store: CredentialStore
     custody: KeyCustody
+    /** Where keys are kept when a request does not say. */
+    keptIn?: Custody
+    /** Keys made ahead. */
+    pool?: Pick<KeyPool, 'take'>
     authority: CertificateAuthority
     profile: CertificateProfile
     secrets: Secrets
@@ -75,6 +87,8 @@ export class Credentials {
   }) {
     this.#store = parts.store
     this.#custody = parts.custody
+    this.#keptIn = parts.keptIn ?? 'resident'
+    this.#pool = parts.pool ?? null
     this.#authority = parts.authority
     this.#profile = parts.profile
     this.#secrets = parts.secrets
@@ -116,7 +130,7 @@ export class Credentials {
 
   /** Makes the key in the token, has it certified and puts both on record; a failure leaves no key behind. */
   async create(request: NewCredential): Promise<Credential> {
-    const key = await this.#custody.generate(request.algorithm)
+    const key = await this.#newKey(request)
     try {
       const { user } = request
       const issued = await this.#authority.issue({
@@ -151,9 +165,10 @@ export class Credentials {
         lockedUntil: null,
       }
       const credential = { ...unbound, binding: this.#secrets.bind(...boundFacts(unbound)) }
+      const wrapped = await this.#boundKey(key, { credentialId: id, userId: user.id })
       const parsed = parseCertificate(issued.certificate)
       const most = request.most ?? null
-      const added = await this.#store.add(credential, most, this.#now(), [
+      const audit = [
         auditEvent('key.generated', { keyId: key.keyId, algorithm: request.algorithm }),
         auditEvent('certificate.issued', {
           serialNumber: parsed.serialNumber,
@@ -161,13 +176,26 @@ export class Credentials {
           sha256: createHash('sha256').update(issued.certificate).digest('hex'),
         }),
         auditEvent('credential.created', { credentialId: id, userId: user.id, keyId: key.keyId }),
-      ])
+      ]
+      const added = await this.#store.add(credential, most, this.#now(), audit, wrapped)
       if (!added) throw new RefusedRequestError(MOST_CREDENTIALS)
       return credential
     } catch (error) {
       await this.#custody.destroy(key.keyId)
       throw error
     }
+  }
+
+  async #newKey({ algorithm, custody = this.#keptIn, awaited }: NewCredential) {
+    const ready = awaited === true ? await this.#pool?.take(algorithm, custody) : null
+    return ready ?? this.#custody.generate(algorithm, newKeyId(custody))
+  }
+
+  /** What the database keeps of a wrapped key; null for one that stays in the token. */
+  async #boundKey({ keyId, publicKey, wrapped }: GeneratedKey, owner: KeyOwner) {
+    if (wrapped === undefined) return null
+    if (!this.#custody.bind) throw new Error('A wrapped key that nobody binds')
+    return this.#custody.bind({ keyId, publicKey, wrapped }, owner)
   }
 
   /** Stops signing until it is resumed; authorisations end at once, also while a call is under way. */

@@ -1,11 +1,13 @@
 import type { Accounts } from '../identity/accounts.js'
 import type { Identities } from '../identity/identities.js'
 import type { Passkeys } from '../identity/passkeys.js'
+import type { Throttle } from '../identity/throttle.js'
 import type { User } from '../identity/user.js'
-import { InvalidParameterError, RefusedRequestError } from '../errors.js'
+import { InvalidParameterError, RefusedRequestError, TooManyRequestsError } from '../errors.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
+import type { Custody } from '../keys/key-id.js'
 import type { ApprovalFactor, Credential } from './credential.js'
-import { MOST_CREDENTIALS, type Credentials } from './credentials.js'
+import { MOST_CREDENTIALS, type CredentialHolder, type Credentials } from './credentials.js'
 import type { CredentialCreationRequest } from './management-request.js'
 
 export interface NewCredentialPolicy {
@@ -14,7 +16,13 @@ export interface NewCredentialPolicy {
   readonly multisign: number
   /** Most that stand at a time, of one person. */
   readonly perPerson: number
+  readonly perPersonPerHour: number
+  readonly perApplicationPerHour: number
+  /** Where keys are kept, when not as everywhere. */
+  readonly custody?: Custody
 }
+
+const HOUR_SECONDS = 3600
 
 /** Claims of OpenID Connect for what is on record of a person. */
 const CLAIMS = {
@@ -30,7 +38,9 @@ export class ManagedCredentials {
   readonly #accounts: Accounts
   readonly #passkeys: Pick<Passkeys, 'has'>
   readonly #identities: Pick<Identities, 'issuersOf'>
+  readonly #throttle: Pick<Throttle, 'allow' | 'windowEnd'>
   readonly #policy: NewCredentialPolicy
+  readonly #now: () => Date
   /** OID that certificates of signers claim; null for none. */
   readonly #certificatePolicy: string | null
 
@@ -39,14 +49,18 @@ export class ManagedCredentials {
     accounts: Accounts
     passkeys: Pick<Passkeys, 'has'>
     identities: Pick<Identities, 'issuersOf'>
+    throttle: Pick<Throttle, 'allow' | 'windowEnd'>
     policy: NewCredentialPolicy
+    now: () => Date
     certificatePolicy: string | null
   }) {
     this.#credentials = parts.credentials
     this.#accounts = parts.accounts
     this.#passkeys = parts.passkeys
     this.#identities = parts.identities
+    this.#throttle = parts.throttle
     this.#policy = parts.policy
+    this.#now = parts.now
     this.#certificatePolicy = parts.certificatePolicy
   }
 
@@ -84,15 +98,32 @@ export class ManagedCredentials {
   }
 
   /**
+   * Counts one more for the person and for the application: tokens make few keys a second.
+   * @throws {TooManyRequestsError}
+   */
+  async demandQuota({ userId, clientId }: CredentialHolder): Promise<void> {
+    const { perPersonPerHour, perApplicationPerHour } = this.#policy
+    const demand = async (key: string, limit: number) => {
+      if (await this.#throttle.allow(key, limit, HOUR_SECONDS)) return
+      const end = await this.#throttle.windowEnd(key)
+      const seconds = end ? (end.getTime() - this.#now().getTime()) / 1000 : HOUR_SECONDS
+      throw new TooManyRequestsError(Math.max(1, Math.ceil(seconds)))
+    }
+    await demand(`new credential ${userId}`, perPersonPerHour)
+    await demand(`new credential by ${clientId}`, perApplicationPerHour)
+  }
+
+  /**
    * Makes the key and has it certified for the person as they are on record (S16).
    * @throws what `rejectUnfit` throws
    */
   async create(request: CredentialCreationRequest, userId: string): Promise<Credential> {
     const user = await this.#person(userId)
     const approvalFactor = await this.rejectUnfit(request, user)
-    const { algorithm, multisign, perPerson: most } = this.#policy
+    const { algorithm, multisign, perPerson: most, custody } = this.#policy
     return this.#credentials.create({
-      ...{ user, algorithm, multisign, most, approvalFactor },
+      ...{ user, algorithm, multisign, most, approvalFactor, awaited: true },
+      ...(custody === undefined ? {} : { custody }),
       description: `Signing key of ${user.displayName}`.slice(0, 255),
       SCAL: '2',
       pin: null,

@@ -101,6 +101,17 @@ export function gateLimits(limits: {
   }
 }
 
+/** The same for what people and applications do before a token says whose it is. */
+export function pageGateLimits(
+  limits: Parameters<typeof gateLimits>[0] & {
+    readonly pagesAtOnce: number
+    readonly pagesPerAddress: number
+  },
+): GateLimits {
+  const { pagesAtOnce, pagesPerAddress } = limits
+  return { ...gateLimits(limits), atOnce: pagesAtOnce, atOnceEach: pagesPerAddress }
+}
+
 /** Has what is not for an application that is known by its token wait by address. */
 export function takeTurns(gate: Gate): Middleware {
   return (ctx, next) => {

@@ -1,9 +1,8 @@
-import type { AuditEvent } from '../audit/events.js'
-import { auditEvent } from '../audit/events.js'
+import { auditEvent, type AuditEvent } from '../audit/events.js'
 import { HsmUnavailableError } from '../errors.js'
 import type { KeyAlgorithm, SignatureAlgorithm } from './algorithms.js'
 import type { GeneratedKey, KeyCustody, SigningOperation } from './key-custody.js'
-import { custodyOf, newKeyId, type Custody, type KeyOwner } from './key-id.js'
+import { newKeyId, type Custody, type KeyOwner } from './key-id.js'
 
 export type KeyState = 'intended' | 'made' | 'spare' | 'owned' | 'ending'
 
@@ -29,12 +28,14 @@ export interface KeyStore {
     custody: Custody,
     abandonedAt: Date,
   ): Promise<GeneratedKey | null>
-  /** Spare keys, and those that are being made to be. */
   countSpare(algorithm: KeyAlgorithm, custody: Custody): Promise<number>
   /** Keys to destroy: those abandoned by `now`, and those whose end has begun. */
   findAbandoned(now: Date, most: number): Promise<UnownedKey[]>
-  /** The end begins; false when the key is in another state than the one seen, or not abandoned. */
-  beginEnd(key: UnownedKey, now: Date): Promise<boolean>
+  /**
+   * The end begins; false when the key is in another state than the one seen, or not abandoned by `now`.
+   * Null for whoever gives up their own.
+   */
+  beginEnd(key: UnownedKey, now: Date | null): Promise<boolean>
   /** Nothing is left of it. */
   forget(keyId: string, audit: readonly AuditEvent[]): Promise<void>
   /** Keys in the token that somebody owns, in the order of their names. */
@@ -50,7 +51,6 @@ const PAGE = 1_000
 
 /** A key custody that puts on record what it makes, before it does: no crash leaves a key nobody knows of. */
 export class KeyRegister implements KeyCustody {
-  readonly verifies: boolean
   readonly #custody: KeyCustody
   readonly #store: KeyStore
   readonly #now: () => Date
@@ -66,7 +66,6 @@ export class KeyRegister implements KeyCustody {
     this.#store = parts.store
     this.#now = parts.now
     this.#alarm = parts.alarm
-    this.verifies = parts.custody.verifies ?? false
   }
 
   generate(algorithm: KeyAlgorithm, keyId = newKeyId('resident')): Promise<GeneratedKey> {
@@ -102,18 +101,13 @@ export class KeyRegister implements KeyCustody {
     return this.#custody.sign(keyId, digests, algorithm, operation)
   }
 
-  nameOperation(): string {
-    return this.#custody.nameOperation?.() ?? ''
-  }
-
   publicKey(keyId: string): Promise<Buffer | null> {
     return this.#custody.publicKey(keyId)
   }
 
   /** For keys that nobody owns (any more). What fails here is done at the next reconciliation. */
   async destroy(keyId: string): Promise<void> {
-    const now = this.#now()
-    await this.#store.beginEnd({ keyId, state: 'made' }, new Date(now.getTime() + ABANDONED_MS * 2))
+    await this.#store.beginEnd({ keyId, state: 'made' }, null)
     await this.#custody.destroy(keyId)
     await this.#store.forget(keyId, [])
   }
@@ -207,9 +201,4 @@ export class KeyRegister implements KeyCustody {
   #abandonedAt(): Date {
     return new Date(this.#now().getTime() + ABANDONED_MS)
   }
-}
-
-/** Whether the store has to keep something of it beside its name. */
-export function isWrapped(key: GeneratedKey): key is Required<GeneratedKey> {
-  return custodyOf(key.keyId) === 'wrapped' && key.wrapped !== undefined
 }

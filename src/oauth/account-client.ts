@@ -23,6 +23,7 @@ export function accountClient({ baseUrl, service }: Pick<Config, 'baseUrl' | 'se
     dpopBoundAccessTokens: false,
     tlsClientCertificateBoundAccessTokens: false,
     quirks: [],
+    responseUriHosts: [],
     disabledAt: null,
   }
 }

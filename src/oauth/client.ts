@@ -22,6 +22,11 @@ export interface Client {
   /** Whether they are bound to its TLS certificate (RFC 8705, 3); always so with `tls_client_auth`. */
   readonly tlsClientCertificateBoundAccessTokens: boolean
   readonly quirks: readonly Quirk[]
+  /**
+   * Hosts, with a port unless it is 443, of its `response_uri`, as far as configuration allows them; null
+   * for all that it allows.
+   */
+  readonly responseUriHosts: readonly string[] | null
   readonly disabledAt: Date | null
 }
 
@@ -36,7 +41,7 @@ export type Quirk = (typeof QUIRKS)[number]
 
 type Seldom =
   | ('jwks' | 'tlsSubjectDn' | 'requirePushedForCredential' | 'introspectsAll' | 'quirks')
-  | ('dpopBoundAccessTokens' | 'tlsClientCertificateBoundAccessTokens')
+  | ('dpopBoundAccessTokens' | 'tlsClientCertificateBoundAccessTokens' | 'responseUriHosts')
 export type NewClient = Omit<Client, Seldom> & Partial<Pick<Client, Seldom>>
 
 export type GrantType = 'authorization_code' | 'client_credentials' | 'refresh_token'

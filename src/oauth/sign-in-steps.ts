@@ -94,7 +94,8 @@ export class SignInSteps extends InteractionSteps {
       const error = new IdentityRefusedError('taken', 'password alone, and linked elsewhere')
       return this.refuseIdentity(step, linking.identity.provider, error)
     }
-    if (!needsCode) return this.#linkAndSignIn(step, result.user.id, ['pwd'], linking)
+    // An account without a factor takes the operator's code: its password may be known to others (S29).
+    if (!needsCode && !linking) return this.#signIn(step, result.user.id, ['pwd'])
     const until = Math.floor(this.parts.now().getTime() / 1000) + SECOND_FACTOR_SECONDS
     await this.remember(step, {
       passwordAccepted: {
@@ -121,8 +122,9 @@ export class SignInSteps extends InteractionSteps {
     const { outcome, method } = await this.#checkCode(userId, form)
     if (outcome === 'accepted') {
       const linking = this.#linking(step, this.remembered(step).passwordAccepted?.links)
-      // The operator's code lets its person enrol an authenticator, and nothing else.
-      if (linking && method === ENROLMENT_CODE) return this.#showSecondFactor(step, 'wrong-code')
+      // The operator's code stands in for a factor where there is none, and for no other.
+      const isFirst = !linking || !(await this.parts.accounts.hasAuthenticator(userId))
+      if (method === ENROLMENT_CODE && !isFirst) return this.#showSecondFactor(step, 'wrong-code')
       return this.#linkAndSignIn(step, userId, ['pwd', method], linking)
     }
     if (outcome === 'too-many-attempts') return this.#showSignIn(step, { problem: outcome })

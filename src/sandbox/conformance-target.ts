@@ -1,11 +1,20 @@
 import type { SandboxClient, SandboxCredential, SandboxFile, SandboxUser } from './sandbox-file.js'
 import { SEAL_CLIENT_ID } from './people.js'
 
-/** Bob has a key of each level; most is tried with his. */
-const SIGNERS = ['bob', 'alice'] as const
+/**
+ * Who signs, and who must not see it. The two versions begin with different people: a one-time code that
+ * one run used is worth nothing to the other.
+ */
+const SIGNERS = { v2: ['bob', 'alice'], v1: ['alice', 'bob'] } as const
 
-/** Each approval on our pages waits for the next one-time code: a full run would take over an hour. */
-const APPROVALS = 20
+/**
+ * Each approval on our pages takes a one-time code, of which there is one in half a minute. What needs
+ * none is tried in any case; of the rest as much as fits into this time.
+ */
+const CONSUME = { approvals: 500, create: true, waitSecondsInAll: 600 }
+
+/** The service takes codes one period early or late. */
+const DRIFT = 1
 
 /** Configurations of the conformance runner for this sandbox (conformance/README.md). */
 export function conformanceTargets(sandbox: SandboxFile) {
@@ -20,10 +29,10 @@ export function conformanceTargets(sandbox: SandboxFile) {
       ? { client: { ...application(client), clientCredentials: true, userID: seal?.userID } }
       : {}),
     ...(otherClient ? { otherClient: application(otherClient) } : {}),
-    signers: SIGNERS.flatMap((name) => users.find(({ username }) => username === name) ?? []).map(
-      signer,
-    ),
-    consume: { approvals: APPROVALS },
+    signers: SIGNERS[version]
+      .flatMap((name) => users.find(({ username }) => username === name) ?? [])
+      .map(signer),
+    consume: CONSUME,
   })
   return { v1: target('v1'), v2: target('v2') }
 }
@@ -33,7 +42,7 @@ function application({ client_id, client_secret, redirect_uris }: SandboxClient)
 }
 
 function signer({ username, password, pin, totpSecret, credentials }: SandboxUser) {
-  const otp = { totp: totpSecret }
+  const otp = { totp: totpSecret, drift: DRIFT }
   // Nobody is there to read messages or to confirm on another device.
   const onOurPages = idsOf(credentials.filter(takesAuthenticator))
   const explicit = idsOf(credentials.filter(({ objects }) => objects.join() === 'PIN'))
@@ -55,6 +64,7 @@ function signer({ username, password, pin, totpSecret, credentials }: SandboxUse
     },
     credentials: [...onOurPages, ...explicit],
     authData: { PIN: pin, OTP: otp },
+    accountID: username,
   }
 }
 

@@ -8,6 +8,9 @@ import type { Config } from '../config/schema.js'
 
 const TOKEN_LABEL = 'openrssp'
 
+/** Demo people have many from the start, and still can be given more. */
+const MOST_CREDENTIALS = 100
+
 const SOFTHSM_MODULES = [
   '/usr/lib/softhsm/libsofthsm2.so',
   '/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so',
@@ -102,6 +105,7 @@ function sandboxSettings(options: SandboxOptions, at: (name: string) => string) 
     mail: { transport: 'outbox', folder: at('outbox') },
     sms: { transport: 'outbox', folder: at('outbox') },
     certificateAuthority: { organization: 'OpenRSSP Sandbox', country: 'LT' },
+    newCredentials: { perPerson: MOST_CREDENTIALS },
     log: { level: environment['OPENRSSP_LOG_LEVEL'] ?? 'warn' },
     sandbox: true,
   }

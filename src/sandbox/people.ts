@@ -46,6 +46,18 @@ const EVERYBODY: readonly PlannedCredential[] = [
   },
 ]
 
+/** What an application can have signed as often as it likes: nobody waits for a code. */
+const BY_PIN: readonly PlannedCredential[] = (
+  [
+    ['rsa-2048', 'Explicit key: PIN (RSA 2048)', '2'],
+    ['p-384', 'Explicit key: PIN (ECDSA P-384)', '2'],
+    ['p-256', 'Explicit key: PIN, SCAL 1', '1'],
+  ] as const
+).map(([algorithm, description, SCAL]) => ({
+  ...{ algorithm, description, SCAL, withPin: true },
+  explicit: { objects: [PIN], expression: null },
+}))
+
 /** Who lives in the sandbox: people enough to try isolation, keys of every kind, one strict sign-in. */
 export const SANDBOX_PEOPLE: readonly SandboxPerson[] = [
   {
@@ -91,6 +103,7 @@ export const SANDBOX_PEOPLE: readonly SandboxPerson[] = [
         ...{ SCAL: '2', withPin: true },
         explicit: { objects: [PIN, OTP, SMS], expression: 'PIN AND (OTP OR SMS)' },
       },
+      ...BY_PIN,
     ],
   },
   {
@@ -108,6 +121,7 @@ export const SANDBOX_PEOPLE: readonly SandboxPerson[] = [
         ...{ SCAL: '1', withPin: true },
         explicit: { objects: [PIN, EMAIL], expression: 'PIN AND EMAIL' },
       },
+      ...BY_PIN,
     ],
   },
   {

@@ -1,5 +1,6 @@
 import type { AuthorityStore } from '../certificates/embedded/authority-store.js'
 import { committed, insert, type Database } from './database.js'
+import { ownKey } from './key-store.js'
 
 type Name = Parameters<AuthorityStore['load']>[0]
 
@@ -17,6 +18,7 @@ export class DatabaseAuthorityStore implements AuthorityStore {
 
   async save(name: Name, record: { keyId: string; certificate: Buffer }): Promise<void> {
     // The first record of a name stays: whoever lost the race loads the winner's.
-    await committed(this.#database, { changes: [insert('AuthorityKey', { name, ...record })] })
+    const changes = [insert('AuthorityKey', { name, ...record }), ownKey(record.keyId, null)]
+    await committed(this.#database, { changes })
   }
 }

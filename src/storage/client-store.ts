@@ -47,6 +47,7 @@ export class DatabaseClientStore implements ClientStore {
   add(client: NewClient): Promise<boolean> {
     const { id, name, secret, redirectUris, grantTypes, authMethod } = client
     const { jwks, tlsSubjectDn, requirePushedForCredential, introspectsAll, quirks = [] } = client
+    const { responseUriHosts = null } = client
     if (this.#builtIn.some((each) => each.id === id)) return Promise.resolve(false)
     return committed(this.#database, {
       changes: [
@@ -65,6 +66,7 @@ export class DatabaseClientStore implements ClientStore {
           tlsClientCertificateBoundAccessTokens:
             client.tlsClientCertificateBoundAccessTokens ?? false,
           quirks: JSON.stringify(quirks),
+          responseUriHosts: responseUriHosts && JSON.stringify(responseUriHosts),
           createdAt: this.#now(),
         }),
       ],
@@ -109,6 +111,8 @@ export class DatabaseClientStore implements ClientStore {
       ...{ tlsSubjectDn, requirePushedForCredential, introspectsAll },
       ...{ dpopBoundAccessTokens, tlsClientCertificateBoundAccessTokens },
       quirks: JSON.parse(row.quirks) as Client['quirks'],
+      responseUriHosts:
+        row.responseUriHosts === null ? null : (JSON.parse(row.responseUriHosts) as string[]),
       disabledAt,
     }
   }

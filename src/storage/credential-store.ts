@@ -6,8 +6,19 @@ import {
   type CredentialStore,
   type Suspender,
 } from '../credentials/credential.js'
+import { HsmUnavailableError } from '../errors.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
-import { change, committed, insert, sql, sweep, type Change, type Database } from './database.js'
+import {
+  change,
+  committed,
+  ConflictError,
+  insert,
+  sql,
+  sweep,
+  type Change,
+  type Database,
+} from './database.js'
+import { endKeyOf, ownKey } from './key-store.js'
 import { modelReader, type Stored } from './model-reader.js'
 import type { CredentialModel } from './prisma-client/models/Credential.js'
 
@@ -41,11 +52,12 @@ export class DatabaseCredentialStore implements CredentialStore {
     return rows.map(toCredential)
   }
 
-  add(
+  async add(
     credential: Credential,
     most: number | null,
     createdAt: Date,
     audit: readonly AuditEvent[],
+    wrapped: string | null = null,
   ): Promise<boolean> {
     const certificates = credential.certificates.map((der) => der.toString('base64'))
     const row = {
@@ -54,13 +66,19 @@ export class DatabaseCredentialStore implements CredentialStore {
       authObjects: JSON.stringify(credential.authObjects),
       createdAt,
     }
-    return committed(this.#database, {
-      changes: [
-        ...(most === null ? [] : [hasRoom(credential.userId, most)]),
-        insert('Credential', row),
-      ],
-      audit,
-    })
+    const changes = [
+      ownKey(credential.keyId, wrapped),
+      ...(most === null ? [] : [hasRoom(credential.userId, most)]),
+      insert('Credential', row),
+    ]
+    try {
+      await this.#database.commit({ changes, audit })
+      return true
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error
+      if (error.change === 0) throw new HsmUnavailableError('A new key was given up meanwhile')
+      return false
+    }
   }
 
   suspend(id: string, by: Suspender, at: Date, audit: readonly AuditEvent[]): Promise<boolean> {
@@ -100,6 +118,7 @@ export class DatabaseCredentialStore implements CredentialStore {
           1,
         ),
         endAuthorisations(id, at),
+        endKeyOf(id),
       ],
       audit,
     })
@@ -114,6 +133,7 @@ export class DatabaseCredentialStore implements CredentialStore {
           1,
         ),
         endAuthorisations(id, at),
+        endKeyOf(id),
       ],
       audit,
     })

@@ -3,6 +3,7 @@ import type { KeyAlgorithm } from '../keys/algorithms.js'
 import type {
   KeyStanding,
   LedgerAuthorisation,
+  LedgerCredential,
   LedgerFacts,
   LedgerRow,
 } from '../keys/process/ledger.js'
@@ -80,40 +81,79 @@ export interface StoredStanding {
   readonly issuing: number | bigint | string
 }
 
-export function ledgerFacts(
-  { rows: ids }: SigningOperation,
-  rowOf: (id: string) => StoredRow | undefined,
-  authorisationOf: (id: string) => StoredAuthorisation | undefined,
-): LedgerFacts {
-  const rows = ids.flatMap((id) => rowOf(id) ?? [])
-  const [first] = rows
-  const authorisation = first && authorisationOf(first.authorisationId)
-  return {
-    rows: rows.map((row) => ({ ...row, reservedUntil: toDate(row.reservedUntil) })),
-    authorisation: authorisation ? toAuthorisation(authorisation) : null,
+/**
+ * Reads what is stored. As long as a credential is stored in the same words it is the same object, so that
+ * whoever looked at it closely needs to do so once.
+ */
+export class LedgerReading {
+  readonly #credentials = new Map<string, KnownCredential>()
+
+  facts(
+    { rows: ids }: SigningOperation,
+    rowOf: (id: string) => StoredRow | undefined,
+    authorisationOf: (id: string) => StoredAuthorisation | undefined,
+  ): LedgerFacts {
+    const rows = ids.flatMap((id) => rowOf(id) ?? [])
+    const [first] = rows
+    const authorisation = first && authorisationOf(first.authorisationId)
+    return {
+      rows: rows.map((row) => ({ ...row, reservedUntil: toDate(row.reservedUntil) })),
+      authorisation: authorisation ? this.#authorisation(authorisation) : null,
+    }
+  }
+
+  #authorisation(stored: StoredAuthorisation): LedgerAuthorisation {
+    const { signerId, hashAlgorithm, userDisabledAt, clientDisabledAt, consentRevoked } = stored
+    return {
+      ...{ userId: signerId, hashAlgorithm },
+      expiresAt: new Date(stored.expiresAt),
+      revokedAt: toDate(stored.revokedAt),
+      isEnded: userDisabledAt !== null || clientDisabledAt !== null || Boolean(consentRevoked),
+      credential: this.#credential(stored),
+    }
+  }
+
+  #credential(stored: StoredAuthorisation): LedgerCredential {
+    const known = this.#credentials.get(stored.id)
+    if (known && CREDENTIAL_MEMBERS.every((name) => known.stored[name] === stored[name])) {
+      return known.credential
+    }
+    const credential = toCredential(stored)
+    this.#credentials.set(stored.id, { stored, credential })
+    const [oldest] = this.#credentials.keys()
+    if (this.#credentials.size > MOST_CREDENTIALS && oldest !== undefined) {
+      this.#credentials.delete(oldest)
+    }
+    return credential
   }
 }
 
-function toAuthorisation(stored: StoredAuthorisation): LedgerAuthorisation {
-  const { signerId, hashAlgorithm, userDisabledAt, clientDisabledAt, consentRevoked } = stored
+interface KnownCredential {
+  readonly stored: StoredAuthorisation
+  readonly credential: LedgerCredential
+}
+
+const MOST_CREDENTIALS = 5_000
+
+const CREDENTIAL_MEMBERS = [
+  ...(['id', 'userId', 'keyId', 'keyAlgorithm', 'certificates', 'SCAL', 'authMode'] as const),
+  ...(['authObjects', 'authExpression', 'signatureQualifier', 'ownerClientId'] as const),
+  ...(['pinHash', 'approvalFactor', 'binding', 'status'] as const),
+]
+
+function toCredential(stored: StoredAuthorisation): LedgerCredential {
   return {
-    ...{ userId: signerId, hashAlgorithm },
-    expiresAt: new Date(stored.expiresAt),
-    revokedAt: toDate(stored.revokedAt),
-    isEnded: userDisabledAt !== null || clientDisabledAt !== null || Boolean(consentRevoked),
-    credential: {
-      ...stored,
-      keyAlgorithm: stored.keyAlgorithm as KeyAlgorithm,
-      certificates: (JSON.parse(stored.certificates) as string[])
-        .slice(0, 1)
-        .map((der) => Buffer.from(der, 'base64')),
-      SCAL: stored.SCAL as BoundCredential['SCAL'],
-      authMode: stored.authMode as BoundCredential['authMode'],
-      authObjects: JSON.parse(stored.authObjects) as BoundCredential['authObjects'],
-      approvalFactor: (stored.approvalFactor ?? 'otp') as NonNullable<
-        BoundCredential['approvalFactor']
-      >,
-    },
+    ...stored,
+    keyAlgorithm: stored.keyAlgorithm as KeyAlgorithm,
+    certificates: (JSON.parse(stored.certificates) as string[])
+      .slice(0, 1)
+      .map((der) => Buffer.from(der, 'base64')),
+    SCAL: stored.SCAL as BoundCredential['SCAL'],
+    authMode: stored.authMode as BoundCredential['authMode'],
+    authObjects: JSON.parse(stored.authObjects) as BoundCredential['authObjects'],
+    approvalFactor: (stored.approvalFactor ?? 'otp') as NonNullable<
+      BoundCredential['approvalFactor']
+    >,
   }
 }
 

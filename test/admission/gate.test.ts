@@ -125,6 +125,20 @@ describe('A gate', () => {
     assert.equal(gate.load.running, 0)
   })
 
+  it('keeps room for others where a party may have only a share', async () => {
+    const gate = gateWith({ atOnce: 4, atOnceEach: 2 })
+    const greedy = Array.from({ length: 4 }, () => enter(gate, 'greedy'))
+    const other = enter(gate, 'other')
+    assert.deepEqual(begun, ['greedy', 'greedy', 'other'])
+    greedy[0]?.end()
+    await greedy[0]?.done
+    await settled()
+    assert.deepEqual(begun, ['greedy', 'greedy', 'other', 'greedy'])
+    for (const each of [...greedy, other]) each.end()
+    await Promise.all([...greedy, other].map(({ done }) => done))
+    assert.deepEqual(gate.load, { gate: 'test', running: 0, waiting: 0 })
+  })
+
   it('makes room for others while a request rests, and lets only so many rest', async () => {
     const gate = gateWith({ atOnce: 1 })
     let wake: () => void = () => undefined

@@ -1,12 +1,24 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { mkdtempSync, openSync, readFileSync, readSync, closeSync, rmSync, writeFileSync, existsSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Secrets } from '../../src/config/secrets.js'
 import type { Credential } from '../../src/credentials/credential.js'
+import { HASH_ALGORITHMS } from '../../src/keys/algorithms.js'
+import type { KeyProcess } from '../../src/keys/process/supervisor.js'
 import {
   digestOf,
   ECDSA_SHA256,
@@ -19,5 +31,266 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/rssp.js'
+import { sql, sweep } from '../../src/storage/database.js'
 import { ServerProcess } from '../support/server-process.js'
 import { newTokenDirectory } from '../support/softhsm.js'
+
+/** Asks until it is so; a test that waits in vain ends by its timeout. */
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+describe('A server whose key process dies or hangs (S94, S109)', function () {
+  this.timeout(60_000)
+  let rssp: Rssp
+  let user: TestUser
+  let client: TestClient
+  let credential: Credential
+  let keyProcess: KeyProcess
+  let count = 0
+
+  before(async () => {
+    const token = newTokenDirectory()
+    const hsm = hsmSettings(token, { signTimeoutSeconds: 2 })
+    rssp = await startRssp({ token, settings: { hsm, log: { level: 'silent' } } })
+    assert.ok(rssp.services.keys.process)
+    keyProcess = rssp.services.keys.process
+    user = await rssp.addUser()
+    client = await rssp.addClient()
+    credential = await rssp.addCredential(user)
+  })
+  after(() => rssp.close())
+
+  const newDigests = (howMany: number) =>
+    Array.from({ length: howMany }, () => digestOf(`document ${(count += 1)}`))
+
+  const approve = (digests: readonly Buffer[]) =>
+    rssp.credentialToken({ user, client, credential, digests })
+
+  const sign = (token: string, digest: Buffer): Promise<Answer> =>
+    rssp.call(
+      'signatures/signHash',
+      {
+        credentialID: credential.id,
+        hashes: [digest.toString('base64')],
+        signAlgo: ECDSA_SHA256,
+      },
+      token,
+    )
+
+  const ready = async () => (await fetch(`${rssp.baseUrl}/health/ready`)).status
+
+  /** States of the ledger's rows, by digest. */
+  async function statesOf(digests: readonly Buffer[]): Promise<string[]> {
+    const texts = digests.map((digest) => digest.toString('base64'))
+    const rows = await rssp.services.database.read.authorisedDigest.findMany({
+      where: { digest: { in: texts } },
+    })
+    return texts.map((text) => rows.find(({ digest }) => digest === text)?.state ?? 'none')
+  }
+
+  const handedOver = (calls: number) =>
+    until(() => (rssp.services.keys.client?.state.handedOver ?? 0) >= calls)
+
+  it('counts what was under way as used, gives back the rest, and goes on without a restart', async () => {
+    const underWay = newDigests(4)
+    const later = newDigests(1)
+    const token = await approve([...underWay, ...later])
+    const { pid } = keyProcess.state
+    process.kill(pid ?? 0, 'SIGSTOP')
+    const answers = Promise.all(underWay.map((digest) => sign(token, digest)))
+    await handedOver(underWay.length)
+    process.kill(pid ?? 0, 'SIGKILL')
+    for (const { status } of await answers) assert.equal(status, 500)
+    assert.deepEqual(new Set(await statesOf(underWay)), new Set(['indeterminate']))
+
+    const refused = await sign(token, later[0] ?? underWay[0] ?? randomBytes(32))
+    if (refused.status !== 200) {
+      assert.equal(refused.status, 503)
+      assert.deepEqual(await statesOf(later), ['released'])
+    }
+    await until(async () => (await ready()) === 200)
+    const again = await sign(token, later[0] ?? randomBytes(32))
+    if (refused.status !== 200) assert.equal(again.status, 200)
+    assert.deepEqual(await statesOf(later), ['consumed'])
+    for (const digest of underWay) assert.equal((await sign(token, digest)).status, 400)
+  })
+
+  it('says that it is not ready, and is again', async () => {
+    const { pid } = keyProcess.state
+    process.kill(pid ?? 0, 'SIGKILL')
+    await until(() => !keyProcess.state.running)
+    assert.equal(await ready(), 503)
+    await until(async () => (await ready()) === 200)
+  })
+
+  it('answers others promptly while the key process hangs, and has it replaced', async () => {
+    const digests = newDigests(1)
+    const token = await approve(digests)
+    const { pid } = keyProcess.state
+    const delay = monitorEventLoopDelay({ resolution: 5 })
+    process.kill(pid ?? 0, 'SIGSTOP')
+    delay.enable()
+    const answer = sign(token, digests[0] ?? randomBytes(32))
+    let answered = 0
+    while (isAlive(pid ?? 0)) {
+      assert.equal((await fetch(`${rssp.baseUrl}/health/live`)).status, 200)
+      answered += 1
+    }
+    delay.disable()
+    assert.ok(answered > 10)
+    assert.ok(delay.percentile(99) < 50e6, `p99 ${delay.percentile(99) / 1e6} ms`)
+    assert.equal((await answer).status, 500)
+    assert.deepEqual(await statesOf(digests), ['indeterminate'])
+    await until(async () => (await ready()) === 200)
+  })
+
+  it('signs no reservation that was made for a key process before', async () => {
+    const digests = newDigests(1)
+    const token = await approve(digests)
+    const { custody, activations } = rssp.services
+    const { pid } = keyProcess.state
+    process.kill(pid ?? 0, 'SIGSTOP')
+    const answer = sign(token, digests[0] ?? randomBytes(32))
+    await handedOver(1)
+    const row = await rssp.services.database.read.authorisedDigest.findFirstOrThrow({
+      where: { digest: digests[0]?.toString('base64') ?? '' },
+    })
+    process.kill(pid ?? 0, 'SIGKILL')
+    await answer
+    await until(() => custody.ready())
+    // As if the rows had stayed reserved.
+    await rssp.services.database.commit({
+      changes: [
+        sweep(sql`UPDATE "AuthorisedDigest" SET "state" = 'reserved' WHERE "id" = ${row.id}`),
+      ],
+    })
+    const algorithm = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha256 } as const
+    const operation = { id: row.operationId ?? '', rows: [row.id] }
+    await assert.rejects(
+      custody.sign(credential.keyId, digests, algorithm, operation),
+      { name: 'HsmUnavailableError', message: /started again meanwhile/ },
+    )
+    await activations.settleAbandoned()
+  })
+})
+
+describe('A server and its key process, as processes (S81)', function () {
+  this.timeout(60_000)
+  let folder: string
+  let baseUrl: string
+  let configFile: string
+  let environment: NodeJS.ProcessEnv
+  /** Long enough not to be anywhere by chance. */
+  const pin = randomBytes(12).toString('hex')
+  let server: ServerProcess
+  let serverPid: number
+  let keyPid: number
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'openrssp-two-processes-'))
+    const token = newTokenDirectory('canary')
+    environment = { SOFTHSM2_CONF: token.conf }
+    const names = ['--token', 'canary', '--label', 'canary', '--so-pin', token.pin, '--pin', pin]
+    execFileSync('softhsm2-util', ['--init-token', ...names], {
+      env: { ...process.env, ...environment },
+    })
+    const pinFile = join(folder, 'pin')
+    writeFileSync(pinFile, pin, { mode: 0o600 })
+    Secrets.create(join(folder, 'secrets.key'))
+    const port = await freePort()
+    baseUrl = `http://127.0.0.1:${port}`
+    configFile = join(folder, 'config.json')
+    const settings = testSettings(baseUrl, port, {
+      hsm: { ...hsmSettings(token), pinFile },
+      log: { level: 'error' },
+    })
+    writeFileSync(configFile, JSON.stringify(settings))
+    server = await ServerProcess.start({ configFile, baseUrl, environment })
+    serverPid = server.pid
+    keyPid = childrenOf(serverPid).find((pid) => commandOf(pid).includes('key-process')) ?? 0
+  })
+  after(async () => {
+    await server.kill()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  it('are two, and only the key process has loaded the library', () => {
+    assert.ok(isAlive(keyPid))
+    const maps = (pid: number) => readFileSync(`/proc/${pid}/maps`, 'utf8')
+    assert.match(maps(keyPid), /softhsm/)
+    assert.doesNotMatch(maps(serverPid), /softhsm|pkcs11/)
+  })
+
+  it('have the PIN in no argument or environment, and the server not even in its memory', () => {
+    for (const pid of [serverPid, keyPid]) {
+      assert.ok(!readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(pin))
+      assert.ok(!readFileSync(`/proc/${pid}/environ`, 'latin1').includes(pin))
+    }
+    assert.ok(memoryHolds(keyPid, pin), 'the search finds what is there')
+    assert.ok(!memoryHolds(serverPid, pin), 'the server knows the PIN')
+  })
+
+  it('end together when the server is killed', async () => {
+    const socketFolders = () =>
+      readFileSync('/proc/net/unix', 'latin1')
+        .split('\n')
+        .filter((line) => line.includes('openrssp-keys-'))
+        .map((line) => line.trim().split(/\s+/).at(-1) ?? '')
+    const before = socketFolders()
+    await server.kill()
+    await until(() => !isAlive(keyPid))
+    const gone = before.filter((path) => !socketFolders().includes(path))
+    assert.ok(gone.length > 0)
+    for (const path of gone) assert.ok(!existsSync(path), path)
+  })
+})
+
+function childrenOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').map(Number),
+  )
+}
+
+function commandOf(pid: number): string {
+  return pid === 0 ? '' : readFileSync(`/proc/${pid}/cmdline`, 'latin1')
+}
+
+/** Looks through all that a process could write to. */
+function memoryHolds(pid: number, text: string): boolean {
+  const regions = readFileSync(`/proc/${pid}/maps`, 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      const [, from = '', to = ''] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? []
+      return from === '' ? [] : [{ from: parseInt(from, 16), to: parseInt(to, 16) }]
+    })
+  const memory = openSync(`/proc/${pid}/mem`, 'r')
+  try {
+    return regions.some(({ from, to }) => regionHolds(memory, from, to, Buffer.from(text)))
+  } finally {
+    closeSync(memory)
+  }
+}
+
+const CHUNK = 1 << 20
+
+function regionHolds(memory: number, from: number, to: number, text: Buffer): boolean {
+  const chunk = Buffer.alloc(CHUNK + text.length)
+  for (let at = from; at < to; at += CHUNK) {
+    try {
+      const length = readSync(memory, chunk, 0, Math.min(chunk.length, to - at), at)
+      if (chunk.subarray(0, length).includes(text)) return true
+    } catch {
+      return false // reserved, and not there
+    }
+  }
+  return false
+}

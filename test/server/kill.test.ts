@@ -21,6 +21,7 @@ import {
   SHA256,
   testSettings,
 } from '../support/rssp.js'
+import { databaseSettings } from '../support/postgresql.js'
 import { ServerProcess } from '../support/server-process.js'
 import { SignerBrowser } from '../support/signer-browser.js'
 import { newTokenDirectory } from '../support/softhsm.js'
@@ -51,7 +52,10 @@ describe('A server killed with SIGKILL in the middle of signing (S6, S70, S71, S
     configFile = join(folder, 'config.json')
     const { module, tokenLabel, pinFile } = token
     const hsm = { module, tokenLabel, pinFile, signTimeoutSeconds: 1, environment }
-    const settings = testSettings(baseUrl, port, { hsm, log: { level: 'error' } })
+    const settings = testSettings(baseUrl, port, {
+      ...{ hsm, log: { level: 'error' } },
+      ...(await databaseSettings()),
+    })
     writeFileSync(configFile, JSON.stringify(settings))
   })
   after(() => {

@@ -76,7 +76,9 @@ describe('Of 100 parallel uses by two server processes over one database (S2, S8
       [first, second].map((port) => {
         const configFile = join(rssp.folder, `process-${port}.json`)
         const hsm = { module, tokenLabel, pinFile, environment }
-        const settings = testSettings(baseUrl, port, { hsm, mail, log: { level: 'error' } })
+        const { database } = rssp.services.config
+        const log = { level: 'error' }
+        const settings = testSettings(baseUrl, port, { hsm, mail, log, database })
         writeFileSync(configFile, JSON.stringify(settings))
         return ServerProcess.start({
           ...{ configFile, environment },

@@ -249,7 +249,7 @@ export const onPostgresql = process.env['OPENRSSP_TEST_DATABASE'] === 'postgresq
 /** For suites that look into the SQLite file itself. */
 export const describeSqlite = onPostgresql
   ? (title: string, tests: () => void) => describe.skip(`${title} (on SQLite)`, tests)
-  : describe
+  : (title: string, tests: () => void) => describe(title, tests)
 
 export interface TestDatabase {
   readonly url: string
@@ -328,4 +328,15 @@ async function makeTemplate(): Promise<string> {
 /** What a configuration says in the place of a SQLite file, where all tests run on PostgreSQL. */
 export async function databaseSettings(): Promise<{ database?: string }> {
   return onPostgresql ? { database: (await newPostgresDatabase()).url } : {}
+}
+
+/** What tests have left behind on a server that stays. */
+export async function dropTestDatabases(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const { rows } = await client.query<{ name: string }>(
+    String.raw`SELECT datname AS name FROM pg_database WHERE datname ~ '^openrssp_(test|template)_'`,
+  )
+  for (const { name } of rows) await client.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)
+  await client.end()
 }

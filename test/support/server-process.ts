@@ -30,6 +30,10 @@ export class ServerProcess {
     return server
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
   /** SIGKILL: no chance to say goodbye. */
   async kill(): Promise<void> {
     const exited = this.#exited()

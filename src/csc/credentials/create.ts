@@ -34,6 +34,7 @@ export const create = defineCscEndpoint({
       'The signer has no second authentication factor',
     ),
     'hsm-unavailable',
+    'too-many-requests',
   ],
 
   async handle(input, caller, { managedCredentials, tokens, now }) {
@@ -44,6 +45,7 @@ export const create = defineCscEndpoint({
       throw new InvalidParameterError('credentialCreationRequest')
     }
     await managedCredentials.rejectUnfitFor(request, caller.userId)
+    await managedCredentials.demandQuota(caller)
     if (!(await tokens.spendManagement(caller))) throw new ExpiredTokenError('used')
     const credential = await managedCredentials.create(request, caller.userId)
     if (!input.credentialInfo) return new Created(null)

@@ -116,7 +116,7 @@ export const signHash = defineCscEndpoint({
     if (input.hashes.length === 0) throw new RefusedRequestError('Empty hash array')
     const digests = decodeHashes(input.hashes)
     const algorithm = requestedAlgorithm(input, credential)
-    const later = requestedLater(input, services)
+    const later = await requestedLater(input, caller, services)
     for (const digest of digests) rejectWrongDigestLength(digest, algorithm.hash)
 
     const named = nameRequest(idempotencyKey, signer, [
@@ -200,10 +200,11 @@ async function signLater(
  * Whether, and until when, the result is to be fetched later; null for the answer itself.
  * @throws {InvalidParameterError} @throws {RefusedRequestError}
  */
-function requestedLater(
+async function requestedLater(
   { operationMode = 'S', validity_period, response_uri }: Static<typeof Request>,
-  { config, now }: CscServices,
-): Later | null {
+  { clientId }: AccessToken,
+  { config, clients, now }: CscServices,
+): Promise<Later | null> {
   if (operationMode === 'S') return null
   if (operationMode !== 'A') throw new InvalidParameterError('operationMode')
   const { resultSeconds, longestResultSeconds } = config.lifetimes
@@ -214,21 +215,23 @@ function requestedLater(
   if (period < 1 || period > longestResultSeconds * 1000) {
     throw new RefusedRequestError(OUT_OF_BOUNDS)
   }
-  const responseUri =
-    response_uri === undefined
-      ? null
-      : requestedAddress(response_uri, config.policy.responseUriHosts)
-  return { expiresAt: new Date(now().getTime() + period), responseUri }
+  const expiresAt = new Date(now().getTime() + period)
+  if (response_uri === undefined) return { expiresAt, responseUri: null }
+  const client = await clients.find(clientId)
+  const allowed = (host: string) =>
+    config.policy.responseUriHosts.includes(host) &&
+    (client?.responseUriHosts?.includes(host) ?? true)
+  return { expiresAt, responseUri: requestedAddress(response_uri, allowed) }
 }
 
 /** Only where the operator allows it: the service would otherwise call whatever it is told to (S60). */
-function requestedAddress(response_uri: unknown, hosts: readonly string[]): URL {
+function requestedAddress(response_uri: unknown, isAllowed: (host: string) => boolean): URL {
   const refusal = new InvalidParameterError('response_uri')
   if (typeof response_uri !== 'string' || response_uri.length > 2000) throw refusal
   if (!URL.canParse(response_uri)) throw refusal
   const url = new URL(response_uri)
   const isPlain = url.username === '' && url.password === '' && url.hash === ''
-  if (url.protocol !== 'https:' || !isPlain || !hosts.includes(url.host)) throw refusal
+  if (url.protocol !== 'https:' || !isPlain || !isAllowed(url.host)) throw refusal
   return url
 }
 

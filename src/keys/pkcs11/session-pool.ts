@@ -1,6 +1,10 @@
 import { HsmOutcomeUnknownError, HsmUnavailableError, ServiceError } from '../../errors.js'
+import { endDespite } from '../foreign-functions.js'
 import { TokenError, TokenTimeoutError } from './ckr.js'
 import type { KeyHandle, Mechanism, OpenSession, Session, Token } from './session.js'
+
+const openPools = new Set<SessionPool>()
+endDespite(() => [...openPools].reduce((sum, { callsUnderWay }) => sum + callsUnderWay, 0))
 
 /** Sessions that could not be opened, one after the other. */
 const FAILURES_BEFORE_REINITIALISING = 3
@@ -78,6 +82,11 @@ export class SessionPool {
       alarm: () => undefined,
       ...definedOf(options),
     }
+    openPools.add(this)
+  }
+
+  get callsUnderWay(): number {
+    return this.#onLoan.size + this.#openings.size + this.#quarantined.size + this.#closings.size
   }
 
   get size(): number {
@@ -203,9 +212,7 @@ export class SessionPool {
 
   #mayOpen(): boolean {
     const most = this.#reachedInEpoch === this.#epoch ? this.#waiting.length : 1
-    const opening = this.#openings.size
-    const taken = this.#onLoan.size + this.#quarantined.size + this.#closings.size + opening
-    return opening < most && taken < this.#options.sessions
+    return this.#openings.size < most && this.callsUnderWay < this.#options.sessions
   }
 
   #open(): void {
@@ -327,8 +334,13 @@ export class SessionPool {
     }
     const drained = await within(this.#options.drainTimeoutMs, this.#drain())
     // finalising under a call that is still inside the library would crash the process
-    if (drained) await within(this.#options.drainTimeoutMs, this.#options.token.release())
-    else this.#options.alarm('Calls to the token did not return before shutdown', null)
+    if (!drained) {
+      this.#options.alarm('Calls to the token did not return before shutdown', null)
+      return
+    }
+    const released = this.#options.token.release()
+    this.#closings.add(released)
+    if (await within(this.#options.drainTimeoutMs, released)) openPools.delete(this)
   }
 
   async #drain(): Promise<void> {

@@ -3,17 +3,21 @@ import { createConnection, type Socket } from 'node:net'
 import { HsmOutcomeUnknownError, HsmUnavailableError } from '../../errors.js'
 import type { KeyAlgorithm, SignatureAlgorithm } from '../algorithms.js'
 import type { GeneratedKey, KeyCustody, SigningOperation } from '../key-custody.js'
+import type { KeyOwner } from '../key-id.js'
 import {
   encodeFrame,
   errorOf,
   FrameReader,
-  MOST_FRAME_BYTES,
+  MOST_ANSWER_BYTES,
+  readKey,
   wireAlgorithm,
+  wireKey,
   type Answer,
   type Hello,
   type KeyProcessAddress,
   type Request,
   type Welcome,
+  type WireKey,
 } from './protocol.js'
 
 export interface KeyProcessClientOptions {
@@ -86,9 +90,11 @@ export class KeyProcessCustody implements KeyCustody {
     return custody
   }
 
-  /** For metrics: calls that wait for an answer, and whether there is a key process to give it. */
+  /** For metrics: calls that wait for an answer, and those among them that were handed over. */
   get state() {
-    return { underWay: this.#waiting.size, connected: this.#socket !== null }
+    const calls = [...this.#waiting.values()]
+    const handedOver = calls.filter((call) => call.handedOver).length
+    return { waiting: calls.length, handedOver, connected: this.#socket !== null }
   }
 
   /**
@@ -115,9 +121,13 @@ export class KeyProcessCustody implements KeyCustody {
     return signatures.map((signature) => Buffer.from(signature, 'base64'))
   }
 
-  async generate(algorithm: KeyAlgorithm): Promise<GeneratedKey> {
-    const [keyId, publicKey] = (await this.#ask(['generate', algorithm])) as [string, string]
-    return { keyId, publicKey: Buffer.from(publicKey, 'base64') }
+  async generate(algorithm: KeyAlgorithm, keyId?: string): Promise<GeneratedKey> {
+    return readKey((await this.#ask(['generate', algorithm, keyId ?? null])) as WireKey)
+  }
+
+  async bind(key: Required<GeneratedKey>, owner: KeyOwner): Promise<string> {
+    const { credentialId, userId } = owner
+    return (await this.#ask(['bind', wireKey(key), [credentialId, userId]])) as string
   }
 
   async publicKey(keyId: string): Promise<Buffer | null> {
@@ -127,6 +137,10 @@ export class KeyProcessCustody implements KeyCustody {
 
   async destroy(keyId: string): Promise<void> {
     await this.#ask(['destroy', keyId])
+  }
+
+  async listKeyIds(): Promise<string[]> {
+    return (await this.#ask(['listKeyIds'])) as string[]
   }
 
   async ready(): Promise<boolean> {
@@ -215,7 +229,7 @@ export class KeyProcessCustody implements KeyCustody {
   #connect(): Promise<void> {
     return new Promise((resolve, reject) => {
       const socket = createConnection(this.#address.socket)
-      const reader = new FrameReader(MOST_FRAME_BYTES)
+      const reader = new FrameReader(MOST_ANSWER_BYTES)
       const fail = (cause: unknown) => {
         reject(new HsmUnavailableError('The key process does not answer', { cause }))
       }
@@ -247,6 +261,7 @@ export class KeyProcessCustody implements KeyCustody {
 
   #begin(socket: Socket, { run }: Welcome): void {
     socket.setTimeout(0)
+    if (this.#closing) return void socket.end()
     this.#socket = socket
     this.#run = run
     this.#pauseMs = FIRST_PAUSE_MS

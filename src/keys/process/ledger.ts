@@ -5,6 +5,7 @@ import {
   describeAlgorithm,
   type SignatureAlgorithm,
 } from '../algorithms.js'
+import type { WrappedKeyStore } from '../hsm-wrapped.js'
 import type { SigningOperation } from '../key-custody.js'
 
 /** A row of the ledger as it stands. */
@@ -28,7 +29,13 @@ export interface LedgerAuthorisation {
   readonly revokedAt: Date | null
   /** The person, the application or their consent ended. */
   readonly isEnded: boolean
-  readonly credential: BoundCredential & { readonly binding: string; readonly status: string }
+  readonly credential: LedgerCredential
+}
+
+/** The same object as before only if nothing of it changed meanwhile. */
+export type LedgerCredential = BoundCredential & {
+  readonly binding: string
+  readonly status: string
 }
 
 export interface LedgerFacts {
@@ -50,7 +57,7 @@ export interface KeyStanding {
 }
 
 /** The database as the key process sees it: a connection of its own that cannot write. */
-export interface Ledger {
+export interface Ledger extends WrappedKeyStore {
   /** All operations as of one moment, which is after the call. */
   read(operations: readonly SigningOperation[]): Promise<readonly LedgerFacts[]>
   keyStanding(keyId: string): Promise<KeyStanding>
@@ -76,11 +83,10 @@ interface KnownCertificate {
   readonly notAfter: Date
 }
 
-const MOST_CERTIFICATES = 10_000
-
 export class LedgerRules {
   readonly #isBound: (mac: string, ...facts: readonly string[]) => boolean
-  readonly #certificates = new Map<string, KnownCertificate>()
+  /** Credentials whose binding was found right, as they were read then. */
+  readonly #intact = new WeakMap<LedgerCredential, KnownCertificate>()
 
   /** @param isBound whether the MAC over the facts is right */
   constructor(isBound: (mac: string, ...facts: readonly string[]) => boolean) {
@@ -118,37 +124,32 @@ export class LedgerRules {
 
   #publicKey({ keyId, algorithm }: KeyUse, authorisation: LedgerAuthorisation, now: Date): Buffer {
     const { credential, userId } = authorisation
-    if (!this.#isBound(credential.binding, ...boundFacts(credential))) {
-      throw new RefusedUseError('the credential was tampered with')
-    }
+    const { publicKey, notBefore, notAfter } = this.#certificate(credential)
     if (credential.status !== 'enabled') throw new RefusedUseError('the credential is not enabled')
     if (credential.userId !== userId) throw new RefusedUseError('the credential of somebody else')
     if (credential.keyId !== keyId) throw new RefusedUseError('the key of another credential')
     if (!allowsSignatureAlgorithm(credential.keyAlgorithm, algorithm)) {
       throw new RefusedUseError('an algorithm the key must not be used with')
     }
-    const [leaf] = credential.certificates
-    if (!leaf) throw new RefusedUseError('no certificate')
-    const { publicKey, notBefore, notAfter } = this.#certificate(leaf)
     if (now < notBefore || now > notAfter) throw new RefusedUseError('the certificate is not valid')
     return publicKey
   }
 
-  #certificate(leaf: Buffer): KnownCertificate {
-    const name = leaf.toString('latin1')
-    const known = this.#certificates.get(name)
+  #certificate(credential: LedgerCredential): KnownCertificate {
+    const known = this.#intact.get(credential)
     if (known) return known
+    if (!this.#isBound(credential.binding, ...boundFacts(credential))) {
+      throw new RefusedUseError('the credential was tampered with')
+    }
+    const [leaf] = credential.certificates
+    if (!leaf) throw new RefusedUseError('no certificate')
     const certificate = new X509Certificate(leaf)
     const facts = {
       publicKey: certificate.publicKey.export({ format: 'der', type: 'spki' }),
       notBefore: new Date(certificate.validFrom),
       notAfter: new Date(certificate.validTo),
     }
-    this.#certificates.set(name, facts)
-    const [oldest] = this.#certificates.keys()
-    if (this.#certificates.size > MOST_CERTIFICATES && oldest !== undefined) {
-      this.#certificates.delete(oldest)
-    }
+    this.#intact.set(credential, facts)
     return facts
   }
 }

@@ -12,6 +12,7 @@ import {
   type SignatureAlgorithm,
   type SignatureScheme,
 } from '../algorithms.js'
+import type { GeneratedKey } from '../key-custody.js'
 
 /*
  * What passes between servers and the key process: frames of a length (4 octets, little endian) and that
@@ -42,12 +43,17 @@ export type Request = readonly [
   number,
   ...(
     | readonly ['sign', string, WireAlgorithm, readonly string[], WireOperation | null]
-    | readonly ['generate', KeyAlgorithm]
+    | readonly ['generate', KeyAlgorithm, string | null]
+    | readonly ['bind', WireKey, readonly [credentialId: string, userId: string]]
     | readonly ['publicKey', string]
     | readonly ['destroy', string]
+    | readonly ['listKeyIds']
     | readonly ['ready']
   ),
 ]
+
+/** Name, public half, and the wrapped private half unless it stays in the token. */
+export type WireKey = readonly [string, string] | readonly [string, string, string]
 
 /** Scheme, hash, and the length of the salt where there is one. */
 export type WireAlgorithm = readonly [SignatureScheme, HashName, number | null]
@@ -60,6 +66,8 @@ export type Answer = readonly [number, null, unknown] | readonly [number, Failur
 
 /** Longest frame that is taken: a thousand digests with their rows are a tenth of it. */
 export const MOST_FRAME_BYTES = 4 * 1024 * 1024
+/** Answers come from who is trusted, and may name every key there is. */
+export const MOST_ANSWER_BYTES = 256 * 1024 * 1024
 /** Before the token was heard. */
 export const MOST_HELLO_BYTES = 1024
 const HEADER_BYTES = 4
@@ -160,15 +168,32 @@ export function isRequest(value: unknown): value is Request {
         (fourth === null || (isStrings(fourth) && fourth.length > 0))
       )
     case 'generate':
-      return typeof first === 'string' && Object.hasOwn(KEY_ALGORITHMS, first)
+      return (
+        typeof first === 'string' &&
+        Object.hasOwn(KEY_ALGORITHMS, first) &&
+        (second === null || typeof second === 'string')
+      )
+    case 'bind':
+      return isStrings(first) && first.length === 3 && isStrings(second) && second.length === 2
     case 'publicKey':
     case 'destroy':
       return typeof first === 'string'
+    case 'listKeyIds':
     case 'ready':
       return true
     default:
       return false
   }
+}
+
+export function wireKey({ keyId, publicKey, wrapped }: GeneratedKey): WireKey {
+  const spki = publicKey.toString('base64')
+  return wrapped === undefined ? [keyId, spki] : [keyId, spki, wrapped]
+}
+
+export function readKey([keyId, spki, wrapped]: WireKey): GeneratedKey {
+  const key = { keyId, publicKey: Buffer.from(spki, 'base64') }
+  return wrapped === undefined ? key : { ...key, wrapped }
 }
 
 const ERRORS = {

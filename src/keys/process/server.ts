@@ -3,9 +3,9 @@ import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { HsmUnavailableError, SignatureWithheldError } from '../../errors.js'
 import type { Logger } from '../../observability/logger.js'
-import type { SignatureAlgorithm } from '../algorithms.js'
+import type { KeyAlgorithm, SignatureAlgorithm } from '../algorithms.js'
 import { verifyDigest } from '../digest-verifier.js'
-import type { KeyCustody, SigningOperation } from '../key-custody.js'
+import type { GeneratedKey, KeyCustody, SigningOperation } from '../key-custody.js'
 import {
   demandServiceKey,
   RefusedUseError,
@@ -23,6 +23,7 @@ import {
   MOST_HELLO_BYTES,
   ProtocolError,
   readAlgorithm,
+  wireKey,
   type Answer,
   type KeyProcessAddress,
   type Request,
@@ -205,31 +206,44 @@ export class KeyServer {
   }
 
   async #do(request: OtherRequest): Promise<unknown> {
-    const [, method, argument] = request
-    switch (method) {
-      case 'generate': {
-        const { keyId, publicKey } = await this.#custody.generate(argument)
-        this.#fresh.add(keyId)
-        const [oldest] = this.#fresh
-        if (this.#fresh.size > MOST_FRESH_KEYS && oldest) this.#fresh.delete(oldest)
-        return [keyId, publicKey.toString('base64')]
+    switch (request[1]) {
+      case 'generate':
+        return wireKey(await this.#generate(request[2], request[3]))
+      case 'bind': {
+        const [keyId, spki, wrapped = ''] = request[2]
+        const [credentialId, userId] = request[3]
+        const key = { keyId, publicKey: Buffer.from(spki, 'base64'), wrapped }
+        if (!this.#custody.bind) throw new HsmUnavailableError('There are no wrapped keys here')
+        return this.#custody.bind(key, { credentialId, userId })
       }
       case 'publicKey': {
-        const publicKey = await this.#custody.publicKey(argument)
+        const publicKey = await this.#custody.publicKey(request[2])
         return publicKey?.toString('base64') ?? null
       }
       case 'destroy':
-        await this.#rejectInUse(argument)
-        await this.#custody.destroy(argument)
+        await this.#rejectInUse(request[2], 'destroying a key in use')
+        await this.#custody.destroy(request[2])
         return null
+      case 'listKeyIds':
+        return this.#custody.listKeyIds?.() ?? []
       case 'ready':
         return this.#custody.ready()
     }
   }
 
-  async #rejectInUse(keyId: string): Promise<void> {
+  async #generate(algorithm: KeyAlgorithm, name: string | null): Promise<GeneratedKey> {
+    // Two keys of one name would both be of no use.
+    if (name !== null) await this.#rejectInUse(name, 'a second key of the same name')
+    const key = await this.#custody.generate(algorithm, ...(name === null ? [] : [name]))
+    this.#fresh.add(key.keyId)
+    const [oldest] = this.#fresh
+    if (this.#fresh.size > MOST_FRESH_KEYS && oldest) this.#fresh.delete(oldest)
+    return key
+  }
+
+  async #rejectInUse(keyId: string, why: string): Promise<void> {
     const { isCredentials, authority } = await this.#standing(keyId)
-    if (isCredentials || authority) throw new RefusedUseError('destroying a key in use')
+    if (isCredentials || authority) throw new RefusedUseError(why)
   }
 
   #standing(keyId: string): ReturnType<Ledger['keyStanding']> {

@@ -21,10 +21,24 @@ export interface KeyProcessState {
   /** How often it had to be started again. */
   readonly restarts: number
   readonly pid: number | null
+  /** Sessions and callers, a moment ago. */
+  readonly token: TokenState
 }
 
+export interface TokenState {
+  readonly idle: number
+  readonly busy: number
+  readonly waiting: number
+  readonly quarantined: number
+}
+
+const NO_TOKEN: TokenState = { idle: 0, busy: 0, waiting: 0, quarantined: 0 }
+
 /** Everything the key process has to know of the configuration; the PIN it reads itself. */
-export type KeyProcessConfig = Pick<Config, 'database' | 'hsm' | 'log' | 'secretsFile'>
+export type KeyProcessConfig = Pick<
+  Config,
+  'database' | 'hsm' | 'log' | 'newCredentials' | 'secretsFile'
+>
 
 /** What the key process is told as it starts, over a channel nobody else can read. */
 export interface KeyProcessOrders extends KeyProcessAddress {
@@ -35,7 +49,7 @@ export type ToKeyProcess = { readonly orders: KeyProcessOrders } | 'ping' | 'sto
 export type FromKeyProcess =
   | 'ready'
   /** `stuck`: calls inside the library that do not return have taken every session. */
-  | { readonly pong: { readonly stuck: boolean } }
+  | { readonly pong: TokenState & { readonly stuck: boolean } }
   /** `forGood`: trying again would do harm, such as locking the token by one more wrong PIN. */
   | { readonly failed: { readonly message: string; readonly forGood: boolean } }
 
@@ -92,6 +106,7 @@ class Supervisor implements KeyProcess {
   readonly #mostSilentBeats: number
   #child: ChildProcess | null = null
   #isReady = false
+  #token: TokenState = NO_TOKEN
   #restarts = 0
   #pauseMs = FIRST_PAUSE_MS
   #restarting: NodeJS.Timeout | null = null
@@ -108,7 +123,8 @@ class Supervisor implements KeyProcess {
 
   get state(): KeyProcessState {
     const running = this.#isReady
-    return { running, restarts: this.#restarts, pid: this.#child?.pid ?? null }
+    const token = running ? this.#token : NO_TOKEN
+    return { running, restarts: this.#restarts, pid: this.#child?.pid ?? null, token }
   }
 
   async start(): Promise<void> {
@@ -143,8 +159,8 @@ class Supervisor implements KeyProcess {
     const started = performance.now()
     const child = forkKeyProcess(this.#config)
     this.#child = child
-    const { config, socket, token } = { config: pick(this.#config), ...this }
-    tell(child, { orders: { config, socket, token } })
+    const { socket, token } = this
+    tell(child, { orders: { config: pick(this.#config), socket, token } })
     return new Promise((resolve, reject) => {
       let failure = new StartError('The key process ended as it started', false)
       const late = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS)
@@ -203,7 +219,9 @@ class Supervisor implements KeyProcess {
     child.on('message', (message: FromKeyProcess) => {
       if (message === 'ready' || !('pong' in message)) return
       unanswered = 0
-      if (message.pong.stuck) this.#replace(child, 'every call to the token hangs')
+      const { stuck, ...token } = message.pong
+      this.#token = token
+      if (stuck) this.#replace(child, 'every call to the token hangs')
     })
     this.#heart = setInterval(() => {
       unanswered += 1
@@ -246,6 +264,7 @@ function tell(child: ChildProcess, message: ToKeyProcess): void {
   if (child.connected) child.send(message, () => undefined)
 }
 
-function pick({ database, hsm, log, secretsFile }: KeyProcessConfig): KeyProcessConfig {
-  return { database, hsm, log, secretsFile }
+function pick(config: KeyProcessConfig): KeyProcessConfig {
+  const { database, hsm, log, newCredentials, secretsFile } = config
+  return { database, hsm, log, newCredentials, secretsFile }
 }

@@ -1,17 +1,19 @@
 import type pg from 'pg'
 import type { SigningOperation } from '../../keys/key-custody.js'
+import type { WrappedKeyRecord } from '../../keys/hsm-wrapped.js'
 import type { KeyStanding, Ledger, LedgerFacts } from '../../keys/process/ledger.js'
 import {
   AUTHORISATION_COLUMNS,
   AUTHORISATION_TABLES,
   KEY_STANDING,
   keyStanding,
-  ledgerFacts,
+  LedgerReading,
   ROW_COLUMNS,
   type StoredAuthorisation,
   type StoredRow,
   type StoredStanding,
 } from '../ledger-facts.js'
+import { WRAPPED_KEY, wrappedKeyRecord, type StoredWrappedKey } from '../wrapped-key.js'
 import { COLUMN_TYPES, readingPool } from './connection.js'
 
 const ROWS = `SELECT ${ROW_COLUMNS} FROM "AuthorisedDigest" WHERE "id" = ANY($1)`
@@ -24,6 +26,7 @@ const CONNECTIONS = 2
 /** The ledger in PostgreSQL, over connections of its own that cannot write. */
 export class PostgresqlLedger implements Ledger {
   readonly #pool: pg.Pool
+  readonly #reading = new LedgerReading()
 
   constructor(url: string) {
     this.#pool = readingPool(url, CONNECTIONS)
@@ -41,7 +44,7 @@ export class PostgresqlLedger implements Ledger {
     const rowOf = new Map(rows.map((row) => [row.id, row]))
     const authorisationOf = new Map(authorisations.map((each) => [each.authorisationId, each]))
     return operations.map((operation) =>
-      ledgerFacts(
+      this.#reading.facts(
         operation,
         (id) => rowOf.get(id),
         (id) => authorisationOf.get(id),
@@ -52,6 +55,11 @@ export class PostgresqlLedger implements Ledger {
   async keyStanding(keyId: string): Promise<KeyStanding> {
     const [row] = await this.#ask<StoredStanding>('standing', KEY_STANDING('$1'), keyId)
     return keyStanding(row)
+  }
+
+  async find(keyId: string): Promise<WrappedKeyRecord | null> {
+    const [row] = await this.#ask<StoredWrappedKey>('wrapped', WRAPPED_KEY('$1'), keyId)
+    return wrappedKeyRecord(row)
   }
 
   async close(): Promise<void> {

@@ -175,7 +175,8 @@ describe('CSC API v1, OAuth', () => {
     })
 
     const requests: [string, Record<string, string>, string][] = [
-      ['no hash at SCAL 2', { hash: '' }, 'Missing (or invalid type) array parameter hashes'],
+      ['no hash at SCAL 2', { hash: '' }, 'Missing (or invalid type) array parameter hash'],
+      ['a hash that is no Base64', { hash: '!' }, 'Invalid parameter hash'],
       ['a hash of no known length', { hash: 'AAAA' }, 'Invalid digest value length'],
       [
         'no numSignatures',

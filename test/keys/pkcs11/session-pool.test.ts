@@ -31,6 +31,14 @@ class FakeToken implements Token {
   /** Handles of the current life of the token; another life gives the number to another key. */
   handleOf = new Map<string, number>()
 
+  describe(): never {
+    throw new Error('has nothing to say')
+  }
+
+  describe(): Promise<never> {
+    return Promise.reject(new Error('nobody asks'))
+  }
+
   async openSession(): Promise<OpenSession> {
     this.attempts += 1
     if (this.openFault !== null) throw this.openFault
@@ -509,7 +517,7 @@ describe('After the device was lost (S91)', () => {
     const reinitialise = token.reinitialise.bind(token)
     token.reinitialise = () => {
       assert.ok(token.opened.every((session) => session.closed))
-      reinitialise()
+      return reinitialise()
     }
     assert.equal(await custody.ready(), true)
     assert.equal(token.reinitialised, 1)

@@ -28,7 +28,7 @@ describe('Messages between servers and the key process', () => {
         fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }),
         (values, cuts) => {
           const frames = values.map((value) => JSON.parse(JSON.stringify(value)) as unknown)
-          const stream = Buffer.concat(frames.map(encodeFrame))
+          const stream = Buffer.concat(frames.map((frame) => encodeFrame(frame)))
           const pieces = []
           for (let at = 0, cut = 0; at < stream.length; cut += 1) {
             const length = cuts[cut % cuts.length] ?? 1
@@ -62,7 +62,14 @@ describe('Messages between servers and the key process', () => {
 
   const good: unknown[] = [1, 'sign', 'key', ['ecdsa', 'sha256', null], ['AA=='], ['name', 'row']]
   it('are requests when every member is of its kind', () => {
-    for (const request of [good, good.with(5, null), [2, 'ready'], [3, 'generate', 'p-256']]) {
+    const others = [
+      [2, 'ready'],
+      [3, 'generate', 'p-256', null],
+      [4, 'generate', 'p-256', 'name'],
+      [5, 'bind', ['key', 'AA==', 'wrapped'], ['credential', 'person']],
+      [6, 'listKeyIds'],
+    ]
+    for (const request of [good, good.with(5, null), ...others]) {
       assert.ok(isRequest(request), JSON.stringify(request))
     }
   })
@@ -83,8 +90,11 @@ describe('Messages between servers and the key process', () => {
     'an operation without a name': good.with(5, []),
     'an operation that is an object': good.with(5, { id: 'name' }),
     'no operation': good.slice(0, 5),
-    'an unknown key algorithm': [1, 'generate', 'p-192'],
-    'a key algorithm of objects': [1, 'generate', 'valueOf'],
+    'an unknown key algorithm': [1, 'generate', 'p-192', null],
+    'a key algorithm of objects': [1, 'generate', 'valueOf', null],
+    'a name of a new key that is a number': [1, 'generate', 'p-256', 7],
+    'a key to bind that is not wrapped': [1, 'bind', ['key', 'AA=='], ['credential', 'person']],
+    'an owner without a person': [1, 'bind', ['key', 'AA==', 'wrapped'], ['credential']],
   }
   for (const [what, value] of Object.entries(bad)) {
     it(`are no requests with ${what}`, () => {
@@ -95,8 +105,8 @@ describe('Messages between servers and the key process', () => {
   it('keep what is certain about a failure, and what is not', () => {
     const known = failureOf(new HsmUnavailableError('gone'), 'outcome-unknown')
     assert.deepEqual(known, ['unavailable', 'gone'])
-    assert.ok(errorOf(...known) instanceof HsmUnavailableError)
+    assert.ok(errorOf(known[0], known[1]) instanceof HsmUnavailableError)
     const unforeseen = failureOf(new TypeError('a mistake'), 'outcome-unknown')
-    assert.ok(errorOf(...unforeseen) instanceof HsmOutcomeUnknownError)
+    assert.ok(errorOf(unforeseen[0], unforeseen[1]) instanceof HsmOutcomeUnknownError)
   })
 })

@@ -1,0 +1,149 @@
+import type { AuditEvent } from '../audit/events.js'
+import type { KeyAlgorithm } from '../keys/algorithms.js'
+import type { GeneratedKey } from '../keys/key-custody.js'
+import type { Custody } from '../keys/key-id.js'
+import type { KeyState, KeyStore, UnownedKey } from '../keys/key-register.js'
+import { change, committed, insert, sql, sweep, type Change, type Database } from './database.js'
+
+/** Keys made ahead that are looked at before all are taken to be gone. */
+const CANDIDATES = 20
+
+export class DatabaseKeyStore implements KeyStore {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async intend(key: { keyId: string; algorithm: KeyAlgorithm; abandonedAt: Date }): Promise<void> {
+    await this.#database.commit({ changes: [insert('HsmKey', { ...key, state: 'intended' })] })
+  }
+
+  made(key: GeneratedKey, state: 'made' | 'spare', abandonedAt: Date): Promise<boolean> {
+    const until = state === 'spare' ? null : abandonedAt
+    const publicKey = key.publicKey.toString('base64')
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`UPDATE "HsmKey" SET "state" = ${state}, "publicKey" = ${publicKey},
+                     "wrapped" = ${key.wrapped ?? null}, "abandonedAt" = ${until}
+               WHERE "keyId" = ${key.keyId} AND "state" = 'intended'`,
+          1,
+        ),
+      ],
+    })
+  }
+
+  async takeSpare(
+    algorithm: KeyAlgorithm,
+    custody: Custody,
+    abandonedAt: Date,
+  ): Promise<GeneratedKey | null> {
+    const candidates = await this.#database.read.hsmKey.findMany({
+      where: { state: 'spare', algorithm, ...named(custody) },
+      take: CANDIDATES,
+    })
+    // Others look at the same ones: who begins anywhere meets them seldom.
+    const first = Math.floor(Math.random() * candidates.length)
+    for (const { keyId, publicKey, wrapped } of rotated(candidates, first)) {
+      const taken = await committed(this.#database, {
+        changes: [
+          change(
+            sql`UPDATE "HsmKey" SET "state" = 'made', "abandonedAt" = ${abandonedAt}
+                 WHERE "keyId" = ${keyId} AND "state" = 'spare'`,
+            1,
+          ),
+        ],
+      })
+      if (!taken) continue
+      const key = { keyId, publicKey: Buffer.from(publicKey ?? '', 'base64') }
+      return wrapped === null ? key : { ...key, wrapped }
+    }
+    return null
+  }
+
+  countSpare(algorithm: KeyAlgorithm, custody: Custody): Promise<number> {
+    return this.#database.read.hsmKey.count({
+      where: { state: 'spare', algorithm, ...named(custody) },
+    })
+  }
+
+  async findAbandoned(now: Date, most: number): Promise<UnownedKey[]> {
+    const rows = await this.#database.read.hsmKey.findMany({
+      where: {
+        OR: [
+          { state: 'ending' },
+          { state: { in: ['intended', 'made'] }, abandonedAt: { lt: now } },
+        ],
+      },
+      take: most,
+    })
+    return rows.map(({ keyId, state }) => ({ keyId, state: state as KeyState }))
+  }
+
+  beginEnd({ keyId, state }: UnownedKey, now: Date | null): Promise<boolean> {
+    const abandoned =
+      now === null
+        ? sql`UPDATE "HsmKey" SET "state" = 'ending', "wrapped" = NULL
+               WHERE "keyId" = ${keyId} AND "state" = ${state}`
+        : sql`UPDATE "HsmKey" SET "state" = 'ending', "wrapped" = NULL
+               WHERE "keyId" = ${keyId} AND "state" = ${state} AND "abandonedAt" < ${now}`
+    return committed(this.#database, { changes: [change(abandoned, 1)] })
+  }
+
+  async forget(keyId: string, audit: readonly AuditEvent[]): Promise<void> {
+    const statement = sql`DELETE FROM "HsmKey" WHERE "keyId" = ${keyId} AND "state" = 'ending'`
+    await committed(this.#database, { changes: [change(statement, 1)], audit })
+  }
+
+  async listResident(after: string, most: number) {
+    const rows = await this.#database.read.hsmKey.findMany({
+      where: { state: 'owned', keyId: { gt: after, lt: FIRST_WRAPPED } },
+      select: { keyId: true, missingSince: true },
+      orderBy: { keyId: 'asc' },
+      take: most,
+    })
+    return rows.map(({ keyId, missingSince }) => ({ keyId, isMissing: missingSince !== null }))
+  }
+
+  async flagMissing(
+    keyId: string,
+    since: Date | null,
+    audit: readonly AuditEvent[],
+  ): Promise<void> {
+    const flagged = sql`UPDATE "HsmKey" SET "missingSince" = ${since}
+                         WHERE "keyId" = ${keyId} AND "state" = 'owned'`
+    await committed(this.#database, { changes: [change(flagged, 1)], audit })
+  }
+}
+
+/** A new key becomes somebody's, in the unit that says whose; one that was given up does not. */
+export function ownKey(keyId: string, wrapped: string | null): Change {
+  return change(
+    sql`UPDATE "HsmKey" SET "state" = 'owned', "abandonedAt" = NULL, "wrapped" = ${wrapped}
+         WHERE "keyId" = ${keyId} AND "state" = 'made'`,
+    1,
+  )
+}
+
+/** The key of a credential is to end; from now on nothing brings a wrapped one back (S18). */
+export function endKeyOf(credentialId: string): Change {
+  return sweep(
+    sql`UPDATE "HsmKey" SET "state" = 'ending', "wrapped" = NULL
+         WHERE "state" = 'owned' AND "keyId" = (
+           SELECT "keyId" FROM "Credential" WHERE "id" = ${credentialId})`,
+  )
+}
+
+/** Names of resident keys are hexadecimal, those of wrapped keys begin with this. */
+const FIRST_WRAPPED = 'w'
+
+function named(custody: Custody) {
+  return custody === 'wrapped'
+    ? { keyId: { startsWith: FIRST_WRAPPED } }
+    : { keyId: { lt: FIRST_WRAPPED } }
+}
+
+function rotated<T>(list: readonly T[], first: number): T[] {
+  return [...list.slice(first), ...list.slice(0, first)]
+}
