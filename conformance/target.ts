@@ -308,7 +308,7 @@ export function revealKey(key: PrivateKey): JWK {
 export function secretsOf({ client, otherClient, keyClient, signers }: Target): string[] {
   const typed = (values: Readonly<Record<string, TypedIn>> = {}) =>
     Object.entries(values)
-      .filter(([name]) => !/user|login|mail/i.test(name))
+      .filter(([name]) => !/user|login|mail|credential/i.test(name))
       .map(([, value]) =>
         typeof value === 'object' && 'totp' in value ? value.totp : reveal(value),
       )

@@ -17,13 +17,13 @@ export class TimeStampToken {
 
   /** @throws {NotMet} when it is something else */
   static read(der: Buffer): TimeStampToken {
-    const { contentType, content } = readAs('ContentInfo', () => {
+    const outer = readAs('ContentInfo', () => {
       const { offset, result } = fromBER(der)
       if (offset !== der.length) throw new Error('not DER, or more than that')
       return new ContentInfo({ schema: result })
     })
-    if (contentType !== id_ContentType_SignedData) throw new NotMet('it is no SignedData')
-    const signed = readAs('SignedData', () => new SignedData({ schema: content }))
+    if (outer.contentType !== id_ContentType_SignedData) throw new NotMet('it is no SignedData')
+    const signed = readAs('SignedData', () => new SignedData({ schema: outer.content as unknown }))
     const { eContentType, eContent } = signed.encapContentInfo
     if (eContentType !== ID_TST_INFO || !(eContent instanceof OctetString)) {
       throw new NotMet('what is signed is no TSTInfo')

@@ -1,5 +1,5 @@
 # Installs what OpenRSSP needs and builds it; sourced by the other scripts. Whatever is there is left alone.
-# Set before sourcing: NEED_BROWSER=1 when tests are to run.
+# Set before sourcing: NEED_BROWSER=1 and NEED_POSTGRESQL=1 when tests are to run.
 
 say() { printf '%s\n' "$*"; }
 stop() {
@@ -53,7 +53,19 @@ missing_packages() {
     # Tests compile a PKCS#11 library that misbehaves.
     command -v cc >/dev/null || echo gcc
     [ -e /usr/include/dlfcn.h ] || echo libc6-dev
+    # Load balancer in front of several servers.
+    command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || echo nginx-light
   fi
+  if [ "${NEED_POSTGRESQL:-}" = 1 ]; then has_postgresql || echo postgresql; fi
+}
+
+# A server that tests can start for themselves.
+has_postgresql() {
+  local program
+  for program in /usr/lib/postgresql/*/bin/initdb; do
+    if [ -x "$program" ]; then return 0; fi
+  done
+  command -v initdb >/dev/null && command -v postgres >/dev/null
 }
 
 has_softhsm() {
@@ -115,9 +127,12 @@ outdated() {
 }
 
 generate_client() {
-  outdated src/storage/prisma-client/client.ts prisma package-lock.json || return 0
-  long_step 'Generating the database client' npm run --silent generate
-  touch src/storage/prisma-client/client.ts
+  local client
+  for client in src/storage/prisma-client/client.ts src/storage/postgresql/prisma-client/client.ts; do
+    outdated $client prisma package-lock.json || continue
+    long_step 'Generating the database clients' npm run --silent generate
+    touch src/storage/prisma-client/client.ts src/storage/postgresql/prisma-client/client.ts
+  done
 }
 
 build() {

@@ -3,9 +3,11 @@
  * a free port, whose data goes with it, or the one in OPENRSSP_DATABASE_URL.
  */
 import { spawn } from 'node:child_process'
+import { isPostgresql } from '../src/config/database-url.js'
 import { dropTestDatabases, PrivatePostgres } from '../test/support/postgresql.js'
 
-const { OPENRSSP_DATABASE_URL: given, ...environment } = process.env
+const { OPENRSSP_DATABASE_URL: named = '', ...environment } = process.env
+const given = isPostgresql(named) ? named : null
 const [command = 'true', ...commandArguments] = process.argv.slice(2)
 const server = given ? null : await PrivatePostgres.start()
 const url = given ?? server?.url ?? ''

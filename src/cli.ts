@@ -3,6 +3,7 @@ import { auditCommands } from './commands/audit.js'
 import { clientCommands } from './commands/client.js'
 import { CommandError, configCommandError, printable } from './commands/command-line.js'
 import { credentialCommands } from './commands/credential.js'
+import { hsmCommands } from './commands/hsm.js'
 import { sandboxCommands } from './commands/sandbox.js'
 import { serveCommand } from './commands/serve.js'
 import { tokenCommands } from './commands/token.js'
@@ -21,6 +22,7 @@ clientCommands(program)
 credentialCommands(program)
 auditCommands(program)
 tokenCommands(program)
+hsmCommands(program)
 sandboxCommands(program)
 
 // oidc-provider asks for a newer Node.js as it loads; our tests say that it runs on this one too.

@@ -146,6 +146,11 @@ export class HsmUnavailableError extends ServiceError {
   readonly kind = 'hsm-unavailable'
 }
 
+/** Others are before us: the token was not asked, and may be asked again. */
+export class HsmBusyError extends HsmUnavailableError {
+  readonly isBusy = true
+}
+
 /** The token was asked and no one can tell whether it signed: counts as used. */
 export class HsmOutcomeUnknownError extends ServiceError {
   override readonly name = 'HsmOutcomeUnknownError'

@@ -2,13 +2,14 @@ import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Secrets } from './config/secrets.js'
 import type { HsmKeys } from './keys/hsm-keys.js'
+import { endWhenStuck, keepMemoryPrivate } from './keys/process/hardening.js'
 import { LedgerRules } from './keys/process/ledger.js'
 import type { FromKeyProcess, KeyProcessOrders, ToKeyProcess } from './keys/process/supervisor.js'
 import { KeyServer } from './keys/process/server.js'
 import { openCustody } from './keys/open-custody.js'
 import { TokenError } from './keys/pkcs11/ckr.js'
 import { createLogger } from './observability/logger.js'
-import { openLedger } from './storage/open-database.js'
+import { openLedger } from './storage/open-ledger.js'
 
 /*
  * The key process: it alone reads the PIN and loads the PKCS#11 library, and it asks the ledger itself
@@ -17,8 +18,12 @@ import { openLedger } from './storage/open-database.js'
 
 /** How long a clean end may take once nobody waits for it any more. */
 const LEAVE_TIMEOUT_MS = 20_000
+/** Longer than that, and than a supervisor takes to notice. */
+const STUCK_SECONDS = 60
 
 process.umask(0o077)
+keepMemoryPrivate()
+endWhenStuck(STUCK_SECONDS)
 // A terminal sends these to all of its processes; ours ends after the server, which still needs it.
 process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => undefined)
@@ -79,7 +84,8 @@ function end(): void {
 
 function tokenState() {
   const { idle = 0, busy = 0, waiting = 0, quarantined = 0, stuck = false } = token?.state ?? {}
-  return { idle, busy, waiting, quarantined, stuck }
+  const all = { idle, busy, waiting, quarantined, stuck }
+  return token && 'tokens' in token.state ? { ...all, tokens: token.state.tokens } : all
 }
 
 function tell(message: FromKeyProcess): void {

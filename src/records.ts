@@ -7,6 +7,7 @@ import { DatabaseClientStore } from './storage/client-store.js'
 import { DatabaseCredentialStore } from './storage/credential-store.js'
 import type { Database } from './storage/database.js'
 import { DatabaseEnrolmentStore } from './storage/enrolment-store.js'
+import { FencedDatabase } from './storage/fenced-database.js'
 import { GuardedDatabase } from './storage/guarded-database.js'
 import { DatabaseIdentityStore } from './storage/identity-store.js'
 import { InstallationStore } from './storage/installation-store.js'
@@ -30,17 +31,18 @@ export async function openRecords(config: Config, overrides: RecordsOverrides = 
   const now = overrides.now ?? (() => new Date())
   const secrets = Secrets.read(config.secretsFile)
   const headFile = config.auditHeadFile ?? null
-  const opened: Database = await openDatabase({
+  const opened = await openDatabase({
     url: config.database,
     connections: config.databaseConnections,
     headFile,
     now,
     ...(observation ? { observer: observation.metrics } : {}),
   })
+  const fenced = new FencedDatabase(opened)
   const mostWaiting = config.overload.commitsWaiting
-  const database = observation
-    ? new GuardedDatabase(opened, { ...observation, mostWaiting })
-    : opened
+  const database: Database = observation
+    ? new GuardedDatabase(fenced, { ...observation, mostWaiting })
+    : fenced
   return {
     config,
     now,

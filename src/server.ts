@@ -110,22 +110,24 @@ function listen(server: Server, where: Where): Promise<void> {
 
 /**
  * Sweeps up abandoned reservations, tells people what happened, and forgets what expired. A failure is
- * logged and tried again; none waits for another, and none runs twice at once.
+ * logged and tried again; none waits for another, and none runs twice at once, on any replica.
  */
 function startChores(services: Services): () => Promise<void> {
-  const { activations, announcements, expiredRows, notices, config, logger, now, metrics } = services
-  const { register, keyPool } = services
+  const { activations, announcements, expiredRows, notices, config, logger, now, metrics } =
+    services
+  const { register, keyPool, choresLease } = services
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
   const every = (
     seconds: number,
     name: string,
     chore: () => Promise<unknown>,
+    atStart = false,
   ): NodeJS.Timeout => {
     let idle = true
     const run = async () => {
       try {
-        await chore()
+        await choresLease.run(chore)
         metrics.choreRan(name, 'done')
       } catch (error) {
         metrics.choreRan(name, 'failed')
@@ -133,18 +135,25 @@ function startChores(services: Services): () => Promise<void> {
       }
       idle = true
     }
-    return setInterval(() => {
+    const runOnce = () => {
       if (!idle) return
       idle = false
       const done = run().finally(() => running.delete(done))
       running.add(done)
-    }, seconds * 1000)
+    }
+    if (atStart) runOnce()
+    return setInterval(runOnce, seconds * 1000)
+  }
+  // What a crash left of the making of keys is cleared away at once, as far as it is surely abandoned.
+  const checkKeys = async () => {
+    await register.destroyAbandoned(stopping.signal)
+    await register.flagMissing(stopping.signal)
   }
   const timers = [
     every(SWEEP_SECONDS, 'reservations', () => activations.settleAbandoned()),
     every(SWEEP_SECONDS, 'announcements', () => announcements.deliverDue()),
     every(config.notices.everySeconds, 'notices', () => notices.run(stopping.signal)),
-    every(CLEAN_UP_SECONDS, 'abandoned-keys', () => register.destroyAbandoned(stopping.signal)),
+    every(CLEAN_UP_SECONDS, 'keys', checkKeys, true),
     every(SWEEP_SECONDS, 'key-pool', () => keyPool.fill(stopping.signal)),
     every(CLEAN_UP_SECONDS, 'expired-rows', () => expiredRows.remove(now(), stopping.signal)),
   ]
@@ -152,5 +161,7 @@ function startChores(services: Services): () => Promise<void> {
     for (const timer of timers) clearInterval(timer)
     stopping.abort()
     await Promise.all(running)
+    // Where the database is away, its time runs out.
+    await choresLease.release().catch(() => undefined)
   }
 }

@@ -34,7 +34,12 @@ import { KeyPool } from './keys/key-pool.js'
 import { KeyRegister } from './keys/key-register.js'
 import type { KeyProcessCustody } from './keys/process/client.js'
 import type { KeyProcessAddress } from './keys/process/protocol.js'
-import { connectKeyProcess, startKeyProcess, type KeyProcess } from './keys/process/supervisor.js'
+import {
+  connectKeyProcess,
+  startKeyProcess,
+  type KeyProcess,
+  type TokenState,
+} from './keys/process/supervisor.js'
 import { IssuedAccessTokens } from './oauth/access-tokens.js'
 import { GrantedAccess } from './oauth/granted-access.js'
 import { IdentityRequests } from './oauth/identity-requests.js'
@@ -46,8 +51,11 @@ import { countOAuthRefusals } from './oauth/refusal-figures.js'
 import { SignerSessions } from './oauth/signer-sessions.js'
 import { TokenRevocation } from './oauth/token-revocation.js'
 import { openRecords, type Records } from './records.js'
+import { readiness } from './observability/health.js'
 import { createLogger, type Logger } from './observability/logger.js'
+import { tokenLoads } from './observability/metrics.js'
 import { openObservation, type Observation } from './observability/observation.js'
+import type { Tracing } from './observability/tracing.js'
 import { Announcements } from './signing/announcements.js'
 import { publicPost, type PublicPost } from './signing/public-post.js'
 import { Signing } from './signing/signing.js'
@@ -56,6 +64,7 @@ import { DatabaseActivationStore } from './storage/activation-store.js'
 import { DatabaseApprovalRequestStore } from './storage/approval-request-store.js'
 import { DatabaseAuthorityStore } from './storage/authority-store.js'
 import { ExpiredRows } from './storage/expired-rows.js'
+import { Lease } from './storage/lease.js'
 import { DatabaseHistoryStore } from './storage/history-store.js'
 import { DatabaseKeyStore } from './storage/key-store.js'
 import { DatabaseNoticeStore } from './storage/notice-store.js'
@@ -63,7 +72,7 @@ import { DatabaseOAuthRecordStore } from './storage/oauth-record-store.js'
 import { DatabasePasskeyStore } from './storage/passkey-store.js'
 import { DatabaseSentCodeStore } from './storage/sent-code-store.js'
 import { DatabaseThrottle } from './storage/throttle-store.js'
-import { openLedger } from './storage/open-database.js'
+import { openLedger } from './storage/open-ledger.js'
 import { DatabaseTransactionStore } from './storage/transaction-store.js'
 import { Transactions } from './transactions/transactions.js'
 
@@ -73,6 +82,8 @@ export interface Overrides {
   readonly custody?: KeyCustody
   /** A key process that somebody else keeps running. */
   readonly keyProcess?: KeyProcessAddress
+  /** One that becomes ours: it was begun while this was still being loaded. */
+  readonly begun?: Promise<KeyProcess>
   readonly logger?: Logger
   readonly post?: PublicPost
 }
@@ -86,7 +97,8 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   const { metrics, tracing, steps } = observation
   const logger = overrides.logger ?? createLogger(config.log.level, tracing)
   // It starts while the database is opened.
-  const opening = openKeys(config, overrides, logger)
+  const opening = openKeys(config, overrides, { logger, tracing })
+  opening.catch(() => undefined) // it may fail before it is awaited below
   const records = await openRecords(config, { ...overrides, observation }).catch(
     closeFirst(opening),
   )
@@ -150,10 +162,19 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     gates,
     auditHead: () => audit.knownHead()?.seq ?? null,
     keyPool: () => keyPool.levels,
+    keyProcess: () => keys.process?.state ?? null,
+    tokens: () => (keys.tokenState ? tokenLoads(config.hsm.tokenLabel, keys.tokenState()) : []),
+  })
+  const noticeStore = new DatabaseNoticeStore(database)
+  metrics.watch({
+    async backlogs() {
+      const [head, cursor] = [await noticeStore.head(), await noticeStore.cursor()]
+      return [{ queue: 'notices', waiting: cursor === null ? 0 : head - cursor }]
+    },
   })
   const notices = new Notices({
     ...{ users, clients, logger, now },
-    store: new DatabaseNoticeStore(database),
+    store: noticeStore,
     credentials: records.credentialStore,
     mail: config.mail && config.notices.mail ? mail : null,
     service: { ...config.service, baseUrl },
@@ -164,6 +185,12 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     policy: config.newCredentials,
     certificatePolicy: SIGNER_PROFILE.policyOid ?? null,
   })
+  const checks = {
+    leaving: () => departure.announced,
+    hsm: () => custody.ready(),
+    database: async () => (await records.installation.get('oauth-signing-key')) !== null,
+  }
+  metrics.watch({ readiness: () => readiness(checks) })
   const app = createApp({
     ...{ provider, logger, cookieKeys, entrance, pageGate, metrics, tracing },
     interactions: {
@@ -199,17 +226,14 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
         clientId: config.policy.authLogin?.client ?? null,
       }),
     },
-    checks: {
-      leaving: () => departure.announced,
-      hsm: () => custody.ready(),
-      database: async () => (await records.installation.get('oauth-signing-key')) !== null,
-    },
+    checks,
   })
   return {
     ...records,
     ...{ app, logger, custody, authority, credentials, accounts, passkeys, factors, sentCodes },
     ...{ transactions, activations, approvals, signing, announcements, oauthRecords, notices },
     expiredRows: new ExpiredRows(database),
+    choresLease: new Lease({ database, now, name: 'chores', seconds: CHORES_LEASE_SECONDS }),
     ...{ departure, metrics, tracing, gates, register, keyPool, keys },
     async close() {
       await signingJobs.settled()
@@ -232,7 +256,11 @@ function openRegister({ database, now }: Records, custody: KeyCustody, logger: L
 /** The authority of this installation, and the credentials it issues. */
 async function openCredentials(records: Records, custody: KeyRegister) {
   const { config, now, secrets, database, audit, credentialStore } = records
-  const { algorithm, keysAhead: wanted, custody: keptIn = config.hsm.custody } = config.newCredentials
+  const {
+    algorithm,
+    keysAhead: wanted,
+    custody: keptIn = config.hsm.custody,
+  } = config.newCredentials
   const keyPool = new KeyPool({
     register: custody,
     kinds: [{ algorithm, wanted, custody: keptIn }],
@@ -320,6 +348,9 @@ function openRules(
   return { transactions, activationStore, activations, approvals, approvalSeconds }
 }
 
+/** So long nobody does the chores after a process that did them was killed. */
+const CHORES_LEASE_SECONDS = 15
+
 /** A reservation outlives the longest HSM call by this, so that only the dead are swept up. */
 const RESERVATION_MARGIN_SECONDS = 10
 
@@ -344,19 +375,26 @@ interface Keys extends Closeable {
   readonly verifies: boolean
   /** Where it wants to name what it will sign. */
   readonly nameOperation?: () => string
+  /** For metrics, where it is known here. */
+  readonly tokenState?: () => TokenState
   /** How the key process does, for metrics: the one that is ours, and our calls to whichever it is. */
   readonly process?: KeyProcess
   readonly client?: KeyProcessCustody
 }
 
 /** The keys of a key process, ours or one that runs already, or those of the token itself. */
-async function openKeys(config: Config, overrides: Overrides, logger: Logger): Promise<Keys> {
+async function openKeys(
+  config: Config,
+  overrides: Overrides,
+  { logger, tracing }: { logger: Logger; tracing: Tracing },
+): Promise<Keys> {
   if (overrides.custody) {
     const { custody } = overrides
     return { custody, verifies: false, close: () => custody.close() }
   }
-  if (config.hsm.isolation === 'none') return openTokenHere(config, logger)
-  const keyProcess = overrides.keyProcess ? null : await startKeyProcess(config, { logger })
+  if (config.hsm.isolation === 'none') return openTokenHere(config, logger, tracing)
+  const begun = () => overrides.begun ?? startKeyProcess(config, { logger })
+  const keyProcess = overrides.keyProcess ? null : await begun()
   const address = overrides.keyProcess ?? keyProcess
   if (!address) throw new Error('There is no key process')
   const custody = await connectKeyProcess(address, config).catch(async (error: unknown) => {
@@ -366,7 +404,7 @@ async function openKeys(config: Config, overrides: Overrides, logger: Logger): P
   const { nameOperation } = custody
   return {
     ...{ custody, client: custody, verifies: true, nameOperation },
-    ...(keyProcess ? { process: keyProcess } : {}),
+    ...(keyProcess ? { process: keyProcess, tokenState: () => keyProcess.state.token } : {}),
     async close() {
       await custody.close()
       await keyProcess?.stop()
@@ -375,15 +413,17 @@ async function openKeys(config: Config, overrides: Overrides, logger: Logger): P
 }
 
 /** The library is loaded only by processes that use it themselves. */
-async function openTokenHere(config: Config, logger: Logger): Promise<Keys> {
+async function openTokenHere(config: Config, logger: Logger, tracing: Tracing): Promise<Keys> {
   const { openCustody } = await import('./keys/open-custody.js')
   const alarm = (message: string, cause: unknown) => {
     logger.error({ alarm: 'token', err: cause }, message)
   }
   const wrappedKeys = await openLedger(config.database)
-  const custody = await openCustody(config, alarm, wrappedKeys).catch(closeFirst(wrappedKeys))
+  const custody = await openCustody(config, alarm, wrappedKeys, (what, seconds) =>
+    tracing.ended(what, seconds),
+  ).catch(closeFirst(wrappedKeys))
   return {
-    ...{ custody, verifies: false },
+    ...{ custody, verifies: false, tokenState: () => custody.state },
     async close() {
       await custody.close()
       await wrappedKeys.close()

@@ -10,6 +10,7 @@ const CREATE = { clause: 'CSC v2.2.0.0 §11.4' }
 const DELETE = { clause: 'CSC v2.2.0.0 §11.5' }
 const TYPES = 'https://cloudsignatureconsortium.org/2025/'
 const DETAIL = { certificates: 'chain', certInfo: true, authInfo: true }
+const CREATION = { credentialCreationRequest: {}, credentialInfo: true, ...DETAIL }
 const NOBODY = 'Nobody-Of-This-Name'
 const TRUST_SECONDS = 240
 
@@ -78,7 +79,7 @@ function creating(): Requirement[] {
     requirement('create makes one credential for one agreement', CREATE, async (t) => {
       const { token } = await made(t)
       const before = await listed(t)
-      refusedSomehow(await t.call('credentials/create', { credentialCreationRequest: {} }, token))
+      refusedSomehow(await t.call('credentials/create', CREATION, token))
       same((await listed(t)).length, before.length, 'number of credentials')
     }),
     requirement('create refuses another request than the one agreed to', CREATE, async (t) => {
@@ -232,8 +233,7 @@ function made(t: Subject): Promise<Made> {
   mayCreate(t)
   return t.kept('made', Infinity, async () => {
     const token = await agreed(t, toCreate())
-    const body = { credentialCreationRequest: {}, credentialInfo: true, ...DETAIL }
-    const answer = await t.call('credentials/create', body, token)
+    const answer = await t.call('credentials/create', CREATION, token)
     demand([200, 201].includes(answer.status), `status ${answer.status}: ${answer.text}`)
     const credential = readCredential(answer.string('credentialID'), 0, answer.json ?? {})
     return { credential, answer, token }

@@ -165,8 +165,11 @@ export const timestamp: Chapter = {
       await (await stamped(t, { hash: document.base64 })).verify(document)
     }),
     requirement('gives a token with the time of now', RFC3161, async (t) => {
-      const seconds = ((await stamped(t, {})).time.getTime() - t.clock.now().getTime()) / 1000
-      demand(Math.abs(seconds) < 120, `its time is ${Math.round(seconds)} seconds off`)
+      const { time } = await stamped(t, {})
+      // Where clocks can be moved, the authority need not be moved along.
+      const clocks = [t.clock.now(), t.http.timeAt(t.baseUrl) ?? t.clock.now()]
+      const off = Math.min(...clocks.map((now) => Math.abs(time.getTime() - now.getTime()))) / 1000
+      demand(off < 120, `its time is ${Math.round(off)} seconds off`)
     }),
     requirement('gives a token and not the response around it', STAMP, async (t) => {
       // ContentInfo begins with an OID, TimeStampResp with the status.

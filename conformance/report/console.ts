@@ -1,5 +1,5 @@
 import type { Report, Result } from '../runner.js'
-import { count, inWords } from './summary.js'
+import { count, inWords, skippedBecause } from './summary.js'
 
 const MARKS = { pass: '.', fail: 'F', warning: 'w', skipped: 's', 'not applicable': '-' } as const
 
@@ -34,7 +34,7 @@ export class ConsoleReport {
         this.#write(`      ${each.clause}\n      ${each.message ?? ''}\n`)
       }
     }
-    for (const [message, number] of reasons(results)) {
+    for (const [message, number] of skippedBecause(results)) {
       this.#write(`\nskipped ${number}: ${message}`)
     }
     this.#write(
@@ -46,13 +46,4 @@ export class ConsoleReport {
 
 function reason({ outcome, message }: Result): string {
   return outcome === 'pass' || message === null ? '' : ` (${outcome}: ${message})`
-}
-
-function reasons(results: readonly Result[]): Map<string, number> {
-  const numbers = new Map<string, number>()
-  for (const { outcome, message } of results) {
-    if (outcome !== 'skipped' || message === null) continue
-    numbers.set(message, (numbers.get(message) ?? 0) + 1)
-  }
-  return numbers
 }

@@ -1,7 +1,7 @@
 import type { Exchange } from '../exchange.js'
 import type { Report, Result } from '../runner.js'
 import { curlOf } from './curl.js'
-import { byChapter, count, inWords, OUTCOMES } from './summary.js'
+import { byChapter, count, inWords, OUTCOMES, skippedBecause } from './summary.js'
 
 const STYLE = `
 :root { color-scheme: light dark; --line: #8886; --bad: #b3261e; --warn: #8a5300; --good: #1b6e3c }
@@ -14,6 +14,8 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
 .pass { color: var(--good) } .fail { color: var(--bad); font-weight: 600 } .warning { color: var(--warn) }
 .skipped, .not-applicable { opacity: .75 }
 pre { overflow-x: auto; padding: .8rem; border: 1px solid var(--line); border-radius: .3rem; white-space: pre-wrap; word-break: break-word }
+table.requirements { table-layout: fixed }
+table.requirements th:nth-child(1) { width: 44% } table.requirements th:nth-child(2) { width: 30% }
 details { margin: .5rem 0 } summary { cursor: pointer }
 .verdict { font-size: 1.25rem; border-left: .4rem solid; padding-left: .8rem }
 a:focus-visible, summary:focus-visible, pre:focus-visible { outline: 3px solid; outline-offset: 2px }
@@ -52,6 +54,7 @@ ${factRow('Results', inWords(counts))}
 <h2>Summary by chapter</h2>
 ${summary(report)}
 ${failures(report)}
+${untried(report)}
 <h2>Every requirement</h2>
 ${byChapter(report).map(chapter).join('\n')}
 <h2>How to read this</h2>
@@ -65,10 +68,24 @@ Tokens, passwords, codes and other secrets are masked; the commands work once th
 }
 
 function verdict({ results }: Report): string {
-  const { fail, warning } = count(results)
-  if (fail > 0) return `${fail} of ${results.length} requirements are not met.`
-  if (warning > 0) return `All that is required is met; ${warning} recommendations are not.`
-  return 'All that was tested is met.'
+  const { pass, fail, warning, skipped } = count(results)
+  const untried = skipped > 0 ? ` ${skipped} could not be tried.` : ''
+  const tried = pass + fail + warning
+  if (fail > 0) return `${fail} of ${tried} requirements are not met.${untried}`
+  if (warning > 0) {
+    return `All that is required is met; ${warning} recommendations are not.${untried}`
+  }
+  return `All ${tried} requirements that were tried are met.${untried}`
+}
+
+/** What the verdict does not cover. */
+function untried({ results }: Report): string {
+  const rows = [...skippedBecause(results)].map(
+    ([reason, number]) => `<tr><td>${escape(reason)}</td><td class="number">${number}</td></tr>`,
+  )
+  if (rows.length === 0) return ''
+  return `<h2>What could not be tried</h2>
+<table><caption>Number of requirements by reason</caption><thead><tr><th scope="col">Reason</th><th scope="col" class="number">Requirements</th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`
 }
 
 function factRow(name: string, value: string): string {
@@ -130,7 +147,7 @@ function chapter([name, results]: [string, readonly Result[]]): string {
       `<tr><td>${escape(title)}</td><td>${level}, ${escape(clause)}</td><td class="${classOf(outcome)}">${outcome}${message === null ? '' : `: ${escape(message)}`}</td></tr>`,
   )
   return `<h3 id="${anchor(name)}">${escape(name)}</h3>
-<table><thead><tr><th scope="col">Requirement</th><th scope="col">Clause</th><th scope="col">Outcome</th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`
+<table class="requirements"><thead><tr><th scope="col">Requirement</th><th scope="col">Clause</th><th scope="col">Outcome</th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`
 }
 
 function anchor(name: string): string {

@@ -30,3 +30,13 @@ export function inWords(counts: Counts): string {
   ]
   return parts.join(', ')
 }
+
+/** Why requirements were skipped, with their number. */
+export function skippedBecause(results: readonly Result[]): Map<string, number> {
+  const numbers = new Map<string, number>()
+  for (const { outcome, message } of results) {
+    if (outcome !== 'skipped' || message === null) continue
+    numbers.set(message, (numbers.get(message) ?? 0) + 1)
+  }
+  return numbers
+}

@@ -58,6 +58,7 @@ function health(): Json {
     status: { type: 'string', const: value },
     hsm: { type: 'boolean', description: 'The token answers.' },
     database: { type: 'boolean', description: 'The database answers.' },
+    leaving: { type: 'boolean', description: 'It is about to stop.' },
   })
   const live = { status: { type: 'string', const: 'live' } }
   return {

@@ -105,6 +105,7 @@ function authorization(dialect: Dialect): Json {
         ...['request_uri_not_supported', 'request_not_supported', 'unauthorized_client'],
       ]),
       '401': page('There is no such application.', ['invalid_client']),
+      '429': page('Too much at once.', ['too_many_requests']),
       '500': page('Something unforeseen happened.', ['server_error']),
       '503': page('Not now.', ['temporarily_unavailable']),
     },
@@ -282,6 +283,7 @@ function refusals(route: keyof typeof LIBRARY_CODES, fixed: readonly Answer[]): 
       },
     },
     '413': refusal('The form is too large.', [], ['invalid_request']),
+    '429': refusal('Too much at once.', [], ['too_many_requests']),
     '500': refusal('Something unforeseen happened.', [], ['server_error']),
     '503': refusal('Not now.', [], ['temporarily_unavailable']),
   }

@@ -59,8 +59,10 @@ export interface NoticeStore {
   due(now: Date, limit: number): Promise<Notice[]>
   /** Keeps others off it until `until`. Of concurrent calls for one try, exactly one gets true. */
   claim(notice: Notice, until: Date): Promise<boolean>
-  postpone(id: string, until: Date): Promise<void>
-  remove(id: string): Promise<void>
+  /** After the try that was claimed; false when another process has tried since. */
+  postpone(notice: Notice, until: Date): Promise<boolean>
+  /** After the try that was claimed; false when another process has tried since. */
+  remove(notice: Notice): Promise<boolean>
   /** Newest first. */
   newest(userId: string, limit: number): Promise<AccountEvent[]>
   happenedSince(userId: string, event: string, since: Date): Promise<boolean>

@@ -175,23 +175,25 @@ export class Notices {
     for (const notice of await this.#store.due(this.#now(), BATCH)) {
       if (stopping?.aborted) return
       const now = this.#now()
-      const { id, userId, createdAt, tries } = notice
+      const { userId, createdAt, tries } = notice
       const until = new Date(now.getTime() + SENDING_SECONDS * 1000)
       if (!(await this.#store.claim(notice, until))) continue
+      // A process that slept meanwhile leaves it to the one that is trying now.
+      if (this.#now() >= until) continue
       try {
         await this.#sendOne(mail, notice)
-        await this.#store.remove(id)
+        await this.#store.remove(notice)
       } catch (error) {
         const refused = error instanceof MessageNotSentError && error.why === 'address-refused'
         const age = now.getTime() - createdAt.getTime()
         if (refused || age > GIVE_UP_AFTER_HOURS * 3600_000) {
           this.#logger.error({ err: error, userId }, 'notice given up')
-          await this.#store.remove(id)
+          await this.#store.remove(notice)
           continue
         }
         this.#logger.warn({ err: error, userId, tries: tries + 1 }, 'notice not sent yet')
         const wait = Math.min(FIRST_RETRY_SECONDS * 2 ** tries, LONGEST_RETRY_SECONDS)
-        await this.#store.postpone(id, new Date(now.getTime() + wait * 1000))
+        await this.#store.postpone(notice, new Date(now.getTime() + wait * 1000))
       }
     }
   }

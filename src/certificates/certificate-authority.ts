@@ -22,6 +22,8 @@ export interface IssuedCertificate {
 export interface CertificateAuthority {
   /** `publicKey` is a SubjectPublicKeyInfo, DER. The certificate returned carries exactly that key. */
   issue(request: {
+    /** Its name in key custody. */
+    readonly keyId: string
     readonly publicKey: Buffer
     readonly subject: SubjectName
     readonly profile: CertificateProfile

@@ -67,6 +67,19 @@ export function keyAndValidity(der: Buffer): KeyAndValidity {
   }
 }
 
+/** OIDs of the certificate policies (RFC 5280, 4.2.1.4), or of the statements of a qualified certificate. */
+export function listedOids(
+  { extensions }: ParsedCertificate,
+  extension: 'certificatePolicies' | 'qcStatements',
+): string[] {
+  const value = extensions.find(({ oid }) => oid === LISTS[extension])?.value
+  if (!value) return []
+  return childrenOf(asn1js.fromBER(value).result).map(algorithmOid)
+}
+
+/** Extensions that are lists of entries which begin with an OID; the second is of RFC 3739, 3.2.6. */
+const LISTS = { certificatePolicies: '2.5.29.32', qcStatements: '1.3.6.1.5.5.7.1.3' } as const
+
 function readCertificate(der: Buffer): ParsedCertificate {
   const { result, offset } = asn1js.fromBER(der)
   if (offset !== der.length) throw new Error('Bytes before or behind the certificate')

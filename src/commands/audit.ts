@@ -6,7 +6,7 @@ import { auditEvent } from '../audit/events.js'
 import { formatRecord, parseRecord } from '../audit/export.js'
 import { readHead } from '../audit/head-file.js'
 import { fileOf, isPostgresql } from '../config/database-url.js'
-import { openAuditReader } from '../storage/open-database.js'
+import { openAuditReader } from '../storage/open-audit-reader.js'
 import {
   CommandError,
   configured,

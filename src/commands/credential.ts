@@ -4,6 +4,7 @@ import { auditEvent } from '../audit/events.js'
 import { certificateStatus } from '../credentials/credentials.js'
 import { APPROVAL_FACTORS } from '../credentials/credential.js'
 import { KEY_ALGORITHMS, type KeyAlgorithm } from '../keys/algorithms.js'
+import { CUSTODIES, type Custody } from '../keys/key-id.js'
 import {
   agreementOfOwner,
   agreementOfSeal,
@@ -43,6 +44,7 @@ interface CreateOptions extends CommonOptions, AgreementOptions {
   readonly scal: '1' | '2'
   readonly multisign: number
   readonly qualifier?: string
+  readonly custody?: Custody
 }
 
 export function credentialCommands(program: Command): void {
@@ -77,6 +79,9 @@ export function credentialCommands(program: Command): void {
     .option('--expression <text>', 'how the objects combine, with AND, OR, XOR; all when absent')
     .option('--qualifier <name>', 'signatureQualifier it is for, such as eu_eidas_aes')
     .option('--multisign <count>', 'most signatures per approval', wholeNumber, 50)
+    .addOption(
+      new Option('--custody <name>', 'where its key is kept; see docs/hsm.md').choices(CUSTODIES),
+    )
     .option('--seal-of <client_id>', 'a seal: this application uses it with tokens of its own')
     .option('--without-pin', 'of a seal: let its application’s token be enough')
     .addHelpText('after', EXAMPLES)
@@ -84,7 +89,7 @@ export function credentialCommands(program: Command): void {
       withServices(options, async ({ users, clients, credentials }) => {
         const user = await demandUser(users, username)
         if (user.disabledAt) throw new CommandError(`${username} is disabled.`)
-        const { algorithm, description, multisign, approval, qualifier } = options
+        const { algorithm, description, multisign, approval, qualifier, custody } = options
         demandPlainText('description', description)
         if (qualifier !== undefined) demandPlainText('qualifier', qualifier)
         const agreement =
@@ -93,6 +98,7 @@ export function credentialCommands(program: Command): void {
           ...{ user, algorithm, description, multisign, SCAL: options.scal, ...agreement },
           approvalFactor: approval,
           ...(qualifier === undefined ? {} : { signatureQualifier: qualifier }),
+          ...(custody === undefined ? {} : { custody }),
         })
         const PIN = agreement.pin === null ? {} : { PIN: agreement.pin }
         printFacts({ credentialID: created.id, algorithm, username, ...PIN }, options.json)

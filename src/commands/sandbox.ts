@@ -81,8 +81,11 @@ async function start(options: SandboxOptions): Promise<void> {
     print('Making the token …')
     initToken(options)
   }
+  const { beginKeyProcess } = await import('../keys/process/supervisor.js')
+  // It gets ready while the server is loaded.
+  const begun = beginKeyProcess(folder.config)
   const { openServices, startServer } = await loadServer()
-  const services = await openServices(folder.config)
+  const services = await openServices(folder.config, begun ? { begun } : {})
   const sandbox = await fillSandbox(services, folder, (step, done, of) => {
     print(`Making key ${String(done).padStart(2)} of ${of}  ${step} …`)
   })

@@ -3,10 +3,13 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import { insecureSettings } from '../config/load.js'
 import type { Config } from '../config/schema.js'
 import { DRAIN_SECONDS } from '../http/drain.js'
+import type { KeyProcess } from '../keys/process/supervisor.js'
 import { createLogger, type Logger } from '../observability/logger.js'
+import type { MetricsListener } from '../observability/metrics-listener.js'
 import type { RunningServer } from '../server.js'
 import type { Services } from '../services.js'
 import { VERSION } from '../version.js'
+import type { WorkerOrders } from '../workers/messages.js'
 import { socketHandedOver, tellServiceManager } from '../workers/service-manager.js'
 import { Supervisor } from '../workers/supervisor.js'
 import { followSupervisor, ordersOfWorker } from '../workers/worker.js'
@@ -50,9 +53,15 @@ function workersNumber(text: string): number {
   throw new InvalidArgumentError(`Give a number from 1 to ${MOST_WORKERS}.`)
 }
 
-async function serve(config: Config) {
+async function serve(config: Config, { keyProcess }: WorkerOrders = { keyProcess: null }) {
+  const { beginKeyProcess } = await import('../keys/process/supervisor.js')
+  // It gets ready while the server is loaded.
+  const begun = keyProcess ? null : beginKeyProcess(config)
   const { openServices, startServer } = await loadServer()
-  const services = await openServices(config)
+  const services = await openServices(config, {
+    ...(keyProcess ? { keyProcess } : {}),
+    ...(begun ? { begun } : {}),
+  })
   await rejectSandboxInProduction(services)
   // Workers share what was handed over to the process above them.
   const pid = cluster.isWorker ? process.ppid : process.pid
@@ -65,8 +74,7 @@ async function serve(config: Config) {
 }
 
 async function serveAsWorker(config: Config): Promise<void> {
-  await ordersOfWorker()
-  const { services, server } = await serve(config)
+  const { services, server } = await serve(config, await ordersOfWorker())
   followSupervisor(server, services.logger)
   logUnhandledRejections(services)
 }
@@ -77,21 +85,56 @@ export async function supervise(
   { workers, args }: { workers: number; args?: readonly string[] },
 ): Promise<void> {
   const logger = createLogger(config.log.level)
-  const stopSeconds = secondsToStop(config)
+  const keyProcess = await keyProcessOf(config, logger)
   const supervisor = new Supervisor({
-    ...{ workers, stopSeconds, logger, orders: {} },
+    ...{ workers, logger, stopSeconds: secondsToStop(config) },
+    orders: { keyProcess: keyProcess && { socket: keyProcess.socket, token: keyProcess.token } },
     ...(args ? { args } : {}),
   })
+  const figures = await offerFiguresOf(supervisor, keyProcess, config)
   onSignals(async (signal) => {
     tellServiceManager('--stopping', logger)
     await supervisor.stop(signal)
+    await keyProcess?.stop()
+    await figures?.close()
   }, logger)
-  process.on('exit', () => supervisor.kill())
-  if (!(await supervisor.start())) process.exit(1)
   process.on('SIGHUP', (signal) => void supervisor.reload(signal))
+  process.on('exit', () => supervisor.kill())
+  if (!(await supervisor.start())) {
+    await keyProcess?.stop()
+    process.exit(1)
+  }
   warnOfInsecureSettings(config, { logger })
   logger.info({ workers, baseUrl: config.baseUrl }, 'all workers serve')
   tellServiceManager('--ready', logger)
+}
+
+/** One for all workers; null when each of them opens the token itself. */
+async function keyProcessOf(config: Config, logger: Logger): Promise<KeyProcess | null> {
+  if (config.hsm.isolation === 'none') return null
+  const { startKeyProcess } = await import('../keys/process/supervisor.js')
+  return startKeyProcess(config, { logger })
+}
+
+/** `/metrics` of all workers together, and of the key process they share. */
+async function offerFiguresOf(
+  supervisor: Supervisor,
+  keyProcess: KeyProcess | null,
+  config: Config,
+): Promise<MetricsListener | null> {
+  if (!config.metrics.listen) return null
+  const { Metrics, tokenLoads } = await import('../observability/metrics.js')
+  const { offerFigures } = await import('../observability/metrics-listener.js')
+  const { WorkerFigures } = await import('../observability/worker-figures.js')
+  const own = new Metrics()
+  if (keyProcess) {
+    own.watch({
+      keyProcess: () => keyProcess.state,
+      tokens: () => tokenLoads(config.hsm.tokenLabel, keyProcess.state.token),
+    })
+  }
+  const figures = new WorkerFigures({ workers: () => supervisor.workers, own })
+  return offerFigures(figures, config)
 }
 
 function warnOfInsecureSettings(config: Config, { logger }: Pick<Services, 'logger'>): void {

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import type { Command } from 'commander'
-import { initToken } from '../keys/pkcs11/init-token.js'
 import { configured, printFacts, readConfig, type CommonOptions } from './command-line.js'
 
 export function tokenCommands(program: Command): void {
@@ -9,7 +8,9 @@ export function tokenCommands(program: Command): void {
 
   configured(token.command('init'))
     .description('initialise an empty token with the configured label and user PIN')
-    .action((options: CommonOptions) => {
+    .action(async (options: CommonOptions) => {
+      // A server, which has these commands too, has no business with the binding.
+      const { initToken } = await import('../keys/pkcs11/init-token.js')
       const { module, tokenLabel, pinFile, environment } = readConfig(options).hsm
       Object.assign(process.env, environment)
       initToken({

@@ -66,7 +66,7 @@ export function checkConfig(
   problems.push(
     ...addressProblems(read),
     ...editionProblems(read),
-    ...fileProblems(read, folder),
+    ...fileProblems(config, read, folder),
     ...messageProblems(config, read, folder),
     ...identityProviderProblems(config, read, folder, wrong),
     ...(environment['NODE_ENV'] === 'production' ? productionProblems(config, read, folder) : []),
@@ -166,7 +166,16 @@ function absolutePaths(config: Config, folder: string): Config {
     database: database === null ? config.database : `file:${database}`,
     auditHeadFile: absolute(config.auditHeadFile ?? headFile, folder),
     secretsFile: absolute(config.secretsFile, folder),
-    hsm: { ...config.hsm, module: absolute(module, folder), pinFile: absolute(pinFile, folder) },
+    hsm: {
+      ...config.hsm,
+      module: absolute(module, folder),
+      pinFile: absolute(pinFile, folder),
+      moreTokens: config.hsm.moreTokens.map((token) => ({
+        ...token,
+        ...(token.module === undefined ? {} : { module: absolute(token.module, folder) }),
+        ...(token.pinFile === undefined ? {} : { pinFile: absolute(token.pinFile, folder) }),
+      })),
+    },
     ...messagePaths(config, folder),
     identityProviders: config.identityProviders.map((provider) => {
       const { authentication, userinfo } = provider
@@ -259,7 +268,14 @@ function messageProblems(config: unknown, read: ReadText, folder: string): Confi
   return problems
 }
 
-function fileProblems(read: ReadText, folder: string): ConfigProblem[] {
+/** Names of the settings of tokens: the first one is `hsm` itself. */
+function tokenSettings(config: unknown): string[] {
+  const { moreTokens } = (config as Partial<Config> | null)?.hsm ?? {}
+  const more = Array.isArray(moreTokens) ? moreTokens : []
+  return ['hsm', ...more.map((_, index) => `hsm.moreTokens.${index}`)]
+}
+
+function fileProblems(config: unknown, read: ReadText, folder: string): ConfigProblem[] {
   const problems: ConfigProblem[] = []
   const check = (setting: string, problem: (file: string) => string | null): void => {
     const path = read(setting)
@@ -267,8 +283,10 @@ function fileProblems(read: ReadText, folder: string): ConfigProblem[] {
     if (found !== null) problems.push({ setting, problem: found })
   }
   check('secretsFile', (file) => secretFileProblem(file) ?? masterSecretProblem(file))
-  check('hsm.pinFile', (file) => secretFileProblem(file) ?? emptyFileProblem(file))
-  check('hsm.module', fileProblem)
+  for (const token of tokenSettings(config)) {
+    check(`${token}.pinFile`, (file) => secretFileProblem(file) ?? emptyFileProblem(file))
+    check(`${token}.module`, fileProblem)
+  }
   check('auditHeadFile', (file) => folderProblem(dirname(file)))
   const database = read('database')
   if (database !== null) {
@@ -386,9 +404,11 @@ function productionProblems(config: unknown, read: ReadText, folder: string): Co
   if (file !== null && isOpenToOthers(file, 0o004)) {
     refuse('database', `${file} must not be readable by everybody; run chmod 600 on it`)
   }
-  const module = read('hsm.module')
-  if (module !== null && isOpenToOthers(absolute(module, folder), 0o002)) {
-    refuse('hsm.module', `${absolute(module, folder)} must not be writable by everybody`)
+  for (const token of tokenSettings(config)) {
+    const module = read(`${token}.module`)
+    if (module !== null && isOpenToOthers(absolute(module, folder), 0o002)) {
+      refuse(`${token}.module`, `${absolute(module, folder)} must not be writable by everybody`)
+    }
   }
   return problems
 }

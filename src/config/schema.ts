@@ -3,7 +3,14 @@ import { IdentityProvidersSchema } from './identity-providers.js'
 
 const closed = { additionalProperties: false }
 
-const OPTIONAL_ATTRIBUTES = ['allowedMechanisms', 'local', 'modifiable', 'copyable'] as const
+const OPTIONAL_ATTRIBUTES = [
+  'allowedMechanisms',
+  'local',
+  'modifiable',
+  'copyable',
+  'signRecover',
+  'derive',
+] as const
 
 /** Everything an operator can set. docs/configuration.md is generated from these descriptions. */
 export const ConfigSchema = Type.Object(
@@ -89,14 +96,11 @@ export const ConfigSchema = Type.Object(
           default: 2000,
           description: 'Wrapped keys that are in the token at once, for each process that uses it.',
         }),
-        tolerate: Type.Array(
-          Type.Union(OPTIONAL_ATTRIBUTES.map((name) => Type.Literal(name))),
-          {
-            default: [],
-            description:
-              'Attributes of keys that this token cannot have, and need not. "openrssp hsm probe" says which; hsm.md what each means.',
-          },
-        ),
+        tolerate: Type.Array(Type.Union(OPTIONAL_ATTRIBUTES.map((name) => Type.Literal(name))), {
+          default: [],
+          description:
+            'Attributes of keys that this token cannot have, and need not. "openrssp hsm probe" says which; hsm.md what each means.',
+        }),
         libraryParameters: Type.Optional(
           Type.String({
             description: 'What the PKCS#11 library wants to hear at C_Initialize; only NSS does.',
@@ -108,6 +112,22 @@ export const ConfigSchema = Type.Object(
           default: 10,
           description: 'After this the outcome of a signature counts as unknown, and as used.',
         }),
+        moreTokens: Type.Array(
+          Type.Object(
+            {
+              tokenLabel: Type.String(),
+              module: Type.Optional(Type.String()),
+              pinFile: Type.Optional(Type.String()),
+              sessions: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
+            },
+            closed,
+          ),
+          {
+            default: [],
+            description:
+              'Further tokens (tokenLabel, and module, pinFile and sessions where they differ from the above). New keys go to any that works; keys that several tokens have, as in a cluster, are used on the least busy one. See hsm-resilience.md.',
+          },
+        ),
         isolation: Type.Union([Type.Literal('process'), Type.Literal('none')], {
           default: 'process',
           description:

@@ -134,6 +134,7 @@ export class Credentials {
     try {
       const { user } = request
       const issued = await this.#authority.issue({
+        keyId: key.keyId,
         publicKey: key.publicKey,
         profile: this.#profile,
         subject: {

@@ -1,4 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
+import { listedOids } from '../certificates/certificate.js'
 import type { Credential } from '../credentials/credential.js'
 import { certificateStatus, leaf, signingCertificate } from '../credentials/credentials.js'
 import { KEY_ALGORITHMS } from '../keys/algorithms.js'
@@ -38,6 +39,12 @@ export const CredentialInfo = Type.Object(
       subjectDN: Type.Optional(Type.String({ description: 'RFC 4514.' })),
       validFrom: Type.Optional(Type.String({ description: 'GeneralizedTime, YYYYMMDDHHMMSSZ.' })),
       validTo: Type.Optional(Type.String({ description: 'GeneralizedTime, YYYYMMDDHHMMSSZ.' })),
+      policy: Type.Optional(
+        Type.Array(Type.String(), { description: 'OIDs of its certificate policies, if any.' }),
+      ),
+      qcStatements: Type.Optional(
+        Type.Array(Type.String(), { description: 'OIDs of its QC statements, if any.' }),
+      ),
     }),
     auth: Type.Object({
       mode: Type.Union([Type.Literal('oauth2code'), Type.Literal('explicit')], {
@@ -136,6 +143,13 @@ function chosenCertificates(credential: Credential, choice: 'none' | 'single' | 
 }
 
 function certificateNames(credential: Credential) {
-  const { issuer, serialNumber, subject, validFrom, validTo } = signingCertificate(credential)
-  return { issuerDN: issuer, serialNumber, subjectDN: subject, validFrom, validTo }
+  const certificate = signingCertificate(credential)
+  const { issuer, serialNumber, subject, validFrom, validTo } = certificate
+  const policy = listedOids(certificate, 'certificatePolicies')
+  const qcStatements = listedOids(certificate, 'qcStatements')
+  return {
+    ...{ issuerDN: issuer, serialNumber, subjectDN: subject, validFrom, validTo },
+    ...(policy.length > 0 ? { policy } : {}),
+    ...(qcStatements.length > 0 ? { qcStatements } : {}),
+  }
 }

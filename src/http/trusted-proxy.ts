@@ -1,6 +1,8 @@
 import { BlockList, isIPv6 } from 'node:net'
 import type { Middleware } from 'koa'
 
+const FORWARDED_FOR = 'x-forwarded-for'
+
 interface ProxySettings {
   readonly addresses?: readonly string[]
   readonly clientCertificateHeader?: string
@@ -8,24 +10,28 @@ interface ProxySettings {
 
 /**
  * Drops what only a proxy may say from requests that do not come from one of ours (S38, S51). Without
- * a list, whoever connects is a proxy as far as the setting `trusted` goes.
+ * a list, whoever connects is a proxy as far as the setting `trusted` goes. Of the addresses a request
+ * came by, what counts is the last that is none of ours: those before it are what the client says itself.
  */
 export function believeProxiesOnly({
   addresses,
   clientCertificateHeader,
 }: ProxySettings): Middleware {
-  if (!addresses) return (_ctx, next) => next()
-  const proxies = listOf(addresses)
-  const names = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto']
+  const proxies = addresses && listOf(addresses)
+  const isProxy = (address: string) =>
+    proxies?.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') ?? false
+  const names = ['forwarded', FORWARDED_FOR, 'x-forwarded-host', 'x-forwarded-proto']
   if (clientCertificateHeader) names.push(clientCertificateHeader.toLowerCase())
   return ({ req }, next) => {
-    const peer = req.socket.remoteAddress ?? ''
-    if (!proxies.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')) {
+    if (proxies && !isProxy(req.socket.remoteAddress ?? '')) {
       for (const name of names) {
         delete req.headers[name]
         delete req.headersDistinct[name]
       }
     }
+    const way = String(req.headers[FORWARDED_FOR] ?? '').split(',')
+    const client = way.map((each) => each.trim()).findLast((each) => !isProxy(each))
+    if (client) req.headers[FORWARDED_FOR] = client
     return next()
   }
 }

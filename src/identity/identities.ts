@@ -18,8 +18,16 @@ export interface Identity {
 export interface IdentityStore {
   find(issuer: string, subject: string): Promise<Identity | null>
   list(userId: string): Promise<Identity[]>
-  /** False when the identity is linked already, or the account to another of that issuer. */
-  add(identity: Identity, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
+  /**
+   * False when the identity is linked already, or the account to another of that issuer.
+   * @param codeHash of the operator's code that allows it, which is used up; false when it was before
+   */
+  add(
+    identity: Identity,
+    codeHash: string | null,
+    at: Date,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean>
   /** Account and link together, or neither: of concurrent first sign-ins, exactly one gets true. */
   enrol(user: NewUser, identity: Identity, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /** Ends outstanding authorisations of the person too (S29). False when there was none to remove. */
@@ -69,9 +77,16 @@ export class Identities {
     return identities.filter((each) => this.#isIntact(each)).map(({ issuer }) => issuer)
   }
 
-  /** @returns false when either side is linked elsewhere already */
-  link({ provider, issuer, subject }: VerifiedIdentity, userId: string): Promise<boolean> {
-    return this.#store.add(this.#bound(issuer, subject, userId), this.#now(), [
+  /**
+   * @param codeHash of the operator's code, where nothing else proves the owner of the account
+   * @returns false when either side is linked elsewhere already, or the code was used
+   */
+  link(
+    { provider, issuer, subject }: VerifiedIdentity,
+    userId: string,
+    codeHash: string | null,
+  ): Promise<boolean> {
+    return this.#store.add(this.#bound(issuer, subject, userId), codeHash, this.#now(), [
       auditEvent('identity.linked', { userId, provider, issuer, subject }),
     ])
   }

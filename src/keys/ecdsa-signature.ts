@@ -20,11 +20,7 @@ function derInteger(number: Buffer): Buffer {
   if (first < 0) throw new Error('ECDSA signature holds a zero')
   const bytes = number.subarray(first)
   const sign = (bytes[0] ?? 0) >= 0x80 ? [0] : []
-  return Buffer.concat([
-    derHeader(INTEGER, bytes.length + sign.length),
-    Buffer.from(sign),
-    bytes,
-  ])
+  return Buffer.concat([derHeader(INTEGER, bytes.length + sign.length), Buffer.from(sign), bytes])
 }
 
 /** Lengths here are below 256: two numbers of 66 bytes at most. */

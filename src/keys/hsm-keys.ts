@@ -3,7 +3,7 @@ import type { KeyAlgorithm, SignatureAlgorithm } from './algorithms.js'
 import { ResidentKeyCustody } from './hsm-resident.js'
 import { WrappedKeyCustody, type WrappedKeyStore } from './hsm-wrapped.js'
 import type { GeneratedKey, KeyCustody } from './key-custody.js'
-import { custodyOf, type KeyOwner } from './key-id.js'
+import { custodyOf, type Custody, type KeyOwner } from './key-id.js'
 import { openToken } from './pkcs11/module.js'
 import {
   lackOf,
@@ -13,7 +13,13 @@ import {
   type Capability,
 } from './pkcs11/probe.js'
 import { SessionPool, type SessionPoolOptions } from './pkcs11/session-pool.js'
-import type { OptionalAttribute, Token, TokenFacts } from './pkcs11/session.js'
+import {
+  OPTIONAL_ATTRIBUTES,
+  type OptionalAttribute,
+  type Token,
+  type TokenFacts,
+  type WrapVariant,
+} from './pkcs11/session.js'
 import { makeWrappingKeys } from './wrapping-keys.js'
 
 export interface HsmKeysOptions extends Omit<SessionPoolOptions, 'token'> {
@@ -125,7 +131,46 @@ export class HsmKeys implements KeyCustody {
     return this.#resident.listKeyIds()
   }
 
-  /** Makes the keys under which others are wrapped; false when they were there before. */
+  /**
+   * Makes and destroys keys until one is as demanded.
+   * @returns the fewest attributes that have to be tolerated for that (`hsm.tolerate`)
+   * @throws the last failure when no key of this token will do
+   */
+  async findTolerations(custody: Custody): Promise<readonly OptionalAttribute[]> {
+    const trial = trialAlgorithm(this.facts)
+    if (!trial) throw new HsmUnavailableError('The token can make none of our keys')
+    let failure: unknown
+    for (const tolerate of subsets(OPTIONAL_ATTRIBUTES)) {
+      try {
+        await this.#tryOut(custody, trial, tolerate)
+        return tolerate
+      } catch (error) {
+        failure = error
+      }
+    }
+    throw failure
+  }
+
+  async #tryOut(
+    custody: Custody,
+    trial: KeyAlgorithm,
+    tolerate: readonly OptionalAttribute[],
+  ): Promise<void> {
+    if (custody === 'wrapped') {
+      await (await this.#makeWrapped(tolerate)).close()
+    } else {
+      const resident = new ResidentKeyCustody(this.#pool, tolerate)
+      await resident.destroy((await resident.generate(trial)).keyId)
+    }
+  }
+
+  /** @throws {HsmUnavailableError} when it cannot wrap keys, or was not prepared for that */
+  async describeWrapping(): Promise<{ readonly variant: WrapVariant; readonly guarded: boolean }> {
+    const wrapped = await this.#openWrapped()
+    return { variant: wrapped.variant, guarded: await wrapped.isGuarded() }
+  }
+
+  /** Makes the keys under which others are wrapped; null when they were there before. */
   makeWrappingKeys(): ReturnType<typeof makeWrappingKeys> {
     const use: Parameters<typeof makeWrappingKeys>[0] = (work) => this.#pool.withSession(work)
     return makeWrappingKeys(use, this.#options.wrappingKey ?? '1')
@@ -154,8 +199,8 @@ export class HsmKeys implements KeyCustody {
     return this.#wrapped
   }
 
-  async #makeWrapped(): Promise<WrappedKeyCustody> {
-    const { wrappedKeys: store, wrappingKey, tolerate, mostUnwrapped, idleMs } = this.#options
+  async #makeWrapped(tolerate = this.#options.tolerate): Promise<WrappedKeyCustody> {
+    const { wrappedKeys: store, wrappingKey, mostUnwrapped, idleMs } = this.#options
     const trial = trialAlgorithm(this.facts)
     if (!store || !trial) throw new HsmUnavailableError('There are no wrapped keys here')
     return WrappedKeyCustody.open({
@@ -166,6 +211,14 @@ export class HsmKeys implements KeyCustody {
       ...(idleMs === undefined ? {} : { idleMs }),
     })
   }
+}
+
+/** The smallest first. */
+function subsets<T>(all: readonly T[]): T[][] {
+  const found = Array.from({ length: 2 ** all.length }, (_, bits) =>
+    all.filter((_each, index) => (bits >> index) & 1),
+  )
+  return found.sort((one, other) => one.length - other.length)
 }
 
 async function describe(token: Token): Promise<TokenFacts> {

@@ -9,17 +9,12 @@ import {
   type SignatureAlgorithm,
 } from './algorithms.js'
 import { verifyDigest } from './digest-verifier.js'
-import { isWayRefusal, wrongAttributes } from './key-attributes.js'
+import { isTemplateRefusal, isWayRefusal, wrongAttributes } from './key-attributes.js'
 import type { GeneratedKey, KeyCustody } from './key-custody.js'
 import { newKeyId, objectIdOf, type KeyOwner } from './key-id.js'
 import { isDeviceLoss, withSessionAgain } from './pkcs11/retry.js'
 import type { PooledSession, SessionPool } from './pkcs11/session-pool.js'
-import type {
-  KeyHandle,
-  Mechanism,
-  OptionalAttribute,
-  WrapVariant,
-} from './pkcs11/session.js'
+import type { KeyHandle, Mechanism, OptionalAttribute, WrapVariant } from './pkcs11/session.js'
 import { TamperedKeyError, UnwrappedKeys } from './pkcs11/unwrapped-keys.js'
 import { signEach } from './sign-each.js'
 import { subjectPublicKeyInfo } from './subject-public-key-info.js'
@@ -117,6 +112,30 @@ export class WrappedKeyCustody implements KeyCustody {
 
   get variant(): WrapVariant {
     return this.#waysFound().variant
+  }
+
+  /**
+   * Whether the token itself keeps what is unwrapped from being readable, whoever asks. Tries it with a
+   * key that nobody has.
+   */
+  async isGuarded(): Promise<boolean> {
+    const algorithm = this.#options.trial ?? 'p-256'
+    const { keyId, publicKey, wrapped } = await this.generate(algorithm)
+    const sealed = parseWrapped(wrapped)
+    if (!sealed) throw new Error('A wrapped key of ours cannot be read')
+    try {
+      await this.#options.pool.withSession(async (session) => {
+        const { wrapping } = await this.#wrappingKeys(session, sealed.name)
+        const template = this.#template(keyId, algorithm, publicKey)
+        await session.destroy(
+          await session.unwrap(wrapping, sealed.blob, { ...template, extractable: true }),
+        )
+      })
+      return false
+    } catch (error) {
+      if (isTemplateRefusal(error)) return true
+      throw error
+    }
   }
 
   async generate(

@@ -21,6 +21,16 @@ export interface SigningOperation {
   readonly rows: readonly string[]
 }
 
+/** A certificate as an authority is about to sign it. */
+export interface UnsignedCertificate {
+  /** TBSCertificate, DER. */
+  readonly tbs: Buffer
+  readonly algorithm: SignatureAlgorithm
+  /** Names of the authority's key and of the certified one. */
+  readonly issuerKeyId: string
+  readonly subjectKeyId: string
+}
+
 /**
  * Holds private keys and signs digests with them. Plain data in, plain data out: an implementation
  * may live in another process. Keys never leave it.
@@ -43,8 +53,7 @@ export interface KeyCustody {
   /**
    * Signs each digest, in order: raw digests in, signatures out (RSA: the octet string; ECDSA: DER
    * ECDSA-Sig-Value). The digests are copied before the call returns, so callers may reuse buffers.
-   * @param operation for keys of signers; a custody that reads the ledger itself signs nothing else
-   *   with them. Without it, for keys of the service.
+   * @param operation for keys of signers; a custody that reads the ledger itself signs nothing without
    * @throws {HsmUnavailableError} when the token was certainly not asked to sign anything
    * @throws {HsmOutcomeUnknownError} when it was asked, and signatures may exist
    */
@@ -54,6 +63,13 @@ export interface KeyCustody {
     algorithm: SignatureAlgorithm,
     operation?: SigningOperation,
   ): Promise<Buffer[]>
+
+  /**
+   * Signs a certificate with the key of an authority; where this is missing, `sign` does. A custody that
+   * looks at what it signs does so for keys of its own alone.
+   * @returns what `sign` returns for the digest of `tbs`
+   */
+  certify?(certificate: UnsignedCertificate): Promise<Buffer>
 
   /** The public half as SubjectPublicKeyInfo DER, or null when there is no such key. */
   publicKey(keyId: string): Promise<Buffer | null>

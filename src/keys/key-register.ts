@@ -1,7 +1,13 @@
 import { auditEvent, type AuditEvent } from '../audit/events.js'
 import { HsmUnavailableError } from '../errors.js'
 import type { KeyAlgorithm, SignatureAlgorithm } from './algorithms.js'
-import type { GeneratedKey, KeyCustody, SigningOperation } from './key-custody.js'
+import { certifyWith } from './certify.js'
+import type {
+  GeneratedKey,
+  KeyCustody,
+  SigningOperation,
+  UnsignedCertificate,
+} from './key-custody.js'
 import { newKeyId, type Custody, type KeyOwner } from './key-id.js'
 
 export type KeyState = 'intended' | 'made' | 'spare' | 'owned' | 'ending'
@@ -101,6 +107,10 @@ export class KeyRegister implements KeyCustody {
     return this.#custody.sign(keyId, digests, algorithm, operation)
   }
 
+  async certify(certificate: UnsignedCertificate): Promise<Buffer> {
+    return certifyWith(this.#custody, certificate)
+  }
+
   publicKey(keyId: string): Promise<Buffer | null> {
     return this.#custody.publicKey(keyId)
   }
@@ -166,7 +176,7 @@ export class KeyRegister implements KeyCustody {
     if (!this.#custody.listKeyIds) return []
     const there = new Set(await this.#custody.listKeyIds())
     const missing: string[] = []
-    for (let after = ''; !stopping?.aborted; ) {
+    for (let after = ''; !stopping?.aborted;) {
       const page = await this.#store.listResident(after, PAGE)
       for (const { keyId, isMissing } of page) {
         after = keyId

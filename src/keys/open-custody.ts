@@ -1,34 +1,87 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from '../config/schema.js'
-import { HsmKeys } from './hsm-keys.js'
+import { HsmKeys, type HsmKeysOptions } from './hsm-keys.js'
 import type { WrappedKeyStore } from './hsm-wrapped.js'
+import type { TokenNeeds } from './pkcs11/probe.js'
+import { SeveralTokens } from './several-tokens.js'
+import { tokenSettings } from './token-settings.js'
+
+type CustodyConfig = Pick<Config, 'hsm'> & Partial<Pick<Config, 'newCredentials'>>
+type Alarm = (message: string, cause: unknown) => void
+/** Told how long calls waited and took, for traces; see `SessionPoolOptions`. */
+type Ended = (what: string, seconds: number) => void
 
 /**
  * Loads the PKCS#11 library and logs in, in this process. Where `hsm.isolation` is `process`, that is the
  * key process.
  */
 export function openCustody(
-  { hsm, newCredentials }: Pick<Config, 'hsm'> & Partial<Pick<Config, 'newCredentials'>>,
-  alarm: (message: string, cause: unknown) => void = () => undefined,
+  config: CustodyConfig,
+  alarm: Alarm = () => undefined,
   wrappedKeys?: WrappedKeyStore,
+  ended?: Ended,
+): Promise<HsmKeys | SeveralTokens> {
+  const [first, ...more] = tokenSettings(config.hsm).map((hsm, index) => ({
+    name: `${index + 1}: ${hsm.tokenLabel}`,
+    open: () =>
+      openOne(hsm, config, {
+        alarm,
+        ...(wrappedKeys ? { wrappedKeys } : {}),
+        ...(ended ? { ended } : {}),
+      }),
+  }))
+  if (first === undefined) throw new Error('There are no tokens')
+  return more.length === 0 ? first.open() : SeveralTokens.open([first, ...more], { alarm })
+}
+
+/** The first token alone, whatever it can do: for commands that look at it and prepare it. */
+export function openForInspection({ hsm }: Pick<Config, 'hsm'>): Promise<HsmKeys> {
+  const [first] = tokenSettings(hsm)
+  if (first === undefined) throw new Error('There are no tokens')
+  const needs = { algorithms: [], wrapped: false, sessions: first.sessions }
+  const wrappedKeys = { find: () => Promise.resolve(null) }
+  return HsmKeys.open({ ...optionsOf(first), ...needs, wrappedKeys }).catch(named(first))
+}
+
+function openOne(
+  token: TokenSettings,
+  config: CustodyConfig,
+  more: Pick<HsmKeysOptions, 'alarm' | 'wrappedKeys' | 'ended'>,
 ): Promise<HsmKeys> {
-  const { module, tokenLabel, pinFile, sessions, signTimeoutSeconds, environment } = hsm
-  const { tolerate, wrappingKey, unwrappedKeys, libraryParameters } = hsm
-  const wrapped = hsm.custody === 'wrapped' || newCredentials?.custody === 'wrapped'
-  Object.assign(process.env, environment)
-  return HsmKeys.open({
-    ...{ module, tokenLabel, sessions, alarm, tolerate, wrappingKey, wrapped },
-    ...(libraryParameters === undefined ? {} : { libraryParameters }),
-    ...(wrappedKeys ? { wrappedKeys } : {}),
-    mostUnwrapped: unwrappedKeys,
+  const needs = { ...needsOf(config), sessions: token.sessions }
+  return HsmKeys.open({ ...optionsOf(token), ...needs, ...more }).catch(named(token))
+}
+
+/** What this installation asks of its tokens. */
+export function needsOf({ hsm, newCredentials }: CustodyConfig): TokenNeeds {
+  return {
+    wrapped: hsm.custody === 'wrapped' || newCredentials?.custody === 'wrapped',
     algorithms: [AUTHORITY_KEYS, ...(newCredentials ? [newCredentials.algorithm] : [])],
+    sessions: hsm.sessions,
+  }
+}
+
+function optionsOf(token: TokenSettings): HsmKeysOptions {
+  const { module, tokenLabel, pinFile, signTimeoutSeconds, environment } = token
+  const { tolerate, wrappingKey, unwrappedKeys, libraryParameters } = token
+  Object.assign(process.env, environment)
+  return {
+    ...{ module, tokenLabel, tolerate, wrappingKey },
+    ...(libraryParameters === undefined ? {} : { libraryParameters }),
+    mostUnwrapped: unwrappedKeys,
     pin: readFileSync(pinFile, 'utf8').trim(),
     signTimeoutMs: signTimeoutSeconds * 1000,
-  }).catch((error: unknown) => {
+  }
+}
+
+function named({ tokenLabel }: TokenSettings) {
+  return (error: unknown): never => {
     const why = error instanceof Error ? error.message : String(error)
     throw new Error(`The token "${tokenLabel}" could not be opened: ${why}`, { cause: error })
-  })
+  }
 }
+
+type TokenSettings = ReturnType<typeof tokenSettings>[number]
 
 /** Of the certification authority; everybody has one. */
 const AUTHORITY_KEYS = 'p-384'

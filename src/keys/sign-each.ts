@@ -1,4 +1,4 @@
-import { HsmOutcomeUnknownError } from '../errors.js'
+import { HsmBusyError, HsmOutcomeUnknownError } from '../errors.js'
 import { rejectWrongDigestLength, type SignatureAlgorithm } from './algorithms.js'
 import { ecdsaSignatureFromRaw } from './ecdsa-signature.js'
 import type { Mechanism } from './pkcs11/session.js'
@@ -25,7 +25,9 @@ export async function signEach(
       const input = inputs[index]
       if (input === undefined) return
       try {
-        signatures[index] = asDocumented(await sign(input, mechanism), algorithm)
+        const patience = inputs.length > 1 ? PATIENCE_OF_MANY : 0
+        const raw = await again(patience, () => sign(input, mechanism))
+        signatures[index] = asDocumented(raw, algorithm)
         signed += 1
       } catch (error) {
         failures.push(error)
@@ -35,6 +37,19 @@ export async function signEach(
   await Promise.all(Array.from({ length: Math.min(atOnce, inputs.length) }, work))
   if (failures.length > 0) throw batchFailure(failures, signed)
   return signatures
+}
+
+/** So often a digest gets in line again: given up, it would spoil those that are signed already. */
+const PATIENCE_OF_MANY = 2
+
+/** Where the token was not asked because others are before us, it is asked again. */
+async function again<T>(patience: number, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (patience === 0 || !(error instanceof HsmBusyError)) throw error
+    return again(patience - 1, ask)
+  }
 }
 
 /** ECDSA as DER, RSA as it is. */
@@ -74,4 +89,3 @@ function batchFailure(failures: readonly unknown[], signed: number): unknown {
     cause: failures[0],
   })
 }
-

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { HsmUnavailableError } from '../errors.js'
-import { isTemplateRefusal } from './key-attributes.js'
 import type { PooledSession } from './pkcs11/session-pool.js'
 import type { KeyHandle, SecretKeyAttributes, Session } from './pkcs11/session.js'
 
@@ -80,29 +79,23 @@ async function findOne(
 
 /**
  * Makes what is missing of the two, once for a token and by an operator: a server that made them itself
- * could not tell a new token from the wrong one.
- * @returns whether the token itself sees to it that what is unwrapped stays unreadable; null when both
- *   were there before
+ * could not tell a new token from the wrong one. The token is asked to see to it that what is unwrapped
+ * stays unreadable; one that does not know how is not.
+ * @returns whether anything was missing
  */
 export async function makeWrappingKeys(
   session: (use: (session: Session) => Promise<void>) => Promise<void>,
   name: string,
-): Promise<{ readonly guarded: boolean } | null> {
-  let guarded: boolean | null = null
-  const make = (purpose: Purpose, guard: boolean) =>
+): Promise<boolean> {
+  let made = false
+  const make = (purpose: Purpose, guarded: boolean) =>
     session(async (open) => {
       const id = wrappingKeyId(purpose, name)
       if ((await open.findSecretKeys(id)).length > 0) return
-      const label = wrappingKeyLabel(purpose, name)
-      await open.generateSecretKey({ purpose, id, label, guarded: guard })
-      if (purpose === 'wrapping') guarded = guard
+      await open.generateSecretKey({ purpose, id, label: wrappingKeyLabel(purpose, name), guarded })
+      made = true
     })
-  try {
-    await make('wrapping', true)
-  } catch (error) {
-    if (!isTemplateRefusal(error)) throw error
-    await make('wrapping', false)
-  }
+  await make('wrapping', true).catch(() => make('wrapping', false))
   await make('binding', false)
-  return guarded === null ? null : { guarded }
+  return made
 }

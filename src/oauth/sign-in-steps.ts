@@ -94,7 +94,6 @@ export class SignInSteps extends InteractionSteps {
       const error = new IdentityRefusedError('taken', 'password alone, and linked elsewhere')
       return this.refuseIdentity(step, linking.identity.provider, error)
     }
-    // An account without a factor takes the operator's code: its password may be known to others (S29).
     if (!needsCode && !linking) return this.#signIn(step, result.user.id, ['pwd'])
     const until = Math.floor(this.parts.now().getTime() / 1000) + SECOND_FACTOR_SECONDS
     await this.remember(step, {
@@ -103,7 +102,8 @@ export class SignInSteps extends InteractionSteps {
         ...(linking ? { links: linking.id } : {}),
       },
     })
-    return otp ? this.#checkSecondFactor(step, form) : this.#showSecondFactor(step)
+    if (otp && needsCode) return this.#checkSecondFactor(step, form)
+    this.#showSecondFactor(step, undefined, !needsCode)
   }
 
   /** An identity is a factor like the others: with a password alone, nobody adds another. */
@@ -111,25 +111,51 @@ export class SignInSteps extends InteractionSteps {
     return (await this.parts.identity.identities.issuersOf(userId)).length > 0
   }
 
-  #showSecondFactor(step: Step, problem?: SecondFactorView['problem']): void {
-    const html = renderSecondFactor({ ...this.form(step), ...(problem ? { problem } : {}) })
+  #showSecondFactor(step: Step, problem?: SecondFactorView['problem'], byCode = false): void {
+    const html = renderSecondFactor({ ...this.form(step), byCode, ...(problem ? { problem } : {}) })
     this.send(step, html)
   }
 
   async #checkSecondFactor(step: Step, form: Form): Promise<void> {
     const userId = this.#halfSignedIn(step)
     if (!userId) return this.#showSignIn(step)
+    const linked = this.#linking(step, this.remembered(step).passwordAccepted?.links)
+    const { accounts } = this.parts
+    if (linked && !(await accounts.hasAuthenticator(userId))) {
+      return this.#linkByCode(step, userId, form, linked)
+    }
     const { outcome, method } = await this.#checkCode(userId, form)
     if (outcome === 'accepted') {
       const linking = this.#linking(step, this.remembered(step).passwordAccepted?.links)
-      // The operator's code stands in for a factor where there is none, and for no other.
-      const isFirst = !linking || !(await this.parts.accounts.hasAuthenticator(userId))
-      if (method === ENROLMENT_CODE && !isFirst) return this.#showSecondFactor(step, 'wrong-code')
+      // Where there is an authenticator, the operator's code replaces that, and links nothing.
+      if (linking && method === ENROLMENT_CODE) return this.#showSecondFactor(step, 'wrong-code')
       return this.#linkAndSignIn(step, userId, ['pwd', method], linking)
     }
     if (outcome === 'too-many-attempts') return this.#showSignIn(step, { problem: outcome })
     const problem = outcome === 'used-code' && method !== 'otp' ? 'used-recovery-code' : outcome
     return this.#showSecondFactor(step, problem)
+  }
+
+  /**
+   * A link where there is no other factor: a password, which others may know, does not make one of it. It
+   * takes the code that the operator gives the person, and uses it up (S29).
+   */
+  async #linkByCode(
+    step: Step,
+    userId: string,
+    { recoveryCode = '' }: Form,
+    linking: NonNullable<Remembered['link']>,
+  ): Promise<void> {
+    const { accounts, enrolment } = this.parts
+    const user = await accounts.find(userId)
+    if (!user) return this.#showSignIn(step)
+    const proved = await enrolment.proveByCode(user, recoveryCode)
+    if (proved.outcome === 'too-many-attempts') {
+      return this.#showSignIn(step, { problem: proved.outcome })
+    }
+    if (proved.outcome !== 'proved') return this.#showSecondFactor(step, 'wrong-code', true)
+    const factors = ['pwd', ENROLMENT_CODE]
+    return this.#linkAndSignIn(step, userId, factors, linking, proved.proofHash)
   }
 
   /** What was entered, and how it is called in `amr`. */
@@ -231,11 +257,12 @@ export class SignInSteps extends InteractionSteps {
     userId: string,
     factors: string[],
     linking: Remembered['link'] | null,
+    codeHash: string | null = null,
   ): Promise<void> {
     if (!linking) return this.#signIn(step, userId, factors)
     const { identities } = this.parts.identity
     const { identity } = linking
-    if (!(await identities.link(identity, userId))) {
+    if (!(await identities.link(identity, userId, codeHash))) {
       const error = new IdentityRefusedError('taken', 'linked already')
       return this.refuseIdentity(step, identity.provider, error)
     }

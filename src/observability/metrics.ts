@@ -22,6 +22,18 @@ export interface TokenLoad {
   readonly quarantined: number
 }
 
+/** Of one token by its label, of several each by its name. */
+export function tokenLoads(
+  label: string,
+  state: Omit<TokenLoad, 'token'> & {
+    readonly tokens?: readonly (Omit<TokenLoad, 'token'> & { readonly name: string })[]
+  },
+): TokenLoad[] {
+  return state.tokens
+    ? state.tokens.map(({ name, ...each }) => ({ token: name, ...each }))
+    : [{ token: label, ...state }]
+}
+
 /** How the process is that alone uses the token. */
 export interface KeyProcessFigures {
   readonly running: boolean
@@ -33,6 +45,8 @@ export interface KeyProcessFigures {
 export interface KeyPoolLevel {
   /** The kind of key, such as `p-256`. */
   readonly algorithm: string
+  /** `resident` or `wrapped`. */
+  readonly custody: string
   readonly ready: number
   /** What the pool is filled up to. */
   readonly wanted: number
@@ -74,6 +88,8 @@ interface Sources {
   commitsWaiting: () => number
   auditHead: () => number | null
   backlogs: () => Promise<readonly Backlog[]>
+  /** Whether each part works, by its name. */
+  readiness: () => Promise<Readonly<Record<string, boolean>>>
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -95,6 +111,7 @@ export class Metrics implements CommitObserver, GateObserver {
     commitsWaiting: () => 0,
     auditHead: () => null,
     backlogs: () => Promise.resolve([]),
+    readiness: () => Promise.resolve({}),
   }
 
   readonly #requests = this.#histogram(
@@ -156,13 +173,6 @@ export class Metrics implements CommitObserver, GateObserver {
     'Runs of background jobs in this process, by outcome.',
     ['chore', 'outcome'],
   )
-  readonly #readiness = this.#gauge(
-    'ready',
-    'Whether a part worked when readiness was last looked at: 1 or 0.',
-    ['part'],
-    'min',
-  )
-
   constructor() {
     processFigures()
     this.#gauge('build_info', 'Always 1; the version is a label.', ['version'], 'first').set(
@@ -180,11 +190,23 @@ export class Metrics implements CommitObserver, GateObserver {
     this.#gauge('audit_head', 'Number of the newest record of the audit log.', [], 'max', {
       collect: (gauge) => gauge.set(sources.auditHead() ?? 0),
     })
-    this.#gauge('backlog', 'Work waiting for a background job, by queue.', ['queue'], 'max', {
+    this.#gauge('ready', 'Whether a part works: 1 or 0.', ['part'], 'min', {
       async collect(gauge) {
-        for (const { queue, waiting } of await sources.backlogs()) gauge.set({ queue }, waiting)
+        const parts = Object.entries(await sources.readiness())
+        for (const [part, works] of parts) gauge.set({ part }, works ? 1 : 0)
       },
     })
+    this.#gauge(
+      'backlog',
+      'Work waiting for a background job, by queue: audit records not looked at for notices.',
+      ['queue'],
+      'max',
+      {
+        async collect(gauge) {
+          for (const { queue, waiting } of await sources.backlogs()) gauge.set({ queue }, waiting)
+        },
+      },
+    )
   }
 
   /** Names where figures are to be had, in place of those that were named before. */
@@ -234,10 +256,6 @@ export class Metrics implements CommitObserver, GateObserver {
     this.#chores.inc({ chore, outcome })
   }
 
-  readiness(part: string, works: boolean): void {
-    this.#readiness.set({ part }, works ? 1 : 0)
-  }
-
   /** In the text format of Prometheus. */
   text(): Promise<string> {
     return Registry.merge([this.registry, processFigures()]).metrics()
@@ -249,7 +267,10 @@ export class Metrics implements CommitObserver, GateObserver {
 
   /** As plain data, for `textOf`. */
   async data(): Promise<FiguresData> {
-    return [...(await this.registry.getMetricsAsJSON()), ...(await processFigures().getMetricsAsJSON())]
+    return [
+      ...(await this.registry.getMetricsAsJSON()),
+      ...(await processFigures().getMetricsAsJSON()),
+    ]
   }
 
   #watchTokens(): void {
@@ -281,13 +302,13 @@ export class Metrics implements CommitObserver, GateObserver {
     this.#gauge(
       'key_pool_keys',
       'Keys made ahead: ready, and wanted.',
-      ['algorithm', 'state'],
+      ['algorithm', 'custody', 'state'],
       'max',
       {
         collect(gauge) {
-          for (const { algorithm, ready, wanted } of sources.keyPool()) {
-            gauge.set({ algorithm, state: 'ready' }, ready)
-            gauge.set({ algorithm, state: 'wanted' }, wanted)
+          for (const { algorithm, custody, ready, wanted } of sources.keyPool()) {
+            gauge.set({ algorithm, custody, state: 'ready' }, ready)
+            gauge.set({ algorithm, custody, state: 'wanted' }, wanted)
           }
         },
       },

@@ -20,8 +20,8 @@ export interface AnnouncementStore {
   due(now: Date): Promise<DueAnnouncement[]>
   /** Takes one attempt, until `next`. Of concurrent calls exactly one gets true. */
   claim(due: DueAnnouncement, next: Date): Promise<boolean>
-  /** It was announced, or given up. */
-  close(idHash: string, audit: readonly AuditEvent[]): Promise<void>
+  /** It was announced, or given up, with the attempt that was claimed; false when another came after it. */
+  close(due: DueAnnouncement, audit: readonly AuditEvent[]): Promise<boolean>
 }
 
 /**
@@ -69,11 +69,13 @@ export class Announcements {
     const opened = this.#secrets.unseal(contextOf(idHash), due.announcement)
     const [responseID, href] = JSON.parse(opened) as [string, string]
     const url = new URL(href)
+    // A process that slept meanwhile leaves it to the one that is trying now.
+    if (this.#now() >= next) return
     const why = await this.#attempt(url, responseID)
     if (why === null) {
-      await this.#store.close(idHash, [auditEvent('result.announced', { host: url.host })])
+      await this.#store.close(due, [auditEvent('result.announced', { host: url.host })])
     } else if (wait === undefined) {
-      await this.#store.close(idHash, [auditEvent('result.not-announced', { host: url.host, why })])
+      await this.#store.close(due, [auditEvent('result.not-announced', { host: url.host, why })])
     }
   }
 

@@ -336,10 +336,14 @@ export class DatabaseActivationStore implements ActivationStore, AnnouncementSto
     })
   }
 
-  close(idHash: string, audit: readonly AuditEvent[]): Promise<void> {
-    return this.#database.commit({
+  close({ idHash, attempts }: DueAnnouncement, audit: readonly AuditEvent[]): Promise<boolean> {
+    return committed(this.#database, {
       changes: [
-        sweep(sql`UPDATE "SigningJob" SET "announcement" = NULL WHERE "idHash" = ${idHash}`),
+        change(
+          sql`UPDATE "SigningJob" SET "announcement" = NULL
+               WHERE "idHash" = ${idHash} AND "attempts" = ${attempts + 1} AND "announcement" IS NOT NULL`,
+          1,
+        ),
       ],
       audit,
     })

@@ -2,6 +2,7 @@ import type { AuditEvent } from '../audit/events.js'
 import type { Identity, IdentityStore } from '../identity/identities.js'
 import type { NewUser } from '../identity/user.js'
 import { change, committed, insert, sql, sweep, type Database } from './database.js'
+import { endAuthorisations, useEnrolmentCode } from './enrolment-store.js'
 
 export class DatabaseIdentityStore implements IdentityStore {
   readonly #database: Database
@@ -20,9 +21,20 @@ export class DatabaseIdentityStore implements IdentityStore {
     return this.#database.read.identity.findMany({ where: { userId }, orderBy: { issuer: 'asc' } })
   }
 
-  add(identity: Identity, linkedAt: Date, audit: readonly AuditEvent[]): Promise<boolean> {
+  add(
+    identity: Identity,
+    codeHash: string | null,
+    linkedAt: Date,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean> {
+    const { userId } = identity
     return committed(this.#database, {
-      changes: [insert('Identity', { ...identity, linkedAt })],
+      changes: [
+        insert('Identity', { ...identity, linkedAt }),
+        ...(codeHash === null
+          ? []
+          : [useEnrolmentCode(userId, codeHash, linkedAt), endAuthorisations(userId, linkedAt)]),
+      ],
       audit,
     })
   }

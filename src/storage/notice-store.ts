@@ -6,7 +6,7 @@ import type {
   NoticeStore,
 } from '../account/notice.js'
 import type { AuditRecord } from '../audit/chain.js'
-import { change, committed, insert, sql, sweep, type Database } from './database.js'
+import { change, committed, insert, sql, type Database } from './database.js'
 
 const CURSOR = 'notice-cursor'
 
@@ -84,14 +84,21 @@ export class DatabaseNoticeStore implements NoticeStore {
     })
   }
 
-  async postpone(id: string, until: Date): Promise<void> {
-    await this.#database.commit({
-      changes: [sweep(sql`UPDATE "Notice" SET "nextTryAt" = ${until} WHERE "id" = ${id}`)],
+  postpone({ id, tries }: Notice, until: Date): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`UPDATE "Notice" SET "nextTryAt" = ${until} WHERE "id" = ${id} AND "tries" = ${tries + 1}`,
+          1,
+        ),
+      ],
     })
   }
 
-  async remove(id: string): Promise<void> {
-    await this.#database.commit({ changes: [sweep(sql`DELETE FROM "Notice" WHERE "id" = ${id}`)] })
+  remove({ id, tries }: Notice): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [change(sql`DELETE FROM "Notice" WHERE "id" = ${id} AND "tries" = ${tries + 1}`, 1)],
+    })
   }
 
   async newest(userId: string, limit: number): Promise<AccountEvent[]> {

@@ -1,3 +1,5 @@
+import type { KeyProcessAddress } from '../keys/process/protocol.js'
+
 /** What the supervisor says to a worker. */
 export type ToWorker =
   /** The answer to its first message: without it nothing is opened. */
@@ -5,7 +7,10 @@ export type ToWorker =
   | { readonly stop: { readonly reason: string; readonly isReplaced: boolean } }
 
 /** What all workers of a machine have in common, over a channel nobody else can read. */
-export type WorkerOrders = Readonly<Record<string, never>>
+export interface WorkerOrders {
+  /** Null when each worker opens the token itself. */
+  readonly keyProcess: KeyProcessAddress | null
+}
 
 export type FromWorker =
   /** It listens to orders now; what is said to it before is lost. */

@@ -88,6 +88,13 @@ export class Supervisor {
     for (const { worker } of this.#members) worker.process.kill('SIGKILL')
   }
 
+  /** Those that answer requests, for whoever asks them something. */
+  get workers(): readonly Worker[] {
+    return [...this.#members]
+      .filter(({ state }) => state !== 'starting')
+      .map(({ worker }) => worker)
+  }
+
   #serving(): Member[] {
     return [...this.#members].filter(({ state }) => state === 'serving')
   }
@@ -110,7 +117,7 @@ export class Supervisor {
     worker.once('exit', (code, signal) => this.#ended(member, { code, signal }))
     worker.on('message', (message: FromWorker) => {
       if (message === 'at your orders') tell({ orders: this.#options.orders })
-      else void this.#inTurn(() => this.#replaceUnasked(member))
+      if (message === 'leave') void this.#inTurn(() => this.#replaceUnasked(member))
     })
     // A message to a worker that has just died fails; that it died is all there is to know.
     worker.on('error', (error) => this.#logger.debug({ err: error }, 'worker cannot be told'))

@@ -129,6 +129,7 @@ describe('A gate', () => {
     const gate = gateWith({ atOnce: 4, atOnceEach: 2 })
     const greedy = Array.from({ length: 4 }, () => enter(gate, 'greedy'))
     const other = enter(gate, 'other')
+    await settled()
     assert.deepEqual(begun, ['greedy', 'greedy', 'other'])
     greedy[0]?.end()
     await greedy[0]?.done

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import {
   expiredSubject,
   generalizedTime,
+  listedOids,
   parseCertificate,
 } from '../../src/certificates/certificate.js'
 
@@ -32,6 +33,22 @@ function opensslCertificate(subject: string, ...options: string[]): Buffer {
 }
 
 describe('A certificate', () => {
+  it('lists its policies and QC statements, if any (CSC API v2.2, 11.7)', () => {
+    const given = parseCertificate(
+      opensslCertificate(
+        '/CN=A',
+        ...['-addext', 'certificatePolicies=1.2.3.4,0.4.0.194112.1.2'],
+        // id-etsi-qcs-QcCompliance
+        ...['-addext', '1.3.6.1.5.5.7.1.3=DER:300A3008060604008E460101'],
+      ),
+    )
+    assert.deepEqual(listedOids(given, 'certificatePolicies'), ['1.2.3.4', '0.4.0.194112.1.2'])
+    assert.deepEqual(listedOids(given, 'qcStatements'), ['0.4.0.1862.1.1'])
+    const without = parseCertificate(opensslCertificate('/CN=B'))
+    assert.deepEqual(listedOids(without, 'certificatePolicies'), [])
+    assert.deepEqual(listedOids(without, 'qcStatements'), [])
+  })
+
   it('has names as RFC 4514 writes them', () => {
     const names: [string, string][] = [
       ['/C=DE/O=Acme/CN=Eva Müller', 'CN=Eva Müller,O=Acme,C=DE'],

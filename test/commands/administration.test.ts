@@ -174,6 +174,13 @@ describe('Administration from the command line', () => {
       assert.equal(unknown.code, 1)
     })
 
+    it('add --response-uri-host: takes hosts that the configuration allows, and no others', async () => {
+      await assertRefused(
+        ['client', 'add', 'told', 'Told', ...uri, '--response-uri-host', 'elsewhere.example'],
+        '"elsewhere.example" is not in policy.responseUriHosts of the configuration.',
+      )
+    })
+
     it('add --public: takes the address of an app by its own scheme, of no other application', async () => {
       const own = ['--redirect-uri', 'com.example.app:/callback']
       const added = await installation.json('client', 'add', 'phone', 'App', ...own, '--public')

@@ -23,10 +23,11 @@ export class DocumentServer {
   before(forward: Fetch): Fetch {
     return async (url, init) => {
       if (url.endsWith('/csc/v2/info')) return withClaims(await forward(url, init))
-      const stamps = url.endsWith('/signatures/timestamp')
-      if (!stamps && !url.endsWith('/signatures/signDoc')) return forward(url, init)
+      const { pathname } = new URL(url)
+      const stamps = pathname.endsWith('/signatures/timestamp')
+      if (!stamps && !pathname.endsWith('/signatures/signDoc')) return forward(url, init)
       // The service knows who may call.
-      const likeInfo = url.replace(/signatures\/\w+$/, 'credentials/info')
+      const likeInfo = url.replace(/signatures\/\w+/, 'credentials/info')
       const known = await forward(likeInfo, { ...init, body: '{}' })
       const { error } = (await known.clone().json()) as Json
       if (error !== 'invalid_request' || !hasToken(init)) return known

@@ -180,6 +180,7 @@ const SIGN = 'signatures/signHash'
 const TOKEN = 'oauth2/token'
 const REVOKE = 'oauth2/revoke'
 const PAR = 'oauth2/pushed_authorize'
+const CREATE_DELETE = 'credentials/create and delete'
 const HEADER = 'Malformed authorization header.'
 const FOREIGN = 'Hash is not authorized by the SAD.'
 
@@ -848,6 +849,83 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   },
   {
+    name: 'a new credential is not listed',
+    chapter: CREATE_DELETE,
+    proxy: members('credentials/list', ({ credentialIDs }) => ({
+      credentialIDs: (credentialIDs as string[]).slice(0, 10),
+    })),
+  },
+  {
+    name: 'an agreement makes any number of credentials',
+    chapter: CREATE_DELETE,
+    proxy: answers('credentials/create', ({ status }) =>
+      status === 401 ? { status: 201, json: {} } : null,
+    ),
+  },
+  {
+    name: 'a deleted credential stays',
+    chapter: CREATE_DELETE,
+    proxy: deletesNothing,
+  },
+  {
+    name: 'any credential can be deleted with one agreement',
+    chapter: CREATE_DELETE,
+    proxy: answers('credentials/delete', ({ status }) =>
+      status === 400 ? { status: 204, json: null } : null,
+    ),
+  },
+  {
+    name: 'a deleted key still signs',
+    chapter: CREATE_DELETE,
+    proxy: answers(SIGN, ({ status, asked }) =>
+      status >= 400 ? { status: 200, json: fakeSignatures(asked) } : null,
+    ),
+  },
+  {
+    name: 'an account_token may be used again',
+    chapter: 'oauth2/authorize',
+    proxy: query((all) => {
+      all.delete('account_token')
+    }),
+  },
+  {
+    name: 'a bound token opens the API without proof',
+    chapter: 'DPoP',
+    proxy: answers(LIST, ({ status }) =>
+      status === 401 ? { status: 200, json: { credentialIDs: [] } } : null,
+    ),
+  },
+  {
+    name: 'proofs do not bind tokens',
+    chapter: 'DPoP',
+    proxy: members(TOKEN, ({ token_type }) =>
+      token_type === 'DPoP' ? { token_type: 'Bearer' } : {},
+    ),
+  },
+  {
+    name: 'a code is redeemed with any key',
+    chapter: 'DPoP',
+    proxy: answers(TOKEN, ({ status, json }) =>
+      status === 400 && json['error'] === 'invalid_grant'
+        ? { status: 200, json: { access_token: 'x'.repeat(40), token_type: 'DPoP' } }
+        : null,
+    ),
+  },
+  {
+    name: 'any assertion authenticates an application',
+    chapter: 'private_key_jwt',
+    proxy: answers(TOKEN, ({ json }) =>
+      json['error'] === 'invalid_client'
+        ? { status: 400, json: { error: 'invalid_grant', error_description: 'x' } }
+        : null,
+    ),
+  },
+  {
+    name: 'the keys that sign announcements are not published',
+    chapter: 'announcements at response_uri',
+    proxy: members('/jwks', () => ({ keys: [] })),
+  },
+  {
     name: 'metadata offer the implicit grant',
     chapter: 'authorization server metadata',
     proxy: members('oauth-authorization-server', () => ({ grant_types_supported: ['implicit'] })),
@@ -931,6 +1009,15 @@ function revokesNothing(forward: Fetch): Fetch {
     if (!pathOf(url).endsWith(REVOKE)) return forward(url, init)
     const form = new URLSearchParams(init.body as string)
     const isReal = (form.get('token') ?? '').length > 20
+    return isReal ? Promise.resolve(new Response(null, { status: 204 })) : forward(url, init)
+  }
+}
+
+function deletesNothing(forward: Fetch): Fetch {
+  return (url, init) => {
+    const { credentialDeletionRequest } = parsed(init.body)
+    const { revoke } = (credentialDeletionRequest ?? {}) as Json
+    const isReal = pathOf(url).endsWith('credentials/delete') && revoke === undefined
     return isReal ? Promise.resolve(new Response(null, { status: 204 })) : forward(url, init)
   }
 }

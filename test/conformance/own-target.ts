@@ -6,6 +6,7 @@ import { exportJWK } from 'jose'
 import { AUTH_OBJECTS } from '../../src/credentials/auth-object.js'
 import { publicPost } from '../../src/signing/public-post.js'
 import type { Target } from '../../conformance/target.js'
+import type { Credential } from '../../src/credentials/credential.js'
 import { testKey } from '../oauth/proofs.js'
 import { freePort, startRssp, type Rssp, type TestClient, type TestUser } from '../support/rssp.js'
 
@@ -23,6 +24,8 @@ export interface OwnTarget {
   readonly target: Target
   /** What no report may contain. */
   readonly secrets: readonly string[]
+  /** The last of the certificates that a signer can choose from for a signatureQualifier. */
+  readonly choice: Credential
   newServiceToken(): Promise<string>
   close(): Promise<void>
 }
@@ -39,7 +42,7 @@ export async function startOwnTarget(): Promise<OwnTarget> {
   })
   const announcing = setInterval(() => {
     void rssp.services.announcements.deliverDue()
-  }, ANNOUNCING_MS)
+  }, ANNOUNCING_MS).unref()
   const [user, other] = [await rssp.addUser(), await rssp.addUser()]
   const registration = {
     grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'] as const,
@@ -65,7 +68,9 @@ export async function startOwnTarget(): Promise<OwnTarget> {
     withPin: true,
     SCAL: '1',
   })
+  // Two, so that the signer has to choose.
   await rssp.addCredential(user, { signatureQualifier: 'eu_eidas_aes' })
+  const another = await rssp.addCredential(user, { signatureQualifier: 'eu_eidas_aes' })
   await rssp.addCredential(user, {
     explicit: { objects: [PIN, EMAIL], expression: null },
     withPin: true,
@@ -86,6 +91,7 @@ export async function startOwnTarget(): Promise<OwnTarget> {
   return {
     rssp,
     target,
+    choice: another,
     userIds: [user.id, other.id],
     secrets: [user, other].flatMap(({ password, pin, totpSecret }) => [password, pin, totpSecret]),
     newServiceToken: () => rssp.serviceToken(user, client),
@@ -95,6 +101,20 @@ export async function startOwnTarget(): Promise<OwnTarget> {
       hook.remove()
     },
   }
+}
+
+/** Our own server, configured otherwise, with one person, one application and one key. */
+export async function startSmallTarget(settings: Record<string, unknown>) {
+  const rssp = await startRssp({ settings })
+  const user = await rssp.addUser()
+  const client = await rssp.addClient()
+  await rssp.addCredential(user)
+  const target: Target = {
+    baseUrl: `${rssp.baseUrl}/csc/v2`,
+    client: application(client),
+    signers: [signer(user)],
+  }
+  return { rssp, target }
 }
 
 /** Where announcements go to: a name that leads to this machine, with a certificate for it. */

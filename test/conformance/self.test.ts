@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -11,7 +13,9 @@ import { jsonReport } from '../../conformance/report/json.js'
 import { junitReport } from '../../conformance/report/junit.js'
 import { chaptersFor, runConformance, type Report } from '../../conformance/runner.js'
 import { checkTarget, type Target } from '../../conformance/target.js'
-import { startOwnTarget, type OwnTarget } from './own-target.js'
+import { SignerBrowser } from '../support/signer-browser.js'
+import { DocumentServer } from './document-server.js'
+import { startOwnTarget, startSmallTarget, type OwnTarget } from './own-target.js'
 
 const run = promisify(execFile)
 const root = join(import.meta.dirname, '../..')
@@ -87,13 +91,33 @@ describe('openrssp-conformance', function () {
     assert.ok(reasons.has('needs "consume.wrongFactors"'))
   })
 
-  it('skips what needs approvals when there are none left', async () => {
-    const target = { ...own.target, consume: { approvals: 2 } }
-    const { results, used } = await runConformance(target, { time, only: ['signHash'] })
-    assert.equal(used.approvals, 2)
-    assert.ok(results.some(({ message }) => message === 'consume.approvals are used up'))
-    assert.ok(!results.some(({ outcome }) => outcome === 'fail'))
-  })
+  for (const [what, limit] of [
+    ['approvals', 2],
+    ['signatures', 1],
+    ['signatures', 4],
+  ] as const) {
+    it(`uses up ${limit} ${what} where no more may be, and skips the rest`, async () => {
+      const target = { ...own.target, consume: { [what]: limit } }
+      let signed = 0
+      const counting = async (url: string, init: RequestInit): Promise<Response> => {
+        const answer = await fetch(url, init)
+        if (!url.endsWith('/signatures/signHash')) return answer
+        const { signatures = [] } = (await answer.clone().json()) as { signatures?: string[] }
+        signed += signatures.length
+        return answer
+      }
+      const { results, used } = await runConformance(target, {
+        time,
+        fetch: counting,
+        only: ['signatures/signHash'],
+        titled: (title) => /in their order|the order of|^does not sign the same/.test(title),
+      })
+      assert.equal(used[what], limit)
+      assert.equal(used.signatures, signed)
+      assert.ok(results.some(({ message }) => message === `consume.${what} are used up`))
+      assert.ok(!results.some(({ outcome }) => outcome === 'fail'))
+    })
+  }
 
   it('works with a token alone, skipping what needs the signer', async () => {
     const user = own.target.signers[0]
@@ -108,27 +132,180 @@ describe('openrssp-conformance', function () {
     assert.ok(!results.some(({ outcome }) => outcome === 'fail'))
   })
 
-  it('has a browser sign in where pages need one', async () => {
-    const [signer] = own.target.signers
-    assert.ok(signer?.signIn.by === 'form')
-    const { steps } = signer.signIn
-    const signers = [{ ...signer, signIn: { by: 'browser' as const, steps } }]
-    const { results } = await runConformance(
-      { ...own.target, signers },
-      {
-        time,
-        only: ['oauth2/authorize'],
-        titled: (title) => /^(gives a code|says access_d)/.test(title),
-      },
-    )
-    assert.deepEqual(
-      results.map(({ outcome, message }) => [outcome, message]),
-      [
-        ['pass', null],
-        ['pass', null],
-      ],
-    )
+  describe('has a signer sign in', () => {
+    const titles = /^(gives a code and the state|says access_denied|name the credential that was)/
+    const only = ['oauth2/authorize', 'authorization_details']
+
+    /** The steps of the first signer, who chooses a certificate by these words. */
+    function choosing(words: string) {
+      const [signer] = own.target.signers
+      assert.ok(signer?.signIn.by === 'form')
+      const steps = signer.signIn.steps.map((step) =>
+        step.button === 'action=approve'
+          ? { ...step, fill: { ...step.fill, credentialID: words } }
+          : step,
+      )
+      return { signer, steps }
+    }
+
+    async function assertChosen(signers: Target['signers'], chosen: string | null): Promise<void> {
+      const ids: unknown[] = []
+      const watched = async (url: string, init: RequestInit): Promise<Response> => {
+        const response = await fetch(url, init)
+        if (!url.endsWith('/oauth2/token')) return response
+        const { authorization_details } = (await response.clone().json()) as {
+          authorization_details?: { credentialID: string }[]
+        }
+        ids.push(...(authorization_details ?? []).map(({ credentialID }) => credentialID))
+        return response
+      }
+      const { results } = await runConformance(
+        { ...own.target, signers },
+        { time, only, fetch: watched, titled: (title) => titles.test(title) },
+      )
+      assert.deepEqual(
+        results.map(({ outcome, message }) => [outcome, message]),
+        Array.from({ length: 3 }, () => ['pass', null]),
+      )
+      if (chosen !== null) assert.deepEqual(ids, [chosen])
+    }
+
+    it('by forms, who takes the first certificate where one has to be taken', async () => {
+      await assertChosen(own.target.signers.slice(0, 1), null)
+    })
+
+    it('by forms, who chooses a certificate by the words beside it', async () => {
+      const [certificate] = own.choice.certificates
+      const { serialNumber } = new X509Certificate(certificate ?? Buffer.alloc(0))
+      const { signer, steps } = choosing(serialNumber)
+      await assertChosen([{ ...signer, signIn: { by: 'form', steps } }], own.choice.id)
+    })
+
+    it('in a browser where pages need one, choosing by value', async () => {
+      const { signer, steps } = choosing(own.choice.id)
+      await assertChosen([{ ...signer, signIn: { by: 'browser', steps } }], own.choice.id)
+    })
+
+    it('and says so when there is no such choice', async () => {
+      const { signer, steps } = choosing('Nobody’s certificate')
+      const { results } = await runConformance(
+        { ...own.target, signers: [{ ...signer, signIn: { by: 'form', steps } }] },
+        { time, only: ['authorization_details'], titled: (title) => /^name the cred/.test(title) },
+      )
+      assert.match(
+        results[0]?.message ?? '',
+        /the page has no choice "Nobody’s certificate" for credentialID, but "Test key/,
+      )
+    })
+
+    it('and stops with what the page says when it comes again', async () => {
+      const [signer] = own.target.signers
+      assert.ok(signer?.signIn.by === 'form')
+      for (const by of ['form', 'browser'] as const) {
+        const steps = signer.signIn.steps.map((step) => ({
+          ...step,
+          fill: { ...step.fill, password: 'wrong' },
+        }))
+        const { results } = await runConformance(
+          { ...own.target, signers: [{ ...signer, signIn: { by, steps } }] },
+          { time, only: ['oauth2/authorize'], titled: (title) => /^gives a code/.test(title) },
+        )
+        assert.match(
+          results[0]?.message ?? '',
+          /^the page "Sign in" came again after it was filled in: .*(wrong|not right|incorrect|correct)/i,
+        )
+      }
+    })
   })
+
+  describe('finds the authorization server', () => {
+    for (const member of ['oauth2Issuer', 'oauth2Servers']) {
+      it(`by ${member}, and tries all the same`, async () => {
+        const service = { name: 'Test RSSP', region: 'LT', oauthMember: member }
+        const { rssp, target } = await startSmallTarget({ service })
+        try {
+          const small = {
+            now: () => rssp.clock.now(),
+            advance: (seconds: number) => {
+              rssp.clock.advance(seconds)
+            },
+          }
+          const titles =
+            /^(names |describes each of oauth2|leads from client_id|lead to a token that)/
+          const only = ['info', 'metadata', 'pushed', 'authorization_details']
+          const titled = (title: string) => titles.test(title)
+          const report = await runConformance(target, { time: small, only, titled })
+          assertClean(report)
+          const outcomeOf = (start: string) =>
+            report.results.find(({ title }) => title.startsWith(start))?.outcome
+          assert.equal(outcomeOf('leads from client_id and request_uri alone'), 'pass')
+          assert.equal(outcomeOf('lead to a token that signs'), 'pass')
+          assert.equal(
+            outcomeOf(
+              member === 'oauth2Issuer'
+                ? 'names the issuer info names'
+                : 'describes each of oauth2',
+            ),
+            'pass',
+          )
+        } finally {
+          await rssp.close()
+        }
+      })
+    }
+  })
+
+  it('tries signDoc and timestamp on a service that claims them', async () => {
+    const documents = new DocumentServer()
+    try {
+      const report = await runConformance(own.target, {
+        time,
+        fetch: documents.before(fetch),
+        only: ['signDoc', 'timestamp', 'access token'],
+      })
+      assertClean(report)
+      const missed = report.results.filter(
+        ({ chapter, outcome }) => /signDoc|timestamp/.test(chapter) && outcome !== 'pass',
+      )
+      assert.deepEqual(missed, [])
+    } finally {
+      documents.close()
+    }
+  })
+
+  for (const [what, spoil, complaint] of [
+    ['a foreign digest in it', (token: Buffer) => flipped(token, 'digest'), /imprint/],
+    ['a broken signature', (token: Buffer) => flipped(token, 'signature'), /verif/],
+    ['something else', () => Buffer.from('0500', 'hex'), /no ContentInfo/],
+  ] as const) {
+    it(`notices a time-stamp token with ${what}`, async () => {
+      const documents = new DocumentServer()
+      const honest = documents.before(fetch)
+      const spoilt = async (url: string, init: RequestInit): Promise<Response> => {
+        const answer = await honest(url, init)
+        if (!url.endsWith('/timestamp') || answer.status !== 200) return answer
+        const { timestamp } = (await answer.json()) as { timestamp: string }
+        const token = spoil(Buffer.from(timestamp, 'base64'))
+        return Response.json({ timestamp: token.toString('base64') })
+      }
+      try {
+        const { results } = await runConformance(own.target, {
+          time,
+          fetch: spoilt,
+          only: ['signatures/timestamp'],
+          titled: (title) => title.startsWith('gives a t'),
+        })
+        assert.ok(
+          results.some(
+            ({ outcome, message }) => outcome === 'fail' && complaint.test(message ?? ''),
+          ),
+          JSON.stringify(results.map(({ title, message }) => [title, message])),
+        )
+      } finally {
+        documents.close()
+      }
+    })
+  }
 
   describe('when a requirement is not met', () => {
     let report: Report
@@ -197,12 +374,16 @@ describe('openrssp-conformance', function () {
       rmSync(folder, { recursive: true })
     })
 
-    async function command(...options: string[]) {
+    function commandLine(...options: string[]): string[] {
       const tsx = join(root, 'node_modules/tsx/dist/esm/index.mjs')
-      const main = ['--import', tsx, join(root, 'conformance/main.ts'), ...options]
+      return ['--import', tsx, join(root, 'conformance/main.ts'), ...options]
+    }
+
+    async function command(...options: string[]) {
       try {
-        const { stdout } = await run(process.execPath, main, { cwd: folder })
-        return { code: 0, text: stdout }
+        const running = run(process.execPath, commandLine(...options), { cwd: folder })
+        running.child.stdin?.end()
+        return { code: 0, text: (await running).stdout }
       } catch (error) {
         const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
         return { code, text: stdout + stderr }
@@ -219,6 +400,49 @@ describe('openrssp-conformance', function () {
       assert.match(text, /\d+ passed, 0 failed, 0 warnings/)
       assert.ok(readdirSync(folder).includes('r.html'))
       assert.match(readFileSync(join(folder, 'r.xml'), 'utf8'), /^<\?xml/)
+    })
+
+    it('has a person sign in: prints the address, and reads where the browser ended', async () => {
+      const { client, signers } = own.target
+      assert.ok(signers[0]?.signIn.by === 'form')
+      const { username, password } = signers[0].signIn.steps[0]?.fill ?? {}
+      assert.ok(typeof username === 'string' && typeof password === 'string')
+      const browser = new SignerBrowser(own.rssp.baseUrl)
+      const person = { ...own.target, signers: [{ signIn: { by: 'person' } }] }
+      writeFileSync(join(folder, 'person.json'), JSON.stringify(person))
+      const title = '^(gives an access token, its|refuses another redirect_uri)'
+      const only = ['--only', 'oauth2/token', '--title', title]
+      const child = spawn(process.execPath, commandLine('--config', 'person.json', ...only), {
+        cwd: folder,
+      })
+      let output = ''
+      let answered = 0
+      child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+      child.stderr.on('data', (chunk: Buffer) => {
+        output += chunk.toString()
+        const asked = [...output.matchAll(/sign in as signer 1 and approve:\n {2}(\S+)\n[^>]*> /g)]
+        for (const [, address = ''] of asked.slice(answered)) {
+          answered += 1
+          const parameters = Object.fromEntries(new URL(address).searchParams)
+          void browser
+            .authorize(parameters, { username, password, otp: () => '' })
+            .then((told) => child.stdin.write(`${client.redirect_uri}?${told.toString()}\n`))
+        }
+      })
+      const [code] = (await once(child, 'close')) as [number]
+      assert.equal(code, 0, output)
+      assert.match(output, /2 passed, 0 failed/)
+      assert.equal(answered, 2)
+    })
+
+    it('skips what needs a person when nobody is there', async () => {
+      const person = { ...own.target, signers: [{ signIn: { by: 'person' } }] }
+      writeFileSync(join(folder, 'person.json'), JSON.stringify(person))
+      const { code, text } = await command(
+        ...['--config', 'person.json', '--only', 'oauth2/token', '--title', 'unknown code|scope'],
+      )
+      assert.equal(code, 0, text)
+      assert.match(text, /skipped \d+: needs a person at a terminal/)
     })
 
     it('says 2 and why when there is nothing to test', async () => {
@@ -248,3 +472,14 @@ describe('openrssp-conformance', function () {
     }
   })
 })
+
+/** A time-stamp token with one bit wrong: in the digest it is over, or at its end. */
+function flipped(token: Buffer, where: 'digest' | 'signature'): Buffer {
+  // The octets after the OID of SHA-256, in messageImprint.
+  const imprint = token.lastIndexOf(Buffer.from('0609608648016503040201', 'hex'))
+  const first = token.indexOf(Buffer.from('0609608648016503040201', 'hex'), 60)
+  const at = where === 'signature' ? token.length - 3 : (first < 0 ? imprint : first) + 18
+  const changed = Buffer.from(token)
+  changed[at] = (changed[at] ?? 0) ^ 1
+  return changed
+}

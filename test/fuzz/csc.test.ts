@@ -10,7 +10,10 @@ import {
   SHA384,
   startRssp,
   type Rssp,
+  type TestClient,
+  type TestUser,
 } from '../support/rssp.js'
+import { authorizationCode, codeGrant, requestToken, serviceRequest } from '../oauth/application.js'
 import {
   anyText,
   check,
@@ -53,11 +56,13 @@ const PLAUSIBLE: Readonly<Record<string, readonly unknown[]>> = {
   authData: [
     [{ id: 'PIN', value: '@pin' }],
     [{ id: 'PIN', value: '@pin' }, { id: 'EMAIL' }],
+    [{ id: 'PUSH' }],
     [{ id: 'PIN' }],
     [{ id: 'PIN', value: '000000' }],
   ],
   PIN: ['@pin', '000000'],
   requestID: ['@job', '@gone'],
+  handle: ['@handle', '@gone'],
   validity_period: [60_000, 0, -1, 2 ** 53],
   response_uri: ['https://app.example/done', 'http://127.0.0.1/', 'file:///etc/passwd'],
   authObjectID: ['EMAIL', 'PIN'],
@@ -65,6 +70,11 @@ const PLAUSIBLE: Readonly<Record<string, readonly unknown[]>> = {
   description: ['Contract'],
   lang: ['en', 'de-AT'],
   certificates: ['chain', 'single', 'none', 'x'],
+  refresh_token: ['@refresh', '@gone'],
+  rememberMe: [true, false],
+  credentialInfo: [true, false],
+  revoke: [true, false],
+  revocationReason: [4, 0, 5, 7, 11, -1],
 }
 
 /** Where something else gets furthest. */
@@ -73,7 +83,19 @@ const PLAUSIBLE_THERE: Readonly<Record<string, Readonly<Record<string, readonly 
   '/credentials/getChallenge': { credentialID: ['@explicit'] },
   '/credentials/sendOTP': { credentialID: ['@explicit'] },
   '/credentials/extendTransaction': { credentialID: ['@explicit'], SAD: ['@sad'] },
+  '/credentials/delete': { credentialID: ['@deletable'] },
+  // Not beside a password.
+  '/auth/login': { refresh_token: [] },
 }
+
+/** Who calls where a service token does not get far; with a refresh token, nobody has to say. */
+const CALLERS: Readonly<Record<string, readonly [string | null, ...(string | null)[]]>> = {
+  '/credentials/create': ['Bearer @creation'],
+  '/credentials/delete': ['Bearer @deletion'],
+  '/auth/login': ['Basic @person', null, 'Basic @nobody'],
+}
+
+const LOGIN_CLIENT = 'trusted-app'
 
 const anyJson = fc.oneof(
   anyText,
@@ -86,14 +108,14 @@ function valueOf(name: string, schema: Schema, path: string): fc.Arbitrary<unkno
   const there = PLAUSIBLE_THERE[path]?.[name] ?? []
   const [first, ...others] = [...there, ...(PLAUSIBLE[name] ?? schema.enum ?? [])]
   return fc.oneof(
-    { weight: 24, arbitrary: first === undefined ? typed(schema) : fc.constant(first) },
-    { weight: 6, arbitrary: others.length > 0 ? fc.constantFrom(...others) : typed(schema) },
-    { weight: 1, arbitrary: typed(schema) },
+    { weight: 24, arbitrary: first === undefined ? typed(schema, path) : fc.constant(first) },
+    { weight: 6, arbitrary: others.length > 0 ? fc.constantFrom(...others) : typed(schema, path) },
+    { weight: 1, arbitrary: typed(schema, path) },
     { weight: 1, arbitrary: anyJson },
   )
 }
 
-function typed(schema: Schema): fc.Arbitrary<unknown> {
+function typed(schema: Schema, path: string): fc.Arbitrary<unknown> {
   switch (schema.type) {
     case 'boolean':
       return fc.boolean()
@@ -101,9 +123,9 @@ function typed(schema: Schema): fc.Arbitrary<unknown> {
     case 'number':
       return fc.oneof(fc.integer(), fc.double())
     case 'array':
-      return fc.array(schema.items ? typed(schema.items) : anyJson, { maxLength: 4 })
+      return fc.array(schema.items ? typed(schema.items, path) : anyJson, { maxLength: 4 })
     case 'object':
-      return bodyOf(schema)
+      return bodyOf(schema, path)
     default:
       return anyText
   }
@@ -111,7 +133,7 @@ function typed(schema: Schema): fc.Arbitrary<unknown> {
 
 function bodyOf(
   { properties = {}, required = [] }: Schema,
-  path = '',
+  path: string,
 ): fc.Arbitrary<Record<string, unknown>> {
   const members = Object.entries(properties).map(([name, schema]) => {
     const often = required.includes(name) ? 98 : PLAUSIBLE[name] ? 80 : 15
@@ -123,6 +145,15 @@ function bodyOf(
   return fc
     .tuple(fc.tuple(...members), fc.oneof({ weight: 6, arbitrary: fc.constant({}) }, foreign))
     .map(([known, more]) => ({ ...more, ...Object.fromEntries(known.flat()) }))
+}
+
+/** What gets furthest, in every member. */
+function usualBody({ properties = {} }: Schema, path: string): Record<string, unknown> {
+  const members = Object.entries(properties).map(([name, schema]): [string, unknown] => {
+    const [usual] = PLAUSIBLE_THERE[path]?.[name] ?? PLAUSIBLE[name] ?? []
+    return [name, schema.type === 'object' ? usualBody(schema, path) : usual]
+  })
+  return Object.fromEntries(members.filter(([, usual]) => usual !== undefined))
 }
 
 /** Text that is JSON, or was. */
@@ -145,19 +176,27 @@ function bodyText(body: Record<string, unknown>, damage: number, at: number): st
   }
 }
 
-const authorizations = fc.oneof(
-  { weight: 16, arbitrary: fc.constant('Bearer @service') },
-  {
-    weight: 6,
-    arbitrary: fc.constantFrom(
-      ...['Bearer @approval', 'Bearer @approval', 'Bearer @foreignService', 'Bearer @application'],
-      ...['DPoP @service', 'Bearer @gone'],
-    ),
-  },
-  headerText,
-  headerText.map((text) => `Bearer ${text}`),
-  headerText.map((text) => `Basic ${Buffer.from(text).toString('base64')}`),
-)
+/** @param usual who gets furthest, and others who may well call */
+const authorizations = ([usual, ...others]: readonly (string | null)[]) =>
+  fc.oneof(
+    { weight: 16, arbitrary: fc.constant(usual ?? null) },
+    { weight: others.length * 4, arbitrary: fc.constantFrom(usual ?? null, ...others) },
+    {
+      weight: 6,
+      arbitrary: fc.constantFrom(
+        ...[
+          'Bearer @approval',
+          'Bearer @approval',
+          'Bearer @foreignService',
+          'Bearer @application',
+        ],
+        ...['DPoP @service', 'Bearer @gone'],
+      ),
+    },
+    headerText,
+    headerText.map((text) => `Bearer ${text}`),
+    headerText.map((text) => `Basic ${Buffer.from(text).toString('base64')}`),
+  )
 
 const headers = fc
   .record(
@@ -182,9 +221,12 @@ function requestsTo(base: string, path: string, operation: Operation): fc.Arbitr
   const schema = operation.requestBody?.content['application/json']?.schema ?? {}
   return fc
     .record({
-      authorization: fc.option(authorizations, { freq: 20 }),
+      authorization: fc.option(authorizations(CALLERS[path] ?? ['Bearer @service']), { freq: 20 }),
       more: fc.oneof({ weight: 8, arbitrary: fc.constant({}) }, headers),
-      body: bodyOf(schema, path),
+      body: fc.oneof(
+        { weight: 1, arbitrary: fc.constant(usualBody(schema, path)) },
+        { weight: 3, arbitrary: bodyOf(schema, path) },
+      ),
       damage: fc.integer({ min: 0, max: 99 }),
       at: fc.nat(5000),
     })
@@ -204,20 +246,36 @@ describe('Any request to the CSC API (S56, S67)', () => {
   let rssp: Rssp
   let watch: Watch
   let names: Names
+  let client: TestClient
+  /** Whose credentials come and go. */
+  let signer: TestUser
+  /** Where something was done, and not only refused. */
+  const succeeded = new Set<string>()
 
   before(async () => {
-    rssp = await startRssp({ outbox: true })
+    rssp = await startRssp({
+      outbox: true,
+      post: () => Promise.resolve(204),
+      settings: {
+        policy: { authLogin: { client: LOGIN_CLIENT }, responseUriHosts: ['app.example'] },
+        newCredentials: { perPerson: 100_000, perPersonPerHour: 100_000 },
+        // What is fuzzed is not how soon it is locked.
+        limits: { signInFailures: 100_000 },
+      },
+    })
     watch = new Watch(rssp)
     const user = await rssp.addUser()
     const another = await rssp.addUser()
-    const client = await rssp.addClient()
+    client = await rssp.addClient()
+    await rssp.addClient({ client_id: LOGIN_CLIENT })
+    signer = await rssp.addUser()
     const application = await rssp.addClient({
       registration: { grantTypes: ['client_credentials'] },
     })
     const credential = await rssp.addCredential(user, { multisign: 500 })
-    const { PIN, EMAIL } = AUTH_OBJECTS
+    const { PIN, EMAIL, PUSH } = AUTH_OBJECTS
     const explicit = await rssp.addCredential(user, {
-      explicit: { objects: [PIN, EMAIL], expression: 'PIN OR EMAIL' },
+      explicit: { objects: [PIN, EMAIL, PUSH], expression: 'PIN OR EMAIL OR PUSH' },
       multisign: 500,
       withPin: true,
     })
@@ -244,7 +302,7 @@ describe('Any request to the CSC API (S56, S67)', () => {
     names = {
       service,
       gone,
-      job: 'none yet',
+      ...{ job: 'none yet', handle: 'none yet' },
       sad: body.SAD as string,
       approval: await approve(),
       otherApproval: await approve(),
@@ -261,7 +319,26 @@ describe('Any request to the CSC API (S56, S67)', () => {
       urlDigest: digest.toString('base64url'),
       other: digestOf('not agreed').toString('base64'),
       pin: user.pin,
+      ...(await newCreation()),
+      ...(await newDeletion()),
+      person: basic(`${signer.username}:${signer.password}`),
+      nobody: basic(`${signer.username}:x`),
+      refresh: 'none yet',
     }
+    for (const [target, more] of [
+      ['signatures/signHash', { operationMode: 'A', validity_period: null }],
+      ['credentials/authorize', { authData: [{ id: 'PUSH' }] }],
+    ] as const) {
+      const schema = requestOf(target)
+      const body = { ...usualBody(schema, `/${target}`), ...more }
+      const headers = { 'Content-Type': 'application/json', Authorization: 'Bearer @service' }
+      await answered({
+        ...{ method: 'POST', target: `/csc/v2/${target}`, headers },
+        body: JSON.stringify(body),
+      })
+    }
+    assert.ok(names['job'] !== 'none yet' && names['handle'] !== 'none yet')
+    succeeded.clear()
   })
   after(async () => {
     watch.close()
@@ -270,30 +347,65 @@ describe('Any request to the CSC API (S56, S67)', () => {
 
   const answered = async (request: FuzzedRequest): Promise<void> => {
     const { status, text } = await check(rssp, watch, request, names)
-    if (status !== 200) return
-    const { SAD, responseID } = JSON.parse(text) as { SAD?: string; responseID?: string }
+    // Each of them is good for one.
+    if (status === 201) names = { ...names, ...(await newCreation()) }
+    if (request.target.endsWith('/credentials/delete') && status === 204) {
+      names = { ...names, ...(await newDeletion()) }
+    }
+    if (status < 300) succeeded.add(request.target)
+    if (status !== 200 && status !== 202) return
+    const { SAD, responseID, refresh_token, handle } = JSON.parse(text) as Record<string, string>
     if (SAD !== undefined) names = { ...names, sad: SAD }
+    if (handle !== undefined) names = { ...names, handle }
+    if (refresh_token !== undefined) names = { ...names, refresh: refresh_token }
     if (responseID !== undefined) await finish(request, responseID)
+  }
+
+  async function newCreation(): Promise<Names> {
+    return { creation: await managementToken({ scope: 'credential-creation' }) }
+  }
+
+  async function newDeletion(): Promise<Names> {
+    const { id } = await rssp.addCredential(signer)
+    const asked = { scope: 'credential-deletion', credentialID: id }
+    return { deletable: id, deletion: await managementToken(asked) }
+  }
+
+  async function managementToken(asked: Record<string, string>): Promise<string> {
+    const code = await authorizationCode(rssp, signer, serviceRequest(client, asked))
+    const { body } = await requestToken(rssp, codeGrant(client, code))
+    assert.ok(body.access_token, JSON.stringify(body))
+    return body.access_token as string
   }
 
   /** What is signed later must not be taken for a change by the next request. */
   async function finish({ headers }: FuzzedRequest, job: string): Promise<void> {
-    names = { ...names, job }
+    const { job: first } = names
+    names = { ...names, latest: job, ...(first === 'none yet' ? { job } : {}) }
     const poll = {
       ...{ method: 'POST', target: '/csc/v2/signatures/signPolling', headers },
-      body: '{"requestID":"@job"}',
+      body: '{"requestID":"@latest"}',
     }
     while ((await send(rssp, poll, names)).status === 202);
   }
 
-  for (const { base, document } of DESCRIPTIONS) {
-    if (base === '') continue
-    for (const [path, { post }] of Object.entries(document.paths)) {
-      if (!post) continue
-      const target = base + path
-      it(`is answered as described, and changes nothing when refused: ${target}`, () =>
-        fuzz(target, requestsTo(base, path, post), answered, base === '/csc/v2' ? 15 : 5))
-    }
+  const operations = DESCRIPTIONS.filter(({ base }) => base !== '')
+    .flatMap(({ base, document }) =>
+      Object.entries(document.paths).map(([path, { post }]) => ({ base, path, post })),
+    )
+    // Those of the authorization server: oauth.test.ts.
+    .filter(({ path }) => !path.startsWith('/oauth2/'))
+  // Time moves on with every token for these, and what the others need would be out of date.
+  const isSlow = ({ path }: { path: string }) => /credentials\/(create|delete)$/.test(path)
+  const inOrder = [...operations.filter((each) => !isSlow(each)), ...operations.filter(isSlow)]
+  for (const { base, path, post } of inOrder) {
+    if (!post) continue
+    const target = base + path
+    it(`is answered as described, and changes nothing when refused: ${target}`, async () => {
+      await fuzz(target, requestsTo(base, path, post), answered, base === '/csc/v2' ? 15 : 5)
+      // Refusals alone would show little.
+      if (base === '/csc/v2') assert.ok(succeeded.has(target), 'nothing but refusals')
+    })
   }
 
   it('is answered as described at addresses and by methods that are not there', () =>
@@ -322,10 +434,20 @@ describe('Any request to the CSC API (S56, S67)', () => {
     ))
 
   for (const [file, request] of regressions()) {
-    if (!request.target.startsWith('/csc/')) continue
+    if (!request.target.startsWith('/csc/') || request.target.includes('/oauth2/')) continue
     it(`is answered as described again: ${file}`, () => answered(request))
   }
 })
+
+function basic(pair: string): string {
+  return Buffer.from(pair).toString('base64')
+}
+
+function requestOf(method: string): Schema {
+  const { document } = DESCRIPTIONS.find(({ base }) => base === '/csc/v2') ?? assert.fail()
+  const operation = document.paths[`/${method}`]?.['post']
+  return operation?.requestBody?.content['application/json']?.schema ?? {}
+}
 
 function encodeText(text: string): string {
   return encodeURIComponent(Buffer.from(text).toString())

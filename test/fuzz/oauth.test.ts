@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { DESCRIPTIONS, type Operation } from '../support/described.js'
-import { digestOf, REDIRECT_URI, SHA256, startRssp, type Rssp } from '../support/rssp.js'
+import { authorizationCode, serviceRequest, serviceTokens, VERIFIER } from '../oauth/application.js'
+import {
+  digestOf,
+  REDIRECT_URI,
+  SHA256,
+  startRssp,
+  type Rssp,
+  type TestClient,
+  type TestUser,
+} from '../support/rssp.js'
 import {
   anyText,
   check,
@@ -44,9 +53,11 @@ const PLAUSIBLE: Readonly<Record<string, readonly string[]>> = {
     ...['authorization_code', 'refresh_token', 'client_credentials', 'password'],
     ...['urn:ietf:params:oauth:grant-type:device_code', 'implicit'],
   ],
-  code: ['@gone', 'x'],
-  refresh_token: ['@gone', 'x'],
-  token: ['@gone', '@service', 'x'],
+  code: ['@code', '@code', '@gone', 'x'],
+  code_verifier: ['@verifier', 'x'],
+  refresh_token: ['@refresh', '@gone', 'x'],
+  refreshToken: ['@refresh', 'x'],
+  token: ['@service', '@refresh', '@gone', 'x'],
   token_type_hint: ['access_token', 'refresh_token', 'id_token'],
   client_assertion: ['a.b.c', 'eyJhbGciOiJub25lIn0.e30.'],
   client_assertion_type: ['urn:ietf:params:oauth:client-assertion-type:jwt-bearer', 'x'],
@@ -84,6 +95,22 @@ const USUAL: Readonly<Record<string, string>> = {
   redirect_uri: '@redirect',
   code_challenge: '@challenge',
   code_challenge_method: 'S256',
+}
+
+const AS_CLIENT = 'client_id=@client&client_secret=@secret'
+
+/** What succeeds, by the end of the address. */
+const USUAL_FORMS: Readonly<Record<string, readonly string[]>> = {
+  '/token': [
+    `grant_type=authorization_code&code=@code&code_verifier=@verifier&redirect_uri=@redirect&${AS_CLIENT}`,
+    `grant_type=refresh_token&refresh_token=@refresh&${AS_CLIENT}`,
+    `grant_type=refresh_token&refreshToken=@refresh&${AS_CLIENT}`,
+  ],
+  '/revoke': [`token=@service&${AS_CLIENT}`, `token=@refresh&${AS_CLIENT}`],
+  '/introspect': [`token=@service&${AS_CLIENT}`, `token=@refresh&${AS_CLIENT}`],
+  '/pushed_authorize': [
+    `response_type=code&redirect_uri=@redirect&code_challenge=@challenge&code_challenge_method=S256&authorization_details=@details&${AS_CLIENT}`,
+  ],
 }
 
 /** Names and values as they go over the wire, with what clients get wrong: arrays, repetition, encodings. */
@@ -170,9 +197,10 @@ function requestsTo(
   operation: Operation,
 ): fc.Arbitrary<FuzzedRequest> {
   const type = { 'Content-Type': 'application/x-www-form-urlencoded' }
+  const usual = USUAL_FORMS[path.slice(path.lastIndexOf('/'))]
   return fc
     .record({
-      form: formOf(operation),
+      form: usual ? fc.oneof(fc.constantFrom(...usual), formOf(operation)) : formOf(operation),
       more: fc.oneof({ weight: 3, arbitrary: fc.constant({}) }, headers),
     })
     .map(({ form, more }) => ({
@@ -187,12 +215,14 @@ describe('Any request to the authorization server (S56, S67)', () => {
   let rssp: Rssp
   let watch: Watch
   let names: Names
+  let user: TestUser
+  let client: TestClient
 
   before(async () => {
     rssp = await startRssp()
     watch = new Watch(rssp)
-    const user = await rssp.addUser()
-    const client = await rssp.addClient()
+    user = await rssp.addUser()
+    client = await rssp.addClient()
     const publicClient = await rssp.addClient({ client_secret: null })
     const digest = digestOf('agreed')
     const credential = await rssp.addCredential(user)
@@ -206,8 +236,8 @@ describe('Any request to the authorization server (S56, S67)', () => {
       challenge: digest.toString('base64url'),
       digest: digest.toString('base64url'),
       credential: credential.id,
-      gone: 'x'.repeat(43),
-      service: await rssp.serviceToken(user, client),
+      ...{ gone: 'x'.repeat(43), verifier: VERIFIER },
+      ...(await newTokens()),
       details: encodeURIComponent(
         JSON.stringify([
           {
@@ -225,9 +255,18 @@ describe('Any request to the authorization server (S56, S67)', () => {
     await rssp.close()
   })
 
+  /** A code and tokens, each of which is good for one use or until it is revoked. */
+  async function newTokens(): Promise<Names> {
+    const { access_token, refresh_token } = await serviceTokens(rssp, user, client)
+    const code = await authorizationCode(rssp, user, serviceRequest(client))
+    return { code, service: access_token, refresh: refresh_token ?? assert.fail() }
+  }
+
   /** Browsers go nowhere but to our pages and to registered addresses. */
   const answered = async (request: FuzzedRequest): Promise<void> => {
-    const { headers } = await check(rssp, watch, request, names)
+    const { status, headers } = await check(rssp, watch, request, names)
+    const usesUp = /token|revoke/.test(request.target) && status < 300
+    if (usesUp) names = { ...names, ...(await newTokens()) }
     const location = headers.get('location')
     if (location === null) return
     const { origin, pathname, href } = new URL(location, rssp.baseUrl)
@@ -235,14 +274,21 @@ describe('Any request to the authorization server (S56, S67)', () => {
     assert.ok(isOurs || href.split(/[?#]/)[0] === REDIRECT_URI, location)
   }
 
-  const described = DESCRIPTIONS.find(({ base }) => base === '')?.document.paths ?? {}
-  for (const [path, operations] of Object.entries(described)) {
-    for (const [name, operation] of Object.entries(operations)) {
-      const method = name === 'get' ? 'GET' : 'POST'
-      const title = `${method} ${path}`
-      const runs = namesOf(operation).length === 0 ? 2 : 20
-      it(`is answered as described, and changes nothing when refused: ${title}`, () =>
-        fuzz(`oauth ${title}`, requestsTo(method, path, operation), answered, runs))
+  for (const { base, document } of DESCRIPTIONS) {
+    for (const [path, operations] of Object.entries(document.paths)) {
+      if (base !== '' && !path.startsWith('/oauth2/')) continue
+      for (const [name, operation] of Object.entries(operations)) {
+        const method = name === 'get' ? 'GET' : 'POST'
+        const title = `${method} ${base}${path}`
+        const runs = base === '' ? 20 : 6
+        it(`is answered as described, and changes nothing when refused: ${title}`, () =>
+          fuzz(
+            `oauth ${title}`,
+            requestsTo(method, base + path, operation),
+            answered,
+            namesOf(operation).length === 0 ? 2 : runs,
+          ))
+      }
     }
   }
 
@@ -282,7 +328,7 @@ describe('Any request to the authorization server (S56, S67)', () => {
     ))
 
   for (const [file, request] of regressions()) {
-    if (request.target.startsWith('/csc/')) continue
+    if (request.target.startsWith('/csc/') && !request.target.includes('/oauth2/')) continue
     it(`is answered as described again: ${file}`, () => answered(request))
   }
 })

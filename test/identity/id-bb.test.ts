@@ -8,7 +8,8 @@ import {
 } from '../support/rssp.js'
 import { TestIdentityProvider } from '../support/identity-provider.js'
 import { SignerBrowser, textOf, type Page } from '../support/signer-browser.js'
-import { insert } from '../../src/storage/database.js'
+import { insert, sql, sweep } from '../../src/storage/database.js'
+import { issueEnrolmentCode } from '../../src/identity/enrolment.js'
 import { totpCode } from '../../src/identity/totp.js'
 import { asAnswer, asPage, authorizePath, openPage, serviceRequest } from '../oauth/application.js'
 
@@ -426,6 +427,49 @@ describe('Signing in with ID BB', () => {
       const page = asPage(await pressButton())
       const { username, password } = user
       asAnswer(await browser.post(page.url, { username, password, action: 'continue', link: 'x' }))
+      assert.deepEqual(await eventsNamed('identity.linked'), [])
+    })
+
+    it('does not link with a password alone where the account has no factor at all (S29)', async () => {
+      const bare = await rssp.addUser({ withoutAuthenticator: true })
+      const page = asPage(await pressButton())
+      let second = asPage(await browser.fillIn(page, answers(bare)))
+      assert.match(textOf(second.html), /enrolment code from your signing service/)
+      for (const fields of [{ otp: '000000' }, { recoveryCode: 'AAAA-AAAA-AAAA-AAAA' }, {}]) {
+        second = asPage(await browser.post(second.url, { ...fields, action: 'continue' }))
+        assert.match(problemOf(second), /The one-time code is not correct/)
+      }
+      assert.deepEqual(await eventsNamed('identity.linked'), [])
+      await assertNobodySignedIn()
+    })
+
+    it('links where there is no factor with the operator’s code, which works once (S29)', async () => {
+      const bare = await rssp.addUser({ withoutAuthenticator: true })
+      const { enrolmentStore: store, secrets, now } = rssp.services
+      const { code } = await issueEnrolmentCode({ store, secrets, now }, bare.id, 1)
+      const linkByCode = async (by: SignerBrowser) => {
+        const page = asPage(await pressButton(by))
+        const second = asPage(await by.fillIn(page, answers(bare)))
+        return by.post(second.url, { recoveryCode: code, action: 'continue' })
+      }
+      assert.ok(asAnswer(await linkByCode(browser)).get('code'))
+      const [linked] = await eventsNamed('identity.linked')
+      assert.equal(linked?.detail['userId'], bare.id)
+      const { database } = rssp.services
+      await database.commit({
+        changes: [sweep(sql`DELETE FROM "Identity" WHERE "userId" = ${bare.id}`)],
+      })
+      const again = new SignerBrowser(rssp.baseUrl, [idp.issuer])
+      assert.match(problemOf(await linkByCode(again)), /The one-time code is not correct/)
+    })
+
+    it('does not link with the operator’s code where there is an authenticator (S29)', async () => {
+      const { enrolmentStore: store, secrets, now } = rssp.services
+      const { code } = await issueEnrolmentCode({ store, secrets, now }, user.id, 1)
+      const page = asPage(await pressButton())
+      const second = asPage(await browser.fillIn(page, answers(user)))
+      const next = await browser.post(second.url, { recoveryCode: code, action: 'continue' })
+      assert.match(problemOf(next), /The one-time code is not correct/)
       assert.deepEqual(await eventsNamed('identity.linked'), [])
     })
 

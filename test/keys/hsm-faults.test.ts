@@ -46,7 +46,7 @@ describe('Every return value of PKCS#11 (S90, S91)', () => {
       throw error
     })
     if (typeof signature === 'string') return signature
-    assert.ok(await verifyDigest(key.publicKey, digest, signature!, ECDSA))
+    assert.ok(await verifyDigest(key.publicKey, digest, signature, ECDSA))
     return 'signed'
   }
 

@@ -36,13 +36,24 @@ describe('A call to the token that hangs (S94)', () => {
   })
   after(() => shim.close())
 
-  /** Delay of the event loop while `work` runs, in ms: the 99th percentile. */
-  async function delayDuring(work: () => Promise<unknown>): Promise<number> {
-    const delay = monitorEventLoopDelay({ resolution: 5 })
-    delay.enable()
-    await work()
-    delay.disable()
-    return delay.percentile(99) / 1e6
+  /** Runs `work` and demands of the event loop that its 99th percentile stays under 50 ms. */
+  async function assertFlowing(work: () => Promise<unknown>): Promise<void> {
+    let p99 = Infinity
+    // A busy machine delays event loops, too; what hangs inside a call hangs every time.
+    for (let attempt = 0; attempt < 3 && p99 >= 50; attempt += 1) {
+      const delay = monitorEventLoopDelay({ resolution: 5 })
+      delay.enable()
+      await work()
+      delay.disable()
+      p99 = delay.percentile(99) / 1e6
+    }
+    assert.ok(p99 < 50, `event loop delayed by ${p99} ms`)
+  }
+
+  async function recover(): Promise<void> {
+    shim.heal()
+    while (custody.state.quarantined > 0) await new Promise(setImmediate)
+    await sign()
   }
 
   const calls: [string, () => Promise<unknown>, new () => Error][] = [
@@ -57,38 +68,33 @@ describe('A call to the token that hangs (S94)', () => {
   ]
   for (const [call, act, Failure] of calls) {
     it(`is given up in time when it is ${call}, while the event loop and another session go on`, async () => {
-      shim.fault(call, { hang: true, times: 1, rv: 'CKR_FUNCTION_FAILED' })
-      const given = act().then(
-        (ready) => assert.equal(ready, false),
-        (error: unknown) => error,
-      )
-      const p99 = await delayDuring(async () => {
+      await assertFlowing(async () => {
+        shim.fault(call, { hang: true, times: 1, rv: 'CKR_FUNCTION_FAILED' })
+        const given = act().then(
+          (ready) => assert.equal(ready, false),
+          (error: unknown) => error,
+        )
         await shim.untilHanging(call)
         await sign()
         const error = await given
-        if (error !== undefined) assert.ok(error instanceof Failure, String(error))
+        if (error !== undefined) assert.ok(error instanceof Failure)
+        assert.deepEqual([custody.state.quarantined, await custody.ready()], [1, true])
+        await recover()
       })
-      assert.ok(p99 < 50, `event loop delayed by ${p99} ms`)
-      assert.deepEqual([custody.state.quarantined, await custody.ready()], [1, true])
-      shim.heal()
-      await sign()
     })
   }
 
   for (const call of ['C_GetSlotList', 'C_GetTokenInfo', 'C_OpenSession', 'C_Login']) {
     it(`is given up in time when it is ${call}, and makes the token unready for as long`, async () => {
-      await sign()
-      shim.loseSessions()
-      shim.fault(call, { hang: true })
-      const p99 = await delayDuring(async () => {
+      await assertFlowing(async () => {
+        await sign()
+        shim.loseSessions()
+        shim.fault(call, { hang: true })
         await assert.rejects(sign(), HsmUnavailableError)
         assert.equal(await custody.ready(), false)
+        await recover()
+        assert.equal(await custody.ready(), true)
       })
-      assert.ok(p99 < 50, `event loop delayed by ${p99} ms`)
-      shim.heal()
-      while (custody.state.quarantined > 0) await new Promise(setImmediate)
-      await sign()
-      assert.equal(await custody.ready(), true)
     })
   }
 
@@ -102,9 +108,7 @@ describe('A call to the token that hangs (S94)', () => {
       (result) => result.status === 'rejected' && result.reason instanceof HsmOutcomeUnknownError,
     )
     assert.equal(unknown.length, 2, 'of the others nothing was asked for')
-    shim.heal()
-    while (custody.state.quarantined > 0) await new Promise(setImmediate)
-    await sign()
+    await recover()
   })
 
   it('keeps shutdown waiting for a bounded time only (S95)', async () => {
@@ -134,9 +138,8 @@ describe('A call to the token that hangs (S94)', () => {
   it('does not hold up the event loop for long when it is C_SignInit that is slow', async () => {
     shim.fault('C_SignInit', { delayMs: 80 })
     await sign()
-    const p99 = await delayDuring(async () => {
+    await assertFlowing(async () => {
       for (let round = 0; round < 4; round += 1) await sign()
     })
-    assert.ok(p99 < 50, `event loop delayed by ${p99} ms`)
   })
 })

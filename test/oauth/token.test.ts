@@ -4,6 +4,7 @@ import {
   digestOf,
   ECDSA_SHA256,
   REDIRECT_URI,
+  postForm,
   startRssp,
   type Rssp,
   type TestClient,
@@ -463,6 +464,28 @@ describe('POST /oauth2/token', () => {
       assert.deepEqual(rest, { token_type: 'Bearer', expires_in: 3600, scope: 'service' })
       assert.notEqual(refresh_token, first.refresh_token)
       await assertAlive(rssp, access_token)
+      assert.equal((await refresh(refresh_token)).status, 200)
+    })
+
+    it('is taken as `refreshToken`, too, below every version (interop)', async () => {
+      for (const base of ['', '/csc/v2', '/csc/v1', '/csc/v0']) {
+        const { refresh_token, ...request } = refreshGrant(client, (await tokens()).refresh_token)
+        const sent = { ...request, refreshToken: refresh_token ?? '' }
+        const { status, body } = await postForm(`${rssp.baseUrl}${base}/oauth2/token`, sent)
+        assert.equal(status, 200, base)
+        await assertAlive(rssp, body.access_token as string)
+      }
+    })
+
+    it('counts by its own name where both come, and not by a name that only looks like it', async () => {
+      const { refresh_token } = await tokens()
+      const both = { ...refreshGrant(client, 'x'), refreshToken: refresh_token }
+      const words = 'Invalid parameter refresh_token'
+      assertRefusal(await requestToken(rssp, both), 400, 'invalid_grant', words)
+      const other: Parameters = { ...refreshGrant(client, 'x'), xrefreshToken: refresh_token }
+      delete other['refresh_token']
+      const missing = 'Missing parameter refresh_token'
+      assertRefusal(await requestToken(rssp, other), 400, 'invalid_request', missing)
       assert.equal((await refresh(refresh_token)).status, 200)
     })
 

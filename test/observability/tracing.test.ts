@@ -1,51 +1,7 @@
 import assert from 'node:assert/strict'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { Collector } from '../support/collector.js'
+import { newTestToken, openCustody } from '../support/softhsm.js'
 import { digestOf, ECDSA_SHA256, SHA256, startRssp, type Rssp } from '../support/rssp.js'
-
-interface Span {
-  readonly traceId: string
-  readonly spanId: string
-  readonly parentSpanId?: string
-  readonly name: string
-  readonly attributes: readonly { key: string; value: Record<string, unknown> }[]
-}
-
-/** A collector that takes OTLP over HTTP, in JSON. */
-class Collector {
-  readonly #server: Server
-  readonly bodies: string[] = []
-
-  constructor() {
-    this.#server = createServer((request, response) => {
-      const pieces: Buffer[] = []
-      request.on('data', (piece: Buffer) => pieces.push(piece))
-      request.on('end', () => {
-        assert.equal(request.url, '/v1/traces')
-        this.bodies.push(Buffer.concat(pieces).toString())
-        response.setHeader('Content-Type', 'application/json').end('{}')
-      })
-    })
-  }
-
-  async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1/traces`
-  }
-
-  get spans(): Span[] {
-    return this.bodies.flatMap((body) => {
-      const { resourceSpans } = JSON.parse(body) as {
-        resourceSpans: { scopeSpans: { spans: Span[] }[] }[]
-      }
-      return resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans))
-    })
-  }
-
-  close(): Promise<void> {
-    return new Promise((resolve) => this.#server.close(() => resolve()))
-  }
-}
 
 describe('Traces', () => {
   const collector = new Collector()
@@ -57,7 +13,14 @@ describe('Traces', () => {
   let refusedId: string | null
 
   before(async () => {
-    rssp = await startRssp({ settings: { tracing: { endpoint: await collector.listen() } } })
+    // As where the service opens the token itself.
+    const custody = await openCustody(newTestToken(), {
+      ended: (what, seconds) => (rssp as Rssp | undefined)?.services.tracing.ended(what, seconds),
+    })
+    rssp = await startRssp({
+      settings: { tracing: { endpoint: await collector.listen() } },
+      custody: () => custody,
+    })
     const [user, client] = [await rssp.addUser(), await rssp.addClient()]
     const credential = await rssp.addCredential(user)
     const digest = digestOf('contract')
@@ -106,6 +69,9 @@ describe('Traces', () => {
     const parents = collector.spans
       .filter(({ name, traceId: id }) => name === 'database.commit' && id === traceId)
       .map(({ parentSpanId }) => parentSpanId)
+    for (const name of ['hsm.wait', 'C_Sign']) {
+      assert.equal(named(name)?.parentSpanId, named('token.sign')?.spanId, name)
+    }
     assert.ok(parents.includes(named('ledger.redeem')?.spanId))
     assert.ok(parents.includes(named('ledger.consume')?.spanId))
   })

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { runConformance } from '../../conformance/runner.js'
 import { checkTarget } from '../../conformance/target.js'
 import type { KnownSandbox, SandboxFile } from '../../src/sandbox/sandbox-file.js'
 import { fillSandbox } from '../../src/sandbox/sandbox.js'
@@ -149,25 +148,6 @@ describe('Filling a sandbox that an earlier version made', function () {
       for (const { approval, objects } of named) {
         assert.ok(approval === 'otp' || objects.join() === 'PIN', objects.join())
       }
-    })
-
-    it('finds nothing to object to, and signs', async () => {
-      const target = checkTarget(JSON.parse(readFileSync(at('conformance.json'), 'utf8')))
-      rssp.clock.advance(60)
-      const time = {
-        now: () => rssp.clock.now(),
-        advance: (seconds: number) => {
-          rssp.clock.advance(seconds)
-        },
-      }
-      const only = ['credentials/list', 'credentials/extendTransaction']
-      const { results, used } = await runConformance(target, { time, only })
-      const bad = results.filter(({ outcome }) => outcome === 'fail' || outcome === 'warning')
-      assert.deepEqual(
-        bad.map(({ title, message }) => `${title}: ${message}`),
-        [],
-      )
-      assert.ok(used.signatures > 0)
     })
   })
 })

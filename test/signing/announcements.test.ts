@@ -157,6 +157,23 @@ describe('Announcements of asynchronous results', () => {
     assert.ok(!stored.includes(responseID) && !stored.includes('app.example'))
   })
 
+  it('go to hosts of the application itself alone, of those that configuration allows', async () => {
+    const hosts: [string[] | null, string, boolean][] = [
+      [null, 'other.example:8443', true],
+      [['app.example'], 'app.example', true],
+      [['app.example'], 'other.example:8443', false],
+      [['elsewhere.example'], 'elsewhere.example', false],
+      [[], 'app.example', false],
+    ]
+    for (const [responseUriHosts, host, isAllowed] of hosts) {
+      const own = await rssp.addClient({ registration: { responseUriHosts } })
+      const token = await rssp.credentialToken({ user, client: own, credential, digests: [digest] })
+      const answer = await signHash(token, `https://${host}/done`)
+      if (isAllowed) assert.equal(answer.status, 200, host)
+      else assertRefusal(answer, 400, 'invalid_request', 'Invalid parameter response_uri')
+    }
+  })
+
   const refused: [string, unknown][] = [
     ['a host that is not allowed', 'https://evil.example/'],
     ['an allowed host as user name', 'https://app.example@evil.example/'],

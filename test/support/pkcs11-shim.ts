@@ -140,9 +140,9 @@ export class Pkcs11Shim {
     this.#write(REMOVED, 1)
   }
 
-  /** Back in its slot; sessions from before are not. */
-  insertToken(): void {
-    this.#write(REMOVED, 0)
+  /** Back in its slot; sessions from before are not. Some libraries see it after C_Initialize only. */
+  insertToken({ seen = 'at once' }: { seen?: 'at once' | 'after C_Initialize' } = {}): void {
+    this.#write(REMOVED, seen === 'at once' ? 0 : 2)
   }
 
   /** C_CloseAllSessions, before the next call in each process. */

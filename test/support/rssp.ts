@@ -5,7 +5,6 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
-import { pino } from 'pino'
 import { checkConfig } from '../../src/config/load.js'
 import { Secrets } from '../../src/config/secrets.js'
 import type { ApprovalFactor, Credential } from '../../src/credentials/credential.js'
@@ -14,6 +13,7 @@ import type { NewCredential } from '../../src/credentials/credentials.js'
 import { generateTotpSecret, totpCode } from '../../src/identity/totp.js'
 import type { KeyAlgorithm } from '../../src/keys/algorithms.js'
 import type { KeyCustody } from '../../src/keys/key-custody.js'
+import { createLogger } from '../../src/observability/logger.js'
 import type { PublicPost } from '../../src/signing/public-post.js'
 import { startServer, type RunningServer } from '../../src/server.js'
 import { openServices, type Services } from '../../src/services.js'
@@ -157,8 +157,8 @@ export async function startRssp(
     ...(real ? { custody: unclosed(overrides.custody?.(real) ?? real) } : {}),
     ...(overrides.post ? { post: overrides.post } : {}),
     logger: logLines
-      ? pino({ level: 'debug' }, { write: (line) => void logLines.push(line) })
-      : pino({ level: 'silent' }),
+      ? createLogger('debug', undefined, { write: (line) => void logLines.push(line) })
+      : createLogger('silent'),
   })
   const server = await startServer(services, 'test')
   const keepFolder = replicaOf !== undefined
@@ -213,7 +213,7 @@ export function quickHash(password: string): string {
 /** The shared token outlives one server. */
 function unclosed(custody: KeyCustody): KeyCustody {
   return {
-    generate: (algorithm) => custody.generate(algorithm),
+    generate: (...call) => custody.generate(...call),
     sign: (...call) => custody.sign(...call),
     publicKey: (keyId) => custody.publicKey(keyId),
     destroy: (keyId) => custody.destroy(keyId),

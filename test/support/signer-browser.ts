@@ -135,7 +135,7 @@ function isBelow(path: string, cookiePath = '/'): boolean {
   return path === cookiePath || path.startsWith(folder)
 }
 
-function hiddenFields(html: string): Record<string, string> {
+export function hiddenFields(html: string): Record<string, string> {
   const inputs = html.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)
   return Object.fromEntries([...inputs].map(([, name = '', value = '']) => [name, value]))
 }

@@ -1,67 +1,56 @@
 import assert from 'node:assert/strict'
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { Agent, request } from 'node:http'
 import { ChainVerifier } from '../../src/audit/chain.js'
-import type { Credential } from '../../src/credentials/credential.js'
 import { totpCode } from '../../src/identity/totp.js'
-import {
-  ECDSA_SHA256,
-  pkce,
-  postForm,
-  SHA256,
-  type Rssp,
-  type TestClient,
-  type TestUser,
-} from './rssp.js'
+import { ECDSA_SHA256, pkce, postForm, SHA256, type Rssp, type TestClient } from './rssp.js'
 import { SignerBrowser } from './signer-browser.js'
 
-const DIGESTS_PER_APPROVAL = 1000
-const CLIENTS = 4
+const DIGESTS_PER_APPROVAL = 500
+export const CLIENTS = 3
+/** In the place of a status. */
+const NO_ANSWER = 0
 
-interface Signer {
-  readonly user: TestUser
-  readonly credential: Credential
+interface Answer {
+  readonly status: number
+  readonly text: string
 }
 
 /**
  * Applications that sign without a pause through one address, on connections they keep. They try nothing a
- * second time: what fails is remembered.
+ * second time, what fails is remembered; unless they are told to ask again, under the same
+ * `Idempotency-Key`, what became of a request that got no answer.
  */
 export class SigningLoad {
   /** Signatures by digest, both base64, as the applications hold them. */
   readonly held = new Map<string, string>()
   readonly failures: string[] = []
+  /** Digests of which nobody can tell whether they were signed: whoever signed was killed. */
+  readonly unknown = new Set<string>()
   readonly #rssp: Rssp
   readonly #baseUrl: string
   readonly #client: TestClient
-  readonly #signers: Signer[]
   readonly #agent = new Agent({ keepAlive: true, maxSockets: CLIENTS })
   readonly #watchers = new Set<{ count: number; reached: () => void }>()
   #approved: { token: string; credentialID: string; digests: Buffer[] } | null = null
   #approving: Promise<void> | null = null
   #isOver = false
+  #repeats = false
   #done: Promise<unknown> = Promise.resolve()
 
-  private constructor(rssp: Rssp, baseUrl: string, client: TestClient, signers: Signer[]) {
+  private constructor(rssp: Rssp, baseUrl: string, client: TestClient) {
     this.#rssp = rssp
     this.#baseUrl = baseUrl
     this.#client = client
-    this.#signers = signers
   }
 
   /**
    * @param rssp fills the database, and looks into it at the end
    * @param baseUrl where the requests go
    */
-  static async start(rssp: Rssp, baseUrl: string, people = 6): Promise<SigningLoad> {
-    const client = await rssp.addClient()
-    const signers: Signer[] = []
-    for (let each = 0; each < people; each += 1) {
-      const user = await rssp.addUser()
-      const multisign = DIGESTS_PER_APPROVAL
-      signers.push({ user, credential: await rssp.addCredential(user, { multisign }) })
-    }
-    const load = new SigningLoad(rssp, baseUrl, client, signers)
+  static async start(rssp: Rssp, baseUrl: string, { repeats = false } = {}): Promise<SigningLoad> {
+    const load = new SigningLoad(rssp, baseUrl, await rssp.addClient())
+    load.#repeats = repeats
     await load.#approve()
     load.#done = Promise.all(Array.from({ length: CLIENTS }, () => load.#sign()))
     return load
@@ -70,6 +59,7 @@ export class SigningLoad {
   /** Resolves when so many more signatures were made; a failure ends the waiting, too. */
   async signing(more: number): Promise<void> {
     const count = this.held.size + more
+    if (this.failures.length > 0) return
     await new Promise<void>((reached) => this.#watchers.add({ count, reached }))
   }
 
@@ -128,32 +118,41 @@ export class SigningLoad {
     for (const { reached } of this.#watchers) reached()
   }
 
-  /** Null when there is a signature now, else what went wrong. */
+  /** Null when there is a signature now, or can be none; else what went wrong. */
   async #signOne(hash: string, token: string, credentialID: string): Promise<string | null> {
-    try {
-      const body = JSON.stringify({ credentialID, hashes: [hash], signAlgo: ECDSA_SHA256 })
-      const answer = await this.#post('/csc/v2/signatures/signHash', body, token)
-      if (answer.status !== 200) return `${answer.status} ${answer.text}`
-      const { signatures } = JSON.parse(answer.text) as { signatures: string[] }
-      this.held.set(hash, signatures[0] ?? '')
+    const body = JSON.stringify({ credentialID, hashes: [hash], signAlgo: ECDSA_SHA256 })
+    const key = randomUUID()
+    for (let isRepeated = false; ; isRepeated = true) {
+      const answer = await this.#post('/csc/v2/signatures/signHash', body, token, key)
+      if (answer.status === 200) {
+        const { signatures } = JSON.parse(answer.text) as { signatures: string[] }
+        this.held.set(hash, signatures[0] ?? '')
+        return null
+      }
+      if (this.#repeats && [NO_ANSWER, 502, 503].includes(answer.status)) continue
+      if (!isRepeated) return `${answer.status} ${answer.text}`
+      this.unknown.add(hash)
       return null
-    } catch (error) {
-      return String(error)
     }
   }
 
-  #post(path: string, body: string, token: string): Promise<{ status: number; text: string }> {
-    const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` }
-    return new Promise((resolve, reject) => {
+  #post(path: string, body: string, token: string, key: string): Promise<Answer> {
+    const headers = {
+      'Content-Type': 'application/json',
+      Authorization: `Bearer ${token}`,
+      'Idempotency-Key': key,
+    }
+    return new Promise((resolve) => {
+      const failed = (error: Error) => resolve({ status: NO_ANSWER, text: String(error) })
       const options = { method: 'POST', agent: this.#agent, headers }
       const sent = request(`${this.#baseUrl}${path}`, options, (response) => {
         let text = ''
         response.setEncoding('utf8')
         response.on('data', (chunk: string) => (text += chunk))
         response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
-        response.on('error', reject)
+        response.on('error', failed)
       })
-      sent.on('error', reject)
+      sent.on('error', failed)
       sent.end(body)
     })
   }
@@ -161,16 +160,17 @@ export class SigningLoad {
   /** The whole way over the pages, through the same address as the signing. */
   async #approve(): Promise<void> {
     try {
-      this.#approved = await this.#approvalOf(this.#signers.shift())
+      this.#approved = await this.#approvalOfSomebody()
     } catch (error) {
       this.failures.push(String(error))
     }
     this.#approving = null
   }
 
-  async #approvalOf(signer: Signer | undefined) {
-    assert.ok(signer, 'more people are needed for so many signatures')
-    const { user, credential } = signer
+  async #approvalOfSomebody() {
+    const user = await this.#rssp.addUser()
+    const multisign = DIGESTS_PER_APPROVAL
+    const credential = await this.#rssp.addCredential(user, { multisign })
     const client = this.#client
     const digests = Array.from({ length: DIGESTS_PER_APPROVAL }, () => randomBytes(32))
     const { code_verifier, code_challenge } = pkce()

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { SignatureWithheldError } from '../../errors.js'
 import { HASH_ALGORITHMS, type SignatureAlgorithm } from '../../keys/algorithms.js'
+import { certifyWith } from '../../keys/certify.js'
 import { verifyDigest } from '../../keys/digest-verifier.js'
 import type { KeyCustody } from '../../keys/key-custody.js'
 import type {
@@ -69,12 +70,13 @@ export class EmbeddedAuthority implements CertificateAuthority {
   }
 
   async issue(request: {
+    readonly keyId: string
     readonly publicKey: Buffer
     readonly subject: SubjectName
     readonly profile: CertificateProfile
   }): Promise<IssuedCertificate> {
     const { custody, now } = this.#options
-    const { publicKey, subject, profile } = request
+    const { keyId, publicKey, subject, profile } = request
     const { email, ...name } = subject
     const issuer = this.#issuing.certificate
     const plan: CertificatePlan = {
@@ -91,7 +93,7 @@ export class EmbeddedAuthority implements CertificateAuthority {
       email,
     }
     const linted = lintCertificate(encodeToBeSigned(plan), plan, issuer)
-    const certificate = await signCertificate(custody, linted, this.#issuing.keyId)
+    const certificate = await signCertificate(custody, linted, this.#issuing.keyId, keyId)
     return { certificate, chain: [this.issuingCertificate, this.rootCertificate] }
   }
 }
@@ -139,7 +141,7 @@ async function makeAuthority(
   }
   try {
     const linted = lintCertificate(encodeToBeSigned(plan), plan, issuer?.certificate ?? null)
-    const certificate = await signCertificate(custody, linted, issuer?.keyId ?? keyId)
+    const certificate = await signCertificate(custody, linted, issuer?.keyId ?? keyId, keyId)
     return { keyId, certificate }
   } catch (error) {
     await custody.destroy(keyId).catch(() => undefined) // the failure that counts is the first
@@ -172,12 +174,16 @@ async function signCertificate(
   custody: KeyCustody,
   linted: LintedCertificate,
   issuerKeyId: string,
+  subjectKeyId: string,
 ): Promise<Buffer> {
-  const digest = createHash('sha384').update(linted.tbs).digest()
-  const [signature] = await custody.sign(issuerKeyId, [digest], SIGNED_WITH)
+  const { tbs } = linted
+  const signature = await certifyWith(custody, {
+    ...{ tbs, issuerKeyId, subjectKeyId },
+    algorithm: SIGNED_WITH,
+  })
   const { issuerPublicKey } = linted.plan
-  const good =
-    signature !== undefined && (await verifyDigest(issuerPublicKey, digest, signature, SIGNED_WITH))
+  const digest = createHash('sha384').update(tbs).digest()
+  const good = await verifyDigest(issuerPublicKey, digest, signature, SIGNED_WITH)
   if (!good) throw new SignatureWithheldError('A certificate signature does not verify')
   return assembleCertificate(linted, signature)
 }

@@ -45,8 +45,8 @@ export const create = defineCscEndpoint({
       throw new InvalidParameterError('credentialCreationRequest')
     }
     await managedCredentials.rejectUnfitFor(request, caller.userId)
-    await managedCredentials.demandQuota(caller)
     if (!(await tokens.spendManagement(caller))) throw new ExpiredTokenError('used')
+    await managedCredentials.demandQuota(caller)
     const credential = await managedCredentials.create(request, caller.userId)
     if (!input.credentialInfo) return new Created(null)
     return new Created(describeCredential(credential, input, now()))

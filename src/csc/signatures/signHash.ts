@@ -20,6 +20,7 @@ import {
   TooManySignaturesError,
   UnusableSadError,
 } from '../../errors.js'
+import type { AccessToken } from '../../http/bearer.js'
 import { inWords, invalid, missing } from '../../http/refusals.js'
 import {
   allowsSignatureAlgorithm,

@@ -2,7 +2,9 @@ import { Type, type Static } from '@sinclair/typebox'
 import { CredentialInfo } from '../credential-info.js'
 import { isOnline, type V1Authorisation, type V1Factor } from './factors.js'
 
-const { key, cert, description, SCAL, multisign, lang } = CredentialInfo.properties
+const { key, cert: v2Cert, description, SCAL, multisign, lang } = CredentialInfo.properties
+// What else is read out of the certificate came with v2.2.
+const cert = Type.Omit(v2Cert, ['policy', 'qcStatements'])
 
 const Presence = Type.Union(
   (['true', 'false', 'optional'] as const).map((presence) => Type.Literal(presence)),
@@ -42,11 +44,12 @@ export type V1CredentialInfo = Static<typeof V1CredentialInfo>
 
 /** @param detailed whether PIN and OTP are described, as `authInfo` asks */
 export function asV1Credential(
-  { description, key, cert, SCAL, multisign, lang }: CredentialInfo,
+  { description, key, cert: v2Cert, SCAL, multisign, lang }: CredentialInfo,
   { authMode, pin, otp }: V1Authorisation,
   detailed: boolean,
 ): V1CredentialInfo {
   const described = detailed && authMode === 'explicit'
+  const { policy: _policy, qcStatements: _qcStatements, ...cert } = v2Cert
   return {
     ...{ description, key, cert, authMode, SCAL },
     ...(described ? { PIN: describe(pin), OTP: describeCode(otp) } : {}),

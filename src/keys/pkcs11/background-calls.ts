@@ -16,7 +16,8 @@ const PROTOTYPES = {
     'CK_RV C_OpenSession(unsigned long slot, unsigned long flags, void *application, void *notify, void *session)',
   C_CloseSession: 'CK_RV C_CloseSession(unsigned long session)',
   C_GetSessionInfo: 'CK_RV C_GetSessionInfo(unsigned long session, _Out_ CK_SESSION_INFO *info)',
-  C_Login: 'CK_RV C_Login(unsigned long session, unsigned long user, void *pin, unsigned long length)',
+  C_Login:
+    'CK_RV C_Login(unsigned long session, unsigned long user, void *pin, unsigned long length)',
   C_DestroyObject: 'CK_RV C_DestroyObject(unsigned long session, unsigned long object)',
   C_GetAttributeValue:
     'CK_RV C_GetAttributeValue(unsigned long session, unsigned long object, _Inout_ CK_ATTRIBUTE *template, unsigned long count)',
@@ -50,7 +51,11 @@ const ULONG_BYTES = koffi.sizeof('unsigned long')
 const POINTER_BYTES = koffi.sizeof('void *')
 
 koffi.alias('CK_RV', 'unsigned long')
-koffi.struct('CK_MECHANISM', { mechanism: 'unsigned long', parameter: 'void *', length: 'unsigned long' })
+koffi.struct('CK_MECHANISM', {
+  mechanism: 'unsigned long',
+  parameter: 'void *',
+  length: 'unsigned long',
+})
 koffi.struct('CK_ATTRIBUTE', { type: 'unsigned long', value: 'void *', length: 'unsigned long' })
 koffi.struct('CK_SESSION_INFO', {
   slot: 'unsigned long',
@@ -213,7 +218,7 @@ export class BackgroundCalls {
     buffersInUse.add(buffers)
     return new Promise<void>((resolve, reject) => {
       callee.async(...args, (error: unknown, rv: number | bigint) => {
-        if (error !== null && error !== undefined) reject(error as Error)
+        if (error !== null && error !== undefined) reject(error)
         else if (Number(rv) === 0) resolve()
         else reject(Object.assign(new Error(name), { code: Number(rv) }))
       })

@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs'
 import pkcs11 from 'pkcs11js'
 import type { HashName } from '../algorithms.js'
 import { BackgroundCalls } from './background-calls.js'
+import { BindingCalls, type SlowCalls } from './binding-calls.js'
 import { TokenError } from './ckr.js'
 import { Pace } from './pace.js'
 import type {
@@ -33,7 +34,7 @@ import {
 /** A loaded library. It stays loaded for good: unloading pulls code from under its own threads. */
 interface Library {
   readonly api: pkcs11.PKCS11
-  readonly background: BackgroundCalls
+  readonly background: SlowCalls
   /** How long C_SignInit takes. */
   readonly signInitPace: Pace
   /** Sessions of all tokens in use. */
@@ -55,7 +56,8 @@ function acquireLibrary(path: string, parameters?: string): Library {
   if (library === undefined) {
     const api = new pkcs11.PKCS11()
     api.load(file)
-    const background = new BackgroundCalls(file)
+    const own = new BackgroundCalls(file)
+    const background = own.isShared ? own : new BindingCalls(api)
     library = { api, background, signInitPace: new Pace(), openSessions: 0, users: 0 }
     libraries.set(file, library)
   }
@@ -146,7 +148,7 @@ function isLimit(count: number): boolean {
 }
 
 /** Slot numbers move when tokens are re-plugged; labels do not. */
-async function slotOf(background: BackgroundCalls, tokenLabel: string): Promise<Buffer> {
+async function slotOf(background: SlowCalls, tokenLabel: string): Promise<Buffer> {
   const matches: Buffer[] = []
   for (const slot of await awaited('C_GetSlotList', background.slots())) {
     // a slot that does not answer is not the one we look for
@@ -165,12 +167,12 @@ async function slotOf(background: BackgroundCalls, tokenLabel: string): Promise<
  * refused is not tried again, not even by those who wait: tokens lock (S93).
  */
 class Login {
-  readonly #background: BackgroundCalls
+  readonly #background: SlowCalls
   readonly #pin: string
   #last: Promise<void> = Promise.resolve()
   #refusal: TokenError | null = null
 
-  constructor(background: BackgroundCalls, pin: string) {
+  constructor(background: SlowCalls, pin: string) {
     this.#background = background
     this.#pin = pin
   }
@@ -232,7 +234,7 @@ const buffersInUse = new Set<readonly Buffer[]>()
 class ModuleSession implements OpenSession {
   readonly #library: Library
   readonly #api: pkcs11.PKCS11
-  readonly #background: BackgroundCalls
+  readonly #background: SlowCalls
   readonly #handle: Buffer
 
   constructor(library: Library, handle: Buffer) {
@@ -396,7 +398,7 @@ class ModuleSession implements OpenSession {
       const { handle } = wrapping
       return {
         handle: await this.#api.C_UnwrapKeyAsync(
-          ...[this.#handle, mechanism, handle, bytes, attributes] as const,
+          ...([this.#handle, mechanism, handle, bytes, attributes] as const),
         ),
       }
     } catch (error) {
@@ -407,8 +409,9 @@ class ModuleSession implements OpenSession {
   }
 
   async mac(key: KeyHandle, data: Buffer): Promise<Buffer> {
-    const mechanism = { mechanism: pkcs11.CKM_SHA256_HMAC }
-    attempt('C_SignInit', () => this.#api.C_SignInit(this.#handle, mechanism, key.handle))
+    const mechanism = { type: pkcs11.CKM_SHA256_HMAC, parameter: null }
+    const begun = this.#background.signInit(this.#handle, mechanism, key.handle)
+    await awaited('C_SignInit', begun)
     const buffers = [data, Buffer.alloc(SIGNATURE_SPACE)] as const
     buffersInUse.add(buffers)
     try {

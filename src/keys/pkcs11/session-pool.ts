@@ -1,4 +1,9 @@
-import { HsmOutcomeUnknownError, HsmUnavailableError, ServiceError } from '../../errors.js'
+import {
+  HsmBusyError,
+  HsmOutcomeUnknownError,
+  HsmUnavailableError,
+  ServiceError,
+} from '../../errors.js'
 import { endDespite } from '../foreign-functions.js'
 import { TokenError, TokenTimeoutError } from './ckr.js'
 import type { KeyHandle, Mechanism, OpenSession, Session, Token } from './session.js'
@@ -25,6 +30,11 @@ export interface SessionPoolOptions {
   readonly drainTimeoutMs?: number
   /** Told about what an operator has to look at. */
   readonly alarm?: (message: string, cause: unknown) => void
+  /**
+   * Told how long a caller waited for a session (`hsm.wait`) and was inside the library (`C_Sign`, say),
+   * in the asynchronous context of that caller.
+   */
+  readonly ended?: (what: string, seconds: number) => void
 }
 
 /** A session on loan, with the number of the login period its handles belong to. */
@@ -75,11 +85,12 @@ export class SessionPool {
       sessions: 8,
       signTimeoutMs: 10_000,
       generateTimeoutMs: 120_000,
-      queueLimit: 1_000,
+      queueLimit: 10_000,
       queueTimeoutMs: 5_000,
       reopenDelayMs: 1_000,
       drainTimeoutMs: 15_000,
       alarm: () => undefined,
+      ended: () => undefined,
       ...definedOf(options),
     }
     openPools.add(this)
@@ -118,7 +129,9 @@ export class SessionPool {
    * @throws {HsmOutcomeUnknownError} when the token may have made a signature that nobody got
    */
   async withSession<T>(use: (session: PooledSession) => Promise<T>): Promise<T> {
+    const askedAt = performance.now()
     const loan = await this.#borrow()
+    this.#options.ended('hsm.wait', secondsSince(askedAt))
     try {
       return await use(loan)
     } catch (error) {
@@ -149,7 +162,7 @@ export class SessionPool {
     if (idle !== undefined) return Promise.resolve(this.#lend(idle))
     // for whom a session is being opened does not stand in the queue
     if (this.#waiting.length >= this.#options.queueLimit + this.#openings.size) {
-      return Promise.reject(new HsmUnavailableError('Too many callers wait for the token'))
+      return Promise.reject(new HsmBusyError('Too many callers wait for the token'))
     }
     return this.#enqueue()
   }
@@ -167,7 +180,7 @@ export class SessionPool {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
-        reject(new HsmUnavailableError('No session came free in time'))
+        reject(new HsmBusyError('No session came free in time'))
       }, this.#options.queueTimeoutMs)
       const waiter = { resolve, reject, timer }
       this.#waiting.push(waiter)
@@ -452,30 +465,33 @@ class Loan implements PooledSession {
     if (this.#over || this.#spoilt || this.#callUnderWay !== null) {
       throw new HsmUnavailableError('The session is not free for another call')
     }
+    const begunAt = performance.now()
     const result = start()
     const returned = result.then(
       () => this.#returned(),
       () => this.#returned(),
     )
     this.#callUnderWay = returned
-    const { generateTimeoutMs, signTimeoutMs } = this.#options
+    const { generateTimeoutMs, signTimeoutMs, ended } = this.#options
     const ms = name === 'C_GenerateKeyPair' ? generateTimeoutMs : signTimeoutMs
     try {
       const mayHaveSigned = name === 'C_Sign'
-      return await inTime(
-        ms,
-        result,
-        () => new TokenTimeoutError(name, mayHaveSigned, returned),
-      )
+      return await inTime(ms, result, () => new TokenTimeoutError(name, mayHaveSigned, returned))
     } catch (error) {
       this.#spoilt = true
       throw error
+    } finally {
+      ended(name, secondsSince(begunAt))
     }
   }
 
   #returned(): void {
     this.#callUnderWay = null
   }
+}
+
+function secondsSince(moment: number): number {
+  return (performance.now() - moment) / 1000
 }
 
 function inOurWords(error: unknown): Error {

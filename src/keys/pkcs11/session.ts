@@ -36,7 +36,14 @@ export type PublicKeyValue =
  * Attributes of private keys that not every token knows. We ask for them and read them back, unless the
  * operator has said that this token cannot have them (`hsm.tolerate`).
  */
-export const OPTIONAL_ATTRIBUTES = ['allowedMechanisms', 'local', 'modifiable', 'copyable'] as const
+export const OPTIONAL_ATTRIBUTES = [
+  'allowedMechanisms',
+  'local',
+  'modifiable',
+  'copyable',
+  'signRecover',
+  'derive',
+] as const
 export type OptionalAttribute = (typeof OPTIONAL_ATTRIBUTES)[number]
 
 export interface KeyPairTemplate {
@@ -68,6 +75,8 @@ export interface UnwrapTemplate {
   readonly without: ReadonlySet<OptionalAttribute>
   /** Point or modulus, for tokens that cannot do without (CKA_NSS_DB). */
   readonly publicValue?: Buffer
+  /** Only to see whether the token refuses it, as its wrapping key demands. */
+  readonly extractable?: true
 }
 
 export interface SecretKeyTemplate {

@@ -76,14 +76,15 @@ export function keyPairTemplates(template: KeyPairTemplate) {
 /** CKA_NSS_DB: tokens derived from NSS want the public value beside a private key. */
 const CKA_NSS_DB = 0xd5a0db00
 
-export function unwrapTemplate({ algorithm, id, without, publicValue }: UnwrapTemplate) {
+export function unwrapTemplate(template: UnwrapTemplate) {
+  const { algorithm, id, without, publicValue, extractable = false } = template
   return [
     { type: pkcs11.CKA_CLASS, value: pkcs11.CKO_PRIVATE_KEY },
     { type: pkcs11.CKA_TOKEN, value: false },
     ...named(algorithm, id),
     { type: pkcs11.CKA_DERIVE, value: false },
     ...signingOnly(algorithm, without),
-    { type: pkcs11.CKA_EXTRACTABLE, value: false },
+    { type: pkcs11.CKA_EXTRACTABLE, value: extractable },
     ...(publicValue ? [{ type: CKA_NSS_DB, value: publicValue }] : []),
     ...locks(without),
   ]

@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { createConnection, type Socket } from 'node:net'
 import { HsmOutcomeUnknownError, HsmUnavailableError } from '../../errors.js'
 import type { KeyAlgorithm, SignatureAlgorithm } from '../algorithms.js'
-import type { GeneratedKey, KeyCustody, SigningOperation } from '../key-custody.js'
+import type {
+  GeneratedKey,
+  KeyCustody,
+  SigningOperation,
+  UnsignedCertificate,
+} from '../key-custody.js'
 import type { KeyOwner } from '../key-id.js'
 import {
   encodeFrame,
@@ -121,6 +126,15 @@ export class KeyProcessCustody implements KeyCustody {
     return signatures.map((signature) => Buffer.from(signature, 'base64'))
   }
 
+  async certify(certificate: UnsignedCertificate): Promise<Buffer> {
+    const { tbs, algorithm, issuerKeyId, subjectKeyId } = certificate
+    const text = tbs.toString('base64')
+    const signature = (await this.#ask([
+      ...(['certify', issuerKeyId, wireAlgorithm(algorithm), text, subjectKeyId] as const),
+    ])) as string
+    return Buffer.from(signature, 'base64')
+  }
+
   async generate(algorithm: KeyAlgorithm, keyId?: string): Promise<GeneratedKey> {
     return readKey((await this.#ask(['generate', algorithm, keyId ?? null])) as WireKey)
   }
@@ -214,7 +228,8 @@ export class KeyProcessCustody implements KeyCustody {
   #giveUp(number: number, why: string): void {
     const waiting = this.#remove(number)
     if (!waiting) return
-    const mayHaveSigned = waiting.handedOver && waiting.call[0] === 'sign'
+    const signs = waiting.call[0] === 'sign' || waiting.call[0] === 'certify'
+    const mayHaveSigned = waiting.handedOver && signs
     waiting.reject(mayHaveSigned ? new HsmOutcomeUnknownError(why) : new HsmUnavailableError(why))
   }
 

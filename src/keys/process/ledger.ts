@@ -175,15 +175,19 @@ function rejectEnded(
   }
 }
 
-/** The certification authority signs with keys the database has for it; nobody else signs without the ledger. */
-export function demandServiceKey(standing: KeyStanding, isFresh: boolean): void {
+/**
+ * Authorities are those the database has as such.
+ * @param isFresh whether the key was made just now and is to certify itself
+ * @throws {RefusedUseError}
+ */
+export function demandAuthority(standing: KeyStanding, isFresh: boolean): void {
   const { authority, wasCredentials, hasIssuing } = standing
-  if (wasCredentials) throw new RefusedUseError('the key of a credential, without a reservation')
+  if (wasCredentials) throw new RefusedUseError('a certificate by the key of a credential')
   if (authority === 'issuing') return
   // The root certifies itself, before it is on record, and the issuing authority; then it rests.
   if (authority === 'root' && !hasIssuing) return
   if (authority === null && isFresh) return
   throw new RefusedUseError(
-    authority === 'root' ? 'the root has nothing left to sign' : 'a key of nobody',
+    authority === 'root' ? 'the root has nothing left to sign' : 'a certificate by a key of nobody',
   )
 }

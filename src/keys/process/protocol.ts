@@ -43,6 +43,7 @@ export type Request = readonly [
   number,
   ...(
     | readonly ['sign', string, WireAlgorithm, readonly string[], WireOperation | null]
+    | readonly ['certify', string, WireAlgorithm, string, string]
     | readonly ['generate', KeyAlgorithm, string | null]
     | readonly ['bind', WireKey, readonly [credentialId: string, userId: string]]
     | readonly ['publicKey', string]
@@ -167,6 +168,8 @@ export function isRequest(value: unknown): value is Request {
         isStrings(third) &&
         (fourth === null || (isStrings(fourth) && fourth.length > 0))
       )
+    case 'certify':
+      return typeof first === 'string' && isAlgorithm(second) && isStrings([third, fourth])
     case 'generate':
       return (
         typeof first === 'string' &&

@@ -3,11 +3,13 @@ import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { HsmUnavailableError, SignatureWithheldError } from '../../errors.js'
 import type { Logger } from '../../observability/logger.js'
-import type { KeyAlgorithm, SignatureAlgorithm } from '../algorithms.js'
+import { certifiedKey } from '../../certificates/certified-key.js'
+import type { KeyAlgorithm } from '../algorithms.js'
+import { certifyWith } from '../certify.js'
 import { verifyDigest } from '../digest-verifier.js'
-import type { GeneratedKey, KeyCustody, SigningOperation } from '../key-custody.js'
+import type { GeneratedKey, KeyCustody, UnsignedCertificate } from '../key-custody.js'
 import {
-  demandServiceKey,
+  demandAuthority,
   RefusedUseError,
   type KeyUse,
   type Ledger,
@@ -57,7 +59,7 @@ export class KeyServer {
   readonly #now: () => Date
   readonly #run = randomBytes(9).toString('base64url')
   readonly #used = new UsedNames()
-  /** Keys made in this run that have not signed yet, apart from their trial. */
+  /** Keys made in this run that have certified nothing yet. */
   readonly #fresh = new Set<string>()
   readonly #sockets = new Set<Socket>()
   readonly #server: Server
@@ -134,17 +136,11 @@ export class KeyServer {
     }
     const uses: { number: number; use: KeyUse }[] = []
     for (const request of frame) {
-      if (request[1] !== 'sign') {
-        void this.#answer(request[0], answers, 'unavailable', () => this.#do(request))
-        continue
-      }
-      const { keyId, digests, algorithm, operation } = readSign(request)
-      const number = request[0]
-      if (operation) uses.push({ number, use: { keyId, digests, algorithm, operation } })
-      else {
-        void this.#answer(number, answers, 'outcome-unknown', () =>
-          this.#signForService(keyId, digests, algorithm),
-        )
+      if (request[1] === 'sign') {
+        uses.push({ number: request[0], use: readSign(request) })
+      } else {
+        const otherwise = request[1] === 'certify' ? 'outcome-unknown' : 'unavailable'
+        void this.#answer(request[0], answers, otherwise, () => this.#do(request))
       }
     }
     if (uses.length > 0) void this.#signReserved(uses, answers)
@@ -169,6 +165,7 @@ export class KeyServer {
   async #signOnce(use: KeyUse, facts: LedgerFacts): Promise<string[]> {
     const { keyId, digests, algorithm, operation } = use
     const now = this.#now()
+    if (operation.id === '') throw new RefusedUseError('a signature without a reservation')
     // Another run may have signed it before it ended.
     if (!operation.id.startsWith(`${this.#run}.`)) {
       throw new HsmUnavailableError('The key process was started again meanwhile')
@@ -192,21 +189,35 @@ export class KeyServer {
     return signatures.map((signature) => signature.toString('base64'))
   }
 
-  /** For the certification authority, which verifies what it gets. */
-  async #signForService(
-    keyId: string,
-    digests: readonly Buffer[],
-    algorithm: SignatureAlgorithm,
-  ): Promise<string[]> {
-    const standing = await this.#standing(keyId)
-    demandServiceKey(standing, this.#fresh.has(keyId))
-    if (standing.authority === null) this.#fresh.delete(keyId)
-    const signatures = await this.#custody.sign(keyId, digests, algorithm)
-    return signatures.map((signature) => signature.toString('base64'))
+  /**
+   * Authorities certify keys of this custody, and sign nothing else. Whether the certificate is as it should
+   * be was looked at before, by those who made it; they verify the signature, too.
+   */
+  async #certify(certificate: UnsignedCertificate): Promise<Buffer> {
+    const { tbs, issuerKeyId, subjectKeyId } = certificate
+    const certified = certifiedKey(tbs)
+    const known = certified && (await this.#custody.publicKey(subjectKeyId))
+    if (!certified || !known?.equals(certified)) {
+      throw new RefusedUseError('a certificate for a key that is not ours')
+    }
+    const standing = await this.#standing(issuerKeyId)
+    const isFresh = this.#fresh.has(issuerKeyId) && issuerKeyId === subjectKeyId
+    demandAuthority(standing, isFresh)
+    if (standing.authority === null) this.#fresh.delete(issuerKeyId)
+    return certifyWith(this.#custody, certificate)
   }
 
   async #do(request: OtherRequest): Promise<unknown> {
     switch (request[1]) {
+      case 'certify': {
+        const [, , issuerKeyId, algorithm, tbs, subjectKeyId] = request
+        const signature = await this.#certify({
+          ...{ issuerKeyId, subjectKeyId },
+          tbs: Buffer.from(tbs, 'base64'),
+          algorithm: readAlgorithm(algorithm),
+        })
+        return signature.toString('base64')
+      }
       case 'generate':
         return wireKey(await this.#generate(request[2], request[3]))
       case 'bind': {
@@ -263,7 +274,10 @@ export class KeyServer {
       answers.add([number, null, await act()])
     } catch (error) {
       if (error instanceof RefusedUseError) {
-        this.#logger.error({ alarm: 'refused-use', why: error.message }, 'a use of a key is refused')
+        this.#logger.error(
+          { alarm: 'refused-use', why: error.message },
+          'a use of a key is refused',
+        )
         answers.add([number, 'unavailable', `The key process refuses: ${error.message}`])
       } else {
         answers.add([number, ...failureOf(error, otherwise)])
@@ -293,12 +307,11 @@ class Answers {
   }
 }
 
-function readSign([, , keyId, algorithm, digests, operation]: SignRequest) {
-  const [id, ...rows] = operation ?? []
+function readSign([, , keyId, algorithm, digests, operation]: SignRequest): KeyUse {
+  const [id, ...rows] = operation ?? ['']
   return {
-    keyId,
+    ...{ keyId, operation: { id, rows } },
     algorithm: readAlgorithm(algorithm),
     digests: digests.map((digest) => Buffer.from(digest, 'base64')),
-    operation: id === undefined ? null : ({ id, rows } satisfies SigningOperation),
   }
 }

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from '../../config/schema.js'
-import type { Logger } from '../../observability/logger.js'
+import { createLogger, type Logger } from '../../observability/logger.js'
+import { sessionsOf } from '../token-settings.js'
 import { KeyProcessCustody } from './client.js'
 import type { KeyProcessAddress } from './protocol.js'
 
@@ -30,6 +31,8 @@ export interface TokenState {
   readonly busy: number
   readonly waiting: number
   readonly quarantined: number
+  /** Each of them, where there are several. */
+  readonly tokens?: readonly (Omit<TokenState, 'tokens'> & { readonly name: string })[]
 }
 
 const NO_TOKEN: TokenState = { idle: 0, busy: 0, waiting: 0, quarantined: 0 }
@@ -76,6 +79,17 @@ export async function startKeyProcess(
   const supervisor = new Supervisor(config, logger)
   await supervisor.start()
   return supervisor
+}
+
+/**
+ * Starts it ahead of whoever will want it, and says how that went when they do. Null when this installation
+ * has no key process.
+ */
+export function beginKeyProcess(config: KeyProcessConfig): Promise<KeyProcess> | null {
+  if (config.hsm.isolation === 'none') return null
+  const begun = startKeyProcess(config, { logger: createLogger(config.log.level) })
+  begun.catch(() => undefined)
+  return begun
 }
 
 /** The keys of a key process that somebody started. */
@@ -253,7 +267,7 @@ function forkKeyProcess({ hsm }: KeyProcessConfig): ChildProcess {
     env: {
       ...process.env,
       ...hsm.environment,
-      UV_THREADPOOL_SIZE: String(hsm.sessions + OTHER_THREADS),
+      UV_THREADPOOL_SIZE: String(sessionsOf(hsm) + OTHER_THREADS),
     },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })

@@ -14,6 +14,8 @@ import { messagesOf } from './messages.js'
 
 export interface SecondFactorView extends FormView {
   readonly problem?: CodeProblem
+  /** Whether the operator's code is what is needed: there is no authenticator. */
+  readonly byCode?: boolean
 }
 
 export function renderSecondFactor(view: SecondFactorView): string {
@@ -37,7 +39,10 @@ export function renderSecondFactor(view: SecondFactorView): string {
           <RejectButton>{messages.reject}</RejectButton>
         </Buttons>
       </Form>
-      <details class="other-way" open={view.problem === 'used-recovery-code'}>
+      <details
+        class="other-way"
+        open={view.byCode === true || view.problem === 'used-recovery-code'}
+      >
         <summary>{recovery.without}</summary>
         <Form view={view}>
           <Field name="recoveryCode" label={recovery.label} hint={recovery.hint} />

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { chainRecord, EMPTY_LOG, type AuditHead, type AuditRecord } from '../../audit/chain.js'
+import { StorageUnavailableError } from '../../errors.js'
 import type { Value } from '../database.js'
 import { isLostConnection, openWriter, STATEMENT_MS } from './connection.js'
 import { PreparedStatements, RoundTrip, type Command, type Completed } from './round-trip.js'
@@ -69,25 +70,27 @@ export class Writer {
 
   /** Never rejects: each unit has its own fate. */
   async commit(units: readonly WriteUnit[]): Promise<UnitResult[]> {
-    const end = Date.now() + (this.#away ? 0 : PATIENCE_MS)
+    const end = performance.now() + (this.#away ? 0 : PATIENCE_MS)
     let lost: Attempt | null = null
     let failure = ''
     for (let attempts = 0; attempts < MOST_ATTEMPTS; attempts += 1) {
       const attempt: Attempt = { results: [], records: [], committing: false }
       try {
-        const results = await this.#attempt(units, attempt, lost)
-        this.#away = false
-        return results
+        return await this.#attempt(units, attempt, lost)
       } catch (error) {
         failure = error instanceof Error ? error.message : String(error)
         if (attempt.committing) lost = attempt
         this.#drop()
-        if (error instanceof UnknownOutcome || !isWorthAnotherTry(error) || Date.now() >= end) break
+        if (
+          error instanceof UnknownOutcome ||
+          !isWorthAnotherTry(error) ||
+          performance.now() >= end
+        )
+          break
         // A connection that was closed meanwhile is simply opened again.
         if (attempts > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
     }
-    this.#away = true
     const outcome = lost ? `whether it was written is not known: ${failure}` : failure
     return units.map(() => ({ failure: outcome }))
   }
@@ -189,7 +192,10 @@ export class Writer {
 
   async #open(): Promise<pg.Client> {
     this.#prepared = new PreparedStatements()
-    return openWriter(this.#url)
+    this.#away = true
+    const client = await openWriter(this.#url)
+    this.#away = false
+    return client
   }
 
   /** One round trip; a server that does not answer in time is given up. */
@@ -213,6 +219,7 @@ export class Writer {
 
 /** A broken connection, a deadlock with someone else's transaction, a server that is starting. */
 function isWorthAnotherTry(error: unknown): boolean {
+  if (error instanceof StorageUnavailableError) return false
   if (isLostConnection(error)) return true
   return error instanceof pg.DatabaseError && /^(40|57P03|53300)/.test(error.code ?? '')
 }

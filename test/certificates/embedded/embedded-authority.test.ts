@@ -41,7 +41,7 @@ describe('The embedded authority', () => {
   beforeEach(() => (clock = NOW))
 
   const issue = (publicKey: Buffer, subject = PERSON, profile = SIGNER_PROFILE) =>
-    authority.issue({ publicKey, subject, profile })
+    authority.issue({ keyId: 'here', publicKey, subject, profile })
 
   it('issues certificates whose chain OpenSSL takes, for every kind of key', async () => {
     for (const algorithm of ['p-256', 'p-384', 'p-521', 'rsa-2048'] as const) {
@@ -158,7 +158,7 @@ describe('The embedded authority', () => {
     for (const [title, sign] of wrong) {
       const broken = await open({ custody: replacing(custody, { sign }) })
       await assert.rejects(
-        broken.issue({ publicKey, subject: PERSON, profile: SIGNER_PROFILE }),
+        broken.issue({ keyId: 'here', publicKey, subject: PERSON, profile: SIGNER_PROFILE }),
         SignatureWithheldError,
         title,
       )

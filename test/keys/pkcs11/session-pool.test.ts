@@ -35,10 +35,6 @@ class FakeToken implements Token {
     throw new Error('has nothing to say')
   }
 
-  describe(): Promise<never> {
-    return Promise.reject(new Error('nobody asks'))
-  }
-
   async openSession(): Promise<OpenSession> {
     this.attempts += 1
     if (this.openFault !== null) throw this.openFault

@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict'
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
 import type { Activation } from '../../../src/activation/activations.js'
+import { parseCertificate, type ParsedCertificate } from '../../../src/certificates/certificate.js'
 import { signingCertificate } from '../../../src/credentials/credentials.js'
 import type { Credential } from '../../../src/credentials/credential.js'
 import { HsmUnavailableError } from '../../../src/errors.js'
 import { HASH_ALGORITHMS, type SignatureAlgorithm } from '../../../src/keys/algorithms.js'
 import { verifyDigest } from '../../../src/keys/digest-verifier.js'
 import { sql, sweep, type Statement } from '../../../src/storage/database.js'
-import { digestOf, startRssp, type Rssp, type TestClient, type TestUser } from '../../support/rssp.js'
+import {
+  digestOf,
+  startRssp,
+  type Rssp,
+  type TestClient,
+  type TestUser,
+} from '../../support/rssp.js'
 import { newTokenDirectory } from '../../support/softhsm.js'
 
 const ECDSA: SignatureAlgorithm = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha256 }
@@ -34,7 +41,10 @@ describe('The key process, asked by a server that lies', function () {
   let count = 0
 
   before(async () => {
-    rssp = await startRssp({ token: newTokenDirectory() })
+    rssp = await startRssp({
+      token: newTokenDirectory(),
+      settings: { log: { level: 'silent' } },
+    })
     user = await rssp.addUser()
     client = await rssp.addClient()
     credential = await rssp.addCredential(user)
@@ -114,7 +124,10 @@ describe('The key process, asked by a server that lies', function () {
   it('signs nothing of a batch with one wrong digest, at any place', async () => {
     for (let place = 0; place < 3; place += 1) {
       const ask = asked(await reserve([newDigest(), newDigest(), newDigest()]))
-      await assertRefused({ ...ask, digests: ask.digests.with(place, newDigest()) }, 'another digest')
+      await assertRefused(
+        { ...ask, digests: ask.digests.with(place, newDigest()) },
+        'another digest',
+      )
     }
   })
 
@@ -127,11 +140,8 @@ describe('The key process, asked by a server that lies', function () {
       ask = asked(activation)
     })
 
-    it('the key of a credential without a reservation', () =>
-      assertRefused(
-        { ...ask, operation: undefined },
-        'the key of a credential, without a reservation',
-      ))
+    it('everything without a reservation', () =>
+      assertRefused({ ...ask, operation: undefined }, 'a signature without a reservation'))
 
     it('a name it did not give out', async () => {
       const operation = { id: randomUUID(), rows: ask.operation?.rows ?? [] }
@@ -291,47 +301,110 @@ describe('The key process, asked by a server that lies', function () {
     })
   })
 
-  describe('with the keys of the service', () => {
-    const digest = createHash('sha384').update('a certificate').digest()
+  describe('with the keys of authorities', () => {
     const authority = async (name: string) => {
       const key = await rssp.services.database.read.authorityKey.findUnique({ where: { name } })
       assert.ok(key)
-      return key.keyId
+      return { keyId: key.keyId, certificate: parseCertificate(Buffer.from(key.certificate)) }
     }
-    const ask = (keyId: string): Ask => ({
-      ...{ keyId, digests: [digest], algorithm: ECDSA_384, operation: undefined },
+
+    /** A certificate like one that was issued, for another key of the same kind. */
+    function certificateFor(publicKey: Buffer, like: ParsedCertificate): Buffer {
+      const at = like.tbs.indexOf(like.publicKey)
+      assert.ok(at > 0 && publicKey.length === like.publicKey.length)
+      const after = like.tbs.subarray(at + publicKey.length)
+      return Buffer.concat([like.tbs.subarray(0, at), publicKey, after])
+    }
+
+    function certify(issuerKeyId: string, subjectKeyId: string, tbs: Buffer): Promise<Buffer> {
+      const { client } = rssp.services.keys
+      assert.ok(client)
+      return client.certify({ issuerKeyId, subjectKeyId, tbs, algorithm: ECDSA_384 })
+    }
+
+    const refuses = (certified: Promise<Buffer>, why: string) =>
+      assert.rejects(certified, {
+        name: 'HsmUnavailableError',
+        message: `The key process refuses: ${why}`,
+      })
+
+    it('certifies a key of its own', async () => {
+      const issuing = await authority('issuing')
+      const { tbs } = signingCertificate(credential)
+      const signature = await certify(issuing.keyId, credential.keyId, tbs)
+      const digest = createHash('sha384').update(tbs).digest()
+      const { publicKey } = issuing.certificate
+      assert.ok(await verifyDigest(publicKey, digest, signature, ECDSA_384))
     })
 
-    it('issues certificates, without a reservation', async () => {
-      assert.equal((await sign(ask(await authority('issuing')))).length, 1)
+    it('certifies no key that somebody else made', async () => {
+      const { keyId } = await authority('issuing')
+      const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      const publicKey = stranger.publicKey.export({ format: 'der', type: 'spki' })
+      const tbs = certificateFor(publicKey, signingCertificate(credential))
+      const why = 'a certificate for a key that is not ours'
+      await refuses(certify(keyId, credential.keyId, tbs), why)
+      await refuses(certify(keyId, '0'.repeat(32), tbs), why)
     })
 
-    it('lets the root rest once it has certified the issuing authority', async () =>
-      assertRefused(ask(await authority('root')), 'the root has nothing left to sign'))
-
-    it('does not take the key of an authority for that of a credential', async () => {
-      const activation = asked(await reserve([newDigest()]))
-      await assertRefused(
-        { ...activation, keyId: await authority('issuing') },
-        'the key of another credential',
-      )
+    it('certifies no key under the name of another', async () => {
+      const { keyId } = await authority('issuing')
+      const { tbs } = signingCertificate(credential)
+      await refuses(certify(keyId, other.keyId, tbs), 'a certificate for a key that is not ours')
     })
 
-    it('lets a key nobody has yet certify itself, once', async () => {
-      const { keyId } = await rssp.services.custody.generate('p-384')
-      await sign(ask(keyId))
-      await assertRefused(ask(keyId), 'a key of nobody')
+    it('takes nothing for a certificate that is none, or not DER', async () => {
+      const { keyId } = await authority('issuing')
+      const { tbs } = signingCertificate(credential)
+      const why = 'a certificate for a key that is not ours'
+      for (const text of [Buffer.alloc(0), digestOf('x'), Buffer.concat([tbs, Buffer.of(0)])]) {
+        await refuses(certify(keyId, credential.keyId, text), why)
+      }
+    })
+
+    it('signs no digest with them, with or without a reservation', async () => {
+      const { keyId } = await authority('issuing')
+      const digests = [createHash('sha384').update('a certificate').digest()]
+      const bare = { keyId, digests, algorithm: ECDSA_384, operation: undefined }
+      await assertRefused(bare, 'a signature without a reservation')
+      const reserved = asked(await reserve([newDigest()]))
+      await assertRefused({ ...reserved, keyId }, 'the key of another credential')
+    })
+
+    it('lets the root rest once it has certified the issuing authority', async () => {
+      const { keyId } = await authority('root')
+      const { tbs } = signingCertificate(credential)
+      await refuses(certify(keyId, credential.keyId, tbs), 'the root has nothing left to sign')
+    })
+
+    it('certifies nothing by the key of a credential', async () => {
+      const { tbs } = signingCertificate(credential)
+      const why = 'a certificate by the key of a credential'
+      await refuses(certify(credential.keyId, credential.keyId, tbs), why)
+    })
+
+    it('lets a key nobody has yet certify itself, once, and nothing else', async () => {
+      const root = await authority('root')
+      const { keyId, publicKey } = await rssp.services.custody.generate('p-384')
+      const self = certificateFor(publicKey, root.certificate)
+      const why = 'a certificate by a key of nobody'
+      await refuses(certify(keyId, credential.keyId, signingCertificate(credential).tbs), why)
+      await certify(keyId, keyId, self)
+      await refuses(certify(keyId, keyId, self), why)
       await rssp.services.custody.destroy(keyId)
     })
 
-    it('signs nothing with a key it did not make', () =>
-      assertRefused(ask('0'.repeat(32)), 'a key of nobody'))
+    it('makes no second key under a name that is in use', async () => {
+      await assert.rejects(rssp.services.keys.client?.generate('p-256', credential.keyId) ?? '', {
+        message: 'The key process refuses: a second key of the same name',
+      })
+    })
 
     it('destroys no key that is in use, and any other', async () => {
       const { custody } = rssp.services
       const why = { message: 'The key process refuses: destroying a key in use' }
       await assert.rejects(custody.destroy(credential.keyId), why)
-      await assert.rejects(custody.destroy(await authority('issuing')), why)
+      await assert.rejects(custody.destroy((await authority('issuing')).keyId), why)
       const { keyId } = await custody.generate('p-256')
       await custody.destroy(keyId)
       assert.equal(await custody.publicKey(keyId), null)

@@ -68,6 +68,7 @@ describe('Messages between servers and the key process', () => {
       [4, 'generate', 'p-256', 'name'],
       [5, 'bind', ['key', 'AA==', 'wrapped'], ['credential', 'person']],
       [6, 'listKeyIds'],
+      [7, 'certify', 'issuer', ['ecdsa', 'sha384', null], 'AA==', 'subject'],
     ]
     for (const request of [good, good.with(5, null), ...others]) {
       assert.ok(isRequest(request), JSON.stringify(request))
@@ -94,6 +95,8 @@ describe('Messages between servers and the key process', () => {
     'a key algorithm of objects': [1, 'generate', 'valueOf', null],
     'a name of a new key that is a number': [1, 'generate', 'p-256', 7],
     'a key to bind that is not wrapped': [1, 'bind', ['key', 'AA=='], ['credential', 'person']],
+    'a certificate that is no text': [1, 'certify', 'issuer', good[3], 7, 'subject'],
+    'a certificate for nobody': [1, 'certify', 'issuer', good[3], 'AA=='],
     'an owner without a person': [1, 'bind', ['key', 'AA==', 'wrapped'], ['credential']],
   }
   for (const [what, value] of Object.entries(bad)) {

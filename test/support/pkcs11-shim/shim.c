@@ -47,6 +47,7 @@
 enum function { FUNCTIONS(INDEX) FUNCTION_COUNT };
 
 enum { AFTER = 1, HANG = 2, ABORT = 4, SEGFAULT = 8, GARBLE = 16 };
+enum { IN_SLOT = 0, OUT_OF_SLOT = 1, OUT_UNTIL_INITIALISED = 2 };
 enum { LOSE_SESSIONS = 1, LOG_OUT = 2, FINALISE = 3 };
 
 /* What happens to calls of one function. 64 bytes. */
@@ -214,6 +215,8 @@ static CK_RV without_token(enum function at) {
 #define INIT (SESSION, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
 
 static CK_RV initialise(CK_VOID_PTR arguments) {
+  uint32_t out = OUT_UNTIL_INITIALISED;
+  atomic_compare_exchange_strong(&control->removed, &out, IN_SLOT);
   if (control->conf[0] == '\0') return real->C_Initialize(arguments);
   const char *given = getenv("SOFTHSM2_CONF");
   char *before = given == NULL ? NULL : strdup(given);

@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PostgresqlDatabase } from '../../src/storage/postgresql/postgresql-database.js'
+import { SqliteDatabase } from '../../src/storage/sqlite/sqlite-database.js'
+import { newPostgresDatabase } from '../support/postgresql.js'
+import { describeDatabase } from './contract.js'
+
+const now = () => new Date()
+
+describeDatabase('SQLite', async (headFile) => {
+  const folder = mkdtempSync(join(tmpdir(), 'openrssp-storage-'))
+  const file = join(folder, 'test.db')
+  const database = await SqliteDatabase.open({ file, headFile, now })
+  return {
+    database,
+    another: () => SqliteDatabase.open({ file, headFile: null, now }),
+    async close() {
+      await database.close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+})
+
+describeDatabase('PostgreSQL', async (headFile) => {
+  const { url, drop } = await newPostgresDatabase()
+  const database = await PostgresqlDatabase.open({ url, headFile, now })
+  return {
+    database,
+    another: () => PostgresqlDatabase.open({ url, headFile: null, now }),
+    async close() {
+      await database.close()
+      await drop()
+    },
+  }
+})

@@ -1,0 +1,398 @@
+import assert from 'node:assert/strict'
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { formatHead, readHead } from '../../src/audit/head-file.js'
+import { StorageUnavailableError } from '../../src/errors.js'
+import { change, ConflictError, insert, sql } from '../../src/storage/database.js'
+import { migrationFiles } from '../../src/storage/migration-files.js'
+import { openClient, openWriter } from '../../src/storage/postgresql/connection.js'
+import { applyMigrations } from '../../src/storage/postgresql/migrations.js'
+import { PostgresqlDatabase } from '../../src/storage/postgresql/postgresql-database.js'
+import { postgresqlDifference } from '../../scripts/schema-diff.js'
+import {
+  newEmptyDatabase,
+  newPostgresDatabase,
+  PrivatePostgres,
+  type TestDatabase,
+} from '../support/postgresql.js'
+
+const now = () => new Date()
+const stopped = { event: 'service.stopped', detail: { pid: 1, reason: 'x' } } as const
+const put = (name: string, value = '1') => insert('Installation', { name, value })
+const spend = (name: string) =>
+  change(
+    sql`UPDATE "Installation" SET "value" = 'used' WHERE "name" = ${name} AND "value" = 'unused'`,
+    1,
+  )
+
+describe('Migrations of PostgreSQL', () => {
+  let empty: TestDatabase
+  beforeEach(async () => {
+    empty = await newEmptyDatabase()
+  })
+  afterEach(() => empty.drop())
+
+  it('produce exactly what the models say', async () => {
+    assert.equal(await postgresqlDifference(empty.url), '-- This is an empty migration.')
+  })
+
+  it('have no number that ends at 2^31', () => {
+    for (const { name, sql: text } of migrationFiles('postgresql')) {
+      assert.doesNotMatch(text, /\b(INTEGER|INT4?|SERIAL)\b/i, name)
+    }
+  })
+
+  it('are applied once by servers that start at once, and recorded as Prisma records them', async () => {
+    const clients = await Promise.all([1, 2, 3, 4].map(() => openClient(empty.url, 'test')))
+    const applied = await Promise.all(clients.map((client) => applyMigrations(client)))
+    const files = migrationFiles('postgresql')
+    assert.deepEqual(
+      applied.flat(),
+      files.map(({ name }) => name),
+    )
+    const { rows } = (await clients[0]?.query(
+      `SELECT "migration_name" AS name, "checksum", "applied_steps_count" AS steps,
+              "finished_at" IS NOT NULL AND "rolled_back_at" IS NULL AS done
+         FROM "_prisma_migrations" ORDER BY "migration_name"`,
+    )) ?? { rows: [] }
+    assert.deepEqual(
+      rows,
+      files.map(({ name, checksum }) => ({ name, checksum, steps: 1, done: true })),
+    )
+    await Promise.all(clients.map((client) => client.end()))
+  })
+
+  it('that were changed after they were applied are refused', async () => {
+    const client = await openClient(empty.url, 'test')
+    await applyMigrations(client)
+    await client.query(`UPDATE "_prisma_migrations" SET "checksum" = 'other'`)
+    await client.end()
+    await assert.rejects(
+      PostgresqlDatabase.open({ url: empty.url, headFile: null, now }),
+      /was changed after it was applied/,
+    )
+  })
+})
+
+describe('The PostgreSQL database', () => {
+  let folder: string
+  let own: TestDatabase
+  let database: PostgresqlDatabase
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'openrssp-postgresql-test-'))
+    own = await newPostgresDatabase()
+    database = await PostgresqlDatabase.open({ url: own.url, headFile: null, now })
+  })
+  after(async () => {
+    await database.close()
+    await own.drop()
+    rmSync(folder, { recursive: true })
+  })
+
+  it('answers a commit when it is on disk, whatever the role is set to (S72)', async () => {
+    const role = new URL(own.url).username
+    const name = new URL(own.url).pathname.slice(1)
+    const client = await openClient(own.url, 'test')
+    for (const [value, kept] of [
+      ['off', 'on'],
+      ['local', 'on'],
+      ['remote_apply', 'remote_apply'],
+    ]) {
+      await client.query(
+        `ALTER ROLE ${role} IN DATABASE "${name}" SET synchronous_commit = ${value}`,
+      )
+      const writer = await openWriter(own.url)
+      const { rows } = await writer.query('SHOW synchronous_commit')
+      assert.deepEqual(rows, [{ synchronous_commit: kept }])
+      await writer.end()
+    }
+    await client.query(`ALTER ROLE ${role} IN DATABASE "${name}" RESET synchronous_commit`)
+    await client.end()
+  })
+
+  it('is not opened where nothing can be written, as on a standby', async () => {
+    const client = await openClient(own.url, 'test')
+    const name = new URL(own.url).pathname.slice(1)
+    const role = new URL(own.url).username
+    await client.query(
+      `ALTER ROLE ${role} IN DATABASE "${name}" SET default_transaction_read_only = on`,
+    )
+    await assert.rejects(
+      PostgresqlDatabase.open({ url: own.url, headFile: null, now }),
+      (error) =>
+        error instanceof StorageUnavailableError && /accepts no writes/.test(error.message),
+    )
+    await client.query('SET default_transaction_read_only = off')
+    await client.query(
+      `ALTER ROLE ${role} IN DATABASE "${name}" RESET default_transaction_read_only`,
+    )
+    await client.end()
+  })
+
+  it('is not opened when its log is shorter than a head kept elsewhere says (S78)', async () => {
+    const headFile = join(folder, 'head')
+    await database.commit({ changes: [], audit: [stopped] })
+    writeFileSync(headFile, formatHead({ seq: 4711, hash: 'a'.repeat(64) }))
+    await assert.rejects(
+      PostgresqlDatabase.open({ url: own.url, headFile, now }),
+      /does not hold record 4711/,
+    )
+    assert.match(readFileSync(headFile, 'utf8'), /4711/)
+  })
+
+  it('gives up a write for which another holds the lock too long, and writes again after (S74)', async () => {
+    const holder = await openClient(own.url, 'test')
+    await holder.query('BEGIN')
+    await holder.query('SELECT pg_advisory_xact_lock(1869640304)')
+    const start = performance.now()
+    await assert.rejects(database.commit({ changes: [put('late')] }), StorageUnavailableError)
+    assert.ok(performance.now() - start < 6000)
+    await holder.query('ROLLBACK')
+    await holder.end()
+    await database.commit({ changes: [put('late')] })
+  })
+
+  it('takes the lock from a writer that sleeps in the middle of a transaction (S75)', async () => {
+    const sleeper = await openWriter(own.url)
+    await sleeper.query('BEGIN')
+    await sleeper.query('SELECT pg_advisory_xact_lock(1869640304)')
+    await sleeper.query(`INSERT INTO "Installation" VALUES ('asleep', '1')`)
+    await database.commit({ changes: [put('awake')] })
+    await assert.rejects(sleeper.query('COMMIT'))
+    assert.equal(await database.read.installation.findUnique({ where: { name: 'asleep' } }), null)
+  })
+
+  it('goes on over new connections after all were cut, and nobody notices', async () => {
+    await Promise.all([1, 2, 3].map(() => database.read.installation.count()))
+    const client = await openClient(own.url, 'test')
+    await client.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    )
+    await client.end()
+    await database.commit({ changes: [put('after the cut')], audit: [stopped] })
+    assert.ok(await database.read.installation.findUnique({ where: { name: 'after the cut' } }))
+  })
+})
+
+describe('A commit to PostgreSQL whose answer is lost', () => {
+  let own: TestDatabase
+  let relay: Relay
+  let database: PostgresqlDatabase
+
+  before(async () => {
+    own = await newPostgresDatabase()
+    relay = await Relay.open(own.url)
+    database = await PostgresqlDatabase.open({ url: relay.url, headFile: null, now })
+  })
+  after(async () => {
+    await database.close()
+    relay.close()
+    await own.drop()
+  })
+
+  it('is found by its audit records, and not made twice (S74)', async () => {
+    await database.commit({ changes: [put('code', 'unused')] })
+    relay.loseNextAnswer()
+    const before = await database.read.auditRecord.count()
+    await database.commit({ changes: [spend('code')], audit: [stopped] })
+    assert.equal(relay.lost, 1)
+    assert.equal(await database.read.auditRecord.count(), before + 1)
+  })
+
+  it('tells each unit of the batch the fate it had', async () => {
+    await database.commit({ changes: [put('code 2', 'unused')] })
+    relay.loseNextAnswer()
+    const results = await Promise.allSettled([
+      database.commit({ changes: [put('first')], audit: [stopped] }),
+      database.commit({ changes: [spend('code 2')], audit: [stopped] }),
+      database.commit({ changes: [spend('code 2')], audit: [stopped] }),
+    ])
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'fulfilled', 'rejected'],
+    )
+    assert.ok(results[2]?.status === 'rejected' && results[2].reason instanceof ConflictError)
+  })
+
+  it('is not taken for done, nor for undone, when it left no record (S74)', async () => {
+    relay.loseNextAnswer()
+    await assert.rejects(
+      database.commit({ changes: [put('unknown')] }),
+      (error) => error instanceof StorageUnavailableError && /not known/.test(error.message),
+    )
+    assert.ok(await database.read.installation.findUnique({ where: { name: 'unknown' } }))
+  })
+
+  it('is made again when it never arrived, as its records show', async () => {
+    relay.cutBeforeCommit()
+    await database.commit({ changes: [put('again')], audit: [stopped] })
+    assert.equal(relay.lost, 4)
+    assert.ok(await database.read.installation.findUnique({ where: { name: 'again' } }))
+  })
+})
+
+describe('A PostgreSQL server that comes to harm', function () {
+  let server: PrivatePostgres
+  let folder: string
+  let database: PostgresqlDatabase
+
+  before(async () => {
+    server = await PrivatePostgres.start()
+    folder = mkdtempSync(join(tmpdir(), 'openrssp-postgresql-test-'))
+    const headFile = join(folder, 'head')
+    database = await PostgresqlDatabase.open({ url: server.url, headFile, now })
+  })
+  after(async () => {
+    await database.close()
+    await server.stop()
+    rmSync(folder, { recursive: true })
+  })
+
+  it('keeps what it answered when it is killed among writes, and no code is spent twice (S102)', async () => {
+    const codes = Array.from({ length: 400 }, (_, index) => `code ${index}`)
+    await database.commit({ changes: codes.map((name) => put(name, 'unused')) })
+    const spent: string[] = []
+    const spendAll = async () => {
+      for (let name = codes.pop(); name !== undefined; name = codes.pop()) {
+        const [a, b] = await Promise.allSettled(
+          [1, 2].map(() => database.commit({ changes: [spend(name)], audit: [stopped] })),
+        )
+        assert.ok(a?.status === 'rejected' || b?.status === 'rejected', 'spent twice')
+        if (a?.status === 'fulfilled' || b?.status === 'fulfilled') spent.push(name)
+      }
+    }
+    const spending = Promise.all(Array.from({ length: 8 }, spendAll))
+    for (const left of [300, 150]) {
+      while (codes.length > left) await new Promise((resolve) => setImmediate(resolve))
+      await server.crash()
+      await server.restart()
+    }
+    await spending
+    const used = await database.read.installation.findMany({ where: { value: 'used' } })
+    const names = new Set(used.map(({ name }) => name))
+    assert.ok(spent.length > 100, `only ${spent.length} were spent`)
+    assert.deepEqual(
+      spent.filter((name) => !names.has(name)),
+      [],
+    )
+    assert.equal(await database.read.auditRecord.count(), used.length)
+    assert.equal(readHead(join(folder, 'head'))?.seq, used.length)
+  })
+
+  it('is answered for at once with a refusal while it is stopped, and used again when it is back', async () => {
+    await server.crash()
+    await assert.rejects(database.commit({ changes: [put('stopped')] }), StorageUnavailableError)
+    const start = performance.now()
+    await Promise.all(
+      Array.from({ length: 20 }, () =>
+        assert.rejects(database.commit({ changes: [put('stopped')] }), StorageUnavailableError),
+      ),
+    )
+    await assert.rejects(database.read.installation.count(), StorageUnavailableError)
+    await assert.rejects(database.rows(sql`SELECT 1`), StorageUnavailableError)
+    assert.ok(performance.now() - start < 1000)
+    await server.restart()
+    await database.commit({ changes: [put('back')] })
+    assert.equal(await database.read.installation.count({ where: { name: 'stopped' } }), 0)
+  })
+
+  it('is not waited for when it stands still', async () => {
+    server.pause()
+    const start = performance.now()
+    try {
+      await Promise.all([
+        assert.rejects(database.commit({ changes: [put('still')] }), StorageUnavailableError),
+        assert.rejects(database.read.installation.count(), StorageUnavailableError),
+      ])
+      assert.ok(performance.now() - start < 9000)
+    } finally {
+      server.resume()
+    }
+    await database.commit({ changes: [put('moving')] })
+    assert.equal(await database.read.installation.count({ where: { name: 'still' } }), 0)
+  })
+
+  it('is refused when it can lose what it answered (S72)', async () => {
+    for (const name of ['fsync', 'full_page_writes']) {
+      const unsafe = await PrivatePostgres.start([`${name}=off`])
+      await assert.rejects(
+        PostgresqlDatabase.open({ url: unsafe.url, headFile: null, now }),
+        (error) =>
+          error instanceof StorageUnavailableError && error.message.includes(`${name}=off`),
+      )
+      await unsafe.stop()
+    }
+  })
+})
+
+/** Between a server and its client, to lose what passes. */
+class Relay {
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  readonly url: string
+  #losing: 'answer' | 'commit' | null = null
+  lost = 0
+
+  private constructor(server: Server, target: URL) {
+    this.#server = server
+    const url = new URL(target)
+    url.port = String((server.address() as AddressInfo).port)
+    this.url = url.href
+    server.on('connection', (client) => {
+      const upstream = connect(Number(target.port), target.hostname)
+      for (const socket of [client, upstream]) {
+        this.#sockets.add(socket)
+        socket.on('error', () => undefined)
+        socket.on('close', () => {
+          client.destroy()
+          upstream.destroy()
+          this.#sockets.delete(socket)
+        })
+      }
+      let hasBegun = false
+      client.on('data', (data) => {
+        // The writer's first message begins, its second one commits.
+        if (this.#losing === 'commit' && hasBegun) return this.#lose(client)
+        upstream.write(data)
+      })
+      upstream.on('data', (data) => {
+        if (data.includes('BEGIN\0')) hasBegun = true
+        const isCommitted = data.includes('COMMIT\0')
+        if (isCommitted) hasBegun = false
+        if (this.#losing === 'answer' && isCommitted) return this.#lose(client)
+        client.write(data)
+      })
+    })
+  }
+
+  static async open(url: string): Promise<Relay> {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return new Relay(server, new URL(url))
+  }
+
+  /** The next commit takes place, and its answer does not arrive. */
+  loseNextAnswer(): void {
+    this.#losing = 'answer'
+  }
+
+  /** The next commit does not reach the server. */
+  cutBeforeCommit(): void {
+    this.#losing = 'commit'
+  }
+
+  close(): void {
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #lose(client: Socket): void {
+    this.#losing = null
+    this.lost += 1
+    client.destroy()
+  }
+}
