@@ -53,10 +53,23 @@ missing_packages() {
     # Tests compile a PKCS#11 library that misbehaves.
     command -v cc >/dev/null || echo gcc
     [ -e /usr/include/dlfcn.h ] || echo libc6-dev
+    # Other PKCS#11 libraries than SoftHSM: that of NSS, and one whose token is behind a socket.
+    has_library libsoftokn3.so || has_library nss/libsoftokn3.so || echo libnss3
+    command -v p11-kit >/dev/null || echo p11-kit
+    has_library pkcs11/p11-kit-client.so || echo p11-kit-modules
     # Load balancer in front of several servers.
     command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || echo nginx-light
   fi
   if [ "${NEED_POSTGRESQL:-}" = 1 ]; then has_postgresql || echo postgresql; fi
+}
+
+# Whether this file is in a folder of libraries.
+has_library() {
+  local library
+  for library in /usr/lib/*/"$1" /usr/lib64/"$1" /usr/lib/"$1"; do
+    if [ -e "$library" ]; then return 0; fi
+  done
+  return 1
 }
 
 # A server that tests can start for themselves.

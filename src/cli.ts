@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { auditCommands } from './commands/audit.js'
 import { clientCommands } from './commands/client.js'
 import { CommandError, configCommandError, printable } from './commands/command-line.js'
+import { databaseCommands } from './commands/database.js'
 import { credentialCommands } from './commands/credential.js'
 import { hsmCommands } from './commands/hsm.js'
 import { sandboxCommands } from './commands/sandbox.js'
@@ -21,6 +22,7 @@ userCommands(program)
 clientCommands(program)
 credentialCommands(program)
 auditCommands(program)
+databaseCommands(program)
 tokenCommands(program)
 hsmCommands(program)
 sandboxCommands(program)

@@ -1,7 +1,6 @@
 import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Secrets } from './config/secrets.js'
-import type { HsmKeys } from './keys/hsm-keys.js'
 import { endWhenStuck, keepMemoryPrivate } from './keys/process/hardening.js'
 import { LedgerRules } from './keys/process/ledger.js'
 import type { FromKeyProcess, KeyProcessOrders, ToKeyProcess } from './keys/process/supervisor.js'
@@ -32,7 +31,7 @@ process.stdout.on('error', () => undefined)
 process.stderr.on('error', () => undefined)
 
 let leave: (() => Promise<void>) | null = null
-let token: Pick<HsmKeys, 'state'> | null = null
+let token: Awaited<ReturnType<typeof openCustody>> | null = null
 
 process.on('message', (message: ToKeyProcess) => {
   if (message === 'ping') {
@@ -54,7 +53,9 @@ async function start({ config, ...address }: KeyProcessOrders): Promise<void> {
     const alarm = (message: string, cause: unknown) => {
       logger.error({ alarm: 'token', err: cause }, message)
     }
-    const custody = await openCustody(config, alarm, ledger)
+    const custody = await openCustody(config, alarm, ledger, undefined, (token) => {
+      logger.info({ found: token }, 'token opened')
+    })
     const rules = new LedgerRules((mac, ...facts) => secrets.isBound(mac, ...facts))
     const server = new KeyServer({ custody, ledger, rules, logger })
     leave = async () => {

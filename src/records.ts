@@ -15,6 +15,8 @@ import { openDatabase } from './storage/open-database.js'
 import { DatabaseUserStore } from './storage/user-store.js'
 
 interface RecordsOverrides {
+  /** Whether the log may be another than the head file remembers; none is kept then. */
+  readonly withoutHead?: boolean
   readonly now?: () => Date
   /** For servers, which are looked at from outside. */
   readonly observation?: Observation
@@ -30,7 +32,7 @@ export async function openRecords(config: Config, overrides: RecordsOverrides = 
   const { observation } = overrides
   const now = overrides.now ?? (() => new Date())
   const secrets = Secrets.read(config.secretsFile)
-  const headFile = config.auditHeadFile ?? null
+  const headFile = overrides.withoutHead ? null : (config.auditHeadFile ?? null)
   const opened = await openDatabase({
     url: config.database,
     connections: config.databaseConnections,

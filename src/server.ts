@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
 import { createServer, type Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { auditEvent } from './audit/events.js'
 import { Drain, DRAIN_SECONDS } from './http/drain.js'
@@ -44,8 +45,11 @@ export async function startServer(
     requestTimeout: 60_000,
     keepAliveTimeout: keepAliveSeconds * 1000,
   })
-  server.maxConnections = config.overload.connections
   const connections = new Drain(server)
+  // What a worker refuses by `maxConnections` Node.js offers to the next one, round and round.
+  server.on('connection', (socket: Socket) => {
+    if (connections.open > config.overload.connections) socket.destroy()
+  })
   // Koa answers and logs its own failures; the promise it returns says nothing more.
   const handle = app.callback()
   server.on('request', (request, response) => void handle(request, response))
@@ -65,7 +69,6 @@ export async function startServer(
 
   const stop = async (reason: string, { isReplaced, isPatient }: DepartureOptions) => {
     if (!isReplaced) departure.announce()
-    connections.announce()
     const choresStopped = stopChores()
     if (isPatient && !isReplaced) await pause(leaveSeconds * 1000)
     const ended = connections.finish({

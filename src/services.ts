@@ -23,6 +23,7 @@ import { Enrolment } from './identity/enrolment.js'
 import { IdBb } from './identity/id-bb.js'
 import { Identities } from './identity/identities.js'
 import { openMail } from './identity/mail.js'
+import { tracedFetch } from './identity/limited-fetch.js'
 import { limitPasswordsWaiting } from './identity/password.js'
 import { Passkeys } from './identity/passkeys.js'
 import { SentCodes } from './identity/sent-codes.js'
@@ -106,7 +107,7 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   const { custody } = keys
   const register = openRegister(records, custody, logger)
   const { authority, credentials, keyPool } = await openCredentials(records, register)
-  const people = openPeople(records)
+  const people = openPeople(records, tracing)
   const rules = openRules(records, people, { ...keys, ...observation })
   const { now, secrets, database, audit, users, clients } = records
   const { accounts, enrolment, mail, sentCodes, passkeys, factors } = people
@@ -144,7 +145,9 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   const identity = new IdentitySteps({
     ...{ pages, audit, now, identities },
     providers: await Promise.all(
-      config.identityProviders.map((settings) => IdBb.open(settings, { baseUrl, now })),
+      config.identityProviders.map((settings) =>
+        IdBb.open(settings, { baseUrl, now, fetch: tracedFetch(tracing) }),
+      ),
     ),
     requests: new IdentityRequests({
       ...{ records: oauthRecords, secrets, now },
@@ -284,7 +287,7 @@ async function openCredentials(records: Records, custody: KeyRegister) {
 }
 
 /** Who people are, and how they prove it. */
-function openPeople(records: Records) {
+function openPeople(records: Records, tracing: Tracing) {
   const { config, now, secrets, database, audit, users } = records
   const { limits } = config
   const throttle = new DatabaseThrottle(database, now)
@@ -297,7 +300,7 @@ function openPeople(records: Records) {
   const sentCodes = new SentCodes({
     ...{ throttle, secrets, audit, now, limits, mail },
     store: new DatabaseSentCodeStore(database),
-    sms: openSms(config),
+    sms: openSms(config, tracedFetch(tracing)),
   })
   const passkeys = new Passkeys({
     ...{ accounts, secrets, audit, now },
@@ -419,8 +422,10 @@ async function openTokenHere(config: Config, logger: Logger, tracing: Tracing): 
     logger.error({ alarm: 'token', err: cause }, message)
   }
   const wrappedKeys = await openLedger(config.database)
-  const custody = await openCustody(config, alarm, wrappedKeys, (what, seconds) =>
-    tracing.ended(what, seconds),
+  const custody = await openCustody(
+    ...([config, alarm, wrappedKeys] as const),
+    (what, seconds) => tracing.ended(what, seconds),
+    (token) => logger.info({ found: token }, 'token opened'),
   ).catch(closeFirst(wrappedKeys))
   return {
     ...{ custody, verifies: false, tokenState: () => custody.state },

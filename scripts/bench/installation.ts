@@ -13,7 +13,7 @@ import { openServices, type Services } from '../../src/services.js'
 import { freePort, quickHash, REDIRECT_URI, SHA256, testSettings } from '../../test/support/rssp.js'
 import { newTokenDirectory, type TestToken } from '../../test/support/softhsm.js'
 import type { PreparedRequest } from './load.js'
-import { startBuilt, type Running } from './processes.js'
+import { runBuilt, startBuilt, type Running } from './processes.js'
 
 export const BENCH_CLIENT = { id: 'bench', secret: 'bench-secret-of-no-importance' }
 const SIGN_ALGO = { 'p-256': '1.2.840.10045.4.3.2', 'rsa-2048': '1.2.840.113549.1.1.11' } as const
@@ -68,6 +68,7 @@ export class BenchInstallation {
       ...settings,
     })
     writeFileSync(installation.#configFile, JSON.stringify(config))
+    if (hsm['custody'] === 'wrapped') runBuilt(['hsm', 'init', '--config', installation.#configFile])
     await installation.lay(async (services) => {
       await services.clients.add({
         ...{

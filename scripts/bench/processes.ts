@@ -1,4 +1,4 @@
-import { fork, spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -57,6 +57,11 @@ export async function startBaseline(name: 'echo' | 'bare'): Promise<Running> {
   const child = forkModule(name)
   const [message] = (await once(child, 'message')) as [{ ready: string }]
   return running(child, message.ready, performance.now() - begun)
+}
+
+/** A command of the built tool, to its end. */
+export function runBuilt(args: readonly string[]): void {
+  execFileSync(process.execPath, [CLI, ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
 /** The built server or sandbox; it is there when it answers. */

@@ -7,6 +7,8 @@ export interface AuditEventDetails {
   'service.stopped': { pid: number; reason: string }
   'configuration.loaded': { sha256: string }
   'audit.exported': { from: number; to: number }
+  /** All outstanding approvals, codes and tokens were ended. */
+  'database.restored': { lostHead: number | null; endedAgain: number }
 
   'user.added': { userId: string; username: string }
   'user.changed': { userId: string; changed: string[] }

@@ -126,7 +126,7 @@ function headFrom(file: string): AuditHead {
   return head
 }
 
-async function* exportedRecords(file: string): AsyncIterable<AuditRecord> {
+export async function* exportedRecords(file: string): AsyncIterable<AuditRecord> {
   demandReadable(file)
   let number = 0
   for await (const line of createInterface({ input: createReadStream(file) })) {

@@ -7,12 +7,13 @@ import { readSandboxFile, type SandboxFile } from '../sandbox/sandbox-file.js'
 import { fillSandbox } from '../sandbox/sandbox.js'
 import { VERSION } from '../version.js'
 import { CommandError, print } from './command-line.js'
-import { listenError, loadServer, stopOnSignals } from './serve.js'
+import { listenError, loadServer, stopOnSignals, supervise, workersOption } from './serve.js'
 
 interface StartOptions {
   readonly port: number
   readonly host: string
   readonly dataDir: string
+  readonly workers?: number
 }
 
 export function sandboxCommands(program: Command): void {
@@ -34,20 +35,16 @@ export function sandboxCommands(program: Command): void {
         .default('127.0.0.1'),
     )
     .addOption(dataDirOption('where everything is kept'))
-    .action(async ({ port, host, dataDir }: StartOptions) => {
+    .addOption(workersOption())
+    .action(async ({ port, host, dataDir, workers }: StartOptions) => {
       if (env['NODE_ENV'] === 'production') {
         throw new CommandError(
           'The sandbox does not start with NODE_ENV=production; use "openrssp serve".',
         )
       }
       const databaseUrl = env['OPENRSSP_DATABASE_URL']
-      await start({
-        port,
-        host,
-        dataDir,
-        environment: env,
-        ...(databaseUrl ? { databaseUrl } : {}),
-      })
+      const database = databaseUrl ? { databaseUrl } : {}
+      await start({ port, host, dataDir, environment: env, ...database }, workers)
     })
 
   sandbox
@@ -75,7 +72,7 @@ function dataDirOption(description: string): Option {
   return new Option('--data-dir <dir>', description).env('OPENRSSP_DATA_DIR').default('./data')
 }
 
-async function start(options: SandboxOptions): Promise<void> {
+async function start(options: SandboxOptions, workers?: number): Promise<void> {
   const folder = openDataFolder(options)
   if (!folder.hasToken) {
     print('Making the token …')
@@ -90,6 +87,13 @@ async function start(options: SandboxOptions): Promise<void> {
     print(`Making key ${String(done).padStart(2)} of ${of}  ${step} …`)
   })
   markFinished(options)
+  if (workers !== undefined) {
+    await services.close()
+    const config = ['--config', join(options.dataDir, 'config.json')]
+    await supervise(folder.config, { workers, args: ['serve', ...config] })
+    print(panel(sandbox, options))
+    return
+  }
   const server = await startServer(services, VERSION).catch((error: unknown) => {
     throw listenError(error, '--host or --port')
   })

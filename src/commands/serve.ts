@@ -16,7 +16,7 @@ import { followSupervisor, ordersOfWorker } from '../workers/worker.js'
 import { CommandError, configured, readConfig, type CommonOptions } from './command-line.js'
 
 /** For closing token and database, once the last request is answered or cut off. */
-const CLOSING_SECONDS = 15
+const CLOSING_SECONDS = 25
 const MOST_WORKERS = 64
 
 interface ServeOptions extends CommonOptions {

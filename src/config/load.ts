@@ -161,6 +161,7 @@ function absolutePaths(config: Config, folder: string): Config {
   const database = databaseFile(config.database, folder)
   const headFile = database === null ? 'openrssp.audit-head' : `${database}.audit-head`
   const { module, pinFile } = config.hsm
+  const { tokenFile } = config.metrics
   return {
     ...config,
     database: database === null ? config.database : `file:${database}`,
@@ -177,6 +178,10 @@ function absolutePaths(config: Config, folder: string): Config {
       })),
     },
     ...messagePaths(config, folder),
+    metrics: {
+      ...config.metrics,
+      ...(tokenFile === undefined ? {} : { tokenFile: absolute(tokenFile, folder) }),
+    },
     identityProviders: config.identityProviders.map((provider) => {
       const { authentication, userinfo } = provider
       return {
@@ -236,6 +241,8 @@ function messageProblems(config: unknown, read: ReadText, folder: string): Confi
   }
   const passwordFile = read('mail.passwordFile')
   if (passwordFile !== null) checkSecret('mail.passwordFile', passwordFile)
+  const metricsToken = read('metrics.tokenFile')
+  if (metricsToken !== null) checkSecret('metrics.tokenFile', metricsToken)
   const caFile = read('mail.caFile')
   const caProblem = caFile === null ? null : fileProblem(absolute(caFile, folder))
   if (caProblem !== null) problems.push({ setting: 'mail.caFile', problem: caProblem })
@@ -428,6 +435,10 @@ export function insecureSettings(config: Config): string[] {
   }
   if (config.log.level === 'debug')
     warnings.push('log.level: debug tells more than production should')
+  const { listen, tokenFile } = config.metrics
+  if (listen && tokenFile === undefined && !isLoopback(listen.host)) {
+    warnings.push('metrics.tokenFile: whoever reaches metrics.listen can read the metrics')
+  }
   if (config.proxy.trusted && !config.proxy.addresses && !isLoopback(config.listen.host)) {
     warnings.push('proxy.trusted: whoever reaches listen.host directly can claim any address')
   }

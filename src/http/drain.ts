@@ -1,5 +1,6 @@
 import type { Server, ServerResponse } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
+import { setImmediate as pause } from 'node:timers/promises'
 
 /** For requests under way, when a server was told to stop. */
 export const DRAIN_SECONDS = 20
@@ -27,10 +28,9 @@ export class Drain {
     })
   }
 
-  /** From now on each answer is the last one of its connection. */
-  announce(): void {
-    this.#ending = true
-    for (const response of this.#underWay) endConnectionWith(response)
+  /** How many connections there are. */
+  get open(): number {
+    return this.#sockets.size
   }
 
   /**
@@ -40,10 +40,12 @@ export class Drain {
    * @param seconds.most after which everything is cut off
    */
   async finish(seconds: { idle: number; most: number }): Promise<void> {
+    await waitingAreTaken()
     // The one of http.Server closes idle connections right away.
     const ended = new Promise<void>((resolve) => {
       NetServer.prototype.close.call(this.#server, () => resolve())
     })
+    this.#announce()
     const after = (wait: number, act: () => void) => setTimeout(act, wait * 1000)
     const timers = [
       after(seconds.idle === 0 ? 0 : seconds.idle + MARGIN_SECONDS, () => this.#closeIdle()),
@@ -55,6 +57,12 @@ export class Drain {
     this.#server.close()
   }
 
+  /** From now on each answer is the last one of its connection; before, that would bring new ones. */
+  #announce(): void {
+    this.#ending = true
+    for (const response of this.#underWay) endConnectionWith(response)
+  }
+
   #closeIdle(): void {
     const busy = new Set([...this.#underWay].map(({ socket }) => socket))
     for (const socket of this.#sockets) if (!busy.has(socket)) socket.destroy()
@@ -63,4 +71,13 @@ export class Drain {
 
 function endConnectionWith(response: ServerResponse): void {
   if (!response.headersSent) response.setHeader('Connection', 'close')
+}
+
+/**
+ * Resolves right after the event loop has accepted what had connected: connections that still wait to be
+ * accepted when a port closes are reset.
+ */
+async function waitingAreTaken(): Promise<void> {
+  await pause()
+  await pause()
 }

@@ -26,7 +26,7 @@ import {
   type OwnKey,
   type ProviderAuthentication,
 } from './id-bb-keys.js'
-import { limitedFetch } from './limited-fetch.js'
+import { limitedFetch, type LimitedFetch } from './limited-fetch.js'
 import { readUserinfo } from './userinfo.js'
 import { IdentityRefusedError, type VerifiedIdentity } from './verified-identity.js'
 
@@ -64,14 +64,18 @@ export class IdBb {
   readonly #now: () => Date
   #connection: { promise: Promise<Connection>; until: number } | null = null
 
+  readonly #fetch: LimitedFetch
+
   private constructor(parts: {
     settings: IdentityProviderSettings
     baseUrl: string
     authentication: ProviderAuthentication
     decryptionKey: OwnKey | null
     now: () => Date
+    fetch: LimitedFetch
   }) {
     this.settings = parts.settings
+    this.#fetch = parts.fetch
     this.redirectUri = `${parts.baseUrl}/oauth2/identity/${parts.settings.id}/callback`
     this.#authentication = parts.authentication
     this.#decryptionKey = parts.decryptionKey
@@ -81,11 +85,15 @@ export class IdBb {
   /** Reads the keys; the provider itself is not asked before it is needed. */
   static async open(
     settings: IdentityProviderSettings,
-    { baseUrl, now }: { baseUrl: string; now: () => Date },
+    {
+      baseUrl,
+      now,
+      fetch = limitedFetch,
+    }: { baseUrl: string; now: () => Date; fetch?: LimitedFetch },
   ): Promise<IdBb> {
     const authentication = await openAuthentication(settings.authentication)
     const decryptionKey = await openDecryptionKey(settings.userinfo)
-    return new IdBb({ settings, baseUrl, authentication, decryptionKey, now })
+    return new IdBb({ settings, baseUrl, authentication, decryptionKey, now, fetch })
   }
 
   /** What the provider needs to know of our keys. */
@@ -261,7 +269,7 @@ export class IdBb {
       pushing: pushes ? this.#configuration(metadata, par) : null,
       userinfoKeys: createRemoteJWKSet(new URL(keysAt ?? jwks_uri), {
         timeoutDuration: TIMEOUT_SECONDS * 1000,
-        [joseFetch]: limitedFetch,
+        [joseFetch]: this.#fetch,
       }),
     }
   }
@@ -271,7 +279,7 @@ export class IdBb {
     const found = await discovery(new URL(issuer), clientId, undefined, None(), {
       timeout: TIMEOUT_SECONDS,
       execute: isPlainHttp(issuer) ? [allowInsecureRequests] : [],
-      [customFetch]: limitedFetch,
+      [customFetch]: this.#fetch,
     })
     return found.serverMetadata()
   }
@@ -285,7 +293,7 @@ export class IdBb {
       this.#authentication.at(endpoint),
     )
     configuration.timeout = TIMEOUT_SECONDS
-    configuration[customFetch] = limitedFetch
+    configuration[customFetch] = this.#fetch
     // Without this the library takes TLS for the signature of an ID token.
     enableNonRepudiationChecks(configuration)
     if (isPlainHttp(issuer)) allowInsecureRequests(configuration)

@@ -1,3 +1,5 @@
+import type { Tracing } from '../observability/tracing.js'
+
 /** More than any metadata, key set, token or userinfo answer needs. */
 const LIMIT_BYTES = 512 * 1024
 
@@ -17,4 +19,15 @@ export async function limitedFetch(url: string, options?: object): Promise<Respo
   }
   const empty = status === 204 || status === 205 || status === 304
   return new Response(empty ? null : Buffer.concat(chunks), { status, statusText, headers })
+}
+
+export type LimitedFetch = typeof limitedFetch
+
+/** Also says of which trace it is a part, where there is one. */
+export function tracedFetch(tracing: Pick<Tracing, 'outgoing'>): LimitedFetch {
+  return (url, options: { headers?: HeadersInit } = {}) => {
+    const headers = new Headers(options.headers)
+    for (const [name, value] of Object.entries(tracing.outgoing())) headers.set(name, value)
+    return limitedFetch(url, { ...options, headers })
+  }
 }

@@ -1,16 +1,19 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from '../config/schema.js'
 import { MessageNotSentError } from '../errors.js'
-import { limitedFetch } from './limited-fetch.js'
+import { limitedFetch, type LimitedFetch } from './limited-fetch.js'
 import { NO_MESSENGER, outbox, type Message, type Messenger } from './messenger.js'
 
 const TIMEOUT_SECONDS = 10
 
 /** The configured way for text messages to signers. */
-export function openSms({ sms }: Pick<Config, 'sms'>): Messenger {
+export function openSms(
+  { sms }: Pick<Config, 'sms'>,
+  fetch: LimitedFetch = limitedFetch,
+): Messenger {
   switch (sms?.transport) {
     case 'http':
-      return gateway(sms)
+      return gateway(sms, fetch)
     case 'outbox':
       return outbox(sms.folder)
     case undefined:
@@ -20,7 +23,7 @@ export function openSms({ sms }: Pick<Config, 'sms'>): Messenger {
 
 type GatewaySettings = Extract<NonNullable<Config['sms']>, { transport: 'http' }>
 
-function gateway(settings: GatewaySettings): Messenger {
+function gateway(settings: GatewaySettings, fetch: LimitedFetch): Messenger {
   const { url, method = 'POST', body, timeoutSeconds = TIMEOUT_SECONDS } = settings
   const contentType =
     body.format === 'json' ? 'application/json' : 'application/x-www-form-urlencoded'
@@ -38,7 +41,7 @@ function gateway(settings: GatewaySettings): Messenger {
     async send(message) {
       const signal = AbortSignal.timeout(timeoutSeconds * 1000)
       const request = { method, headers, body: bodyOf(body, message), redirect: 'manual', signal }
-      const { ok, status } = await limitedFetch(url, request).catch((cause: unknown) => {
+      const { ok, status } = await fetch(url, request).catch((cause: unknown) => {
         throw new MessageNotSentError('unavailable', { cause })
       })
       if (ok) return

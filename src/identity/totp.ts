@@ -25,6 +25,11 @@ export function totpStep(secret: string, code: string, at: Date): number | null 
   return Math.floor(seconds(at) / PERIOD_SECONDS) + result.delta
 }
 
+/** The newest time step of which a code is accepted at `at`. */
+export function newestTotpStep(at: Date): number {
+  return Math.floor(seconds(at) / PERIOD_SECONDS) + DRIFT_STEPS
+}
+
 /** Seconds until the code shown at `at` gives way to the next. */
 export function secondsToNextCode(at: Date): number {
   return PERIOD_SECONDS - (seconds(at) % PERIOD_SECONDS)

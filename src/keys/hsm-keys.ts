@@ -41,6 +41,16 @@ export interface HsmKeysOptions extends Omit<SessionPoolOptions, 'token'> {
   readonly idleMs?: number
 }
 
+/** A token as it was found at the start; for the log. */
+export interface FoundToken {
+  readonly label: string
+  readonly model: string
+  readonly serialNumber: string
+  readonly sessions: number
+  /** Of what we can make use of. */
+  readonly cannot: readonly string[]
+}
+
 /** The keys of one token in both custodies; the name of a key tells in which it is. */
 export class HsmKeys implements KeyCustody {
   /** What the token can do, as it said at the start. */
@@ -86,6 +96,15 @@ export class HsmKeys implements KeyCustody {
       if (pool) await pool.close()
       else await token.release()
       throw error
+    }
+  }
+
+  get found(): FoundToken {
+    const { label, model, serialNumber } = this.facts
+    const cannot = this.capabilities.filter(({ found }) => !found)
+    return {
+      ...{ label, model, serialNumber, sessions: this.#pool.size },
+      cannot: cannot.map(({ capability }) => capability),
     }
   }
 
@@ -203,6 +222,8 @@ export class HsmKeys implements KeyCustody {
     const { wrappedKeys: store, wrappingKey, mostUnwrapped, idleMs } = this.#options
     const trial = trialAlgorithm(this.facts)
     if (!store || !trial) throw new HsmUnavailableError('There are no wrapped keys here')
+    // One owns the keys that are unwrapped, another signs with them.
+    if (this.#pool.size < 2) throw new HsmUnavailableError('Wrapped keys need two sessions')
     return WrappedKeyCustody.open({
       ...{ pool: this.#pool, store, trial, variants: wrapVariants(this.facts) },
       ...(wrappingKey === undefined ? {} : { wrappingKey }),

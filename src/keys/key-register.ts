@@ -203,6 +203,7 @@ export class KeyRegister implements KeyCustody {
   ): Promise<GeneratedKey> {
     await this.#store.intend({ keyId, algorithm, abandonedAt: this.#abandonedAt() })
     const key = await this.#custody.generate(algorithm, keyId)
+    if (key.keyId !== keyId) throw new Error('The custody gave a key another name')
     if (await this.#store.made(key, state, this.#abandonedAt())) return key
     await this.#custody.destroy(keyId)
     throw new HsmUnavailableError('A new key was given up while it was made')

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from '../config/schema.js'
-import { HsmKeys, type HsmKeysOptions } from './hsm-keys.js'
+import { HsmKeys, type FoundToken, type HsmKeysOptions } from './hsm-keys.js'
 import type { WrappedKeyStore } from './hsm-wrapped.js'
 import type { TokenNeeds } from './pkcs11/probe.js'
 import { SeveralTokens } from './several-tokens.js'
@@ -14,12 +14,14 @@ type Ended = (what: string, seconds: number) => void
 /**
  * Loads the PKCS#11 library and logs in, in this process. Where `hsm.isolation` is `process`, that is the
  * key process.
+ * @param found told what each token is and can do; for the log
  */
 export function openCustody(
   config: CustodyConfig,
   alarm: Alarm = () => undefined,
   wrappedKeys?: WrappedKeyStore,
   ended?: Ended,
+  found: (token: FoundToken) => void = () => undefined,
 ): Promise<HsmKeys | SeveralTokens> {
   const [first, ...more] = tokenSettings(config.hsm).map((hsm, index) => ({
     name: `${index + 1}: ${hsm.tokenLabel}`,
@@ -28,6 +30,9 @@ export function openCustody(
         alarm,
         ...(wrappedKeys ? { wrappedKeys } : {}),
         ...(ended ? { ended } : {}),
+      }).then((keys) => {
+        found(keys.found)
+        return keys
       }),
   }))
   if (first === undefined) throw new Error('There are no tokens')

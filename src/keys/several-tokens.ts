@@ -41,7 +41,6 @@ const PLACE_GOOD_MS = 600_000
 export class SeveralTokens implements KeyCustody {
   readonly #members: readonly Member[]
   readonly #places = new Map<string, { readonly members: Set<Member>; readonly until: number }>()
-  #turn = 0
 
   private constructor(members: readonly Member[]) {
     this.#members = members
@@ -81,19 +80,18 @@ export class SeveralTokens implements KeyCustody {
     }
   }
 
-  /** On a token that works; when it made none, on the next. */
+  /**
+   * On a token that works now. When that fails after all, no other is tried: something may be left of the
+   * key, and then two tokens had different keys of one name.
+   */
   async generate(algorithm: KeyAlgorithm, keyId?: string): Promise<GeneratedKey> {
-    let failure = noneAtHand()
     for (const member of this.#byLoad(this.#members)) {
-      try {
-        const key = await member.run((custody) => custody.generate(algorithm, keyId))
-        this.#remember(key.keyId, [member])
-        return key
-      } catch (error) {
-        failure = unavailability(error)
-      }
+      if (!(await member.isReady())) continue
+      const key = await member.run((custody) => custody.generate(algorithm, keyId))
+      this.#remember(key.keyId, [member])
+      return key
     }
-    throw failure
+    throw noneAtHand()
   }
 
   bind(key: Required<GeneratedKey>, owner: KeyOwner): Promise<string> {
@@ -161,7 +159,10 @@ export class SeveralTokens implements KeyCustody {
     for await (const member of this.#holders(keyId)) {
       if (performance.now() - started > NO_NEXT_AFTER_MS) break
       try {
-        return await member.run(use)
+        const result = await member.run(use)
+        // unwrapped there, and kept for the next time
+        if (custodyOf(keyId) === 'wrapped') this.#remember(keyId, [member])
+        return result
       } catch (error) {
         failure = unavailability(error)
       }
@@ -174,8 +175,11 @@ export class SeveralTokens implements KeyCustody {
     const known = this.#placesOf(keyId)
     yield* this.#byLoad([...known])
     const others = this.#byLoad(this.#members.filter((member) => !known.has(member)))
-    // A wrapped key is on none; each may have what unwraps it.
-    const found = custodyOf(keyId) === 'wrapped' ? others : await having(others, keyId)
+    if (custodyOf(keyId) === 'wrapped') {
+      yield* others // on none; each may have what unwraps it
+      return
+    }
+    const found = await having(others, keyId)
     if (found.length > 0) this.#remember(keyId, [...known, ...found])
     yield* this.#byLoad(found)
   }
@@ -195,11 +199,11 @@ export class SeveralTokens implements KeyCustody {
     if (this.#places.size > PLACES_KEPT && oldest !== undefined) this.#places.delete(oldest)
   }
 
-  /** Usable ones only; equally busy ones take turns. */
+  /** Usable ones only; among equally busy ones chance decides. */
   #byLoad(members: readonly Member[]): Member[] {
     const usable = members.filter((member) => member.isUsable)
-    const turn = usable.length === 0 ? 0 : this.#turn++ % usable.length
-    const turned = [...usable.slice(turn), ...usable.slice(0, turn)]
+    const first = Math.floor(Math.random() * usable.length)
+    const turned = [...usable.slice(first), ...usable.slice(0, first)]
     return turned.sort((a, b) => a.underWay - b.underWay)
   }
 
@@ -222,14 +226,15 @@ function unavailability(error: unknown): HsmUnavailableError {
   throw error
 }
 
+/** @throws {HsmUnavailableError} when they have different keys of this name */
 async function having(members: readonly Member[], keyId: string): Promise<Member[]> {
   const answers = await Promise.allSettled(
     members.map((member) => member.run((custody) => custody.publicKey(keyId))),
   )
-  return members.filter((_, index) => {
-    const answer = answers[index]
-    return answer?.status === 'fulfilled' && answer.value !== null
-  })
+  const keys = answers.map((answer) => (answer.status === 'fulfilled' ? answer.value : null))
+  const different = new Set(keys.flatMap((key) => (key === null ? [] : [key.toString('hex')])))
+  if (different.size > 1) throw new HsmUnavailableError(`Two keys are named ${keyId}`)
+  return members.filter((_, index) => keys[index] !== null)
 }
 
 const CLOSED_STATE = { idle: 0, busy: 0, waiting: 0, quarantined: 0, stopped: null, stuck: false }

@@ -8,6 +8,7 @@ import type { JWK } from 'jose'
 import type { Middleware } from 'koa'
 import type { Config } from '../config/schema.js'
 import type { Secrets } from '../config/secrets.js'
+import { StorageUnavailableError } from '../errors.js'
 import { certificateHeader } from '../http/client-certificate.js'
 import { PROOF_ALGORITHMS } from '../http/dpop.js'
 import type { Accounts } from '../identity/accounts.js'
@@ -111,13 +112,23 @@ export function createProvider(parts: ProviderParts): Provider {
   provider.use(translateOAuthErrors(provider))
   provider.use(nameChosenCredential(parts.credentialOf))
   useOnceInOneWrite(provider, parts)
-  provider.on('server_error', (_ctx, error) => {
+  provider.on('server_error', (ctx, error) => {
     logger.error({ err: error }, 'authorization server error')
+    if (error instanceof StorageUnavailableError) sayNotNow(ctx)
   })
   provider.on('authorization.success', (ctx) => {
     keepServiceGrant(ctx)
   })
   return provider
+}
+
+/** What failed is not wrong, and can be asked again (RFC 6749, 4.1.2.1). */
+function sayNotNow(ctx: KoaContextWithOIDC): void {
+  ctx.status = 503
+  ctx.set('Retry-After', '1')
+  // A page says it in its own words.
+  if (typeof ctx.body !== 'object') return
+  ctx.body = { error: 'temporarily_unavailable', error_description: 'Try again later' }
 }
 
 function protocolConfiguration(): Configuration {

@@ -19,12 +19,12 @@ const SECRETS = [
  */
 export function createLogger(
   level: LogLevel,
-  { logFields }: Tracing = NO_TRACING,
+  tracing: Tracing = NO_TRACING,
   destination?: DestinationStream,
 ): Logger {
   const options = {
     ...{ level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    mixin: () => ({ ...logFields() }),
+    mixin: () => ({ ...tracing.logFields() }),
     redact: SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
   }
   return destination ? pino(options, destination) : pino(options)

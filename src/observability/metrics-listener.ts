@@ -14,7 +14,10 @@ export interface Figures {
 /** `/metrics` among everything else, for the sandbox. */
 export function showMetrics(figures: Figures): Middleware {
   return async (ctx, next) => {
-    if (ctx.path !== '/metrics') return next()
+    if (ctx.path !== '/metrics') {
+      await next()
+      return
+    }
     ctx.body = await figures.text()
     ctx.set('Content-Type', figures.contentType)
     ctx.set('Cache-Control', 'no-store')

@@ -142,10 +142,10 @@ export class Metrics implements CommitObserver, GateObserver {
     ['step'],
     SHORT,
   )
-  readonly #ledger = this.#counter(
+  readonly #ledger = this.#tally(
     'ledger_digests_total',
     'Digests that came into a state of the authorisation ledger.',
-    ['state'],
+    'state',
   )
   readonly #commits = this.#histogram(
     'database_commit_duration_seconds',
@@ -163,10 +163,10 @@ export class Metrics implements CommitObserver, GateObserver {
     'database_commits_refused_total',
     'Units turned away because too many waited for the database.',
   )
-  readonly #auditEvents = this.#counter(
+  readonly #auditEvents = this.#tally(
     'audit_events_total',
     'Records written to the audit log, by event.',
-    ['event'],
+    'event',
   )
   readonly #chores = this.#counter(
     'chores_total',
@@ -236,7 +236,7 @@ export class Metrics implements CommitObserver, GateObserver {
   }
 
   ledger(state: LedgerState, digests: number): void {
-    this.#ledger.inc({ state }, digests)
+    this.#ledger(state, digests)
   }
 
   transaction(units: number, seconds: number, outcome: 'committed' | 'failed'): void {
@@ -249,7 +249,7 @@ export class Metrics implements CommitObserver, GateObserver {
   }
 
   audited(event: string): void {
-    this.#auditEvents.inc({ event })
+    this.#auditEvents(event, 1)
   }
 
   choreRan(chore: string, outcome: 'done' | 'failed'): void {
@@ -346,6 +346,20 @@ export class Metrics implements CommitObserver, GateObserver {
     return new Counter({ name: `openrssp_${name}`, help, labelNames, registers: [this.registry] })
   }
 
+  /** A counter for what every signature counts: kept as plain numbers until somebody asks. */
+  #tally(name: string, help: string, label: string): (value: string, more: number) => void {
+    const counts = new Map<string, number>()
+    new Counter({
+      ...{ name: `openrssp_${name}`, help, labelNames: [label] },
+      registers: [this.registry],
+      collect() {
+        this.reset()
+        for (const [value, count] of counts) this.inc({ [label]: value }, count)
+      },
+    })
+    return (value, more) => counts.set(value, (counts.get(value) ?? 0) + more)
+  }
+
   #histogram(
     name: string,
     help: string,
@@ -372,8 +386,14 @@ export class Metrics implements CommitObserver, GateObserver {
       ...{ name: `openrssp_${name}`, help, labelNames, aggregator },
       registers: [this.registry],
       ...(collect && {
-        collect() {
-          return collect(this)
+        async collect() {
+          // What cannot be told is left out: the rest is wanted most when something is broken.
+          this.reset()
+          try {
+            await collect(this)
+          } catch {
+            this.reset()
+          }
         },
       }),
     })

@@ -9,6 +9,6 @@ export function rejectCutLog(headFile: string, known: AuditHead, hash: string | 
   if (known.seq === 0 || hash === known.hash) return
   throw new StorageUnavailableError(
     `the audit log does not hold record ${known.seq} as ${headFile} remembers it; ` +
-      'run "openrssp audit verify", and move that file away only when the database was restored on purpose',
+      'run "openrssp audit verify", and when the database was restored on purpose "openrssp database restored"',
   )
 }

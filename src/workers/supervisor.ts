@@ -101,6 +101,7 @@ export class Supervisor {
 
   #fork(): Member {
     const worker = cluster.fork()
+    endConnectionsWith(worker)
     const tell = (message: ToWorker) => worker.send(message)
     const hangs = setTimeout(() => worker.process.kill('SIGKILL'), START_SECONDS * 1000)
     const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
@@ -174,4 +175,21 @@ export class Supervisor {
     this.#changes = this.#changes.then(change)
     return this.#changes
   }
+}
+
+/**
+ * A connection on its way to a worker that dies is forgotten by Node.js, which never closes it: whoever
+ * called would wait for good.
+ */
+function endConnectionsWith(worker: Worker): void {
+  const { process: child } = worker
+  const send = child.send.bind(child) as (...args: unknown[]) => boolean
+  // There is one at a time; closing those that arrived again does nothing.
+  let newest: { close?: () => void } | undefined
+  child.send = (...args: unknown[]) => {
+    const [, connection] = args
+    if (connection) newest = connection
+    return send(...args)
+  }
+  worker.once('exit', () => newest?.close?.())
 }

@@ -63,7 +63,7 @@ export class InterruptedSigning {
   next: (() => Promise<unknown>) | null = null
 
   readonly custody = (real: KeyCustody): KeyCustody => ({
-    generate: (algorithm) => real.generate(algorithm),
+    generate: (...request) => real.generate(...request),
     sign: async (keyId, digests, algorithm) => {
       const { next } = this
       this.next = null

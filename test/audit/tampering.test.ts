@@ -355,7 +355,7 @@ describe('The server', () => {
       assert.equal(
         stderr,
         `openrssp: the audit log does not hold record 5 as ${installation.headFile} remembers it; ` +
-          'run "openrssp audit verify", and move that file away only when the database was restored on purpose\n',
+          'run "openrssp audit verify", and when the database was restored on purpose "openrssp database restored"\n',
       )
       assert.equal(recordsOf(installation).length, 3)
     })

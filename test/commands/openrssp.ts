@@ -3,7 +3,6 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Secrets } from '../../src/config/secrets.js'
-import { databaseSettings } from '../support/postgresql.js'
 import { freePort, testSettings } from '../support/rssp.js'
 import { newTokenDirectory, type TestToken } from '../support/softhsm.js'
 
@@ -101,7 +100,7 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(ours)
 }
 
-/** A configuration with a token of its own, and no sandbox in it. */
+/** A configuration with a token of its own, and no sandbox in it; its database is a file to look into. */
 export class Installation {
   readonly folder: string
   readonly token: TestToken
@@ -111,32 +110,21 @@ export class Installation {
   readonly databaseFile: string
   readonly headFile: string
 
-  readonly #database: { readonly database?: string }
-
-  private constructor(parts: {
-    folder: string
-    token: TestToken
-    port: number
-    database: { readonly database?: string }
-  }) {
-    this.#database = parts.database
+  private constructor(parts: { folder: string; token: TestToken; port: number }) {
     this.folder = parts.folder
     this.token = parts.token
     this.port = parts.port
     this.baseUrl = `http://127.0.0.1:${this.port}`
     this.configFile = join(this.folder, 'openrssp.json')
     this.databaseFile = join(this.folder, 'rssp.db')
-    this.headFile = parts.database.database
-      ? join(this.folder, 'openrssp.audit-head')
-      : `${this.databaseFile}.audit-head`
+    this.headFile = `${this.databaseFile}.audit-head`
   }
 
   static async make(settings: Record<string, unknown> = {}): Promise<Installation> {
     const folder = mkdtempSync(join(tmpdir(), 'openrssp-commands-'))
     const token = newTokenDirectory()
     Secrets.create(join(folder, 'secrets.key'))
-    const database = await databaseSettings()
-    const installation = new Installation({ folder, token, port: await freePort(), database })
+    const installation = new Installation({ folder, token, port: await freePort() })
     installation.configure(settings)
     return installation
   }
@@ -145,7 +133,6 @@ export class Installation {
     const { module, tokenLabel, pinFile, conf } = this.token
     return testSettings(this.baseUrl, this.port, {
       hsm: { module, tokenLabel, pinFile, environment: { SOFTHSM2_CONF: conf } },
-      ...this.#database,
     })
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
@@ -52,6 +52,35 @@ describe('openrssp serve', () => {
       assert.match(String(loaded?.detail['sha256']), /^[0-9a-f]{64}$/)
     })
   }
+
+  it('says that it leaves while it still answers, tells systemd, and ends at once on a second signal (S95)', async () => {
+    const { host, port } = installation.settings.listen
+    installation.configure({ listen: { host, port, leaveSeconds: 60 } })
+    const told = join(installation.folder, 'told')
+    const notify = join(installation.folder, 'systemd-notify')
+    writeFileSync(notify, `#!/bin/sh\necho "$@" >> ${told}\n`, { mode: 0o700 })
+    const environment = {
+      NOTIFY_SOCKET: '/run/systemd/notify',
+      PATH: `${installation.folder}:${process.env['PATH']}`,
+    }
+    const server = new Running(['serve', '--config', installation.configFile], { environment })
+    await server.saying('"msg":"serving"')
+    const ready = () => fetch(`${installation.baseUrl}/health/ready`)
+    assert.equal((await ready()).status, 200)
+
+    server.child.kill('SIGTERM')
+    let answer = await ready()
+    while (answer.status === 200) answer = await ready()
+    const { status, leaving } = (await answer.json()) as { status: string; leaving: boolean }
+    assert.deepEqual([answer.status, status, leaving], [503, 'not ready', true])
+    assert.equal((await fetch(`${installation.baseUrl}/csc/v2/info`)).status, 200)
+
+    server.child.kill('SIGTERM')
+    assert.equal((await server.ended).code, 1)
+    const { pid } = server.child
+    const lines = readFileSync(told, 'utf8').trim().split('\n')
+    assert.deepEqual(lines, [`--ready --pid=${pid}`, `--stopping --pid=${pid}`])
+  })
 
   it('serves no demo application without the sandbox', async () => {
     const server = serve()

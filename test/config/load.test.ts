@@ -47,7 +47,7 @@ describe('The configuration', () => {
 
   it('is completed with a default for everything that has one', () => {
     const config = checkConfig(settings(), folder, {})
-    assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8700 })
+    assert.deepEqual([config.listen.host, config.listen.port], ['127.0.0.1', 8700])
     assert.equal(config.hsm.sessions, 8)
     assert.deepEqual(config.hsm.environment, {})
     assert.deepEqual(config.lifetimes, {
@@ -69,7 +69,7 @@ describe('The configuration', () => {
 
   it('completes what is given in part', () => {
     const { listen } = checkConfig(settings({ listen: { port: 9000 } }), folder, {})
-    assert.deepEqual(listen, { host: '127.0.0.1', port: 9000 })
+    assert.deepEqual([listen.host, listen.port], ['127.0.0.1', 9000])
   })
 
   it('takes relative paths from its own folder, and keeps the audit head beside the database', () => {
@@ -195,8 +195,14 @@ describe('The configuration', () => {
     }
 
     it('when the database is none we know', () => {
-      const [problem = ''] = problemsOf(settings({ database: 'postgresql://db/rssp' }))
-      assert.match(problem, /^database: must match \^file:\.\+\. SQLite database, as file:PATH\./)
+      const [problem = ''] = problemsOf(settings({ database: 'mysql://db/rssp' }))
+      assert.match(problem, /^database: must match .+ SQLite database, as file:PATH, or PostgreSQL/)
+    })
+
+    it('when it does not say which database of PostgreSQL', () => {
+      for (const database of ['postgresql://db', 'postgres://user@db:5432/']) {
+        assert.deepEqual(problemsOf(settings({ database })), ['database: names no database'])
+      }
     })
   })
 
@@ -286,6 +292,26 @@ describe('The configuration', () => {
       writeFileSync(at('rssp.db'), '', { mode: 0o644 })
       assert.deepEqual(warningsOf({}), [`database: ${at('rssp.db')} is readable by everybody`])
     })
+  })
+
+  it('takes PostgreSQL as its database, and then keeps the audit head in its own folder', () => {
+    const database = 'postgresql://rssp@127.0.0.1:5432/rssp'
+    const config = checkConfig(settings({ database }), folder, {})
+    assert.equal(config.database, database)
+    assert.equal(config.auditHeadFile, at('openrssp.audit-head'))
+  })
+
+  it('warns of a PostgreSQL elsewhere that does not have to show who it is, and names no password', () => {
+    const warnings = (database: string) =>
+      insecureSettings(checkConfig(settings({ database }), folder, {})).filter((text) =>
+        text.startsWith('database'),
+      )
+    const elsewhere = 'postgresql://rssp:hidden@db.example/rssp'
+    assert.deepEqual(warnings(elsewhere), [
+      'database: who answers for db.example is not checked; add sslmode=verify-full',
+    ])
+    assert.deepEqual(warnings(`${elsewhere}?sslmode=verify-full`), [])
+    assert.deepEqual(warnings('postgresql://rssp@[::1]:5432/rssp'), [])
   })
 
   describe('read from a file', () => {

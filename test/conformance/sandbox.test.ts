@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import type { Target } from '../../conformance/target.js'
 import type { Result } from '../../conformance/runner.js'
 import { Running } from '../commands/openrssp.js'
+import { newEmptyDatabase, onPostgresql, type TestDatabase } from '../support/postgresql.js'
 import { freePort } from '../support/rssp.js'
 
 const run = promisify(execFile)
@@ -27,13 +28,15 @@ describe('openrssp-conformance, before the sandbox', function () {
   this.timeout(120_000)
   let folder: string
   let sandbox: Running
+  let database: TestDatabase | null = null
   let v2: Outcome
   let v1: Outcome
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'conformance-sandbox-'))
     const port = String(await freePort())
-    const databaseUrl = process.env[DATABASE]
+    if (onPostgresql) database = await newEmptyDatabase()
+    const databaseUrl = database?.url ?? process.env[DATABASE]
     sandbox = new Running(
       ['sandbox', 'start', '--data-dir', join(folder, 'data'), '--port', port],
       {
@@ -48,6 +51,7 @@ describe('openrssp-conformance, before the sandbox', function () {
   })
   after(async () => {
     await sandbox.stop()
+    await database?.drop()
     rmSync(folder, { recursive: true })
   })
 

@@ -22,6 +22,7 @@ import {
   regressions,
   send,
   Watch,
+  WATCHED,
   type FuzzedRequest,
   type Names,
 } from './fuzzing.js'
@@ -257,6 +258,7 @@ describe('Any request to the CSC API (S56, S67)', () => {
       outbox: true,
       post: () => Promise.resolve(204),
       settings: {
+        ...WATCHED,
         policy: { authLogin: { client: LOGIN_CLIENT }, responseUriHosts: ['app.example'] },
         newCredentials: { perPerson: 100_000, perPersonPerHour: 100_000 },
         // What is fuzzed is not how soon it is locked.

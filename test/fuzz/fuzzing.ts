@@ -33,6 +33,9 @@ const UNTOUCHED = [
   ...['Transaction', 'Client', 'Identity', 'Passkey', 'RecoveryCode', 'AuthorityKey'],
 ]
 
+/** What `Watch` looks into is a file, whatever the other tests run on. */
+export const WATCHED = { database: 'file:rssp.db' }
+
 /** Watches the database of a service from beside it. */
 export class Watch {
   readonly #database: Database.Database

@@ -18,6 +18,7 @@ import {
   headerText,
   regressions,
   Watch,
+  WATCHED,
   type FuzzedRequest,
   type Names,
 } from './fuzzing.js'
@@ -219,7 +220,7 @@ describe('Any request to the authorization server (S56, S67)', () => {
   let client: TestClient
 
   before(async () => {
-    rssp = await startRssp()
+    rssp = await startRssp({ settings: { ...WATCHED } })
     watch = new Watch(rssp)
     user = await rssp.addUser()
     client = await rssp.addClient()

@@ -10,7 +10,7 @@ import {
 } from '../oauth/application.js'
 import { digestOf, startRssp, type Rssp, type TestUser } from '../support/rssp.js'
 import { SignerBrowser } from '../support/signer-browser.js'
-import { anyText, fuzz, headerText, send, Watch, type FuzzedRequest } from './fuzzing.js'
+import { anyText, fuzz, headerText, send, Watch, WATCHED, type FuzzedRequest } from './fuzzing.js'
 
 const FIELDS = [
   'username',
@@ -75,7 +75,7 @@ describe('Any form posted to the pages', () => {
   let user: TestUser
 
   before(async () => {
-    rssp = await startRssp()
+    rssp = await startRssp({ settings: { ...WATCHED } })
     watch = new Watch(rssp)
     user = await rssp.addUser()
   })

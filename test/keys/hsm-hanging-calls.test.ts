@@ -136,7 +136,7 @@ describe('A call to the token that hangs (S94)', () => {
   })
 
   it('does not hold up the event loop for long when it is C_SignInit that is slow', async () => {
-    shim.fault('C_SignInit', { delayMs: 80 })
+    shim.fault('C_SignInit', { delayMs: 150 })
     await sign()
     await assertFlowing(async () => {
       for (let round = 0; round < 4; round += 1) await sign()

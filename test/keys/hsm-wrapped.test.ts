@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { HsmUnavailableError } from '../../src/errors.js'
 import { HASH_ALGORITHMS, type SignatureAlgorithm } from '../../src/keys/algorithms.js'
 import { verifyDigest } from '../../src/keys/digest-verifier.js'
 import { HsmKeys, type HsmKeysOptions } from '../../src/keys/hsm-keys.js'
 import type { WrappedKeyRecord } from '../../src/keys/hsm-wrapped.js'
 import { newKeyId, type KeyOwner } from '../../src/keys/key-id.js'
+import { openToken } from '../../src/keys/pkcs11/module.js'
 import { TamperedKeyError } from '../../src/keys/pkcs11/unwrapped-keys.js'
 import { formatWrapped, parseWrapped, type SealedKey } from '../../src/keys/wrapped-key.js'
 import { wrappingKeyId } from '../../src/keys/wrapping-keys.js'
@@ -293,6 +296,34 @@ describe('Wrapped keys', () => {
       await late.close()
     })
 
+    it('a trusted wrapping key for new keys, once the security officer has made one (S86)', async () => {
+      const other = newTestToken()
+      makeTrustedKey(other, wrappingKeyId('wrapping', 'trusted'))
+      const options = { ...other, wrappedKeys: table, sessions: 2 }
+      const trusting = await HsmKeys.open({ ...options, wrappingKey: 'trusted' })
+      await trusting.makeWrappingKeys()
+      const key = await trusting.generate('p-256', newKeyId('wrapped'))
+      table.keep(key)
+      await assertSigns(key as Key, trusting)
+      const untrusted = await HsmKeys.open(options)
+      await untrusted.makeWrappingKeys()
+
+      const opened = openToken(other)
+      const session = await opened.openSession()
+      const [bySo] = await session.findSecretKeys(wrappingKeyId('wrapping', 'trusted'))
+      const [byUser] = await session.findSecretKeys(wrappingKeyId('wrapping', '1'))
+      const { privateKey } = await session.generateKeyPair({
+        ...{ algorithm: 'p-256', id: randomBytes(16), kind: 'to-be-wrapped' },
+        ...{ without: new Set(), wrapWithTrusted: true },
+      })
+      await assert.rejects(session.wrap(byUser!, 'aes-wrap-pad', privateKey), /KEY_NOT_WRAPPABLE/)
+      assert.ok((await session.wrap(bySo!, 'aes-wrap-pad', privateKey)).bytes.length > 0)
+      await session.close()
+      await opened.release()
+      await untrusted.close()
+      await trusting.close()
+    })
+
     it('wrapping keys that do nothing else', async () => {
       const other = await open({ wrappingKey: 'weak' })
       for (const [purpose, weakness] of [
@@ -321,3 +352,29 @@ describe('Wrapped keys', () => {
     })
   })
 })
+
+/** As the security officer, in a process of its own: nobody else may be logged in meanwhile. */
+function makeTrustedKey({ module, tokenLabel, pin, conf }: TestToken, id: Buffer): void {
+  const script = `
+    const p = require('pkcs11js')
+    const [module, label, pin, id] = process.argv.slice(1)
+    const api = new p.PKCS11()
+    api.load(module)
+    api.C_Initialize({ flags: p.CKF_OS_LOCKING_OK })
+    const slot = api.C_GetSlotList(true).find((s) => api.C_GetTokenInfo(s).label.trim() === label)
+    const session = api.C_OpenSession(slot, p.CKF_SERIAL_SESSION | p.CKF_RW_SESSION)
+    api.C_Login(session, p.CKU_SO, pin)
+    api.C_GenerateKey(session, { mechanism: p.CKM_AES_KEY_GEN }, [
+      { type: p.CKA_CLASS, value: p.CKO_SECRET_KEY }, { type: p.CKA_VALUE_LEN, value: 32 },
+      { type: p.CKA_TOKEN, value: true }, { type: p.CKA_PRIVATE, value: false },
+      { type: p.CKA_SENSITIVE, value: true }, { type: p.CKA_EXTRACTABLE, value: false },
+      { type: p.CKA_WRAP, value: true }, { type: p.CKA_UNWRAP, value: true },
+      { type: p.CKA_ENCRYPT, value: false }, { type: p.CKA_DECRYPT, value: false },
+      { type: p.CKA_TRUSTED, value: true }, { type: p.CKA_ID, value: Buffer.from(id, 'hex') },
+    ])
+    api.C_Finalize()`
+  execFileSync(process.execPath, ['-e', script, module, tokenLabel, pin, id.toString('hex')], {
+    cwd: join(import.meta.dirname, '../..'),
+    env: { ...process.env, SOFTHSM2_CONF: conf },
+  })
+}

@@ -17,7 +17,8 @@ import { pkcs11, RawToken } from '../support/raw-token.js'
 import { newTestToken, type TestToken } from '../support/softhsm.js'
 
 const KEY_MAKER = join(import.meta.dirname, '../support/key-maker.ts')
-const QUARTER_MINUTES = 16
+/** Minutes after which a key that nobody took is abandoned. */
+const LONG_ENOUGH = 16
 
 /** Keys that are nowhere but in a list. */
 class ListedKeys implements KeyCustody {
@@ -117,7 +118,7 @@ describe('The register of keys', () => {
 
   it('lets a key become somebody’s or end, never both', async () => {
     const { keyId } = await register.generate('p-256')
-    later(QUARTER_MINUTES)
+    later(LONG_ENOUGH)
     const outcomes = await Promise.allSettled([own(keyId), register.destroyAbandoned()])
     const owned = outcomes[0].status === 'fulfilled'
     assert.equal(custody.there.has(keyId), owned)
@@ -128,11 +129,11 @@ describe('The register of keys', () => {
   })
 
   it('does not give out a key that was abandoned while it was made', async () => {
-    const { generate } = custody
+    const generate = custody.generate.bind(custody)
     custody.generate = async (...request) => {
-      later(QUARTER_MINUTES)
+      later(LONG_ENOUGH)
       await newRegister().destroyAbandoned()
-      return generate.apply(custody, request)
+      return generate(...request)
     }
     await assert.rejects(register.generate('p-256'), /given up while it was made/)
     assert.deepEqual([...custody.there], [])
@@ -140,7 +141,7 @@ describe('The register of keys', () => {
 
   it('tries again later when the token does not destroy it, and forgets nothing (S18)', async () => {
     await register.generate('p-256')
-    later(QUARTER_MINUTES)
+    later(LONG_ENOUGH)
     custody.failure = new HsmUnavailableError('no')
     assert.equal(await register.destroyAbandoned(), 0)
     assert.deepEqual(await states(), ['ending'])
@@ -236,7 +237,7 @@ describe('The register of keys', () => {
       const pool = newPool()
       await pool.fill()
       const key = await pool.take('p-256', 'resident')
-      later(QUARTER_MINUTES)
+      later(LONG_ENOUGH)
       assert.equal(await register.destroyAbandoned(), 1)
       assert.ok(!custody.there.has(key!.keyId))
       assert.equal(custody.there.size, 4)
@@ -257,7 +258,7 @@ describe('The register of keys', () => {
 describe('A process killed while it makes or destroys a key (S96)', function () {
   this.timeout(60_000)
   this.slow(20_000)
-  const now = () => new Date(Date.now() + QUARTER_MINUTES * 60_000)
+  const now = () => new Date(Date.now() + LONG_ENOUGH * 60_000)
   let folder: string
   let token: TestToken
   let keys: HsmKeys

@@ -1,21 +1,18 @@
+import assert from 'node:assert/strict'
 import { HsmKeys, type HsmKeysOptions } from '../../src/keys/hsm-keys.js'
-import type { Custody } from '../../src/keys/key-id.js'
-import type { OptionalAttribute } from '../../src/keys/pkcs11/session.js'
 import { describeKeyCustody, type CustodySuite } from '../support/key-custody.js'
 import { openNssToken, openRemoteToken, type OtherToken } from '../support/pkcs11-modules.js'
 import { WrappedKeyTable } from '../support/wrapped-keys.js'
 
-function suite(
-  custody: Custody,
-  openToken: () => OtherToken | Promise<OtherToken>,
-  tolerate: readonly OptionalAttribute[],
-): CustodySuite {
+type Facts = Pick<CustodySuite, 'custody' | 'algorithms' | 'refused' | 'tolerate'>
+
+function suite(facts: Facts, openToken: () => OtherToken | Promise<OtherToken>): CustodySuite {
+  const { custody, tolerate } = facts
   const table = new WrappedKeyTable()
   let token: OtherToken | null = null
   let keys: HsmKeys | null = null
   return {
-    custody,
-    algorithms: ['p-256', 'p-384', 'p-521', 'rsa-2048'],
+    ...facts,
     async open() {
       token = await openToken()
       const options: HsmKeysOptions = {
@@ -23,8 +20,6 @@ function suite(
       }
       keys = await HsmKeys.open(options)
       if (custody === 'wrapped') await keys.makeWrappingKeys()
-      console.log(await keys.findTolerations(custody).catch((e) => e))
-      if (custody === 'wrapped') console.log(await keys.describeWrapping())
       return { keys, table, reopen: () => HsmKeys.open(options) }
     },
     async close() {
@@ -34,10 +29,53 @@ function suite(
   }
 }
 
-const NSS: OptionalAttribute[] = ['allowedMechanisms', 'local', 'copyable']
-describeKeyCustody('Keys in NSS', suite('resident', openNssToken, NSS))
 describeKeyCustody(
-  'Keys wrapped by NSS',
-  suite('wrapped', openNssToken, [...NSS, 'signRecover', 'derive']),
+  'Keys in NSS (S117)',
+  suite(
+    {
+      custody: 'resident',
+      algorithms: ['p-256', 'p-384', 'p-521', 'rsa-2048'],
+      tolerate: ['allowedMechanisms', 'local', 'copyable'],
+    },
+    openNssToken,
+  ),
 )
-describeKeyCustody('Keys behind p11-kit', suite('resident', openRemoteToken, ['allowedMechanisms']))
+describeKeyCustody(
+  'Keys wrapped by NSS (S117)',
+  suite(
+    {
+      custody: 'wrapped',
+      algorithms: ['p-256', 'p-384', 'p-521'],
+      refused: ['rsa-2048'],
+      tolerate: ['local', 'signRecover', 'derive'],
+    },
+    openNssToken,
+  ),
+)
+describe('SoftHSM behind p11-kit', () => {
+  let remote: OtherToken
+
+  before(async () => {
+    remote = await openRemoteToken()
+  })
+  after(() => remote.close())
+
+  it('is not opened where keys are to be wrapped, because it lacks what that takes (S100)', async () => {
+    await assert.rejects(
+      HsmKeys.open({ ...remote.options, sessions: 2, wrapped: true }),
+      /The token lacks wrapped keys: AES key wrap \(CKM_AES_KEY_WRAP_KWP, CKM_AES_KEY_WRAP_PAD, CKM_AES_CBC_PAD\)/,
+    )
+  })
+
+  describeKeyCustody(
+    'Keys of SoftHSM behind p11-kit (S117)',
+    suite(
+      {
+        custody: 'resident',
+        algorithms: ['p-256', 'p-384', 'p-521', 'rsa-2048'],
+        tolerate: ['allowedMechanisms'],
+      },
+      () => ({ ...remote, close: () => Promise.resolve() }),
+    ),
+  )
+})

@@ -33,7 +33,7 @@ class WaitingCustody {
   readonly wrap = (real: KeyCustody): KeyCustody =>
     new Proxy(real, {
       get: (target, name: keyof KeyCustody) => {
-        if (name !== 'sign') return target[name].bind(target)
+        if (name !== 'sign') return target[name]?.bind(target)
         return async (...call: Parameters<KeyCustody['sign']>) => {
           const signatures = await target.sign(...call)
           this.#signed?.()

@@ -291,10 +291,12 @@ describe('The authorization server’s pages (S47)', () => {
           body: new URLSearchParams(fields),
         }),
       )
-      assert.equal(response.status, 500)
-      const body = (await response.json()) as Record<string, unknown>
-      assert.equal(body['error'], 'server_error')
-      assert.ok(!JSON.stringify(body).includes('SQLITE'))
+      assert.equal(response.status, 503)
+      assert.equal(response.headers.get('retry-after'), '1')
+      assert.deepEqual(await response.json(), {
+        error: 'temporarily_unavailable',
+        error_description: 'Try again later',
+      })
     })
   })
 })

@@ -79,6 +79,18 @@ describe('The metrics', () => {
     assert.equal(answer.status, 404)
   })
 
+  it('are to be had in the sandbox', async () => {
+    const sandbox = await startRssp({ settings: { sandbox: true }, replicaOf: rssp })
+    try {
+      const answer = await fetch(`${sandbox.baseUrl}/metrics`)
+      assert.equal(answer.status, 200)
+      assert.match(answer.headers.get('content-type') ?? '', /^text\/plain; version=0.0.4/)
+      assert.match(await answer.text(), /^openrssp_ready\{part="database"\} 1$/m)
+    } finally {
+      await sandbox.close()
+    }
+  })
+
   it('are served at an address of their own, to those with the token (S111)', async () => {
     const listener = await listenForPrometheus(
       rssp.services.metrics,
@@ -97,6 +109,23 @@ describe('The metrics', () => {
     } finally {
       await listener.close()
     }
+  })
+
+  it('are told also when a part cannot tell its own', async () => {
+    const metrics = new Metrics()
+    metrics.ledger('consumed', 3)
+    metrics.watch({
+      backlogs: () => Promise.reject(new Error('no database')),
+      auditHead: () => {
+        throw new Error('no file')
+      },
+      readiness: () => Promise.resolve({ hsm: true, database: false }),
+    })
+    const text = await metrics.text()
+    assert.equal(sample(text, 'openrssp_ledger_digests_total{state="consumed"}'), 3)
+    assert.equal(sample(text, 'openrssp_ready{part="database"}'), 0)
+    assert.equal(sample(text, 'openrssp_ready{part="hsm"}'), 1)
+    assert.doesNotMatch(text, /^openrssp_backlog\{/m)
   })
 
   it('of several processes are added up; of what they share the highest counts', async () => {

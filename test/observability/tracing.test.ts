@@ -1,4 +1,10 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tracedFetch } from '../../src/identity/limited-fetch.js'
+import { createLogger } from '../../src/observability/logger.js'
+import { openTracing } from '../../src/observability/opentelemetry.js'
+import { NO_TRACING } from '../../src/observability/tracing.js'
 import { Collector } from '../support/collector.js'
 import { newTestToken, openCustody } from '../support/softhsm.js'
 import { digestOf, ECDSA_SHA256, SHA256, startRssp, type Rssp } from '../support/rssp.js'
@@ -82,6 +88,44 @@ describe('Traces', () => {
       assert.ok(value.length > 5)
       assert.ok(!sent.includes(value), name)
     }
+  })
+
+  it('go on in what we ask of others', async () => {
+    const heard: (string | undefined)[] = []
+    const other = createServer((request, response) => {
+      heard.push(request.headers.traceparent as string | undefined)
+      response.end()
+    })
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}/`
+    const tracing = openTracing({ endpoint: url, sample: 0 })
+    const ask = () => tracedFetch(tracing)(url, { headers: { connection: 'close' } })
+    await tracing.request({ traceparent }, () => ({}), ask)
+    await tracedFetch(NO_TRACING)(url, { headers: { connection: 'close' } })
+    await tracing.close()
+    other.close()
+    assert.match(heard[0] ?? '', new RegExp(`^00-${traceId}-[0-9a-f]{16}-00$`))
+    assert.equal(heard[1], undefined)
+  })
+
+  it('are named by log lines', async () => {
+    const lines: string[] = []
+    const tracing = openTracing({ endpoint: 'http://127.0.0.1:9/', sample: 0 })
+    const logger = createLogger('info', tracing, { write: (line) => void lines.push(line) })
+    await tracing.request(
+      { traceparent },
+      () => ({}),
+      () => {
+        logger.info({ password: 'x', err: { config: 'x' } }, 'within')
+        return Promise.resolve()
+      },
+    )
+    logger.info('outside')
+    const [within, outside] = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+    assert.equal(within?.['traceId'], traceId)
+    assert.equal(within['password'], '[Redacted]')
+    assert.deepEqual(within['err'], { config: '[Redacted]' })
+    assert.equal(outside?.['traceId'], undefined)
   })
 
   it('give refusals the name by which they are found again', () => {

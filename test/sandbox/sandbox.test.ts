@@ -215,7 +215,7 @@ describe('openrssp sandbox start', function () {
     const fresh = join(folder, 'postgres')
     const { code, stderr } = await openrssp(['sandbox', 'start', '--data-dir', fresh], {
       program,
-      environment: { OPENRSSP_DATABASE_URL: 'postgresql://localhost/rssp' },
+      environment: { OPENRSSP_DATABASE_URL: 'mysql://localhost/rssp' },
     })
     assert.equal(code, 1)
     assert.match(stderr, /^openrssp: The configuration has problems:\n {2}database: must match/)

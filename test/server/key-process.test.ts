@@ -32,12 +32,19 @@ import {
   type TestUser,
 } from '../support/rssp.js'
 import { sql, sweep } from '../../src/storage/database.js'
+import { Pkcs11Shim } from '../support/pkcs11-shim.js'
 import { ServerProcess } from '../support/server-process.js'
 import { newTokenDirectory } from '../support/softhsm.js'
 
 /** Asks until it is so; a test that waits in vain ends by its timeout. */
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+/** Never 0, which would name the processes of this test run. */
+function pidOf({ state }: KeyProcess): number {
+  assert.ok(state.pid)
+  return state.pid
 }
 
 function isAlive(pid: number): boolean {
@@ -50,6 +57,7 @@ function isAlive(pid: number): boolean {
 
 describe('A server whose key process dies or hangs (S94, S109)', function () {
   this.timeout(60_000)
+  let shim: Pkcs11Shim
   let rssp: Rssp
   let user: TestUser
   let client: TestClient
@@ -58,8 +66,9 @@ describe('A server whose key process dies or hangs (S94, S109)', function () {
   let count = 0
 
   before(async () => {
-    const token = newTokenDirectory()
-    const hsm = hsmSettings(token, { signTimeoutSeconds: 2 })
+    shim = new Pkcs11Shim(newTokenDirectory())
+    const { token } = shim
+    const hsm = hsmSettings(token, { signTimeoutSeconds: 2, sessions: 2 })
     rssp = await startRssp({ token, settings: { hsm, log: { level: 'silent' } } })
     assert.ok(rssp.services.keys.process)
     keyProcess = rssp.services.keys.process
@@ -68,6 +77,7 @@ describe('A server whose key process dies or hangs (S94, S109)', function () {
     credential = await rssp.addCredential(user)
   })
   after(() => rssp.close())
+  beforeEach(() => until(async () => (await ready()) === 200))
 
   const newDigests = (howMany: number) =>
     Array.from({ length: howMany }, () => digestOf(`document ${(count += 1)}`))
@@ -104,11 +114,11 @@ describe('A server whose key process dies or hangs (S94, S109)', function () {
     const underWay = newDigests(4)
     const later = newDigests(1)
     const token = await approve([...underWay, ...later])
-    const { pid } = keyProcess.state
-    process.kill(pid ?? 0, 'SIGSTOP')
+    const pid = pidOf(keyProcess)
+    process.kill(pid, 'SIGSTOP')
     const answers = Promise.all(underWay.map((digest) => sign(token, digest)))
     await handedOver(underWay.length)
-    process.kill(pid ?? 0, 'SIGKILL')
+    process.kill(pid, 'SIGKILL')
     for (const { status } of await answers) assert.equal(status, 500)
     assert.deepEqual(new Set(await statesOf(underWay)), new Set(['indeterminate']))
 
@@ -125,29 +135,72 @@ describe('A server whose key process dies or hangs (S94, S109)', function () {
   })
 
   it('says that it is not ready, and is again', async () => {
-    const { pid } = keyProcess.state
-    process.kill(pid ?? 0, 'SIGKILL')
+    const pid = pidOf(keyProcess)
+    process.kill(pid, 'SIGKILL')
     await until(() => !keyProcess.state.running)
     assert.equal(await ready(), 503)
     await until(async () => (await ready()) === 200)
   })
 
+  it('survives a library that crashes as it signs', async () => {
+    const digests = newDigests(2)
+    const [lost = randomBytes(32), next = randomBytes(32)] = digests
+    const token = await approve(digests)
+    const pid = pidOf(keyProcess)
+    shim.fault('C_Sign', { crash: 'segfault', after: true, times: 1 })
+    assert.equal((await sign(token, lost)).status, 500)
+    assert.ok(!isAlive(pid))
+    assert.deepEqual(await statesOf(digests), ['indeterminate', 'authorised'])
+    await until(async () => (await ready()) === 200)
+    assert.equal((await sign(token, next)).status, 200)
+  })
+
+  it('has the key process replaced when calls that hang have taken every session', async () => {
+    const digests = newDigests(2)
+    const token = await approve(digests)
+    const pid = pidOf(keyProcess)
+    shim.fault('C_Sign', { hang: true })
+    const answers = await Promise.all(digests.map((digest) => sign(token, digest)))
+    for (const { status } of answers) assert.equal(status, 500)
+    assert.deepEqual(await statesOf(digests), ['indeterminate', 'indeterminate'])
+    await until(() => !isAlive(pid))
+    shim.heal()
+    await until(async () => (await ready()) === 200)
+  })
+
+  it('withholds what does not verify, which the key process does not let out', async () => {
+    const digests = newDigests(1)
+    const token = await approve(digests)
+    const pid = pidOf(keyProcess)
+    shim.fault('C_Sign', { garble: true, times: 1 })
+    assert.equal((await sign(token, digests[0] ?? randomBytes(32))).status, 500)
+    assert.deepEqual(await statesOf(digests), ['indeterminate'])
+    assert.ok(isAlive(pid))
+  })
+
   it('answers others promptly while the key process hangs, and has it replaced', async () => {
     const digests = newDigests(1)
     const token = await approve(digests)
-    const { pid } = keyProcess.state
-    const delay = monitorEventLoopDelay({ resolution: 5 })
-    process.kill(pid ?? 0, 'SIGSTOP')
-    delay.enable()
-    const answer = sign(token, digests[0] ?? randomBytes(32))
-    let answered = 0
-    while (isAlive(pid ?? 0)) {
-      assert.equal((await fetch(`${rssp.baseUrl}/health/live`)).status, 200)
-      answered += 1
+    const pid = pidOf(keyProcess)
+    const answersFor = async (isOver: () => boolean) => {
+      const delay = monitorEventLoopDelay({ resolution: 5 })
+      delay.enable()
+      let answered = 0
+      for (; !isOver(); answered += 1) {
+        assert.equal((await fetch(`${rssp.baseUrl}/health/live`)).status, 200)
+      }
+      delay.disable()
+      return { answered, delayMs: delay.percentile(99) / 1e6 }
     }
-    delay.disable()
-    assert.ok(answered > 10)
-    assert.ok(delay.percentile(99) < 50e6, `p99 ${delay.percentile(99) / 1e6} ms`)
+    const start = performance.now()
+    const usual = await answersFor(() => performance.now() > start + 500)
+    process.kill(pid, 'SIGSTOP')
+    const answer = sign(token, digests[0] ?? randomBytes(32))
+    const hanging = await answersFor(() => !isAlive(pid))
+    assert.ok(hanging.answered > 10)
+    // A machine that is busy with other things delays everything.
+    const most = Math.max(50, 3 * usual.delayMs)
+    assert.ok(hanging.delayMs < most, `p99 ${hanging.delayMs} ms, usually ${usual.delayMs} ms`)
     assert.equal((await answer).status, 500)
     assert.deepEqual(await statesOf(digests), ['indeterminate'])
     await until(async () => (await ready()) === 200)
@@ -157,14 +210,14 @@ describe('A server whose key process dies or hangs (S94, S109)', function () {
     const digests = newDigests(1)
     const token = await approve(digests)
     const { custody, activations } = rssp.services
-    const { pid } = keyProcess.state
-    process.kill(pid ?? 0, 'SIGSTOP')
+    const pid = pidOf(keyProcess)
+    process.kill(pid, 'SIGSTOP')
     const answer = sign(token, digests[0] ?? randomBytes(32))
     await handedOver(1)
     const row = await rssp.services.database.read.authorisedDigest.findFirstOrThrow({
       where: { digest: digests[0]?.toString('base64') ?? '' },
     })
-    process.kill(pid ?? 0, 'SIGKILL')
+    process.kill(pid, 'SIGKILL')
     await answer
     await until(() => custody.ready())
     // As if the rows had stayed reserved.

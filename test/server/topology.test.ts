@@ -4,6 +4,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
+import { sql, sweep } from '../../src/storage/database.js'
+import { Prisma } from '../../src/storage/prisma-client/client.js'
 import { Running } from '../commands/openrssp.js'
 import { freePort, startRssp, testSettings, type Rssp } from '../support/rssp.js'
 import { hiddenFields, SignerBrowser } from '../support/signer-browser.js'
@@ -16,7 +18,7 @@ const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin`
 const REPLICAS = 3
 
 describe('Three replicas behind nginx, with the configuration we ship', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
   /** Fills the database and looks into it; the requests go through nginx. */
   let rssp: Rssp
   let nginx: ChildProcess
@@ -190,7 +192,27 @@ describe('Three replicas behind nginx, with the configuration we ship', function
       await load.signing(20)
     }
     await load.stop()
+    assert.deepEqual(load.failures, [], errors)
     await load.assertNothingLostOrDoubled()
+  })
+
+  it('go on while a newer release adds to the database what they do not know (S108)', async () => {
+    const load = await SigningLoad.start(rssp, baseUrl)
+    await load.signing(20)
+    const tables = ['AuthorisedDigest', 'Authorisation', 'Credential', 'OAuthRecord', 'User', 'Sad']
+    for (const table of tables) {
+      const name = Prisma.raw(`"${table}"`)
+      await rssp.services.database.commit({
+        changes: [sweep(sql`ALTER TABLE ${name} ADD COLUMN "ofLater" TEXT`)],
+      })
+      await load.signing(10)
+    }
+    await load.stop()
+    await load.assertNothingLostOrDoubled()
+    // The first replica to start now is of a release that knows the columns, or of this one: both can.
+    const [port = 0] = ports
+    await replicas[0]?.stop()
+    replicas[0] = await startReplica(port)
   })
 
   it('lose no signature when one of them is killed, and make none twice (S71, S109)', async () => {

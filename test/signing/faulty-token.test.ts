@@ -24,7 +24,7 @@ class SpoilableCustody implements KeyCustody {
     this.sign = this.signTruly
   }
   readonly signTruly: Sign = (...call) => this.#real.sign(...call)
-  generate: KeyCustody['generate'] = (algorithm) => this.#real.generate(algorithm)
+  generate: KeyCustody['generate'] = (...request) => this.#real.generate(...request)
   publicKey: KeyCustody['publicKey'] = (keyId) => this.#real.publicKey(keyId)
   destroy: KeyCustody['destroy'] = (keyId) => this.#real.destroy(keyId)
   ready: KeyCustody['ready'] = () => this.#real.ready()

@@ -132,7 +132,9 @@ export function describeDatabase(
         await database.commit({ changes: [put(name, 'unused')] })
         const results = await Promise.allSettled(
           Array.from({ length: 100 }, (_, index) =>
-            servers[index % servers.length]?.commit({ changes: [spend(name)], audit: [stopped] }),
+            (servers[index % servers.length] ?? database).commit({
+              ...{ changes: [spend(name)], audit: [stopped] },
+            }),
           ),
         )
         assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)

@@ -23,14 +23,15 @@ describeDatabase('SQLite', async (headFile) => {
 })
 
 describeDatabase('PostgreSQL', async (headFile) => {
-  const { url, drop } = await newPostgresDatabase()
+  const own = await newPostgresDatabase()
+  const { url } = own
   const database = await PostgresqlDatabase.open({ url, headFile, now })
   return {
     database,
     another: () => PostgresqlDatabase.open({ url, headFile: null, now }),
     async close() {
       await database.close()
-      await drop()
+      await own.drop()
     },
   }
 })

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { insert, type Change } from '../../src/storage/database.js'
+import { insert, type Change, type Database } from '../../src/storage/database.js'
 import { ExpiredRows } from '../../src/storage/expired-rows.js'
-import { SqliteDatabase } from '../../src/storage/sqlite/sqlite-database.js'
+import { openDatabase } from '../../src/storage/open-database.js'
+import { newPostgresDatabase, onPostgresql, type TestDatabase } from '../support/postgresql.js'
 
 const NOW = new Date('2026-11-22T12:00:00Z')
 const at = (hours: number) => new Date(NOW.getTime() + hours * 3600_000)
@@ -37,17 +38,20 @@ function rowsThatEnd(name: string, end: Date): Change[] {
 
 describe('Rows whose time is over', () => {
   let folder: string
-  let database: SqliteDatabase
+  let database: Database
+  let own: TestDatabase | null = null
   let expired: ExpiredRows
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'openrssp-expired-'))
-    const [file, headFile] = [join(folder, 'test.db'), null]
-    database = await SqliteDatabase.open({ file, headFile, now: () => NOW })
+    own = onPostgresql ? await newPostgresDatabase() : null
+    const url = own?.url ?? `file:${join(folder, 'test.db')}`
+    database = await openDatabase({ url, headFile: null, connections: 2, now: () => NOW })
     expired = new ExpiredRows(database)
   })
   afterEach(async () => {
     await database.close()
+    await own?.drop()
     rmSync(folder, { recursive: true })
   })
 

@@ -165,6 +165,21 @@ describe('The PostgreSQL database', () => {
     assert.equal(await database.read.installation.findUnique({ where: { name: 'asleep' } }), null)
   })
 
+  it('reads on when a newer version adds a column to what is being read (S108)', async () => {
+    const all = sql`SELECT * FROM "Throttle"`
+    await database.rows(all)
+    const client = await openClient(own.url, 'test')
+    await client.query(`ALTER TABLE "Throttle" ADD COLUMN "added" TEXT`)
+    for (let turn = 0; turn < 2; turn += 1) {
+      const rows = await Promise.all(Array.from({ length: 10 }, () => database.rows(all)))
+      assert.equal(rows.length, 10)
+      assert.equal(await database.read.throttle.count(), 0)
+    }
+    await client.query(`ALTER TABLE "Throttle" DROP COLUMN "added"`)
+    await client.end()
+    assert.deepEqual(await database.rows(all), [])
+  })
+
   it('goes on over new connections after all were cut, and nobody notices', async () => {
     await Promise.all([1, 2, 3].map(() => database.read.installation.count()))
     const client = await openClient(own.url, 'test')

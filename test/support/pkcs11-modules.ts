@@ -13,11 +13,18 @@ export interface OtherToken {
 }
 
 const PIN = '648219'
-const LIBRARIES = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib']
+const LIBRARIES = [
+  '/usr/lib/x86_64-linux-gnu',
+  '/usr/lib/aarch64-linux-gnu',
+  '/usr/lib64',
+  '/usr/lib',
+]
 
 /** Tests that cannot be run say what to install. */
 function demand(...files: readonly string[]): string {
-  const found = LIBRARIES.flatMap((folder) => files.map((file) => join(folder, file))).find(existsSync)
+  const found = LIBRARIES.flatMap((folder) => files.map((file) => join(folder, file))).find(
+    existsSync,
+  )
   if (found === undefined) throw new Error(`${files[0]} is not installed; see scripts/install.sh`)
   return found
 }

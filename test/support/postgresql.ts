@@ -43,9 +43,15 @@ export class PrivatePostgres {
     })
   }
 
-  /** @param settings of postgresql.conf, such as `max_connections=20` */
-  static async start(settings: readonly string[] = []): Promise<PrivatePostgres> {
-    const folder = mkdtempSync(join(memoryFolder(), 'openrssp-postgresql-'))
+  /**
+   * @param settings of postgresql.conf, such as `max_connections=20`
+   * @param where folder in which it gets one of its own
+   */
+  static async start(
+    settings: readonly string[] = [],
+    where = memoryFolder(),
+  ): Promise<PrivatePostgres> {
+    const folder = mkdtempSync(join(where, 'openrssp-postgresql-'))
     const password = randomBytes(12).toString('hex')
     const passwordFile = join(folder, 'password')
     writeFileSync(passwordFile, password)
@@ -69,7 +75,12 @@ export class PrivatePostgres {
     return `postgresql://${USER}:${this.#password}@${HOST}:${this.#port}/postgres`
   }
 
-  /** Starts it again after `stop(false)` or `crash`. */
+  /** Whether its first process is there. */
+  get isRunning(): boolean {
+    return this.#supervisor?.exitCode === null && this.#supervisor.signalCode === null
+  }
+
+  /** Starts it again after `stop(false)` or `crash`, or when it has ended by itself. */
   async restart(): Promise<void> {
     const settings = [
       ...[`port=${this.#port}`, `listen_addresses=${HOST}`, 'unix_socket_directories='],
@@ -245,11 +256,6 @@ const SERVER = process.env['OPENRSSP_TEST_POSTGRESQL']
 
 /** Whether all tests run on PostgreSQL that are not about another database. */
 export const onPostgresql = process.env['OPENRSSP_TEST_DATABASE'] === 'postgresql'
-
-/** For suites that look into the SQLite file itself. */
-export const describeSqlite = onPostgresql
-  ? (title: string, tests: () => void) => describe.skip(`${title} (on SQLite)`, tests)
-  : (title: string, tests: () => void) => describe(title, tests)
 
 export interface TestDatabase {
   readonly url: string

@@ -80,6 +80,11 @@ export interface Attribute {
 
 /** Every method rejects with an error whose `code` is the return value. */
 export class BackgroundCalls {
+  /**
+   * Whether these are the functions that others of this process got. Libraries such as p11-kit's are
+   * another one each time they are asked.
+   */
+  readonly isShared: boolean
   readonly #functions: Readonly<Record<Name, unknown>>
 
   constructor(module: string) {
@@ -87,13 +92,18 @@ export class BackgroundCalls {
     const getFunctionList = library.func(
       'unsigned long C_GetFunctionList(_Out_ void **list)',
     ) as unknown as (list: unknown[]) => number
-    const list: unknown[] = [null]
-    if (getFunctionList(list) !== 0) throw new Error(`${module} is no PKCS#11 library`)
+    const ask = () => {
+      const list: unknown[] = [null]
+      if (getFunctionList(list) !== 0) throw new Error(`${module} is no PKCS#11 library`)
+      return list[0]
+    }
+    const list = ask()
+    this.isShared = ask() === list
     this.#functions = Object.fromEntries(
       Object.entries(PLACES).map(([name, place]) => [
         name,
         koffi.decode(
-          koffi.decode(list[0], (1 + place) * POINTER_BYTES, 'void *'),
+          koffi.decode(list, (1 + place) * POINTER_BYTES, 'void *'),
           prototype(name as Name),
         ) as unknown,
       ]),
@@ -218,7 +228,7 @@ export class BackgroundCalls {
     buffersInUse.add(buffers)
     return new Promise<void>((resolve, reject) => {
       callee.async(...args, (error: unknown, rv: number | bigint) => {
-        if (error !== null && error !== undefined) reject(error)
+        if (error !== null && error !== undefined) reject(asError(error))
         else if (Number(rv) === 0) resolve()
         else reject(Object.assign(new Error(name), { code: Number(rv) }))
       })
@@ -241,6 +251,10 @@ function pieces(handles: Buffer, count: number): Handle[] {
   return Array.from({ length: count }, (_, index) =>
     Buffer.from(handles.subarray(index * ULONG_BYTES, (index + 1) * ULONG_BYTES)),
   )
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('The library could not be called')
 }
 
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1

@@ -1,4 +1,4 @@
-import pkcs11 from 'pkcs11js'
+import type pkcs11 from 'pkcs11js'
 import type { Attribute, BackgroundCalls } from './background-calls.js'
 
 /** Calls of a library that may take long. */

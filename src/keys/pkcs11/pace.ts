@@ -1,5 +1,7 @@
-/** Longer than this, and others notice that the event loop was held up. */
-const SLOW_MS = 20
+/** Longer than this, and others notice that the event loop was held up; a busy machine does not explain it. */
+const SLOW_MS = 100
+/** What a single call counts at most, so that one during which others had the processor does not. */
+const COUNTED_MS = 10
 /** On average: the way to a thread and back costs less. */
 const SLOW_ON_AVERAGE_MS = 1
 /** How long calls are made on threads before the event loop is tried again. */
@@ -17,7 +19,7 @@ export class Pace {
 
   /** How long a call took on the event loop. */
   took(ms: number): void {
-    this.#averageMs += (ms - this.#averageMs) * WEIGHT
+    this.#averageMs += (Math.min(ms, COUNTED_MS) - this.#averageMs) * WEIGHT
     if (ms < SLOW_MS && this.#averageMs < SLOW_ON_AVERAGE_MS) return
     this.#averageMs = 0
     this.#avoidedUntil = performance.now() + AVOIDED_MS

@@ -74,7 +74,7 @@ export function probeToken(facts: TokenFacts, needs: TokenNeeds): Capability[] {
     {
       capability: 'sessions',
       needed: true,
-      found: mostSessions === null || mostSessions >= fewest,
+      found: needs.sessions >= fewest && (mostSessions === null || mostSessions >= fewest),
       detail: `${needs.sessions} wanted, ${mostSessions ?? 'any number'} to be had`,
     },
   ]

@@ -95,19 +95,26 @@ export function readingPool(url: string, max: number): pg.Pool {
   })
   pool.on('error', () => undefined)
   const ask = pool.query.bind(pool) as (query: Query) => Promise<pg.QueryResult>
+  // Counts how often what was prepared had to be prepared anew.
+  let generation = 0
+  const send = (query: Query): Promise<pg.QueryResult> => {
+    const { name, values } = query
+    return ask({
+      ...query,
+      ...(name ? { name: `${name}_${generation}` } : {}),
+      ...(values ? { values: values.map(storableValue) } : {}),
+    })
+  }
   // All that Prisma asks passes here: it hands over one object and waits for a promise.
   pool.query = (async (query: Query) => {
-    const values = query.values?.map((value) =>
-      typeof value === 'string' ? storable(value) : value,
-    )
-    const asked = values === undefined ? query : { ...query, values }
     const start = performance.now()
     try {
-      return await ask(asked).catch((error: unknown) => {
+      return await send(query).catch((error: unknown) => {
         // A connection that died while idle says so to whoever uses it first. Reading again is safe.
         const isFresh = performance.now() - start < AT_ONCE_MS
-        if (!isFresh || !isLostConnection(error)) throw error
-        return ask(asked)
+        if (isOutdated(error)) generation += 1
+        else if (!isFresh || !isLostConnection(error)) throw error
+        return send(query)
       })
     } catch (error) {
       if (isQueryFault(error)) throw error
@@ -119,6 +126,15 @@ export function readingPool(url: string, max: number): pg.Pool {
 }
 
 type Query = pg.QueryConfig<unknown[]>
+
+function storableValue(value: unknown): unknown {
+  return typeof value === 'string' ? storable(value) : value
+}
+
+/** A newer version of us has added a column since the statement was prepared. */
+function isOutdated(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '0A000'
+}
 
 /** The server understood and refused: data, syntax, rights, or a constraint. */
 function isQueryFault(error: unknown): boolean {
@@ -146,12 +162,16 @@ export function parameter(value: Value): string | Buffer | null {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
 }
 
+/** Object identifiers of types, as PostgreSQL numbers them. */
+const INT8 = 20
+const TIMESTAMP = 1114
+
 /** Times have no zone in the database: they are UTC. Counts are numbers. */
 export const COLUMN_TYPES: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary'): unknown => {
     if (format === 'binary') return pg.types.getTypeParser(oid, format)
-    if (oid === pg.types.builtins.TIMESTAMP) return (text: string) => new Date(`${text}Z`)
-    if (oid === pg.types.builtins.INT8) return Number
+    if (oid === TIMESTAMP) return (text: string) => new Date(`${text}Z`)
+    if (oid === INT8) return Number
     return pg.types.getTypeParser(oid, 'text')
   }) as typeof pg.types.getTypeParser,
 }

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import type { Credential } from '../../../src/credentials/credential.js'
 import { issueEnrolmentCode } from '../../../src/identity/enrolment.js'
 import { signatureAlgorithm } from '../../../src/keys/algorithms.js'
+import { DatabaseThrottle } from '../../../src/storage/throttle-store.js'
 import {
   assertRefusal,
   digestOf,
@@ -260,6 +261,22 @@ describe('Making and ending credentials (CSC API v2.2, 11.4 and 11.5)', () => {
       const answer = await decided(creation(), { who: collector })
       assert.equal(answer.get('error'), INVALID_REQUEST)
       assert.match(answer.get('error_description') ?? '', /highest number/)
+    })
+
+    it('makes no more within an hour than are allowed for a person, and says when to come again', async () => {
+      const collector = await rssp.addUser()
+      const throttle = new DatabaseThrottle(rssp.services.database, rssp.clock.now)
+      for (let count = 0; count < 20; count += 1) {
+        await throttle.allow(`new credential ${collector.id}`, 20, 3600)
+      }
+      const answer = await create(
+        { credentialCreationRequest: {} },
+        await token(creation(), collector),
+      )
+      assert.equal(answer.status, 429)
+      const seconds = Number(answer.headers.get('retry-after'))
+      assert.ok(seconds > 0 && seconds <= 3600, `${seconds}`)
+      assert.equal((await rssp.services.credentials.list(collector.id)).length, 0)
     })
 
     it('keeps to it also when several agreements are used at once (S8)', async () => {

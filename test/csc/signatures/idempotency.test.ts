@@ -39,7 +39,7 @@ describe('Idempotency-Key on signHash (S69)', () => {
   function failing(real: KeyCustody): KeyCustody {
     return new Proxy(real, {
       get(target, name: keyof KeyCustody) {
-        if (name !== 'sign') return target[name].bind(target)
+        if (name !== 'sign') return target[name]?.bind(target)
         return (...call: Parameters<KeyCustody['sign']>) =>
           fail ? Promise.reject(fail) : target.sign(...call)
       },

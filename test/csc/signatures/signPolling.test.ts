@@ -32,7 +32,7 @@ class Gate {
 
   around(custody: KeyCustody): KeyCustody {
     return {
-      generate: (algorithm) => custody.generate(algorithm),
+      generate: (...request) => custody.generate(...request),
       publicKey: (keyId) => custody.publicKey(keyId),
       destroy: (keyId) => custody.destroy(keyId),
       ready: () => custody.ready(),

@@ -14,6 +14,8 @@ import {
 } from '../../support/rssp.js'
 
 const DENIED = 'The user, authorization server or remote service denied the request.'
+const OVERLOADED =
+  'The authorization server is currently unable to handle the request due to a temporary overloading or maintenance of the server.'
 
 describe('CSC API v1, implicit credentials', () => {
   let rssp: Rssp
@@ -76,5 +78,15 @@ describe('CSC API v1, implicit credentials', () => {
     rssp.clock.advance(61)
     assertRefusal(await answer, 400, 'access_denied', DENIED)
     await decide(rssp, signer, 'reject')
+  })
+
+  it('do not hold up a process that is to end: the next call is another one’s (S95)', async () => {
+    const answer = authorize()
+    await asked()
+    // The process stays as it is from here on: this test is the last one.
+    rssp.services.departure.release()
+    const refusal = await answer
+    assertRefusal(refusal, 503, 'temporarily_unavailable', OVERLOADED)
+    assert.equal(refusal.headers.get('retry-after'), '1')
   })
 })

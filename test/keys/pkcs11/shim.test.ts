@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { HsmOutcomeUnknownError, HsmUnavailableError } from '../../../src/errors.js'
 import { HASH_ALGORITHMS, type SignatureAlgorithm } from '../../../src/keys/algorithms.js'
@@ -40,7 +41,6 @@ describe('The faulty PKCS#11 library of the tests', () => {
     await sign()
     await assert.rejects(sign(), HsmOutcomeUnknownError)
     await sign()
-    shim.fault('C_OpenSession', { rv: 0x80000001, after: true, times: 1 })
     assert.equal(shim.struck('C_Sign'), 1)
   })
 
@@ -57,6 +57,24 @@ describe('The faulty PKCS#11 library of the tests', () => {
   it('returns signatures that are none', async () => {
     shim.fault('C_Sign', { garble: true, times: 1 })
     assert.ok(!(await verifyDigest(key.publicKey, digest, await sign(), ECDSA)))
+  })
+
+  it('crashes processes, and counts on for them', () => {
+    for (const [crash, signal] of [
+      ['abort', 'SIGABRT'],
+      ['segfault', 'SIGSEGV'],
+    ] as const) {
+      shim.resetCounts()
+      shim.fault('C_GetTokenInfo', { crash, times: 1 })
+      const load = `
+        const { PKCS11 } = require('pkcs11js')
+        const library = new PKCS11()
+        library.load(${JSON.stringify(shim.token.module)})
+        library.C_Initialize()
+        library.C_GetSlotList(true).map((slot) => library.C_GetTokenInfo(slot))`
+      assert.equal(spawnSync(process.execPath, ['-e', load]).signal, signal)
+      assert.equal(shim.struck('C_GetTokenInfo'), 1)
+    }
   })
 
   it('takes the token away and puts it back', async () => {

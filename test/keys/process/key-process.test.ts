@@ -19,6 +19,7 @@ import {
 } from '../../../src/keys/process/supervisor.js'
 import { SqliteDatabase } from '../../../src/storage/sqlite/sqlite-database.js'
 import { digestOf, hsmSettings, testSettings } from '../../support/rssp.js'
+import { Pkcs11Shim } from '../../support/pkcs11-shim.js'
 import { newTokenDirectory, type TestToken } from '../../support/softhsm.js'
 
 /** Octets, and what came back until the other end closed. */
@@ -40,6 +41,12 @@ function closed(socket: Socket): Promise<void> {
 /** Asks until it is so; a test that waits in vain ends by its timeout. */
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+/** Never 0, which would name the processes of this test run. */
+function pidOf({ state }: KeyProcess): number {
+  assert.ok(state.pid)
+  return state.pid
 }
 
 function isAlive(pid: number): boolean {
@@ -88,6 +95,8 @@ describe('The key process', function () {
 
   const sign = () =>
     custody.sign('0'.repeat(32), [digestOf('x')], { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha256 })
+
+  beforeEach(() => until(() => custody.ready()))
 
   it('makes keys, shows their public halves and destroys them', async () => {
     const { keyId, publicKey } = await custody.generate('p-256')
@@ -160,7 +169,7 @@ describe('The key process', function () {
   })
 
   it('has the PIN neither in its arguments nor in its environment', () => {
-    const { pid } = keyProcess.state
+    const pid = pidOf(keyProcess)
     for (const name of ['cmdline', 'environ']) {
       const text = readFileSync(`/proc/${pid}/${name}`, 'latin1')
       assert.ok(!text.includes(token.pin) && !text.includes(keyProcess.token), name)
@@ -168,26 +177,27 @@ describe('The key process', function () {
   })
 
   it('is started again when it is killed, and is found again', async () => {
-    const before = keyProcess.state
-    process.kill(before.pid ?? 0, 'SIGKILL')
-    await until(() => !isAlive(before.pid ?? 0))
+    const pid = pidOf(keyProcess)
+    const { restarts } = keyProcess.state
+    process.kill(pid, 'SIGKILL')
+    await until(() => !isAlive(pid))
     await until(() => custody.ready())
-    assert.notEqual(keyProcess.state.pid, before.pid)
-    assert.equal(keyProcess.state.restarts, before.restarts + 1)
+    assert.notEqual(keyProcess.state.pid, pid)
+    assert.equal(keyProcess.state.restarts, restarts + 1)
   })
 
   it('is started again when the library crashes it', async () => {
-    const { pid } = keyProcess.state
-    process.kill(pid ?? 0, 'SIGSEGV')
-    await until(() => !isAlive(pid ?? 0))
+    const pid = pidOf(keyProcess)
+    process.kill(pid, 'SIGSEGV')
+    await until(() => !isAlive(pid))
     await until(() => custody.ready())
   })
 
   it('is replaced when it hangs, and what it was asked for ends', async () => {
-    const { pid } = keyProcess.state
-    process.kill(pid ?? 0, 'SIGSTOP')
+    const pid = pidOf(keyProcess)
+    process.kill(pid, 'SIGSTOP')
     const asked = Promise.allSettled([custody.publicKey('0'.repeat(32)), sign()])
-    await until(() => !isAlive(pid ?? 0))
+    await until(() => !isAlive(pid))
     const [harmless, signing] = await asked
     assert.equal(harmless.status === 'rejected' && harmless.reason.name, 'HsmUnavailableError')
     assert.equal(signing.status === 'rejected' && signing.reason.name, 'HsmOutcomeUnknownError')
@@ -195,8 +205,8 @@ describe('The key process', function () {
   })
 
   it('refuses at once while it is away, and is not ready then', async () => {
-    const { pid } = keyProcess.state
-    process.kill(pid ?? 0, 'SIGKILL')
+    const pid = pidOf(keyProcess)
+    process.kill(pid, 'SIGKILL')
     await until(() => !keyProcess.state.running)
     await assert.rejects(sign(), HsmUnavailableError)
     assert.equal(await custody.ready(), false)
@@ -204,9 +214,9 @@ describe('The key process', function () {
   })
 
   it('does not mind signals a terminal or service manager sends to all of them', async () => {
-    const { pid } = keyProcess.state
-    process.kill(pid ?? 0, 'SIGINT')
-    process.kill(pid ?? 0, 'SIGTERM')
+    const pid = pidOf(keyProcess)
+    process.kill(pid, 'SIGINT')
+    process.kill(pid, 'SIGTERM')
     assert.ok(await custody.ready())
     assert.equal(keyProcess.state.pid, pid)
   })
@@ -218,6 +228,30 @@ describe('The key process', function () {
       startKeyProcess(configWith({ pinFile }), { logger: pino({ level: 'silent' }) }),
       /^StartError: The token "openrssp-test" could not be opened: .*CKR_PIN_INCORRECT/,
     )
+  })
+
+  it('is not started again when the PIN is refused: one try is all it has (S93)', async () => {
+    const shim = new Pkcs11Shim(newTokenDirectory())
+    const pinFile = join(folder, 'changed.pin')
+    writeFileSync(pinFile, shim.token.pin, { mode: 0o600 })
+    let givenUp: (() => void) | null = null
+    const hasGivenUp = new Promise<void>((resolve) => (givenUp = resolve))
+    const write = (line: string) => {
+      if (line.includes('the key process is not started again')) givenUp?.()
+    }
+    const settings = testSettings('http://127.0.0.1:1', 1, {
+      hsm: { ...hsmSettings(shim.token), pinFile },
+      log: { level: 'silent' },
+    })
+    const logger = pino({ level: 'error' }, { write })
+    const other = await startKeyProcess(checkConfig(settings, folder, {}), { logger })
+    writeFileSync(pinFile, '999999')
+    const tries = shim.calls('C_Login')
+    process.kill(pidOf(other), 'SIGKILL')
+    await hasGivenUp
+    assert.equal(shim.calls('C_Login'), tries + 1)
+    assert.deepEqual([other.state.running, other.state.pid], [false, null])
+    await other.stop()
   })
 
   it('does not start without its token, and says why', async () => {
@@ -236,9 +270,9 @@ describe('The key process', function () {
 
   it('ends when it is told to, and leaves nothing behind', async () => {
     const other = await startKeyProcess(config, { logger: pino({ level: 'silent' }) })
-    const { pid } = other.state
+    const pid = pidOf(other)
     await other.stop()
-    assert.ok(!isAlive(pid ?? 0))
+    assert.ok(!isAlive(pid))
     assert.equal(statSync(dirname(other.socket), { throwIfNoEntry: false }), undefined)
   })
 })

@@ -330,9 +330,15 @@ static CK_RV shim_C_Sign(SESSION, IN, OUT) {
   return rv;
 }
 
+static CK_RV shim_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info) {
+  CALL(C_GetTokenInfo, real->C_GetTokenInfo(slot, info))
+  int32_t limit = atomic_load(&control->max_sessions);
+  if (rv == CKR_OK && limit >= 0) info->ulMaxSessionCount = info->ulMaxRwSessionCount = limit;
+  return rv;
+}
+
 FORWARD(C_GetInfo, (CK_INFO_PTR info), (info))
 FORWARD(C_GetSlotInfo, (CK_SLOT_ID slot, CK_SLOT_INFO_PTR info), (slot, info))
-FORWARD(C_GetTokenInfo, (CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info), (slot, info))
 FORWARD(C_InitToken, (CK_SLOT_ID slot, IN, CK_UTF8CHAR_PTR label), (slot, in, in_length, label))
 FORWARD(C_InitPIN, (SESSION, IN), (session, in, in_length))
 FORWARD(C_SetPIN, (SESSION, IN, CK_UTF8CHAR_PTR pin, CK_ULONG length),

@@ -1,0 +1,178 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { Application, type StoryStart } from './application.js'
+import { addPeople, layRound, type People } from './approvals.js'
+import { collect } from './evidence.js'
+import { harm } from './faults.js'
+import type { History } from './history.js'
+import { ChaosInstallation, type DatabaseKind } from './installation.js'
+import { findMismatches, type Mismatch } from './invariants.js'
+import { Journal } from './journal.js'
+import {
+  LONGEST_ROUND_SECONDS,
+  planRound,
+  STORIES_PER_SECOND,
+  type RoundPlan,
+  type StoryPlan,
+} from './plan.js'
+
+export interface Outcome {
+  readonly mismatches: readonly Mismatch[]
+  readonly journal: Journal
+  readonly summary: readonly string[]
+}
+
+/** The same plan for the same seed; what meets what is up to the machine. */
+export async function run(parts: {
+  readonly database: DatabaseKind
+  readonly processes: number
+  readonly seed: number
+  /** Of load. */
+  readonly seconds: number
+  readonly say: (line: string) => void
+}): Promise<Outcome> {
+  const { database, processes, seed, seconds, say } = parts
+  const installation = await ChaosInstallation.make({ database, processes, minutes: seconds / 60 })
+  const journal = new Journal()
+  try {
+    const people = await installation.bench.lay(addPeople)
+    installation.shim.resetCounts()
+    installation.start()
+    const chaos = new Chaos(installation, people, journal)
+    const rounds = Math.ceil(seconds / LONGEST_ROUND_SECONDS)
+    for (let round = 0; round < rounds; round += 1) {
+      const left = seconds - round * LONGEST_ROUND_SECONDS
+      await chaos.round({
+        ...{ seed: seed + round, name: `round ${round}` },
+        seconds: Math.min(left, LONGEST_ROUND_SECONDS),
+      })
+      say(`  round ${round + 1} of ${rounds}: ${chaos.progress}`)
+    }
+    const history = await chaos.end()
+    return { mismatches: findMismatches(history), journal, summary: summarise(history, journal) }
+  } finally {
+    await installation.heal().catch(() => undefined)
+    await installation.stop()
+    await installation.remove()
+  }
+}
+
+class Chaos {
+  readonly #installation: ChaosInstallation
+  readonly #people: People
+  readonly #journal: Journal
+  readonly #starts: StoryStart[] = []
+  readonly #stories: Application[] = []
+  readonly #notRecovered: string[] = []
+
+  constructor(installation: ChaosInstallation, people: People, journal: Journal) {
+    this.#installation = installation
+    this.#people = people
+    this.#journal = journal
+  }
+
+  get progress(): string {
+    const requests = this.#stories.flatMap((story) => story.requests)
+    const signatures = new Set(requests.flatMap((request) => request.signatures)).size
+    return `${this.#stories.length} stories, ${requests.length} requests, ${signatures} signatures`
+  }
+
+  async round(round: {
+    readonly seed: number
+    readonly name: string
+    readonly seconds: number
+  }): Promise<void> {
+    const { name, seconds } = round
+    const installation = this.#installation
+    const { stories, lanes } = planRound(round.seed)
+    const most = Math.ceil(seconds * STORIES_PER_SECOND)
+    const plan: RoundPlan = { lanes, stories: stories.map((each) => each.slice(0, most)) }
+    await this.#recover(name)
+    this.#journal.tell('run', `${name}: laying out ${plan.stories.flat().length} approvals`)
+    const laid = await installation.bench.lay((services) => {
+      return layRound(services, this.#people, { plan, name })
+    })
+    this.#starts.push(...laid.flat())
+    this.#journal.tell('run', `${name}: ${seconds} s of load and faults`)
+    const over = performance.now() + seconds * 1000
+    await Promise.all([
+      ...laid.map((starts) => this.#apply(starts, over)),
+      ...plan.lanes.map((lane) => harm(installation, lane, { journal: this.#journal, over })),
+    ])
+    await this.#recover(name)
+  }
+
+  /** Asks for what is still open, stops everything in good order, and reads what is on record. */
+  async end(): Promise<History> {
+    const installation = this.#installation
+    this.#journal.tell('run', 'asking again for what was not answered')
+    await Promise.all(this.#stories.map((story) => story.close()))
+    await this.#signEverywhere()
+    this.#notRecovered.push(...(await installation.stop()))
+    return collect(installation, {
+      ...{ starts: this.#starts, stories: this.#stories, keys: this.#people.keys },
+      notRecovered: this.#notRecovered,
+    })
+  }
+
+  async #apply(starts: readonly StoryStart[], over: number): Promise<void> {
+    for (const start of starts) {
+      if (performance.now() > over) return
+      await this.#live(start, this.#installation.doors)
+    }
+  }
+
+  #live(start: StoryStart, doors: readonly string[]): Promise<void> {
+    const story = new Application({ start, journal: this.#journal, doors })
+    this.#stories.push(story)
+    return story.live()
+  }
+
+  async #recover(name: string): Promise<void> {
+    this.#journal.tell('run', `${name}: everything is healed`)
+    await this.#installation.heal()
+    const late = await this.#installation.notReady()
+    this.#notRecovered.push(...late.map((who) => `${name}: ${who}`))
+    this.#journal.tell('run', `${name}: ${late.length === 0 ? 'ready' : late.join()}`)
+    // Sessions to the token may have to be opened anew.
+    await pause(500)
+  }
+
+  /** A fresh approval for each process, which then has to sign. */
+  async #signEverywhere(): Promise<void> {
+    const { bench, doors } = this.#installation
+    const stories = doors.map((): StoryPlan => {
+      const choices = { credential: 0, doors: [0], pauseMs: 0 }
+      return { kind: 'batch', digests: 2, keyed: true, again: false, ...choices }
+    })
+    const plan = { stories: [stories], lanes: [] }
+    const name = 'round after all'
+    const laid = await bench.lay((services) => layRound(services, this.#people, { plan, name }))
+    for (const [number, start] of laid.flat().entries()) {
+      this.#starts.push(start)
+      await this.#live(start, doors.slice(number, number + 1))
+      if (this.#stories.at(-1)?.requests.some(({ status }) => status === 200)) continue
+      this.#notRecovered.push(`process ${number} does not sign`)
+    }
+  }
+}
+
+function summarise(
+  { ledger, stories, tokenSignatures, audit }: History,
+  journal: Journal,
+): string[] {
+  const requests = stories.flatMap((story) => story.requests)
+  const count = <T>(values: readonly T[], name: (value: T) => string | number) => {
+    const counts = new Map<string | number, number>()
+    for (const value of values) counts.set(name(value), (counts.get(name(value)) ?? 0) + 1)
+    return [...counts].map(([value, times]) => `${value}: ${times}`).join(', ')
+  }
+  const whys = audit.filter(({ event }) => event === 'signature.indeterminate')
+  return [
+    `requests by status: ${count(requests, ({ status }) => status)}`,
+    `ledger rows: ${count(ledger.rows, ({ state }) => state)}`,
+    `unknown outcomes: ${count(whys, ({ detail }) => String(detail['why']))}`,
+    `C_Sign: ${tokenSignatures}`,
+    `steps: ${journal.lines().length}`,
+    ...journal.lines(new Set(['fault'])).filter((line) => line.includes('skipped')),
+  ]
+}

@@ -1,0 +1,113 @@
+import type { AuditHead } from '../audit/chain.js'
+import { auditEvent } from '../audit/events.js'
+import { newestTotpStep } from '../identity/totp.js'
+import { endKeyOf } from './key-store.js'
+import {
+  change,
+  committed,
+  sql,
+  sweep,
+  type Change,
+  type Database,
+  type Statement,
+} from './database.js'
+
+/** Rows of one write. */
+const BATCH = 500
+
+/** What somebody ended after the backup, as the log tells it. */
+export interface EndedSince {
+  readonly event: 'credential.revoked' | 'credential.deleted' | 'user.disabled' | 'client.disabled'
+  readonly id: string
+}
+
+/**
+ * Ends all that a backup brings back to life and that may have been used since: approvals, SADs, codes,
+ * tokens, sessions and one-time codes. People sign in and agree anew; their keys stay.
+ */
+export class RestoredDatabase {
+  readonly #database: Database
+  readonly #now: () => Date
+
+  constructor(database: Database, now: () => Date) {
+    this.#database = database
+    this.#now = now
+  }
+
+  /**
+   * @param ended what was ended after the backup; what is ended already stays as it is
+   * @param lost the newest head known elsewhere, when it is not in this log
+   */
+  async end(lost: AuditHead | null, ended: readonly EndedSince[]): Promise<void> {
+    const now = this.#now()
+    for (const each of ended) await this.#database.commit({ changes: endedAgain(each, now) })
+    for (const statement of outstanding(now)) {
+      while (await this.#whole({ statement, rows: BATCH }));
+      await this.#database.commit({ changes: [sweep(statement)] })
+    }
+    const event = auditEvent('database.restored', {
+      lostHead: lost?.seq ?? null,
+      endedAgain: ended.length,
+    })
+    await this.#database.commit({ changes: [], audit: [event] })
+  }
+
+  #whole(each: { statement: Statement; rows: number }): Promise<boolean> {
+    return committed(this.#database, { changes: [change(each.statement, each.rows)] })
+  }
+}
+
+function outstanding(now: Date): Statement[] {
+  // Whoever looked over a shoulder before the backup does not get a second use of what was seen.
+  const step = newestTotpStep(now)
+  return [
+    sql`UPDATE "Authorisation" SET "revokedAt" = ${now} WHERE "id" IN (
+          SELECT "id" FROM "Authorisation" WHERE "revokedAt" IS NULL AND "expiresAt" > ${now} LIMIT ${BATCH})`,
+    sql`UPDATE "Sad" SET "endedAt" = ${now} WHERE "idHash" IN (
+          SELECT "idHash" FROM "Sad" WHERE "endedAt" IS NULL LIMIT ${BATCH})`,
+    sql`UPDATE "Transaction" SET "state" = 'rejected' WHERE "id" IN (
+          SELECT "id" FROM "Transaction" WHERE "state" = 'pending' LIMIT ${BATCH})`,
+    sql`UPDATE "OAuthRecord" SET "revokedAt" = ${now} WHERE ("model", "idHash") IN (
+          SELECT "model", "idHash" FROM "OAuthRecord" WHERE "revokedAt" IS NULL LIMIT ${BATCH})`,
+    sql`UPDATE "SentCode" SET "spentAt" = ${now} WHERE "id" IN (
+          SELECT "id" FROM "SentCode" WHERE "spentAt" IS NULL LIMIT ${BATCH})`,
+    sql`UPDATE "EnrolmentCode" SET "usedAt" = ${now} WHERE "userId" IN (
+          SELECT "userId" FROM "EnrolmentCode" WHERE "usedAt" IS NULL LIMIT ${BATCH})`,
+    sql`UPDATE "RecoveryCode" SET "usedAt" = ${now} WHERE ("userId", "codeHash") IN (
+          SELECT "userId", "codeHash" FROM "RecoveryCode" WHERE "usedAt" IS NULL LIMIT ${BATCH})`,
+    sql`UPDATE "User" SET "totpLastStep" = ${step} WHERE "id" IN (
+          SELECT "id" FROM "User" WHERE "totpLastStep" < ${step} LIMIT ${BATCH})`,
+    sql`DELETE FROM "PasskeyChallenge" WHERE "idHash" IN (
+          SELECT "idHash" FROM "PasskeyChallenge" LIMIT ${BATCH})`,
+    sql`DELETE FROM "PendingAuthenticator" WHERE "userId" IN (
+          SELECT "userId" FROM "PendingAuthenticator" LIMIT ${BATCH})`,
+  ]
+}
+
+function endedAgain({ event, id }: EndedSince, now: Date): Change[] {
+  switch (event) {
+    case 'user.disabled':
+      return [
+        sweep(
+          sql`UPDATE "User" SET "disabledAt" = ${now} WHERE "id" = ${id} AND "disabledAt" IS NULL`,
+        ),
+      ]
+    case 'client.disabled':
+      return [
+        sweep(
+          sql`UPDATE "Client" SET "disabledAt" = ${now} WHERE "id" = ${id} AND "disabledAt" IS NULL`,
+        ),
+      ]
+    case 'credential.revoked':
+    case 'credential.deleted': {
+      const status = event === 'credential.revoked' ? 'revoked' : 'deleted'
+      return [
+        endKeyOf(id),
+        sweep(
+          sql`UPDATE "Credential" SET "status" = ${status}, "statusChangedAt" = ${now}
+               WHERE "id" = ${id} AND "status" NOT IN ('revoked', 'deleted')`,
+        ),
+      ]
+    }
+  }
+}
