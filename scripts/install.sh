@@ -57,6 +57,8 @@ missing_packages() {
     has_library libsoftokn3.so || has_library nss/libsoftokn3.so || echo libnss3
     command -v p11-kit >/dev/null || echo p11-kit
     has_library pkcs11/p11-kit-client.so || echo p11-kit-modules
+    # Steps the clock of servers under load (npm run chaos).
+    has_library faketime/libfaketimeMT.so.1 || echo libfaketime
     # Load balancer in front of several servers.
     command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || echo nginx-light
   fi

@@ -20,6 +20,9 @@ about; this page is generated from them by \`npm run generate:docs\`.
 
 `
 
+/** What several implementations are held to; a test file of each runs it. */
+const SHARED = new Set(['storage/contract.ts', 'support/key-custody.ts'])
+
 interface NamedTest {
   readonly file: string
   readonly title: string
@@ -87,7 +90,7 @@ function plain(title: string): string {
 }
 
 const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.test.ts'))
+  .filter((path) => path.endsWith('.test.ts') || SHARED.has(path))
   .map((path) => `test/${path}`)
   .toSorted()
 const tests = files.flatMap(namedTests)

@@ -68,7 +68,8 @@ export class BenchInstallation {
       ...settings,
     })
     writeFileSync(installation.#configFile, JSON.stringify(config))
-    if (hsm['custody'] === 'wrapped') runBuilt(['hsm', 'init', '--config', installation.#configFile])
+    if (hsm['custody'] === 'wrapped')
+      runBuilt(['hsm', 'init', '--config', installation.#configFile])
     await installation.lay(async (services) => {
       await services.clients.add({
         ...{

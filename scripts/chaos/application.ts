@@ -176,7 +176,8 @@ export class Application implements Story {
     if (ask.key) this.#open.push(() => this.#signOnce(ask))
   }
 
-  async #signOnce({ digests, sad = null, key = null, credentialId, later }: Ask): Promise<number> {
+  async #signOnce(ask: Ask): Promise<number> {
+    const { digests, sad = null, key = null, credentialId, later } = ask
     await pause(this.#start.plan.pauseMs)
     const sent = this.#journal.step()
     const body = {
@@ -204,9 +205,10 @@ export class Application implements Story {
     }
     const fetched = await this.#fetchResult(responseID)
     remember(fetched)
-    // Whoever comes back for it later finds the same.
+    // Whoever comes back for it finds the same; what was not signed can be asked for again.
     if (!isKnown(fetched.status) || this.#start.plan.again) {
       this.#open.push(async () => remember(await this.#fetchResult(responseID)))
+      if (key !== null) this.#open.push(() => this.#signOnce(ask))
     }
     return 200
   }

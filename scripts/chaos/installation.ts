@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Pkcs11Shim } from '../../test/support/pkcs11-shim.js'
 import { PrivatePostgres } from '../../test/support/postgresql.js'
@@ -134,6 +134,20 @@ export class ChaosInstallation {
     })
   }
 
+  /** What processes logged as errors, and how often; whatever is no log line, as it is. */
+  complaints(): string[] {
+    const counts = new Map<string, number>()
+    for (const number of this.places.keys()) {
+      const file = join(this.bench.folder, logFile(number))
+      const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
+      for (const line of lines.filter((each) => each !== '')) {
+        const complaint = complaintOf(line)
+        if (complaint !== null) counts.set(complaint, (counts.get(complaint) ?? 0) + 1)
+      }
+    }
+    return [...counts].map(([complaint, times]) => `${times} × ${complaint}`)
+  }
+
   async remove(): Promise<void> {
     for (const { door } of this.places) door.close()
     await this.postgres?.stop()
@@ -161,10 +175,31 @@ async function makePlace(folder: string, number: number): Promise<Place> {
   const clock = Clock.make(join(folder, `clock-${number}`))
   const replica = new Replica({
     ...{ origin: `http://127.0.0.1:${port}`, configFile },
-    logFile: join(folder, `process-${number}.log`),
+    logFile: join(folder, logFile(number)),
     environment: clock?.environment ?? {},
   })
   return { replica, door: await Door.open(port), clock }
+}
+
+const ERROR_LEVEL = 50
+
+/** Null when it is none. */
+function complaintOf(line: string): string | null {
+  try {
+    const { level, msg, err } = JSON.parse(line) as {
+      level: number
+      msg: string
+      err?: { type?: string; message?: string }
+    }
+    if (level < ERROR_LEVEL) return null
+    return err ? `${msg} (${err.type ?? 'Error'}: ${err.message ?? ''})` : msg
+  } catch {
+    return line
+  }
+}
+
+function logFile(number: number): string {
+  return `process-${number}.log`
 }
 
 function headFile(number: number): string {

@@ -48,7 +48,11 @@ export async function run(parts: {
       say(`  round ${round + 1} of ${rounds}: ${chaos.progress}`)
     }
     const history = await chaos.end()
-    return { mismatches: findMismatches(history), journal, summary: summarise(history, journal) }
+    const summary = [
+      ...summarise(history, journal),
+      ...installation.complaints().map((each) => `  ${each}`),
+    ]
+    return { mismatches: findMismatches(history), journal, summary }
   } finally {
     await installation.heal().catch(() => undefined)
     await installation.stop()
@@ -94,18 +98,23 @@ class Chaos {
     this.#starts.push(...laid.flat())
     this.#journal.tell('run', `${name}: ${seconds} s of load and faults`)
     const over = performance.now() + seconds * 1000
+    const before = this.#stories.length
     await Promise.all([
       ...laid.map((starts) => this.#apply(starts, over)),
       ...plan.lanes.map((lane) => harm(installation, lane, { journal: this.#journal, over })),
     ])
     await this.#recover(name)
+    this.#journal.tell('run', `${name}: asking again for what was not answered`)
+    const open = this.#stories.slice(before)
+    const close = async () => {
+      for (let story = open.pop(); story; story = open.pop()) await story.close()
+    }
+    await Promise.all(plan.stories.map(close))
   }
 
-  /** Asks for what is still open, stops everything in good order, and reads what is on record. */
+  /** Stops everything in good order, and reads what is on record. */
   async end(): Promise<History> {
     const installation = this.#installation
-    this.#journal.tell('run', 'asking again for what was not answered')
-    await Promise.all(this.#stories.map((story) => story.close()))
     await this.#signEverywhere()
     this.#notRecovered.push(...(await installation.stop()))
     return collect(installation, {
@@ -173,6 +182,13 @@ function summarise(
     `unknown outcomes: ${count(whys, ({ detail }) => String(detail['why']))}`,
     `C_Sign: ${tokenSignatures}`,
     `steps: ${journal.lines().length}`,
-    ...journal.lines(new Set(['fault'])).filter((line) => line.includes('skipped')),
+    ...skipped(journal),
+    'errors logged:',
   ]
+}
+
+/** Each once, without its time. */
+function skipped(journal: Journal): Set<string> {
+  const lines = journal.lines(new Set(['fault'])).filter((line) => line.includes(': skipped'))
+  return new Set(lines.map((line) => line.replace(/^.*fault: /, '')))
 }

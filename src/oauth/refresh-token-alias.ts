@@ -12,7 +12,10 @@ const LIMIT = 56 * 1024
  */
 export const takeRefreshTokenAlias: Middleware = async (ctx, next) => {
   const isForm = ctx.is('application/x-www-form-urlencoded')
-  if (ctx.path !== OAUTH_ROUTES.token || ctx.method !== 'POST' || !isForm) return next()
+  if (ctx.path !== OAUTH_ROUTES.token || ctx.method !== 'POST' || !isForm) {
+    await next()
+    return
+  }
   let form: Buffer
   try {
     form = await getRawBody(ctx.req, { limit: LIMIT, length: ctx.get('content-length') || null })

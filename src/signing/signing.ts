@@ -70,7 +70,7 @@ export class Signing {
   async #rejectWrongSignatures(activation: Activation, signatures: readonly Buffer[]) {
     const { credential, digests, algorithm } = activation
     const verdicts = await Promise.all(
-      digests.map((digest, index) => {
+      digests.map(async (digest, index) => {
         const signature = signatures[index] ?? Buffer.alloc(0)
         if (this.#verify === null) return signature.length > 0
         const { publicKey } = signingKey(credential)

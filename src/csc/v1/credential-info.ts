@@ -49,7 +49,8 @@ export function asV1Credential(
   detailed: boolean,
 ): V1CredentialInfo {
   const described = detailed && authMode === 'explicit'
-  const { policy: _policy, qcStatements: _qcStatements, ...cert } = v2Cert
+  // Members of v2.2.
+  const cert = { ...v2Cert, policy: undefined, qcStatements: undefined }
   return {
     ...{ description, key, cert, authMode, SCAL },
     ...(described ? { PIN: describe(pin), OTP: describeCode(otp) } : {}),
