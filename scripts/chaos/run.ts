@@ -165,10 +165,27 @@ class Chaos {
   }
 }
 
-function summarise(
-  { ledger, stories, tokenSignatures, audit }: History,
-  journal: Journal,
-): string[] {
+/** Not forbidden, as nobody promised what became of it, but hard on who has no Idempotency-Key. */
+function usedThough503({ stories, ledger }: History): number {
+  const answers = new Map<string, Set<number>>()
+  for (const { digests, status } of stories.flatMap(({ requests }) => requests)) {
+    for (const digest of digests) {
+      answers.set(digest, (answers.get(digest) ?? new Set()).add(status))
+    }
+  }
+  return ledger.rows.filter(({ digest, state }) => {
+    const statuses = [...(answers.get(digest ?? '') ?? [])]
+    const isUsed = state === 'consumed' || state === 'indeterminate'
+    return (
+      isUsed &&
+      statuses.includes(503) &&
+      statuses.every((status) => status === 503 || (status >= 400 && status < 500))
+    )
+  }).length
+}
+
+function summarise(history: History, journal: Journal): string[] {
+  const { ledger, stories, tokenSignatures, audit } = history
   const requests = stories.flatMap((story) => story.requests)
   const count = <T>(values: readonly T[], name: (value: T) => string | number) => {
     const counts = new Map<string | number, number>()
@@ -181,6 +198,7 @@ function summarise(
     `ledger rows: ${count(ledger.rows, ({ state }) => state)}`,
     `unknown outcomes: ${count(whys, ({ detail }) => String(detail['why']))}`,
     `C_Sign: ${tokenSignatures}`,
+    `digests answered with 503 alone, and used up: ${usedThough503(history)}`,
     `steps: ${journal.lines().length}`,
     ...skipped(journal),
     'errors logged:',
