@@ -95,7 +95,7 @@ export type Services = Awaited<ReturnType<typeof openServices>>
 /** Everything, opened in order: the database, the token, the authority, the rules on top. */
 export async function openServices(config: Config, overrides: Overrides = {}) {
   const observation = await openObservation(config)
-  const { metrics, tracing, steps } = observation
+  const { tracing } = observation
   const logger = overrides.logger ?? createLogger(config.log.level, tracing)
   // It starts while the database is opened.
   const opening = openKeys(config, overrides, { logger, tracing })
@@ -104,6 +104,20 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
     closeFirst(opening),
   )
   const keys = await opening.catch(closeFirst(records))
+  return assemble({ observation, logger, records, keys }, overrides).catch(async (error) => {
+    await keys.close()
+    return closeFirst(records)(error)
+  })
+}
+
+/** The rules and the façades, on what is open. */
+async function assemble(
+  parts: { observation: Observation; logger: Logger; records: Records; keys: Keys },
+  overrides: Overrides,
+) {
+  const { observation, logger, records, keys } = parts
+  const { metrics, tracing, steps } = observation
+  const { config } = records
   const { custody } = keys
   const register = openRegister(records, custody, logger)
   const { authority, credentials, keyPool } = await openCredentials(records, register)
