@@ -25,6 +25,9 @@ const processes = Number(options.processes)
 const seconds =
   options.minutes === undefined ? Number(options.seconds) : Number(options.minutes) * 60
 
+// Servers, mounts and folders go with us.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 const again = `npm run chaos -- --database ${database} --processes ${processes} --seed ${seed} --seconds ${seconds}`
 say(again)
 const { mismatches, journal, summary } = await run({ database, processes, seed, seconds, say })

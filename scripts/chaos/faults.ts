@@ -4,7 +4,11 @@ import type { Journal } from './journal.js'
 import type { FaultPlan } from './plan.js'
 
 /** A reservation lasts ten seconds longer than a signature may take. */
-const PAST_RESERVATIONS_MS = (SIGN_TIMEOUT_SECONDS + 12) * 1000
+const PAST_RESERVATIONS_MS = (SIGN_TIMEOUT_SECONDS + 11) * 1000
+/** By then another process has looked for reservations that ran out. */
+const UNTIL_SWEPT_MS = 6000
+/** So slow, the token has something under way at any time. */
+const SLOW_TOKEN = { delayMs: 700, times: 12 }
 const HOUR = 3600
 const STEPS = [20, -20, HOUR, -HOUR, 24 * HOUR, -24 * HOUR]
 const BEFORE_SIGNING = ['C_SignInit', 'C_Sign'] as const
@@ -79,7 +83,9 @@ async function harmOnce(
       await stopped('signal', lengthMs)
       return null
     case 'stop server past its reservations':
-      await stopped('signal', PAST_RESERVATIONS_MS)
+      shim.fault('C_Sign', SLOW_TOKEN)
+      await pause(SLOW_TOKEN.delayMs / 2)
+      await stopped('signal', PAST_RESERVATIONS_MS + (places.length > 1 ? UNTIL_SWEPT_MS : 0))
       return null
     case 'stop key process':
       await stopped('signalKeyProcess', lengthMs)

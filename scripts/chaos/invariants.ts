@@ -46,6 +46,7 @@ class Facts {
   readonly held: readonly Held[]
   readonly consumed: readonly LedgerRow[]
   readonly operations: ReadonlyMap<string, Operation>
+  readonly #stories: ReadonlyMap<string, string>
   readonly #rows: ReadonlyMap<string, readonly LedgerRow[]>
   readonly #authorisations: ReadonlyMap<string, LedgerAuthorisation>
 
@@ -59,10 +60,20 @@ class Facts {
         }),
       ),
     )
+    this.#stories = new Map(
+      stories.flatMap(({ name, agreed }) => [...agreed].map((digest) => [digest, name])),
+    )
     this.consumed = ledger.rows.filter(({ state }) => state === 'consumed')
     this.operations = operationsOf(audit)
     this.#rows = grouped(ledger.rows, ({ digest }) => digest ?? '')
     this.#authorisations = new Map(ledger.authorisations.map((each) => [each.id, each]))
+  }
+
+  /** The story that a digest, row or signing is part of. */
+  whose(of: string | LedgerRow | Operation): string {
+    if (typeof of === 'string') return this.#stories.get(of) ?? 'nobody'
+    if ('digest' in of) return this.whose(of.digest ?? '')
+    return this.whose(of.requested.flatMap(digestsOf)[0] ?? '')
   }
 
   rowsOf(digest: string): readonly LedgerRow[] {
@@ -128,13 +139,14 @@ const INVARIANTS = {
   *'no digest has two signatures'(facts) {
     for (const [digest, held] of grouped(facts.held, (each) => each.digest)) {
       const signatures = new Set(held.map(({ signature }) => signature))
-      if (signatures.size > 1) yield `${digest} has ${signatures.size}`
+      if (signatures.size > 1) yield `${facts.whose(digest)}: ${digest} has ${signatures.size}`
     }
     const created = [...facts.operations.values()].filter(({ ended }) =>
       ended.some(({ event }) => event === 'signature.created'),
     )
     const signed = created.flatMap(({ requested }) => requested.flatMap(digestsOf))
-    for (const digest of repeated(signed)) yield `${digest} was signed by two operations`
+    for (const digest of repeated(signed))
+      yield `${facts.whose(digest)}: ${digest} was signed by two operations`
   },
 
   *'a row was spent on what it was agreed for'(facts) {
@@ -158,7 +170,8 @@ const INVARIANTS = {
       const isSame = (['userId', 'credentialId'] as const).every(
         (name) => requested && authorisation?.[name] === textOf(requested, name),
       )
-      if (!isSame) yield `row ${row.id}: its signing was another person's or credential's`
+      if (!isSame)
+        yield `${facts.whose(row)}: row ${row.id}: its signing was another person's or credential's`
     }
   },
 
@@ -170,8 +183,10 @@ const INVARIANTS = {
       )
       const hash = sha256(row.signature ?? '')
       const created = operation?.ended.filter((entry) => signaturesOf(entry).includes(hash))
-      if (requested?.length !== 1) yield `row ${row.id}: requested ${requested?.length ?? 0} times`
-      if (created?.length !== 1) yield `row ${row.id}: created ${created?.length ?? 0} times`
+      if (requested?.length !== 1)
+        yield `${facts.whose(row)}: row ${row.id}: requested ${requested?.length ?? 0} times`
+      if (created?.length !== 1)
+        yield `${facts.whose(row)}: row ${row.id}: created ${created?.length ?? 0} times`
     }
   },
 
@@ -188,14 +203,16 @@ const INVARIANTS = {
     for (const row of facts.consumed) {
       const credentialId = facts.authorisationOf(row)?.credentialId ?? ''
       if (row.signature && facts.verifies(credentialId, row.digest ?? '', row.signature)) continue
-      yield `row ${row.id}: its signature of ${row.digest} does not verify`
+      yield `${facts.whose(row)}: row ${row.id}: its signature of ${row.digest} does not verify`
     }
   },
 
   *'every signing came to one end'(facts) {
-    for (const { id, requested, ended } of facts.operations.values()) {
-      if (requested.length !== 1) yield `${id} was requested ${requested.length} times`
-      if (ended.length !== 1) yield `${id} came to ${ended.length} ends`
+    for (const operation of facts.operations.values()) {
+      const { id, requested, ended } = operation
+      const whose = facts.whose(operation)
+      if (requested.length !== 1) yield `${whose}: ${id} was requested ${requested.length} times`
+      if (ended.length !== 1) yield `${whose}: ${id} came to ${ended.length} ends`
     }
   },
 
@@ -206,13 +223,13 @@ const INVARIANTS = {
       const says = ended.some((entry) => {
         return entry.event === 'signature.indeterminate' && textOf(entry, 'why') !== ''
       })
-      if (!says) yield `row ${row.id}: the log does not say why`
+      if (!says) yield `${facts.whose(row)}: row ${row.id}: the log does not say why`
     }
   },
 
   *'no row stays reserved'(facts) {
-    for (const { id, state } of facts.history.ledger.rows) {
-      if (state === 'reserved') yield `row ${id}`
+    for (const row of facts.history.ledger.rows) {
+      if (row.state === 'reserved') yield `${facts.whose(row)}: row ${row.id}`
     }
   },
 

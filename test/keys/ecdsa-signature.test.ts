@@ -4,21 +4,27 @@ import { HASH_ALGORITHMS } from '../../src/keys/algorithms.js'
 import { verifyDigest } from '../../src/keys/digest-verifier.js'
 import { ecdsaSignatureFromRaw } from '../../src/keys/ecdsa-signature.js'
 
+/** Numbers given by their last octets, in a signature of P-256. */
 const encode = (r: string, s: string) =>
-  ecdsaSignatureFromRaw(Buffer.from(r + s, 'hex'), r.length / 2).toString('hex')
+  ecdsaSignatureFromRaw(Buffer.from(r.padStart(64, '0') + s.padStart(64, '0'), 'hex'), 32)
+const whole = (first: string) => first.padEnd(64, '0')
 
 describe('ECDSA signatures of tokens (S99)', () => {
   it('lose leading zeros and gain one where the number would look negative', () => {
-    assert.equal(encode('00000001', '0000007f'), '300602010102017f')
-    assert.equal(encode('00000080', '00ff0000'), '300a02020080020400ff0000')
-    assert.equal(encode('80000000', 'ffffffff'), '300e02050080000000020500ffffffff')
+    assert.equal(encode('01', '7f').toString('hex'), '300602010102017f')
+    assert.equal(encode('80', 'ff0000').toString('hex'), '300a02020080020400ff0000')
+    assert.equal(
+      encode(whole('80'), whole('ff')).toString('hex'),
+      `3046022100${whole('80')}022100${whole('ff')}`,
+    )
   })
 
   it('are refused with a zero, an odd or another length', () => {
-    assert.throws(() => encode('00000000', '00000001'), /zero/)
-    assert.throws(() => encode('00000001', '00000000'), /zero/)
+    assert.throws(() => encode('00', '01'), /zero/)
+    assert.throws(() => encode('01', '00'), /zero/)
     assert.throws(() => ecdsaSignatureFromRaw(Buffer.alloc(63, 1), 31.5), /length/)
     assert.throws(() => ecdsaSignatureFromRaw(Buffer.alloc(63, 1), 32), /length/)
+    assert.throws(() => ecdsaSignatureFromRaw(Buffer.alloc(8, 1), 4), /length/)
     assert.throws(() => ecdsaSignatureFromRaw(Buffer.alloc(0), 0))
   })
 

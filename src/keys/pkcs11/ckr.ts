@@ -79,7 +79,8 @@ export const MEANINGS: Readonly<Record<string, Meaning>> = {
   CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT: { code: 0xf2 },
   CKR_USER_ALREADY_LOGGED_IN: { code: 0x100 },
   CKR_USER_NOT_LOGGED_IN: { code: 0x101, refusedBeforeSigning: true, deviceLost: true },
-  CKR_USER_PIN_NOT_INITIALIZED: { code: 0x102, pinRefused: true },
+  // No PIN was tried, and SoftHSM returns it for a moment when several processes log in.
+  CKR_USER_PIN_NOT_INITIALIZED: { code: 0x102 },
   CKR_USER_TYPE_INVALID: { code: 0x103, pinRefused: true },
   CKR_USER_ANOTHER_ALREADY_LOGGED_IN: { code: 0x104 },
   CKR_USER_TOO_MANY_TYPES: { code: 0x105 },

@@ -99,6 +99,10 @@ describe('Return values of PKCS#11 (S92)', () => {
     }
   })
 
+  it('do not when no PIN was tried, as while another process logs in', () => {
+    assert.ok(!classifyCkr(new Error('CKR_USER_PIN_NOT_INITIALIZED')).pinRefused)
+  })
+
   it('are recognised as native functions throw them', async () => {
     const token = newTestToken()
     const custody = await openCustody(token, { sessions: 1 })
