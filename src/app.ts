@@ -65,7 +65,8 @@ export function createApp(parts: AppParts): Koa {
   app.proxy = csc.config.proxy.trusted
   app.keys = parts.cookieKeys
   app.on('error', (error: unknown) => {
-    logger.error({ err: error }, 'request failed')
+    if (isBrokenOff(error)) logger.debug({ err: error }, 'request broken off')
+    else logger.error({ err: error }, 'request failed')
   })
   app.use(observeRequests({ ...parts, routes: ROUTES }))
   app.use(answerFailures(parts))
@@ -93,6 +94,12 @@ export function createApp(parts: AppParts): Koa {
   app.use(account(parts.account).routes())
   app.use(mount(provider))
   return app
+}
+
+/** Whoever hangs up in the middle is no reason to alarm anybody. */
+function isBrokenOff(error: unknown): boolean {
+  const { code = '' } = error as NodeJS.ErrnoException
+  return code.startsWith('HPE_') || ['ECONNRESET', 'ECONNABORTED', 'EPIPE'].includes(code)
 }
 
 /** Nothing a client sends ends in a stack trace, and nothing unforeseen goes unlogged. */
