@@ -61,7 +61,8 @@ export async function measureSoak(parts: {
     }
   }
   return [
-    grown('resident MiB', ({ memory }) => memory, 1.1),
+    // In a few minutes the collector's own ups and downs are larger than a leak would be.
+    grown('resident MiB', ({ memory }) => memory, minutes < 30 ? 1.25 : 1.1),
     grown('open handles', ({ handles }) => handles, 1.05),
     grown('objects in the token', ({ objects }) => objects, 1),
     {
@@ -147,7 +148,7 @@ async function visit(origin: string, request: PreparedRequest) {
     { answer: await send(path, body, headers), expected: 200 },
     { answer: await send(path, body, headers), expected: 400 },
     { answer: await send('/csc/v2/info', '{}', headers), expected: 200 },
-    { answer: await send('/csc/v2/credentials/list', '{"maxResults":', headers), expected: 400 },
+    { answer: await send(path, '{"credentialID":', headers), expected: 400 },
     {
       answer: await send(path, body, { ...headers, authorization: 'Bearer unknown' }),
       expected: 401,
