@@ -1,7 +1,7 @@
 import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { childrenOf, listFolder, readFile } from './proc.js'
 import type { Ceiling, CeilingResult } from './ceiling.js'
 import type { Load, LoadResult } from './load.js'
 
@@ -102,7 +102,7 @@ function running(child: ChildProcess, origin: string, readyAfter: number): Runni
     readyAfter,
     cpuSeconds: () => sum(cpuSecondsOf),
     residentBytes: () => sum(residentBytesOf),
-    handles: () => sum((pid) => list(`/proc/${pid}/fd`).length),
+    handles: () => sum((pid) => listFolder(`/proc/${pid}/fd`).length),
     async stop() {
       const exited = once(child, 'exit')
       child.kill('SIGTERM')
@@ -113,36 +113,16 @@ function running(child: ChildProcess, origin: string, readyAfter: number): Runni
 
 /** The process and all that descend from it. */
 function family(pid: number): number[] {
-  const children = list(`/proc/${pid}/task`).flatMap((task) =>
-    read(`/proc/${pid}/task/${task}/children`).split(' ').filter(Boolean).map(Number),
-  )
-  return [pid, ...children.flatMap(family)]
+  return [pid, ...childrenOf(pid).flatMap(family)]
 }
 
 function cpuSecondsOf(pid: number): number {
-  const fields = read(`/proc/${pid}/stat`)
+  const fields = readFile(`/proc/${pid}/stat`)
     .replace(/^.*\) /s, '')
     .split(' ')
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100
 }
 
 function residentBytesOf(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024
-}
-
-/** Processes end while they are looked at. */
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-function list(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch {
-    return []
-  }
+  return Number(/VmRSS:\s+(\d+)/.exec(readFile(`/proc/${pid}/status`))?.[1] ?? 0) * 1024
 }

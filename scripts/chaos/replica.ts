@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { childrenOf, readFile } from '../bench/proc.js'
 
 const CLI = join(import.meta.dirname, '../../dist/cli.js')
 const RESTART_MS = 300
@@ -90,10 +91,9 @@ export class Replica {
 
   #keyProcesses(): number[] {
     const pid = this.#child?.pid ?? 0
-    const children = list(`/proc/${pid}/task`).flatMap((task) =>
-      read(`/proc/${pid}/task/${task}/children`).split(' ').filter(Boolean).map(Number),
+    return childrenOf(pid).filter((child) =>
+      readFile(`/proc/${child}/cmdline`).includes('key-process'),
     )
-    return children.filter((child) => read(`/proc/${child}/cmdline`).includes('key-process'))
   }
 
   #killAll(): void {
@@ -109,22 +109,5 @@ function sendTo(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal)
   } catch {
     // It has ended meanwhile.
-  }
-}
-
-/** Processes end while they are looked at. */
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-function list(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch {
-    return []
   }
 }

@@ -34,26 +34,8 @@ import {
 import { sql, sweep } from '../../src/storage/database.js'
 import { Pkcs11Shim } from '../support/pkcs11-shim.js'
 import { ServerProcess } from '../support/server-process.js'
+import { isAlive, pidOf, until } from '../support/processes.js'
 import { newTokenDirectory } from '../support/softhsm.js'
-
-/** Asks until it is so; a test that waits in vain ends by its timeout. */
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 10))
-}
-
-/** Never 0, which would name the processes of this test run. */
-function pidOf({ state }: KeyProcess): number {
-  assert.ok(state.pid)
-  return state.pid
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
-}
 
 describe('A server whose key process dies or hangs (S94, S109)', function () {
   this.timeout(60_000)

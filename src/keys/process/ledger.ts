@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { keyAndValidity, type KeyAndValidity } from '../../certificates/certificate.js'
 import { boundFacts, type BoundCredential } from '../../credentials/binding.js'
 import {
   allowsSignatureAlgorithm,
@@ -76,17 +76,10 @@ export interface KeyUse {
   readonly operation: SigningOperation
 }
 
-/** What verifies the signatures of a credential, as SubjectPublicKeyInfo DER. */
-interface KnownCertificate {
-  readonly publicKey: Buffer
-  readonly notBefore: Date
-  readonly notAfter: Date
-}
-
 export class LedgerRules {
   readonly #isBound: (mac: string, ...facts: readonly string[]) => boolean
   /** Credentials whose binding was found right, as they were read then. */
-  readonly #intact = new WeakMap<LedgerCredential, KnownCertificate>()
+  readonly #intact = new WeakMap<LedgerCredential, KeyAndValidity>()
 
   /** @param isBound whether the MAC over the facts is right */
   constructor(isBound: (mac: string, ...facts: readonly string[]) => boolean) {
@@ -135,7 +128,7 @@ export class LedgerRules {
     return publicKey
   }
 
-  #certificate(credential: LedgerCredential): KnownCertificate {
+  #certificate(credential: LedgerCredential): KeyAndValidity {
     const known = this.#intact.get(credential)
     if (known) return known
     if (!this.#isBound(credential.binding, ...boundFacts(credential))) {
@@ -143,12 +136,7 @@ export class LedgerRules {
     }
     const [leaf] = credential.certificates
     if (!leaf) throw new RefusedUseError('no certificate')
-    const certificate = new X509Certificate(leaf)
-    const facts = {
-      publicKey: certificate.publicKey.export({ format: 'der', type: 'spki' }),
-      notBefore: new Date(certificate.validFrom),
-      notAfter: new Date(certificate.validTo),
-    }
+    const facts = keyAndValidity(leaf)
     this.#intact.set(credential, facts)
     return facts
   }

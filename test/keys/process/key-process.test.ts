@@ -20,6 +20,7 @@ import {
 import { SqliteDatabase } from '../../../src/storage/sqlite/sqlite-database.js'
 import { digestOf, hsmSettings, testSettings } from '../../support/rssp.js'
 import { Pkcs11Shim } from '../../support/pkcs11-shim.js'
+import { isAlive, pidOf, until } from '../../support/processes.js'
 import { newTokenDirectory, type TestToken } from '../../support/softhsm.js'
 
 /** Octets, and what came back until the other end closed. */
@@ -36,26 +37,6 @@ async function talk(socketPath: string, octets: readonly Buffer[]): Promise<unkn
 
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.once('close', () => resolve()))
-}
-
-/** Asks until it is so; a test that waits in vain ends by its timeout. */
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 10))
-}
-
-/** Never 0, which would name the processes of this test run. */
-function pidOf({ state }: KeyProcess): number {
-  assert.ok(state.pid)
-  return state.pid
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    // A child that ended and was not waited for yet is dead, too.
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
 }
 
 describe('The key process', function () {
