@@ -246,6 +246,33 @@ export class MessageNotSentError extends ServiceError {
   }
 }
 
+/** A document cannot be signed as asked; the message says why, for the application to read. */
+export class UnfitDocumentError extends ServiceError {
+  override readonly name = 'UnfitDocumentError'
+  readonly kind = 'unfit-document'
+}
+
+/** Properties to sign that the format cannot carry, by the names they were sent with. */
+export class UnfitSignedPropertiesError extends ServiceError {
+  override readonly name = 'UnfitSignedPropertiesError'
+  readonly kind = 'unfit-signed-properties'
+  constructor(names: readonly string[]) {
+    super(`Invalid parameter signed_props (${names.join(', ')})`)
+  }
+}
+
+/** No timestamping authority gave a token that holds. */
+export class TimestampUnavailableError extends ServiceError {
+  override readonly name = 'TimestampUnavailableError'
+  readonly kind = 'timestamp-unavailable'
+}
+
+/** Certificates, CRLs or OCSP responses that a long-lived signature needs cannot be had. */
+export class ValidationDataUnavailableError extends ServiceError {
+  override readonly name = 'ValidationDataUnavailableError'
+  readonly kind = 'validation-data-unavailable'
+}
+
 export type AnyServiceError =
   | MissingParameterError
   | InvalidParameterError
@@ -279,6 +306,10 @@ export type AnyServiceError =
   | OverloadedError
   | MalformedAuthenticationError
   | AuthenticationFailedError
+  | UnfitDocumentError
+  | UnfitSignedPropertiesError
+  | TimestampUnavailableError
+  | ValidationDataUnavailableError
 
 export function isServiceError(error: unknown): error is AnyServiceError {
   return error instanceof ServiceError

@@ -7,8 +7,8 @@ const SRC = join(import.meta.dirname, '../src')
 /** Top to bottom: a folder imports from its own row and from rows above it (docs/decisions/layout.md). */
 const LAYERS = [
   ['config', 'audit', 'observability', 'admission'],
-  ['keys', 'credentials', 'identity', 'certificates'],
-  ['transactions', 'activation', 'signing'],
+  ['keys', 'credentials', 'identity', 'certificates', 'timestamping'],
+  ['transactions', 'activation', 'signing', 'documents', 'verification'],
   ['http', 'pages', 'csc', 'oauth', 'account', 'demo', 'reference'],
   ['storage'],
   ['sandbox', 'workers', 'commands'],

@@ -28,6 +28,8 @@ export function renderCscError(error: unknown): RenderedError {
     case 'missing-parameter':
     case 'invalid-parameter':
     case 'refused-request':
+    case 'unfit-document':
+    case 'unfit-signed-properties':
     case 'malformed-authorization':
       return refusal(error.message)
     case 'malformed-request':
@@ -132,6 +134,8 @@ export function renderCscError(error: unknown): RenderedError {
       }
     case 'hsm-unavailable':
     case 'storage-unavailable':
+    case 'timestamp-unavailable':
+    case 'validation-data-unavailable':
     case 'message-not-sent':
     case 'service-stopping':
       return {

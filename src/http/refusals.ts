@@ -29,9 +29,13 @@ import {
   StorageUnavailableError,
   OverloadedError,
   TooManyRequestsError,
+  TimestampUnavailableError,
   TooManySignaturesError,
   UnauthorizedClientError,
+  UnfitDocumentError,
+  UnfitSignedPropertiesError,
   UnusableSadError,
+  ValidationDataUnavailableError,
   type AnyServiceError,
   type ServiceError,
 } from '../errors.js'
@@ -84,6 +88,10 @@ const SPECIMENS: {
   overloaded: new OverloadedError('', 1),
   'malformed-authentication': new MalformedAuthenticationError(''),
   'authentication-failed': new AuthenticationFailedError(''),
+  'unfit-document': new UnfitDocumentError(VARYING),
+  'unfit-signed-properties': new UnfitSignedPropertiesError([VARYING]),
+  'timestamp-unavailable': new TimestampUnavailableError(''),
+  'validation-data-unavailable': new ValidationDataUnavailableError(''),
 }
 
 /** Of every method: the body, the records behind it, and how much there is to do. */
