@@ -30,12 +30,13 @@ process.on('SIGTERM', () => undefined)
 process.stdout.on('error', () => undefined)
 process.stderr.on('error', () => undefined)
 
+let server: KeyServer | null = null
 let leave: (() => Promise<void>) | null = null
 let token: Awaited<ReturnType<typeof openCustody>> | null = null
 
 process.on('message', (message: ToKeyProcess) => {
   if (message === 'ping') {
-    tell({ pong: tokenState() })
+    tell({ pong: tokenState(), refusedUses: server?.refusedUses ?? 0 })
   } else if (message === 'stop') {
     end()
   } else {
@@ -57,14 +58,15 @@ async function start({ config, ...address }: KeyProcessOrders): Promise<void> {
       logger.info({ found: token }, 'token opened')
     })
     const rules = new LedgerRules((mac, ...facts) => secrets.isBound(mac, ...facts))
-    const server = new KeyServer({ custody, ledger, rules, logger })
+    const listening = new KeyServer({ custody, ledger, rules, logger })
+    server = listening
     leave = async () => {
-      server.close()
+      listening.close()
       await custody.close()
       await ledger.close()
       if (!process.connected) rmSync(dirname(address.socket), { recursive: true, force: true })
     }
-    await server.listen(address)
+    await listening.listen(address)
     token = custody
     tell('ready')
   } catch (error) {

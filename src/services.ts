@@ -11,10 +11,19 @@ import { SignatureHistory } from './activation/history.js'
 import { createApp } from './app.js'
 import { auditEvent } from './audit/events.js'
 import { EmbeddedAuthority } from './certificates/embedded/embedded-authority.js'
-import { certificateProfile, SIGNER_PROFILE } from './certificates/profiles.js'
+import {
+  certificateProfile,
+  OCSP_SETTINGS,
+  SIGNER_PROFILE,
+  SIGNER_SETTINGS,
+  TSA_SETTINGS,
+} from './certificates/profiles.js'
+import { ServiceKeys } from './certificates/service-keys.js'
 import type { Config } from './config/schema.js'
+import { DOCUMENT_PATHS } from './csc/index.js'
 import { Credentials } from './credentials/credentials.js'
 import { ManagedCredentials } from './credentials/managed-credentials.js'
+import { Deposits } from './documents/deposits.js'
 import { Departure } from './http/departure.js'
 import { DpopNonces } from './http/dpop-nonces.js'
 import { Entrance, gateLimits, pageGateLimits } from './http/overload.js'
@@ -32,6 +41,7 @@ import { openSms } from './identity/sms.js'
 import { verifyDigest } from './keys/digest-verifier.js'
 import type { KeyCustody } from './keys/key-custody.js'
 import { KeyPool } from './keys/key-pool.js'
+import type { Ended } from './keys/pkcs11/session-pool.js'
 import { KeyRegister } from './keys/key-register.js'
 import type { KeyProcessCustody } from './keys/process/client.js'
 import type { KeyProcessAddress } from './keys/process/protocol.js'
@@ -64,6 +74,7 @@ import { SigningJobs } from './signing/signing-jobs.js'
 import { DatabaseActivationStore } from './storage/activation-store.js'
 import { DatabaseApprovalRequestStore } from './storage/approval-request-store.js'
 import { DatabaseAuthorityStore } from './storage/authority-store.js'
+import { DatabaseDepositStore } from './storage/deposit-store.js'
 import { ExpiredRows } from './storage/expired-rows.js'
 import { Lease } from './storage/lease.js'
 import { DatabaseHistoryStore } from './storage/history-store.js'
@@ -98,7 +109,7 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   const { tracing } = observation
   const logger = overrides.logger ?? createLogger(config.log.level, tracing)
   // It starts while the database is opened.
-  const opening = openKeys(config, overrides, { logger, tracing })
+  const opening = openKeys(config, overrides, { logger, ended: endedIn(observation) })
   opening.catch(() => undefined) // it may fail before it is awaited below
   const records = await openRecords(config, { ...overrides, observation }).catch(
     closeFirst(opening),
@@ -120,7 +131,10 @@ async function assemble(
   const { config } = records
   const { custody } = keys
   const register = openRegister(records, custody, logger)
-  const { authority, credentials, keyPool } = await openCredentials(records, register)
+  const verify = keys.verifies ? null : verifyDigest
+  const { authority, serviceKeys, credentials, keyPool } = await openCredentials(
+    ...([records, register, verify] as const),
+  )
   const people = openPeople(records, tracing)
   const rules = openRules(records, people, { ...keys, ...observation })
   const { now, secrets, database, audit, users, clients } = records
@@ -129,7 +143,7 @@ async function assemble(
   const { baseUrl, lifetimes, limits } = config
   const signing = new Signing({
     ...{ custody, activations, logger, steps },
-    verify: keys.verifies ? null : verifyDigest,
+    verify,
   })
   const signingKey = await oauthSigningKey(records)
   const announcements = new Announcements({
@@ -170,7 +184,10 @@ async function assemble(
   })
   const sessions = new SignerSessions({ provider, baseUrl })
   const departure = new Departure()
-  const entrance = new Entrance({ ...config.overload, ...limits }, metrics)
+  const entrance = new Entrance(
+    { ...config.overload, ...limits, documentPaths: new Set(DOCUMENT_PATHS) },
+    metrics,
+  )
   const passwords = limitPasswordsWaiting(config.overload.passwordsWaiting, metrics)
   const gate = new Gate('work', gateLimits(config.overload), metrics)
   const pageGate = new Gate('pages', pageGateLimits(config.overload), metrics)
@@ -201,6 +218,12 @@ async function assemble(
     ...{ throttle: people.throttle, now },
     policy: config.newCredentials,
     certificatePolicy: SIGNER_PROFILE.policyOid ?? null,
+  })
+  const { keepSeconds, perApplication, bytesPerApplication } = config.deposits
+  const deposits = new Deposits({
+    ...{ secrets, now, keepSeconds, documentBytes: limits.documentBytes },
+    store: new DatabaseDepositStore(database),
+    limits: { documents: perApplication, bytes: bytesPerApplication },
   })
   const checks = {
     leaving: () => departure.announced,
@@ -235,7 +258,7 @@ async function assemble(
     csc: {
       ...{ config, credentials, transactions, activations, approvals, signing, signingJobs },
       ...{ tokens, accounts, clients, factors, sentCodes, managedCredentials, departure, now },
-      ...{ gate, metrics },
+      ...{ gate, metrics, deposits },
       dpopNonces: nonceSecret && new DpopNonces(nonceSecret),
       revocation: new TokenRevocation({ records: oauthRecords, secrets, audit, now }),
       passwordSignIn: new PasswordSignIn({
@@ -247,7 +270,18 @@ async function assemble(
   })
   return {
     ...records,
-    ...{ app, logger, custody, authority, credentials, accounts, passkeys, factors, sentCodes },
+    ...{
+      app,
+      logger,
+      custody,
+      authority,
+      serviceKeys,
+      credentials,
+      accounts,
+      passkeys,
+      factors,
+      sentCodes,
+    },
     ...{ transactions, activations, approvals, signing, announcements, oauthRecords, notices },
     expiredRows: new ExpiredRows(database),
     choresLease: new Lease({ database, now, name: 'chores', seconds: CHORES_LEASE_SECONDS }),
@@ -271,7 +305,11 @@ function openRegister({ database, now }: Records, custody: KeyCustody, logger: L
 }
 
 /** The authority of this installation, and the credentials it issues. */
-async function openCredentials(records: Records, custody: KeyRegister) {
+async function openCredentials(
+  records: Records,
+  custody: KeyRegister,
+  verify: typeof verifyDigest | null,
+) {
   const { config, now, secrets, database, audit, credentialStore } = records
   const {
     algorithm,
@@ -282,10 +320,15 @@ async function openCredentials(records: Records, custody: KeyRegister) {
     register: custody,
     kinds: [{ algorithm, wanted, custody: keptIn }],
   })
-  const authority = await EmbeddedAuthority.open({
-    ...{ custody, now },
-    store: new DatabaseAuthorityStore(database),
-    subject: config.certificateAuthority,
+  const { organization, country } = config.certificateAuthority
+  const issuedBy = {
+    ...{ custody, now, store: new DatabaseAuthorityStore(database) },
+    subject: { organization, country },
+  }
+  const authority = await EmbeddedAuthority.open({ ...issuedBy, publicationUrl: config.baseUrl })
+  const serviceKeys = new ServiceKeys({
+    ...{ ...issuedBy, authority, verify },
+    profiles: { ocsp: certificateProfile(OCSP_SETTINGS), tsa: certificateProfile(TSA_SETTINGS) },
   })
   const credentials = new Credentials({
     ...{ custody, authority, secrets, audit, now },
@@ -293,11 +336,11 @@ async function openCredentials(records: Records, custody: KeyRegister) {
     pool: keyPool,
     store: credentialStore,
     profile: certificateProfile({
-      ...SIGNER_PROFILE,
+      ...SIGNER_SETTINGS,
       validityDays: config.certificateAuthority.signerValidityDays,
     }),
   })
-  return { authority, credentials, keyPool }
+  return { authority, serviceKeys, credentials, keyPool }
 }
 
 /** Who people are, and how they prove it. */
@@ -399,22 +442,30 @@ interface Keys extends Closeable {
   readonly client?: KeyProcessCustody
 }
 
+/** Where it is told what calls to the token took. */
+function endedIn({ metrics, tracing }: Observation): Ended {
+  return (what, seconds, ago) => {
+    tracing.ended(what, seconds, ago)
+    if (what === 'C_Sign') metrics.step(what, seconds)
+  }
+}
+
 /** The keys of a key process, ours or one that runs already, or those of the token itself. */
 async function openKeys(
   config: Config,
   overrides: Overrides,
-  { logger, tracing }: { logger: Logger; tracing: Tracing },
+  { logger, ended }: { logger: Logger; ended: Ended },
 ): Promise<Keys> {
   if (overrides.custody) {
     const { custody } = overrides
     return { custody, verifies: false, close: () => custody.close() }
   }
-  if (config.hsm.isolation === 'none') return openTokenHere(config, logger, tracing)
+  if (config.hsm.isolation === 'none') return openTokenHere(config, logger, ended)
   const begun = () => overrides.begun ?? startKeyProcess(config, { logger })
   const keyProcess = overrides.keyProcess ? null : await begun()
   const address = overrides.keyProcess ?? keyProcess
   if (!address) throw new Error('There is no key process')
-  const custody = await connectKeyProcess(address, config).catch(async (error: unknown) => {
+  const custody = await connectKeyProcess(address, config, ended).catch(async (error: unknown) => {
     await keyProcess?.stop()
     throw error
   })
@@ -430,16 +481,14 @@ async function openKeys(
 }
 
 /** The library is loaded only by processes that use it themselves. */
-async function openTokenHere(config: Config, logger: Logger, tracing: Tracing): Promise<Keys> {
+async function openTokenHere(config: Config, logger: Logger, ended: Ended): Promise<Keys> {
   const { openCustody } = await import('./keys/open-custody.js')
   const alarm = (message: string, cause: unknown) => {
     logger.error({ alarm: 'token', err: cause }, message)
   }
   const wrappedKeys = await openLedger(config.database)
-  const custody = await openCustody(
-    ...([config, alarm, wrappedKeys] as const),
-    (what, seconds) => tracing.ended(what, seconds),
-    (token) => logger.info({ found: token }, 'token opened'),
+  const custody = await openCustody(...([config, alarm, wrappedKeys] as const), ended, (token) =>
+    logger.info({ found: token }, 'token opened'),
   ).catch(closeFirst(wrappedKeys))
   return {
     ...{ custody, verifies: false, tokenState: () => custody.state },

@@ -6,7 +6,7 @@ const SRC = join(import.meta.dirname, '../src')
 
 /** Top to bottom: a folder imports from its own row and from rows above it (docs/decisions/layout.md). */
 const LAYERS = [
-  ['config', 'audit', 'observability', 'admission'],
+  ['config', 'audit', 'observability', 'admission', 'isolation'],
   ['keys', 'credentials', 'identity', 'certificates', 'timestamping'],
   ['transactions', 'activation', 'signing', 'documents', 'verification'],
   ['http', 'pages', 'csc', 'oauth', 'account', 'demo', 'reference'],

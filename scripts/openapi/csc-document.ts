@@ -11,6 +11,7 @@ import { publishRequest, publishResponse, type Json } from './schemas.js'
 const TAGS: Readonly<Record<string, string>> = {
   info: 'What the service is and can do.',
   auth: 'Tokens of the API itself.',
+  documents: 'Documents for signers to see. An extension: the specification has no such methods.',
   credentials: 'Keys with certificates, and how signatures with them are authorised.',
   signatures: 'Signatures over digests the signer approved.',
 }

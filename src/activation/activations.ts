@@ -14,11 +14,14 @@ import {
 import { describeAlgorithm, type SignatureAlgorithm } from '../keys/algorithms.js'
 import type { LedgerState } from '../observability/metrics.js'
 import { UNMEASURED, type Steps } from '../observability/tracing.js'
-import type { Transaction } from '../transactions/transaction.js'
+import type { PreparedDocument } from '../documents/prepared-document.js'
+import type { HashType, Transaction } from '../transactions/transaction.js'
 import type {
   ActivationStore,
   Authorisation,
   AuthorisedDigest,
+  DerivedDigest,
+  EarlierSigning,
   Repeatable,
   Reservation,
   SigningJob,
@@ -51,6 +54,8 @@ class RedeemedActivation {
   readonly credential: Credential
   readonly algorithm: SignatureAlgorithm
   readonly rows: readonly Reservation[]
+  /** The bytes behind each digest, for documents; null for hashes, whose bytes nobody here knows. */
+  readonly toBeSigned: readonly Buffer[] | null
 
   constructor(parts: {
     operationId: string
@@ -59,6 +64,7 @@ class RedeemedActivation {
     credential: Credential
     algorithm: SignatureAlgorithm
     rows: readonly Reservation[]
+    toBeSigned: readonly Buffer[] | null
   }) {
     this.operationId = parts.operationId
     this.authorisationId = parts.authorisationId
@@ -66,10 +72,12 @@ class RedeemedActivation {
     this.credential = parts.credential
     this.algorithm = parts.algorithm
     this.rows = parts.rows
+    this.toBeSigned = parts.toBeSigned
   }
 
+  /** What the key signs. */
   get digests(): Buffer[] {
-    return this.rows.map(({ digest }) => digest)
+    return this.rows.map(({ digest, derived }) => derived?.toBeSigned ?? digest)
   }
 }
 
@@ -79,18 +87,38 @@ export type Activation = RedeemedActivation
 /** Counts digests by the state they came into. */
 type LedgerCount = (state: LedgerState, digests: number) => void
 
-/** What is to be signed, and what it is agreed by. */
-interface Redemption {
+/** By what it is agreed, and how it is signed. */
+interface Agreement {
   readonly authorisation: Authorisation
   readonly caller: Caller
   readonly credential: Credential
-  readonly digests: readonly Buffer[]
   readonly algorithm: SignatureAlgorithm
   /** The SAD it came by, unless it was a credential token. */
   readonly sad: StoredSad | null
   readonly repeatable: Repeatable | null
   /** When the result is fetched later. */
   readonly job?: SigningJob | null
+}
+
+/** A digest that has to be among those agreed to. */
+export interface WantedDigest {
+  readonly digest: Buffer
+  /** As what it may have been agreed to. */
+  readonly as: readonly HashType[]
+  /** What is signed in its place. */
+  readonly derived?: DerivedDigest
+}
+
+/** Digests that are signed as they are. */
+export function asHashes(digests: readonly Buffer[]): WantedDigest[] {
+  return digests.map((digest) => ({ digest, as: ['dtbsr'] }))
+}
+
+/** Digests of documents, for which others are signed. */
+export function asDocuments(documents: readonly PreparedDocument[]): WantedDigest[] {
+  return documents.map(({ documentDigest: digest, hashTypes, derived }) => {
+    return { digest, as: hashTypes, derived }
+  })
 }
 
 /** The authorisation ledger's rules: what was agreed to is spent once, by those it was agreed for. */
@@ -200,7 +228,7 @@ export class Activations {
     }
     if (!sad && authorisation.extendedAt) throw new UnusableSadError('spent')
     const rows = agreed
-      ? matchRows(authorisation, agreed.credential, digests, agreed.hashAlgorithm)
+      ? matchRows(authorisation, agreed.credential, asAny(digests), agreed.hashAlgorithm)
       : rowsForExtension(authorisation, digests)
     const { sad: next, value } = newSad(authorisation.id, now, this.#sadSeconds)
     const extended = await this.#store.extend({
@@ -245,12 +273,12 @@ export class Activations {
   }
 
   /**
-   * The signatures of an earlier request of the same name and content; null when there was none.
+   * What an earlier request of the same name and content signed; null when there was none.
    * @throws {RefusedRequestError} when the name was used for another request
    * @throws {HsmUnavailableError} while the earlier one is under way
    * @throws {HsmOutcomeUnknownError} when nobody knows whether it signed
    */
-  async findEarlier({ keyHash, requestHash }: Repeatable): Promise<readonly Buffer[] | null> {
+  async findEarlier({ keyHash, requestHash }: Repeatable): Promise<EarlierSigning | null> {
     const earlier = await this.#store.findEarlier(keyHash)
     if (!earlier) return null
     if (earlier.requestHash !== requestHash) {
@@ -258,7 +286,7 @@ export class Activations {
     }
     if (earlier.state === 'under way') throw new HsmUnavailableError('under way')
     if (earlier.state === 'indeterminate') throw new HsmOutcomeUnknownError('indeterminate')
-    return earlier.signatures
+    return earlier
   }
 
   /**
@@ -283,12 +311,26 @@ export class Activations {
    * since, the conditional write fails and it is read again.
    * @throws what `find`, `rejectExpired` and `matchRows` throw
    */
-  redeem(request: Redemption): Promise<Activation> {
-    return this.#steps.measure('ledger.redeem', () => this.#redeem(request))
+  redeem(request: Agreement & { readonly digests: readonly Buffer[] }): Promise<Activation> {
+    const wanted = asHashes(request.digests)
+    return this.#steps.measure('ledger.redeem', () => this.#redeem(request, wanted, null))
   }
 
-  async #redeem(request: Redemption): Promise<Activation> {
-    const { caller, credential, digests, algorithm, sad, repeatable, job = null } = request
+  /** The same for documents: their digests were agreed to, and what was made from them is signed. */
+  redeemDocuments(
+    request: Agreement & { readonly documents: readonly PreparedDocument[] },
+  ): Promise<Activation> {
+    const wanted = asDocuments(request.documents)
+    const toBeSigned = request.documents.map(({ signature }) => signature.toBeSigned)
+    return this.#steps.measure('ledger.redeem', () => this.#redeem(request, wanted, toBeSigned))
+  }
+
+  async #redeem(
+    request: Agreement,
+    wanted: readonly WantedDigest[],
+    toBeSigned: readonly Buffer[] | null,
+  ): Promise<Activation> {
+    const { caller, credential, algorithm, sad, repeatable, job = null } = request
     const authorisationId = request.authorisation.id
     const operationId = this.#nameOperation()
     let { authorisation } = request
@@ -298,7 +340,7 @@ export class Activations {
         throw new UnusableSadError('other credential')
       if (!sad && authorisation.extendedAt) throw new UnusableSadError('spent')
       this.rejectExpired(authorisation)
-      const rows = matchRows(authorisation, credential, digests, algorithm.hash.oid)
+      const rows = matchRows(authorisation, credential, wanted, algorithm.hash.oid)
       const now = this.#now()
       const reserved = await this.#store.reserve({
         authorisationId,
@@ -318,14 +360,15 @@ export class Activations {
             userId: caller.userId,
             credentialId: credential.id,
             algorithm: describeAlgorithm(algorithm),
-            digests: digests.map((digest) => digest.toString('base64')),
+            digests: wanted.map(({ digest }) => digest.toString('base64')),
+            ...derivedDigests(wanted),
           }),
         ],
       })
       if (reserved) {
         this.#count('reserved', rows.length)
         return new RedeemedActivation({
-          ...{ operationId, authorisationId, caller, credential, algorithm, rows },
+          ...{ operationId, authorisationId, caller, credential, algorithm, rows, toBeSigned },
         })
       }
       // Someone else was first, or it was ended: read again. Each turn finds fewer rows or throws.
@@ -485,7 +528,8 @@ function authorise(
     revokedAt: null,
     extendedAt: null,
     digests: Array.from({ length: numSignatures }, (_, position): AuthorisedDigest => {
-      return { id: randomUUID(), digest: items[position]?.digest ?? null, state: 'authorised' }
+      const { digest = null, hashType = null } = items[position] ?? {}
+      return { id: randomUUID(), digest, hashType, state: 'authorised' }
     }),
   }
 }
@@ -503,6 +547,13 @@ function grantedEvent(
   })
 }
 
+/** For the audit log: what is signed in the place of each digest. */
+function derivedDigests(wanted: readonly WantedDigest[]) {
+  const derived = wanted.flatMap((each) => each.derived ?? [])
+  if (derived.length === 0) return {}
+  return { toBeSigned: derived.map(({ toBeSigned }) => toBeSigned.toString('base64')) }
+}
+
 /** Names a request of a caller by the key it chose. @param facts all that is asked for */
 export function repeatable(caller: Caller, key: string, facts: readonly string[]): Repeatable {
   const hash = (...parts: readonly string[]) =>
@@ -517,35 +568,56 @@ export function repeatable(caller: Caller, key: string, facts: readonly string[]
 export function matchRows(
   authorisation: Authorisation,
   credential: Pick<Credential, 'SCAL'>,
-  digests: readonly Buffer[],
+  wanted: readonly WantedDigest[],
   hashAlgorithm: string,
 ): Reservation[] {
   if (authorisation.hashAlgorithm !== null && authorisation.hashAlgorithm !== hashAlgorithm) {
     throw new HashNotAuthorizedError('other hash algorithm')
   }
-  rejectForeignHashes(authorisation, credential, digests)
+  rejectForeignHashes(authorisation, credential, wanted)
   const unspent = authorisation.digests.filter(isUnspent)
-  if (digests.length > unspent.length) throw new TooManySignaturesError('more than agreed to')
-  return digests.map((digest) => {
-    const exact = unspent.findIndex((row) => row.digest?.equals(digest))
-    const index = exact >= 0 ? exact : openRow(unspent, credential)
-    const [row] = index >= 0 ? unspent.splice(index, 1) : []
+  if (wanted.length > unspent.length) throw new TooManySignaturesError('more than agreed to')
+  return wanted.map((each) => {
+    const { digest, derived } = each
+    const index = rowFor(unspent, each)
+    const taken = index >= 0 ? index : openRow(unspent, credential)
+    const [row] = taken >= 0 ? unspent.splice(taken, 1) : []
     if (!row) throw new HashNotAuthorizedError('spent')
-    return { rowId: row.id, digest }
+    return { rowId: row.id, digest, ...(derived ? { derived } : {}) }
   })
+}
+
+/** One that was agreed to as just this before one that was agreed to as anything. */
+function rowFor(rows: readonly AuthorisedDigest[], { digest, as }: WantedDigest): number {
+  const find = (fits: (hashType: HashType | null) => boolean) =>
+    rows.findIndex((row) => fits(row.hashType) && row.digest?.equals(digest))
+  const exact = find((hashType) => hashType !== null && as.includes(hashType))
+  return exact >= 0 ? exact : find((hashType) => hashType === null)
+}
+
+/** Whatever they were agreed to as. */
+function asAny(digests: readonly Buffer[]): WantedDigest[] {
+  return digests.map((digest) => ({ digest, as: ['dtbsr', 'sdr', 'sodr'] }))
 }
 
 /** @throws {HashNotAuthorizedError} when a digest was never agreed to, however often it may be signed */
 export function rejectForeignHashes(
   authorisation: Authorisation,
   credential: Pick<Credential, 'SCAL'>,
-  digests: readonly Buffer[],
+  wanted: readonly WantedDigest[],
 ): void {
   if (openRow(authorisation.digests, credential) >= 0) return
-  const agreed = new Set(authorisation.digests.map(({ digest }) => digest?.toString('base64')))
-  for (const digest of digests) {
-    if (!agreed.has(digest.toString('base64'))) throw new HashNotAuthorizedError('foreign')
+  const agreed = new Set(
+    authorisation.digests.map(({ digest, hashType }) => nameOf(digest, hashType)),
+  )
+  for (const { digest, as } of wanted) {
+    const isAgreed = [null, ...as].some((hashType) => agreed.has(nameOf(digest, hashType)))
+    if (!isAgreed) throw new HashNotAuthorizedError('foreign')
   }
+}
+
+function nameOf(digest: Buffer | null, hashType: HashType | null): string {
+  return `${hashType ?? ''} ${digest?.toString('base64') ?? ''}`
 }
 
 /** A row any digest may take: only SCAL 1 knows such. */

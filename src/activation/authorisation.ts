@@ -1,11 +1,13 @@
 import type { AuditEvent } from '../audit/events.js'
-import type { Transaction } from '../transactions/transaction.js'
+import type { HashType, Transaction } from '../transactions/transaction.js'
 
 /** One signature the signer agreed to, and what became of it. */
 export interface AuthorisedDigest {
   readonly id: string
   /** Null while a SCAL 1 signature is not tied to a digest. */
   readonly digest: Buffer | null
+  /** Null when the application did not say: then it is good for a hash or a document, once. */
+  readonly hashType: HashType | null
   readonly state: 'authorised' | 'reserved' | 'consumed' | 'released' | 'indeterminate'
 }
 
@@ -30,13 +32,25 @@ export interface Authorisation {
 /** A row to reserve, with the digest it will be spent on. */
 export interface Reservation {
   readonly rowId: string
+  /** The authorised one. */
   readonly digest: Buffer
+  /** What the key signs in its place; absent when it is that digest itself. */
+  readonly derived?: DerivedDigest
+}
+
+/** The digest of bytes to be signed that were made from a document. */
+export interface DerivedDigest {
+  readonly toBeSigned: Buffer
+  /** `named`: the bytes name the authorised digest; `prepared`: they were made from the document it is of. */
+  readonly derivation: 'named' | 'prepared'
 }
 
 /** Names a request, so that asking again is not asking twice. */
 export interface Repeatable {
   readonly keyHash: string
   readonly requestHash: string
+  /** What documents are prepared with; absent for hashes. */
+  readonly signingTime?: Date
 }
 
 /** What became of a repeatable signing. */
@@ -45,6 +59,10 @@ export interface EarlierSigning {
   readonly state: 'under way' | 'indeterminate' | 'signed'
   /** In the order of the request; empty unless signed. */
   readonly signatures: readonly Buffer[]
+  /** For documents, what they were prepared with; null for hashes. */
+  readonly signingTime: Date | null
+  /** In the same order, the digests the key signed; null where it was the authorised one. */
+  readonly toBeSigned: readonly (Buffer | null)[]
 }
 
 /** Names a signing whose result is fetched later, by those it was made for. */
@@ -57,6 +75,8 @@ export interface SigningJob {
   readonly expiresAt: Date
   /** Sealed: where to say that it can be; null for nowhere. */
   readonly announcement: string | null
+  /** Sealed: the documents and how to sign them; absent for hashes. */
+  readonly documents?: Uint8Array
 }
 
 /** What became of it. */
@@ -65,6 +85,8 @@ export interface SigningJobState extends SigningJob {
   readonly state: 'under way' | 'signed' | 'released' | 'indeterminate'
   /** In the order of the request; empty unless signed. */
   readonly signatures: readonly Buffer[]
+  /** In the same order, the digests the key signed; null where it was the authorised one. */
+  readonly toBeSigned: readonly (Buffer | null)[]
 }
 
 /** A value from `credentials/authorize`: one call to sign, or one extension. */

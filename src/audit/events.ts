@@ -94,6 +94,7 @@ export interface AuditEventDetails {
   }
   'credential.refused': { credentialId: string; why: string }
 
+  'document.deposited': { clientId: string; userId: string; sha256: string; size: number }
   'transaction.created': {
     transactionId: string
     clientId: string
@@ -135,7 +136,10 @@ export interface AuditEventDetails {
     userId: string
     credentialId: string
     algorithm: string
+    /** Those that were authorised. */
     digests: string[]
+    /** For documents, what is signed in the place of each. */
+    toBeSigned?: string[]
   }
   'signature.created': {
     operationId: string

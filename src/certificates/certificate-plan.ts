@@ -1,4 +1,4 @@
-import type { KeyUsage } from './profiles.js'
+import type { KeyUsage, QcStatements } from './profiles.js'
 
 /** ECDSA with SHA-384: what our authorities sign with. */
 export const SIGNATURE_OID = '1.2.840.10045.4.3.3'
@@ -20,5 +20,22 @@ export interface CertificatePlan {
   readonly authority: { readonly pathLength: number } | null
   readonly policyOids: readonly string[]
   readonly extendedKeyUsage: readonly string[]
+  readonly extendedKeyUsageIsCritical: boolean
+  /** Where what is said about the certificate can be fetched; null for nowhere. */
+  readonly urls: CertificateUrls
+  /** id-pkix-ocsp-nocheck: nobody asks whether an OCSP responder was revoked. */
+  readonly ocspNoCheck: boolean
+  /** id-ce-noRevAvail: nobody is told whether it was revoked. @see RFC 9608 */
+  readonly noRevocationAvailable: boolean
+  readonly qcStatements: QcStatements | null
   readonly email: string | undefined
 }
+
+export interface CertificateUrls {
+  readonly crl: string | null
+  readonly ocsp: string | null
+  /** The certificate of the issuer, DER. */
+  readonly caIssuers: string | null
+}
+
+export const NO_URLS: CertificateUrls = { crl: null, ocsp: null, caIssuers: null }

@@ -22,6 +22,20 @@ export function isDer(bytes: Buffer): boolean {
   return element?.end === bytes.length && isWellFormed(element)
 }
 
+/** A SEQUENCE of elements as they are: encoded anew, they might be mended on the way. */
+export function sequenceOf(...elements: readonly Buffer[]): Buffer {
+  const content = Buffer.concat(elements)
+  return Buffer.concat([header(CONSTRUCTED | SEQUENCE, content.length), content])
+}
+
+function header(tag: number, bytes: number): Buffer {
+  if (bytes < 0x80) return Buffer.of(tag, bytes)
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(bytes)
+  const short = length.subarray(length.findIndex((byte) => byte !== 0))
+  return Buffer.concat([Buffer.of(tag, 0x80 | short.length), short])
+}
+
 function isWellFormed({ tag, content }: Element): boolean {
   const constructed = (tag & CONSTRUCTED) !== 0
   if ((tag & CLASS_BITS) === 0) {

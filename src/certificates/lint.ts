@@ -3,9 +3,9 @@ import * as asn1js from 'asn1js'
 import { allowsKeyAlgorithm } from '../keys/algorithms.js'
 import { SIGNATURE_OID, type CertificatePlan } from './certificate-plan.js'
 import { parseCertificate, type ParsedCertificate } from './certificate.js'
-import { isDer } from './der.js'
+import { isDer, sequenceOf } from './der.js'
 import { nameProblems } from './distinguished-name.js'
-import { KEY_USAGE_BITS, type KeyUsage } from './profiles.js'
+import { KEY_USAGE_BITS, OCSP_SIGNING, TIME_STAMPING, type KeyUsage } from './profiles.js'
 import { EXTENSION_OIDS, extensionsOf } from './to-be-signed.js'
 
 class Linted {
@@ -51,17 +51,12 @@ export function assembleCertificate(linted: LintedCertificate, signature: Buffer
   return withSignature(linted.tbs, signature)
 }
 
-/** `tbs` goes in as it is: encoded anew, it might be mended on the way. */
 function withSignature(tbs: Buffer, signature: Buffer): Buffer {
   const algorithm = new asn1js.Sequence({
     value: [new asn1js.ObjectIdentifier({ value: SIGNATURE_OID })],
   })
   const signatureValue = new asn1js.BitString({ valueHex: signature })
-  const rest = Buffer.concat([algorithm, signatureValue].map((each) => Buffer.from(each.toBER())))
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(tbs.length + rest.length)
-  const short = length.subarray(length.findIndex((byte) => byte !== 0))
-  return Buffer.concat([Buffer.of(0x30, 0x80 | short.length), short, tbs, rest])
+  return sequenceOf(tbs, ...[algorithm, signatureValue].map((each) => Buffer.from(each.toBER())))
 }
 
 function problemsOf(tbs: Buffer, plan: CertificatePlan, issuer: ParsedCertificate | null) {
@@ -80,6 +75,7 @@ function problemsOf(tbs: Buffer, plan: CertificatePlan, issuer: ParsedCertificat
     ...keyProblems(certificate, plan),
     ...namingProblems(certificate, plan, issuer),
     ...extensionProblems(certificate, plan),
+    ...revocationProblems(plan),
     ...keyUsageProblems(certificate, plan),
     ...keyIdentifierProblems(certificate, issuer),
     ...secondOpinionProblems(secondOpinion, plan),
@@ -157,6 +153,25 @@ function extensionProblems({ extensions }: ParsedCertificate, plan: CertificateP
     ...missing.map(({ oid }) => `extension ${oid} is not as planned`),
     ...when(extensions.length !== wanted.length, 'it has other extensions than planned'),
     ...lax.map((oid) => `extension ${oid} is not critical`),
+  ]
+}
+
+/** Plans that contradict themselves. @see RFC 9608, 2; RFC 3161, 2.3 */
+function revocationProblems({ urls, ...plan }: CertificatePlan): string[] {
+  const { authority, noRevocationAvailable, ocspNoCheck, extendedKeyUsage } = plan
+  const asks = urls.crl !== null || urls.ocsp !== null
+  const isTsa = extendedKeyUsage.includes(TIME_STAMPING)
+  const isOcsp = extendedKeyUsage.includes(OCSP_SIGNING)
+  const isForMore = extendedKeyUsage.length > 1
+  const isAuthority = authority !== null
+  return [
+    ...when(noRevocationAvailable && (asks || isAuthority), 'it says where there is no revocation'),
+    ...when(ocspNoCheck && !isOcsp, 'it is not to be checked, and no OCSP responder'),
+    ...when((isTsa || isOcsp) && isForMore, 'the key of a service is for more than one purpose'),
+    ...when(isTsa && !plan.extendedKeyUsageIsCritical, 'time stamping is not critical'),
+    ...Object.values(urls).flatMap((url: string | null) =>
+      when(url !== null && !/^https?:\/\/[!-~]+$/.test(url), 'a URL is none'),
+    ),
   ]
 }
 

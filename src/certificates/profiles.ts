@@ -8,30 +8,60 @@ export const KEY_USAGE_BITS = {
 
 export type KeyUsage = keyof typeof KEY_USAGE_BITS
 
+/**
+ * What people learn of revocation: `checked` at the URLs in the certificate, `unchecked` because nobody
+ * asks (id-pkix-ocsp-nocheck, for OCSP responders), `unavailable` because it ends before anybody could
+ * ask (id-ce-noRevAvail).
+ */
+export type Revocation = 'checked' | 'unchecked' | 'unavailable'
+
+/** What a qualified certificate states. @see EN 319 412-5 */
+export interface QcStatements {
+  /** Issued as a qualified certificate of the EU. */
+  readonly compliance: boolean
+  /** The key is in a qualified signature creation device. */
+  readonly sscd: boolean
+  readonly type: 'esign' | 'eseal' | null
+  /** PKI disclosure statements: HTTPS URLs, by ISO 639-1 language. */
+  readonly disclosures: readonly { readonly url: string; readonly language: string }[]
+}
+
 export interface CertificateProfileSettings {
-  /** For logs and configuration: `signer`, later `seal`, `one-time`, `tsa`, `ocsp`. */
+  /** For logs and configuration: `signer`, `seal`, `one-time`, `tsa`, `ocsp`. */
   readonly name: string
-  readonly validityDays: number
+  /** One of the two says for how long. */
+  readonly validityDays?: number | undefined
+  readonly validitySeconds?: number | undefined
   readonly keyUsage: readonly KeyUsage[]
   /** Certificate policy the certificates claim. */
   readonly policyOid?: string | undefined
   /** OIDs of extended key usages. */
   readonly extendedKeyUsage?: readonly string[] | undefined
+  readonly extendedKeyUsageIsCritical?: boolean | undefined
+  /** `checked` when absent. */
+  readonly revocation?: Revocation | undefined
+  readonly qcStatements?: QcStatements | undefined
 }
 
 class CheckedProfile {
   protected readonly checked = true // no object that merely looks alike passes for a profile
   readonly name: string
-  readonly validityDays: number
+  readonly validitySeconds: number
   readonly keyUsage: readonly KeyUsage[]
   readonly policyOid: string | undefined
   readonly extendedKeyUsage: readonly string[]
+  readonly extendedKeyUsageIsCritical: boolean
+  readonly revocation: Revocation
+  readonly qcStatements: QcStatements | undefined
   constructor(settings: CertificateProfileSettings) {
     this.name = settings.name
-    this.validityDays = settings.validityDays
+    this.validitySeconds = settings.validitySeconds ?? (settings.validityDays ?? 0) * DAY_SECONDS
     this.keyUsage = [...settings.keyUsage]
     this.policyOid = settings.policyOid
     this.extendedKeyUsage = [...(settings.extendedKeyUsage ?? [])]
+    this.extendedKeyUsageIsCritical = settings.extendedKeyUsageIsCritical ?? false
+    this.revocation = settings.revocation ?? 'checked'
+    this.qcStatements = settings.qcStatements
   }
 }
 
@@ -39,21 +69,41 @@ class CheckedProfile {
 export type CertificateProfile = CheckedProfile
 
 const OID = /^[0-2](?:\.(?:0|[1-9]\d*)){2,}$/
+const DAY_SECONDS = 86_400
 const LONGEST_VALIDITY_DAYS = 3_650
+/** Longer than that, people want to know whether it was revoked. @see EN 319 412-1, 5.2 */
+const LONGEST_UNREVOKED_SECONDS = DAY_SECONDS
 
 /** @throws {Error} naming everything that is wrong with the settings */
 export function certificateProfile(settings: CertificateProfileSettings): CertificateProfile {
-  const { name, validityDays, keyUsage, policyOid, extendedKeyUsage = [] } = settings
+  const { name, keyUsage, policyOid, extendedKeyUsage = [] } = settings
   const problems = []
   if (!/^[a-z][a-z-]*$/.test(name)) problems.push('name')
-  const inRange = validityDays >= 1 && validityDays <= LONGEST_VALIDITY_DAYS
-  if (!Number.isInteger(validityDays) || !inRange) problems.push('validityDays')
+  problems.push(...validityProblems(settings))
   if (!isEndEntityUsage(keyUsage)) problems.push('keyUsage')
   if (policyOid !== undefined && !OID.test(policyOid)) problems.push('policyOid')
   const repeats = new Set(extendedKeyUsage).size !== extendedKeyUsage.length
   if (repeats || !extendedKeyUsage.every((oid) => OID.test(oid))) problems.push('extendedKeyUsage')
+  if (isServicePurposeAmongOthers(settings)) problems.push('extendedKeyUsage')
+  if (settings.extendedKeyUsageIsCritical === true && extendedKeyUsage.length === 0) {
+    problems.push('extendedKeyUsageIsCritical')
+  }
+  if (!isUsefulRevocation(settings)) problems.push('revocation')
+  if (settings.qcStatements && !areQcStatements(settings.qcStatements)) {
+    problems.push('qcStatements')
+  }
   if (problems.length > 0) throw new Error(`Certificate profile ${name}: ${problems.join(', ')}`)
   return new CheckedProfile(settings)
+}
+
+function validityProblems({ validityDays, validitySeconds }: CertificateProfileSettings): string[] {
+  const isOne = (value: number | undefined, most: number) =>
+    value === undefined || (Number.isInteger(value) && value >= 1 && value <= most)
+  return [
+    ...(isOne(validityDays, LONGEST_VALIDITY_DAYS) ? [] : ['validityDays']),
+    ...(isOne(validitySeconds, LONGEST_VALIDITY_DAYS * DAY_SECONDS) ? [] : ['validitySeconds']),
+    ...((validityDays === undefined) === (validitySeconds === undefined) ? ['validity'] : []),
+  ]
 }
 
 function isEndEntityUsage(keyUsage: readonly KeyUsage[]): boolean {
@@ -63,9 +113,72 @@ function isEndEntityUsage(keyUsage: readonly KeyUsage[]): boolean {
   return allowed && keyUsage.length > 0 && new Set(keyUsage).size === keyUsage.length
 }
 
+export const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
+export const OCSP_SIGNING = '1.3.6.1.5.5.7.3.9'
+
+/** Timestamps demand that of the key alone, and critically (RFC 3161, 2.3); OCSP is kept apart alike. */
+function isServicePurposeAmongOthers(settings: CertificateProfileSettings): boolean {
+  const { extendedKeyUsage = [], extendedKeyUsageIsCritical = false } = settings
+  const isForService = [TIME_STAMPING, OCSP_SIGNING].some((oid) => extendedKeyUsage.includes(oid))
+  if (!isForService) return false
+  const isLax = extendedKeyUsage[0] === TIME_STAMPING && !extendedKeyUsageIsCritical
+  return extendedKeyUsage.length > 1 || isLax
+}
+
+function isUsefulRevocation(settings: CertificateProfileSettings): boolean {
+  const { revocation = 'checked', validitySeconds, validityDays = 0, extendedKeyUsage } = settings
+  const seconds = validitySeconds ?? validityDays * DAY_SECONDS
+  if (revocation === 'unavailable') return seconds <= LONGEST_UNREVOKED_SECONDS
+  return revocation === 'checked' || extendedKeyUsage?.[0] === OCSP_SIGNING
+}
+
+function areQcStatements({ compliance, sscd, type, disclosures }: QcStatements): boolean {
+  const areDisclosures = disclosures.every(
+    ({ url, language }) => /^https:\/\/[!-~]+$/.test(url) && /^[a-z]{2}$/.test(language),
+  )
+  // A qualified certificate says what for, and where its terms are in English (EN 319 412-5, 4.3.4).
+  const isComplete = type !== null && disclosures.some(({ language }) => language === 'en')
+  return areDisclosures && (!compliance || isComplete) && (compliance || !sscd)
+}
+
 /** Persons who sign documents: the key commits to content and does nothing else. */
-export const SIGNER_PROFILE = certificateProfile({
+export const SIGNER_SETTINGS = {
   name: 'signer',
   validityDays: 730,
   keyUsage: ['contentCommitment'],
-})
+} as const satisfies CertificateProfileSettings
+
+export const SIGNER_PROFILE = certificateProfile(SIGNER_SETTINGS)
+
+/** Organisations that seal. */
+export const SEAL_SETTINGS = {
+  name: 'seal',
+  validityDays: 730,
+  keyUsage: ['contentCommitment'],
+} as const satisfies CertificateProfileSettings
+
+/** A key for one signing session, gone before anybody could ask for revocation. */
+export const ONE_TIME_SETTINGS = {
+  name: 'one-time',
+  validitySeconds: 60,
+  keyUsage: ['contentCommitment'],
+  revocation: 'unavailable',
+} as const satisfies CertificateProfileSettings
+
+/** The timestamping service. @see RFC 3161, 2.3 and EN 319 422, 6 */
+export const TSA_SETTINGS = {
+  name: 'tsa',
+  validityDays: 1_826,
+  keyUsage: ['digitalSignature'],
+  extendedKeyUsage: [TIME_STAMPING],
+  extendedKeyUsageIsCritical: true,
+} as const satisfies CertificateProfileSettings
+
+/** A delegated OCSP responder. @see RFC 6960, 4.2.2.2 */
+export const OCSP_SETTINGS = {
+  name: 'ocsp',
+  validityDays: 90,
+  keyUsage: ['digitalSignature'],
+  extendedKeyUsage: [OCSP_SIGNING],
+  revocation: 'unchecked',
+} as const satisfies CertificateProfileSettings

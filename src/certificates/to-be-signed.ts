@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import {
+  AccessDescription,
   AlgorithmIdentifier,
   AuthorityKeyIdentifier,
   BasicConstraints,
   Certificate,
   CertificatePolicies,
+  CRLDistributionPoints,
+  DistributionPoint,
   Extension,
   ExtKeyUsage,
   GeneralName,
@@ -18,6 +21,7 @@ import {
 import type { CertificateExtension } from './certificate.js'
 import { SIGNATURE_OID, type CertificatePlan } from './certificate-plan.js'
 import { KEY_USAGE_BITS, type KeyUsage } from './profiles.js'
+import { encodeQcStatements } from './qc-statements.js'
 
 export const EXTENSION_OIDS = {
   subjectKeyIdentifier: '2.5.29.14',
@@ -27,6 +31,11 @@ export const EXTENSION_OIDS = {
   certificatePolicies: '2.5.29.32',
   authorityKeyIdentifier: '2.5.29.35',
   extKeyUsage: '2.5.29.37',
+  crlDistributionPoints: '2.5.29.31',
+  authorityInfoAccess: '1.3.6.1.5.5.7.1.1',
+  ocspNoCheck: '1.3.6.1.5.5.7.48.1.5',
+  noRevocationAvailable: '2.5.29.56',
+  qcStatements: '1.3.6.1.5.5.7.1.3',
 } as const
 
 /** TBSCertificate, DER. Nothing signs it before it is linted. */
@@ -65,7 +74,17 @@ export function extensionsOf(plan: CertificatePlan): CertificateExtension[] {
       ? [extension('certificatePolicies', false, policies(plan.policyOids))]
       : []),
     ...(plan.extendedKeyUsage.length > 0
-      ? [extension('extKeyUsage', false, extendedKeyUsage(plan.extendedKeyUsage))]
+      ? [
+          extension(
+            'extKeyUsage',
+            plan.extendedKeyUsageIsCritical,
+            extendedKeyUsage(plan.extendedKeyUsage),
+          ),
+        ]
+      : []),
+    ...revocationExtensions(plan),
+    ...(plan.qcStatements
+      ? [extension('qcStatements', false, encodeQcStatements(plan.qcStatements))]
       : []),
     ...(plan.email !== undefined ? [extension('subjectAltName', false, mailbox(plan.email))] : []),
   ]
@@ -88,6 +107,39 @@ export function extensionsOf(plan: CertificatePlan): CertificateExtension[] {
   ]
 }
 
+function revocationExtensions(plan: CertificatePlan): CertificateExtension[] {
+  const { crl, ocsp, caIssuers } = plan.urls
+  const access = [
+    ...(ocsp === null ? [] : [accessDescription(AD_OCSP, ocsp)]),
+    ...(caIssuers === null ? [] : [accessDescription(AD_CA_ISSUERS, caIssuers)]),
+  ]
+  const informationAccess = new asn1js.Sequence({ value: access })
+  return [
+    ...(access.length > 0 ? [extension('authorityInfoAccess', false, informationAccess)] : []),
+    ...(crl === null ? [] : [extension('crlDistributionPoints', false, distributionPoint(crl))]),
+    ...(plan.ocspNoCheck ? [extension('ocspNoCheck', false, new asn1js.Null())] : []),
+    ...(plan.noRevocationAvailable
+      ? [extension('noRevocationAvailable', false, new asn1js.Null())]
+      : []),
+  ]
+}
+
+const AD_OCSP = '1.3.6.1.5.5.7.48.1'
+const AD_CA_ISSUERS = '1.3.6.1.5.5.7.48.2'
+const URI = 6
+
+function accessDescription(accessMethod: string, url: string): asn1js.AsnType {
+  const accessLocation = new GeneralName({ type: URI, value: url })
+  return new AccessDescription({ accessMethod, accessLocation }).toSchema()
+}
+
+function distributionPoint(url: string): asn1js.AsnType {
+  const point = new DistributionPoint({
+    distributionPoint: [new GeneralName({ type: URI, value: url })],
+  })
+  return new CRLDistributionPoints({ distributionPoints: [point] }).toSchema()
+}
+
 function extension(
   name: keyof typeof EXTENSION_OIDS,
   critical: boolean,
@@ -97,7 +149,7 @@ function extension(
 }
 
 /** The leftmost 160 bits of SHA-256 over the key: RFC 7093, method 1. SHA-1 is not needed for it. */
-function keyIdentifier(publicKey: Buffer): Buffer {
+export function keyIdentifier(publicKey: Buffer): Buffer {
   const { subjectPublicKey } = new PublicKeyInfo({ schema: asn1js.fromBER(publicKey).result })
   const hash = createHash('sha256').update(subjectPublicKey.valueBlock.valueHexView)
   return hash.digest().subarray(0, 20)

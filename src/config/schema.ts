@@ -242,6 +242,13 @@ export const ConfigSchema = Type.Object(
           default: 1048576,
           description: 'Largest JSON body.',
         }),
+        documentBytes: Type.Integer({
+          minimum: 1024,
+          maximum: 268435456,
+          default: 20971520,
+          description:
+            'Largest document; methods that take documents read larger bodies than bodyBytes for it.',
+        }),
         formBytes: Type.Integer({
           minimum: 1024,
           default: 131072,
@@ -286,6 +293,32 @@ export const ConfigSchema = Type.Object(
           maximum: 100,
           default: 10,
           description: 'Codes sent to one person, and to one address, within an hour.',
+        }),
+      },
+      { ...closed, default: {} },
+    ),
+    deposits: Type.Object(
+      {
+        allowed: Type.Boolean({
+          default: true,
+          description:
+            'Whether applications may leave documents for their signers to see before they agree: documents/deposit. See documents.md.',
+        }),
+        keepSeconds: Type.Integer({
+          minimum: 60,
+          maximum: 604800,
+          default: 3600,
+          description: 'How long such a document is kept, sealed, at most.',
+        }),
+        perApplication: Type.Integer({
+          minimum: 1,
+          default: 1000,
+          description: 'Documents that one application may have here at a time.',
+        }),
+        bytesPerApplication: Type.Integer({
+          minimum: 1024,
+          default: 1073741824,
+          description: 'Bytes of all of them.',
         }),
       },
       { ...closed, default: {} },

@@ -41,19 +41,27 @@ export class Secrets {
   }
 
   seal(context: string, text: string): string {
-    const nonce = randomBytes(12)
-    const cipher = createCipheriv('aes-256-gcm', this.#sealing, nonce).setAAD(Buffer.from(context))
-    const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
-    return Buffer.concat([nonce, body, cipher.getAuthTag()]).toString('base64url')
+    return this.sealBytes(context, Buffer.from(text)).toString('base64url')
   }
 
   /** @throws when the text was sealed for another context, with another key, or was changed */
   unseal(context: string, sealed: string): string {
-    const bytes = Buffer.from(sealed, 'base64url')
-    const decipher = createDecipheriv('aes-256-gcm', this.#sealing, bytes.subarray(0, 12))
+    return this.unsealBytes(context, Buffer.from(sealed, 'base64url')).toString('utf8')
+  }
+
+  /** `seal` for what is no text, such as documents. */
+  sealBytes(context: string, bytes: Uint8Array): Buffer {
+    const nonce = randomBytes(12)
+    const cipher = createCipheriv('aes-256-gcm', this.#sealing, nonce).setAAD(Buffer.from(context))
+    return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()])
+  }
+
+  /** @throws as `unseal` does */
+  unsealBytes(context: string, sealed: Uint8Array): Buffer {
+    const decipher = createDecipheriv('aes-256-gcm', this.#sealing, sealed.subarray(0, 12))
       .setAAD(Buffer.from(context))
-      .setAuthTag(bytes.subarray(-16))
-    return decipher.update(bytes.subarray(12, -16), undefined, 'utf8') + decipher.final('utf8')
+      .setAuthTag(sealed.subarray(-16))
+    return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()])
   }
 
   /** MAC over facts that belong together, such as a person and a key. */

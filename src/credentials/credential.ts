@@ -1,5 +1,6 @@
 import type { KeyAlgorithm } from '../keys/algorithms.js'
 import type { AuditEvent } from '../audit/events.js'
+import type { FinalReason } from '../certificates/revocation.js'
 import type { AuthObject } from './auth-object.js'
 
 /**
@@ -77,9 +78,22 @@ export interface CredentialStore {
   /** Returns false when it was not suspended, or `by` may not take it back. */
   resume(id: string, by: Suspender, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /** Ends outstanding authorisations too, and the key. Returns false when it was revoked before or does not exist. */
-  revoke(id: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
-  /** Ends outstanding authorisations too, and the key. Of concurrent calls, exactly one gets true. */
-  delete(id: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
+  revoke(
+    id: string,
+    at: Date,
+    reason: FinalReason,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean>
+  /**
+   * Ends outstanding authorisations too, and the key. Of concurrent calls, exactly one gets true.
+   * @param reason why its certificate is revoked; null when it is not
+   */
+  delete(
+    id: string,
+    at: Date,
+    reason: FinalReason | null,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean>
   /**
    * Takes one of the guesses left before a factor of this credential is looked at. False when none is
    * left or the credential is locked. Parallel calls never get more than `limit` between successes.

@@ -11,6 +11,7 @@ import {
   type ParsedCertificate,
 } from '../certificates/certificate.js'
 import type { CertificateProfile } from '../certificates/profiles.js'
+import type { FinalReason } from '../certificates/revocation.js'
 import type { Secrets } from '../config/secrets.js'
 import {
   CertificateExpiredError,
@@ -212,21 +213,33 @@ export class Credentials {
   }
 
   /** Ends the credential for good: authorisations end at once, then the key is destroyed. */
-  async revoke(id: string, reason: string): Promise<boolean> {
+  async revoke(
+    id: string,
+    reason: string,
+    certificateReason: FinalReason = 'unspecified',
+  ): Promise<boolean> {
     const credential = await this.#store.find(id)
     if (!credential) return false
     const event = auditEvent('credential.revoked', { credentialId: id, reason })
-    if (!(await this.#store.revoke(id, this.#now(), [event]))) return false
+    if (!(await this.#store.revoke(id, this.#now(), certificateReason, [event]))) return false
     await this.#destroyKey(credential)
     return true
   }
 
-  /** At its owner's wish: authorisations end at once, then the key is destroyed (S18). It is not listed any more. */
-  async delete(id: string, reason: string): Promise<boolean> {
+  /**
+   * At its owner's wish: authorisations end at once, then the key is destroyed (S18). It is not listed any more.
+   * @param certificateReason why its certificate is revoked; null when it is not
+   */
+  async delete(
+    id: string,
+    reason: string,
+    certificateReason: FinalReason | null,
+  ): Promise<boolean> {
     const credential = await this.find(id)
     if (!credential) return false
     const event = auditEvent('credential.deleted', { credentialId: id, reason })
-    if (!(await this.#store.delete(id, this.#now(), [event]))) return false
+    const deleted = await this.#store.delete(id, this.#now(), certificateReason, [event])
+    if (!deleted) return false
     // The key of a revoked one is gone already.
     if (credential.status !== 'revoked') await this.#destroyKey(credential)
     return true

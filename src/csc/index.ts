@@ -9,6 +9,7 @@ import { extendTransaction } from './credentials/extendTransaction.js'
 import { getChallenge } from './credentials/getChallenge.js'
 import { credentialInfo } from './credentials/info.js'
 import { list } from './credentials/list.js'
+import { deposit } from './documents/deposit.js'
 import { renderCscError, type RenderedError } from './errors.js'
 import { info } from './info.js'
 import type { CscServices } from './services.js'
@@ -34,6 +35,7 @@ const CSC_ENDPOINTS: readonly Endpoint<CscServices>[] = [
   extendTransaction,
   signHash,
   signPolling,
+  deposit,
 ]
 
 /** One version of the API: where it answers, which methods it has, and how it words what they refuse. */
@@ -59,3 +61,8 @@ export const CSC_MOUNTS: readonly CscMount[] = [
     oauth: V1_OAUTH,
   },
 ]
+
+/** Addresses of methods that take documents, and so larger bodies than others. */
+export const DOCUMENT_PATHS: readonly string[] = CSC_MOUNTS.flatMap(({ base, endpoints }) =>
+  endpoints.filter(({ takesDocuments }) => takesDocuments).map(({ path }) => `${base}${path}`),
+)

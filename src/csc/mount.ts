@@ -5,7 +5,7 @@ import { certificateHeader } from '../http/client-certificate.js'
 import { PROOF_ALGORITHMS } from '../http/dpop.js'
 import { Accepted, Created, NO_CONTENT } from '../http/endpoint.js'
 import { readJson } from '../http/json-body.js'
-import { costOf, isGone } from '../http/overload.js'
+import { costOf, isGone, largestBody } from '../http/overload.js'
 import type { Logger } from '../observability/logger.js'
 import { requestId, setRoute } from '../observability/requests.js'
 import type { RenderedError } from './errors.js'
@@ -34,9 +34,11 @@ export function mountCsc(
   const { logger } = parts
   const on = endpoints.filter((endpoint) => endpoint.isOn({ ...parts.services, methods: [] }))
   const byPath = new Map(on.map((endpoint) => [endpoint.path, endpoint]))
-  const methods = on.map(({ path }) => path.slice(1)).filter((name) => name !== 'info')
+  const methods = on
+    .filter(({ path, extension }) => path !== '/info' && !extension)
+    .map(({ path }) => path.slice(1))
   const services: CscServices = { ...parts.services, methods }
-  const { bodyBytes } = services.config.limits
+  const { limits } = services.config
   const { baseUrl, proxy } = services.config
   const { dpopNonces } = services
   const resource = { baseUrl, dpopNonces, certificateHeader: certificateHeader(proxy) }
@@ -68,7 +70,7 @@ export function mountCsc(
         endpoint.scopes.length === 0 ? null : await requireBearer(ctx, services.tokens, server)
       if (caller && !endpoint.scopes.includes(caller.scope))
         throw new InsufficientScopeError('scope')
-      const sent = readsByGet ? {} : await readJson(ctx, bodyBytes)
+      const sent = readsByGet ? {} : await readJson(ctx, largestBody(endpoint, limits))
       const entrant = {
         party: caller ? `client ${caller.clientId}` : `address ${ctx.ip}`,
         cost: costOf(sent),

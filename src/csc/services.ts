@@ -4,6 +4,7 @@ import type { ApprovalRequests } from '../activation/approval-requests.js'
 import type { Config } from '../config/schema.js'
 import type { Credentials } from '../credentials/credentials.js'
 import type { ManagedCredentials } from '../credentials/managed-credentials.js'
+import type { Deposits } from '../documents/deposits.js'
 import type { Departure } from '../http/departure.js'
 import type { DpopNonces } from '../http/dpop-nonces.js'
 import { defineEndpoint } from '../http/endpoint.js'
@@ -32,6 +33,7 @@ export interface CscServices {
   readonly dpopNonces: DpopNonces | null
   readonly transactions: Transactions
   readonly approvals: ApprovalRequests
+  readonly deposits: Deposits
   readonly accounts: Accounts
   readonly clients: Pick<ClientStore, 'find'>
   readonly factors: SigningFactors

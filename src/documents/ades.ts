@@ -1,4 +1,5 @@
 import type { HashAlgorithm, SignatureAlgorithm } from '../keys/algorithms.js'
+import type { PdfAppearance } from './pades/pdf-appearance.js'
 
 /** CAdES, XAdES, PAdES, JAdES, by the letters of `signature_format`. */
 export type SignatureFormat = 'C' | 'X' | 'P' | 'J'
@@ -35,6 +36,8 @@ export interface SignatureParameters {
   readonly signedProperties: readonly SignedProperty[]
   /** What a detached signature calls the data it is over: a URI; null when nobody said. */
   readonly referenceUri: string | null
+  /** Where in a PDF the signature goes, and how it looks there; other formats have no use for it. */
+  readonly appearance?: PdfAppearance
 }
 
 /** What proves for years that certificates were good, each DER. */
@@ -83,7 +86,11 @@ export interface AdesSignature {
   readonly validationInfo: ValidationData | null
 }
 
-/** One AdES family. */
+/**
+ * One AdES family. Preparing is repeatable: the same document (or digest) under the same parameters has the
+ * same bytes to be signed, in every process. A signature whose timestamp could not be had is completed
+ * later from its recorded value, so nothing random and no clock may go into what is signed.
+ */
 export interface AdesFormat {
   readonly format: SignatureFormat
   /** Allowed envelopes for whole documents, the default first. */
@@ -92,7 +99,10 @@ export interface AdesFormat {
   readonly digestEnvelopes: readonly EnvelopeProperty[]
   /** Names (and OIDs) among the signed properties that this format cannot carry, or whose values are no good. */
   unfitProperties(properties: readonly SignedProperty[]): readonly string[]
-  /** @throws {UnfitDocumentError} saying what about the document is in the way */
+  /**
+   * @throws {UnfitDocumentError} saying what about the document is in the way
+   * @throws {UnfitSignedPropertiesError}
+   */
   prepareDocument(document: Buffer, parameters: SignatureParameters): Promise<PreparedSignature>
   /** @param digest of the document (for PAdES: of the byte range), under the algorithm's hash */
   prepareDigest(digest: Buffer, parameters: SignatureParameters): Promise<PreparedSignature>

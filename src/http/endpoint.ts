@@ -44,6 +44,10 @@ export interface EndpointDescription {
   readonly basic: boolean
   /** Whether configuration can have it off. */
   readonly optional: boolean
+  /** Whether it is ours, and in no edition of the specification: then `info` does not list it. */
+  readonly extension: boolean
+  /** Whether its body may be as large as the largest document makes it. */
+  readonly takesDocuments: boolean
 }
 
 /** An API method: what it takes, what it answers, who may call it, and what it does. */
@@ -82,6 +86,8 @@ interface Definition<Request extends TObject, Response extends TSchema, Services
   readonly refuses?: readonly Refusal[]
   readonly repeatable?: boolean
   readonly basic?: boolean
+  readonly extension?: boolean
+  readonly takesDocuments?: boolean
   handle(
     input: Static<Request>,
     caller: AccessToken,
@@ -124,6 +130,7 @@ export function defineEndpoint<Services>() {
     const { path, scopes, request, response } = definition
     const { summary = '', refuses = [], repeatable = false, basic = false } = definition
     const { accepted = null, created = false } = definition
+    const { extension = false, takesDocuments = false } = definition
     const validate = ajv.compile(request)
     return {
       ...{
@@ -137,6 +144,8 @@ export function defineEndpoint<Services>() {
         refuses,
         repeatable,
         basic,
+        extension,
+        takesDocuments,
       },
       optional: definition.isOn !== undefined,
       isOn: (services) => definition.isOn?.(services) ?? true,

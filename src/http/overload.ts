@@ -11,6 +11,18 @@ export interface EntranceLimits {
   readonly bodyBytesAtOnce: number
   /** Of the largest body that is read. */
   readonly bodyBytes: number
+  /** Of the largest document, which bodies of some methods hold in Base64. */
+  readonly documentBytes: number
+  /** Paths of those methods. */
+  readonly documentPaths: ReadonlySet<string>
+}
+
+/** The most that is read of a body: of a document, Base64 and what goes with it. */
+export function largestBody(
+  { takesDocuments }: { readonly takesDocuments: boolean },
+  { bodyBytes, documentBytes }: { readonly bodyBytes: number; readonly documentBytes: number },
+): number {
+  return takesDocuments ? Math.ceil(documentBytes / 3) * 4 + bodyBytes : bodyBytes
 }
 
 const RETRY_SECONDS = 1
@@ -76,7 +88,8 @@ export class Entrance {
 
   /** What the body may take: of what says that it is larger than the largest, nothing is read. */
   #bodyBytes(ctx: Context): number {
-    const { bodyBytes } = this.#limits
+    const takesDocuments = this.#limits.documentPaths.has(ctx.path)
+    const bodyBytes = largestBody({ takesDocuments }, this.#limits)
     if (ctx.get('transfer-encoding') !== '') return bodyBytes
     return Math.min(Number(ctx.get('content-length')) || 0, bodyBytes)
   }

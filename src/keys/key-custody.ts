@@ -19,6 +19,8 @@ export interface SigningOperation {
   readonly id: string
   /** Ids of the ledger's rows, one for each digest and in their order. */
   readonly rows: readonly string[]
+  /** The bytes behind each digest, where the ledger has the digest of a document and of what was made from it. */
+  readonly toBeSigned?: readonly Buffer[]
 }
 
 /** A certificate as an authority is about to sign it. */
@@ -29,6 +31,20 @@ export interface UnsignedCertificate {
   /** Names of the authority's key and of the certified one. */
   readonly issuerKeyId: string
   readonly subjectKeyId: string
+}
+
+/** What authorities and services of ours sign, apart from certificates: each kind with a key for nothing else. */
+export type StatementKind = 'crl' | 'ocsp-response' | 'timestamp'
+
+/** A statement as an authority or a service of ours is about to sign it. */
+export interface ServiceStatement {
+  readonly kind: StatementKind
+  readonly keyId: string
+  /** TBSCertList, ResponseData, or the signed attributes of a timestamp as a SET OF, DER. */
+  readonly toBeSigned: Buffer
+  /** Of a timestamp: the TSTInfo that the attributes are about, DER; null for all others. */
+  readonly tstInfo: Buffer | null
+  readonly algorithm: SignatureAlgorithm
 }
 
 /**
@@ -70,6 +86,13 @@ export interface KeyCustody {
    * @returns what `sign` returns for the digest of `tbs`
    */
   certify?(certificate: UnsignedCertificate): Promise<Buffer>
+
+  /**
+   * Signs a statement with the key of an authority or a service; where this is missing, `sign` does. A
+   * custody that asks the database lets each of these keys sign statements of its kind alone.
+   * @returns what `sign` returns for the digest of `toBeSigned`
+   */
+  attest?(statement: ServiceStatement): Promise<Buffer>
 
   /** The public half as SubjectPublicKeyInfo DER, or null when there is no such key. */
   publicKey(keyId: string): Promise<Buffer | null>

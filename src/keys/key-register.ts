@@ -1,10 +1,12 @@
 import { auditEvent, type AuditEvent } from '../audit/events.js'
 import { HsmUnavailableError } from '../errors.js'
 import type { KeyAlgorithm, SignatureAlgorithm } from './algorithms.js'
+import { attestWith } from './attest.js'
 import { certifyWith } from './certify.js'
 import type {
   GeneratedKey,
   KeyCustody,
+  ServiceStatement,
   SigningOperation,
   UnsignedCertificate,
 } from './key-custody.js'
@@ -109,6 +111,10 @@ export class KeyRegister implements KeyCustody {
 
   async certify(certificate: UnsignedCertificate): Promise<Buffer> {
     return certifyWith(this.#custody, certificate)
+  }
+
+  attest(statement: ServiceStatement): Promise<Buffer> {
+    return attestWith(this.#custody, statement)
   }
 
   publicKey(keyId: string): Promise<Buffer | null> {

@@ -3,13 +3,12 @@ import type { Config } from '../config/schema.js'
 import { HsmKeys, type FoundToken, type HsmKeysOptions } from './hsm-keys.js'
 import type { WrappedKeyStore } from './hsm-wrapped.js'
 import type { TokenNeeds } from './pkcs11/probe.js'
+import type { Ended } from './pkcs11/session-pool.js'
 import { SeveralTokens } from './several-tokens.js'
 import { tokenSettings } from './token-settings.js'
 
 type CustodyConfig = Pick<Config, 'hsm'> & Partial<Pick<Config, 'newCredentials'>>
 type Alarm = (message: string, cause: unknown) => void
-/** Told how long calls waited and took, for traces; see `SessionPoolOptions`. */
-type Ended = (what: string, seconds: number) => void
 
 /**
  * Loads the PKCS#11 library and logs in, in this process. Where `hsm.isolation` is `process`, that is the

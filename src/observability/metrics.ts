@@ -39,6 +39,8 @@ export interface KeyProcessFigures {
   readonly running: boolean
   /** How often it had to be started again. */
   readonly restarts: number
+  /** Uses of keys that the ledger did not allow. */
+  readonly refusedUses: number
 }
 
 /** How many keys lie ready for credentials that are made while somebody waits. */
@@ -76,7 +78,12 @@ export type LedgerState = 'authorised' | 'reserved' | 'consumed' | 'released' | 
 
 /** Parts of the way of a signature whose time is taken. */
 export type Step =
-  'ledger.redeem' | 'token.sign' | 'signature.verify' | 'ledger.consume' | 'database.commit'
+  | 'ledger.redeem'
+  | 'token.sign'
+  | 'C_Sign'
+  | 'signature.verify'
+  | 'ledger.consume'
+  | 'database.commit'
 
 /** Asked when somebody collects the metrics, and never in between. */
 interface Sources {
@@ -138,7 +145,7 @@ export class Metrics implements CommitObserver, GateObserver {
   )
   readonly #steps = this.#histogram(
     'step_duration_seconds',
-    'Time of the steps of a signature: redeeming the authorisation, asking the token, verifying, recording the result; and of any commit.',
+    'Time of the steps of a signature: redeeming the authorisation, asking the token (in it, C_Sign), verifying, recording the result; and of any commit.',
     ['step'],
     SHORT,
   )
@@ -325,6 +332,12 @@ export class Metrics implements CommitObserver, GateObserver {
     this.#gauge('key_process_restarts', 'Times it had to be started again.', [], 'max', {
       collect(gauge) {
         gauge.set(sources.keyProcess()?.restarts ?? 0)
+      },
+    })
+    const refused = 'Uses of keys asked of it that the ledger did not allow.'
+    this.#gauge('key_process_refused_uses', refused, [], 'max', {
+      collect(gauge) {
+        gauge.set(sources.keyProcess()?.refusedUses ?? 0)
       },
     })
   }

@@ -88,12 +88,12 @@ class OpenTelemetry implements Tracing {
     return this.#within(this.#tracer.startSpan(name, {}, this.#contexts.active()), work)
   }
 
-  ended(name: string, seconds: number): void {
+  ended(name: string, seconds: number, ago = 0): void {
     const parent = this.#contexts.active()
     if (trace.getSpan(parent) === undefined) return
-    const now = performance.timeOrigin + performance.now()
-    const span = this.#tracer.startSpan(name, { startTime: now - seconds * 1000 }, parent)
-    span.end(now)
+    const end = performance.timeOrigin + performance.now() - ago * 1000
+    const span = this.#tracer.startSpan(name, { startTime: end - seconds * 1000 }, parent)
+    span.end(end)
   }
 
   outgoing(): Record<string, string> {

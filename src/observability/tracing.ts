@@ -13,8 +13,8 @@ export interface Tracing {
     work: () => Promise<T>,
   ): Promise<T>
   span<T>(name: string, work: () => Promise<T>): Promise<T>
-  /** Puts something on record that has just ended, wherever it ran. */
-  ended(name: string, seconds: number): void
+  /** Puts something on record that ended, wherever it ran. @param ago seconds since; 0 for just now */
+  ended(name: string, seconds: number, ago?: number): void
   /** Headers that make what a request of ours causes elsewhere part of this trace. */
   outgoing(): Record<string, string>
   /** What connects a log line with its trace. */

@@ -53,8 +53,11 @@ export class Signing {
   }
 
   async #askToken(activation: Activation): Promise<Buffer[]> {
-    const { credential, digests, algorithm, operationId, rows } = activation
-    const operation = { id: operationId, rows: rows.map(({ rowId }) => rowId) }
+    const { credential, digests, algorithm, operationId, rows, toBeSigned } = activation
+    const operation = {
+      ...{ id: operationId, rows: rows.map(({ rowId }) => rowId) },
+      ...(toBeSigned ? { toBeSigned } : {}),
+    }
     try {
       return await this.#steps.measure('token.sign', () =>
         this.#custody.sign(credential.keyId, digests, algorithm, operation),

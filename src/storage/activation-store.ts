@@ -9,8 +9,9 @@ import type {
   SigningJobState,
   StoredSad,
 } from '../activation/authorisation.js'
+import type { DocumentJob, DocumentJobStore } from '../signing/document-jobs.js'
 import type { AnnouncementStore, DueAnnouncement } from '../signing/announcements.js'
-import type { Transaction } from '../transactions/transaction.js'
+import type { HashType, Transaction } from '../transactions/transaction.js'
 import {
   change,
   committed,
@@ -39,6 +40,7 @@ interface AuthorisationRow {
   readonly extendedAt: StoredDate | null
   readonly rowId: string | null
   readonly digest: string | null
+  readonly hashType: string | null
   readonly state: AuthorisedDigest['state'] | null
 }
 
@@ -77,13 +79,13 @@ function useSad(idHash: string | null, operationId: string, now: Date): Change[]
 
 /** Under the same name there can only be an earlier one of the same caller, of which nothing came. */
 function recordJob(
-  { idHash, clientId, userId, expiresAt, announcement }: SigningJob,
+  { idHash, clientId, userId, expiresAt, announcement, documents }: SigningJob,
   operationId: string,
   reserved: readonly Reservation[],
   now: Date,
-): Change {
+): Change[] {
   const rows = JSON.stringify(reserved.map(({ rowId }) => rowId))
-  return change(
+  const job = change(
     sql`INSERT INTO "SigningJob"
           ("idHash", "operationId", "clientId", "userId", "rows", "createdAt", "expiresAt", "announcement", "announceAt")
         VALUES (${idHash}, ${operationId}, ${clientId}, ${userId}, ${rows}, ${now}, ${expiresAt}, ${announcement}, ${now})
@@ -92,6 +94,15 @@ function recordJob(
           "announcement" = ${announcement}, "attempts" = 0, "announceAt" = ${now}`,
     1,
   )
+  if (!documents) return [job]
+  const request = change(
+    sql`INSERT INTO "DocumentJob" ("idHash", "request", "expiresAt")
+        VALUES (${idHash}, ${documents}, ${expiresAt})
+        ON CONFLICT ("idHash") DO UPDATE SET
+          "request" = ${documents}, "result" = NULL, "expiresAt" = ${expiresAt}`,
+    1,
+  )
+  return [job, request]
 }
 
 /** Nothing was signed: the SAD and the application's own key are as good as before. */
@@ -105,19 +116,25 @@ function giveBack(operationId: string): Change[] {
 function insertAuthorisation({ digests, ...row }: Authorisation): Change[] {
   return [
     insert('Authorisation', row),
-    ...digests.map(({ id, digest, state }, position) =>
+    ...digests.map(({ id, digest, hashType, state }, position) =>
       insert('AuthorisedDigest', {
-        ...{ id, authorisationId: row.id, position, state },
+        ...{ id, authorisationId: row.id, position, hashType, state },
         digest: digest?.toString('base64') ?? null,
       }),
     ),
   ]
 }
 
+function derivedDigest({ toBeSigned }: { toBeSigned: string | null }): Buffer | null {
+  return toBeSigned === null ? null : Buffer.from(toBeSigned, 'base64')
+}
+
 /** At a time; the others follow. */
 const MOST_ANNOUNCED = 50
 
-export class DatabaseActivationStore implements ActivationStore, AnnouncementStore {
+export class DatabaseActivationStore
+  implements ActivationStore, AnnouncementStore, DocumentJobStore
+{
   readonly #database: Database
 
   constructor(database: Database) {
@@ -128,17 +145,17 @@ export class DatabaseActivationStore implements ActivationStore, AnnouncementSto
     const rows = await this.#database.rows<AuthorisationRow>(
       sql`SELECT a."id", a."transactionId", a."clientId", a."userId", a."credentialId",
                  a."hashAlgorithm", a."numSignatures", a."createdAt", a."expiresAt", a."revokedAt",
-                 a."extendedAt", d."id" AS "rowId", d."digest", d."state"
+                 a."extendedAt", d."id" AS "rowId", d."digest", d."hashType", d."state"
             FROM "Authorisation" a LEFT JOIN "AuthorisedDigest" d ON d."authorisationId" = a."id"
            WHERE a."id" = ${id} ORDER BY d."position"`,
     )
     const [row] = rows
     if (!row) return null
-    const digests = rows.flatMap(({ rowId, digest, state }): AuthorisedDigest[] =>
-      rowId === null || state === null
-        ? []
-        : [{ id: rowId, digest: digest === null ? null : Buffer.from(digest, 'base64'), state }],
-    )
+    const digests = rows.flatMap(({ rowId, digest, hashType, state }): AuthorisedDigest[] => {
+      if (rowId === null || state === null) return []
+      const bytes = digest === null ? null : Buffer.from(digest, 'base64')
+      return [{ id: rowId, digest: bytes, hashType: hashType as HashType | null, state }]
+    })
     const { transactionId, clientId, userId, credentialId, hashAlgorithm, numSignatures } = row
     return {
       ...{ id, transactionId, clientId, userId, credentialId, hashAlgorithm, numSignatures },
@@ -249,15 +266,18 @@ export class DatabaseActivationStore implements ActivationStore, AnnouncementSto
           : [
               insert('RepeatableSigning', {
                 ...{ ...repeatable, operationId, createdAt: now },
+                signingTime: repeatable.signingTime ?? null,
                 rows: JSON.stringify(rows.map(({ rowId }) => rowId)),
               }),
             ]),
-        ...(request.job === null ? [] : [recordJob(request.job, operationId, rows, now)]),
-        ...request.rows.map(({ rowId, digest }) =>
+        ...(request.job === null ? [] : recordJob(request.job, operationId, rows, now)),
+        ...request.rows.map(({ rowId, digest, derived }) =>
           change(
             sql`UPDATE "AuthorisedDigest"
                  SET "state" = 'reserved', "operationId" = ${operationId}, "reservedUntil" = ${reservedUntil},
-                     "signAlgorithm" = ${signAlgorithm}, "digest" = ${digest.toString('base64')}
+                     "signAlgorithm" = ${signAlgorithm}, "digest" = ${digest.toString('base64')},
+                     "toBeSigned" = ${derived?.toBeSigned.toString('base64') ?? null},
+                     "derivation" = ${derived?.derivation ?? null}
                WHERE "id" = ${rowId} AND "authorisationId" = ${authorisationId}
                  AND "state" IN ('authorised', 'released')
                  AND ${standing(authorisationId, now)} AND ${untraded(authorisationId, sadHash)}`,
@@ -282,7 +302,26 @@ export class DatabaseActivationStore implements ActivationStore, AnnouncementSto
       requestHash: signing.requestHash,
       state: signed ? 'signed' : underWay ? 'under way' : 'indeterminate',
       signatures: signed ? rows.map(({ signature }) => Buffer.from(signature ?? '', 'base64')) : [],
+      signingTime: signing.signingTime,
+      toBeSigned: rows.map(derivedDigest),
     }
+  }
+
+  async findDocumentJob(idHash: string): Promise<DocumentJob | null> {
+    return this.#database.read.documentJob.findUnique({ where: { idHash } })
+  }
+
+  finishDocumentJob(idHash: string, result: Uint8Array): Promise<boolean> {
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`UPDATE "DocumentJob" SET "result" = ${result}, "request" = NULL
+               WHERE "idHash" = ${idHash} AND "result" IS NULL`,
+          1,
+        ),
+      ],
+      concludes: true,
+    })
   }
 
   async findJob(idHash: string): Promise<SigningJobState | null> {
@@ -299,7 +338,7 @@ export class DatabaseActivationStore implements ActivationStore, AnnouncementSto
       rows.length === order.length && rows.every((row) => row.state === state)
     if (are('consumed')) {
       const signatures = rows.map(({ signature }) => Buffer.from(signature ?? '', 'base64'))
-      return { ...facts, state: 'signed', signatures }
+      return { ...facts, state: 'signed', signatures, toBeSigned: rows.map(derivedDigest) }
     }
     const state = are('reserved')
       ? 'under way'
@@ -307,7 +346,7 @@ export class DatabaseActivationStore implements ActivationStore, AnnouncementSto
         ? 'indeterminate'
         : // What was released may belong to another signing by now.
           'released'
-    return { ...facts, state, signatures: [] }
+    return { ...facts, state, signatures: [], toBeSigned: [] }
   }
 
   async due(now: Date): Promise<DueAnnouncement[]> {
@@ -319,7 +358,11 @@ export class DatabaseActivationStore implements ActivationStore, AnnouncementSto
     const found = jobs.map(async ({ idHash, announcement, attempts }) => {
       const job = await this.findJob(idHash)
       if (!job || announcement === null) return []
-      return { idHash, announcement, attempts, state: job.state }
+      const isSigned = job.state === 'signed'
+      const unfinished = isSigned && (await this.#database.read.documentJob.count({
+        where: { idHash, result: null },
+      }))
+      return { idHash, announcement, attempts, state: unfinished ? 'under way' : job.state }
     })
     return (await Promise.all(found)).flat()
   }

@@ -1,8 +1,13 @@
-import type { AuthorityStore } from '../certificates/embedded/authority-store.js'
-import { committed, insert, type Database } from './database.js'
+import type { AuditEvent } from '../audit/events.js'
+import type {
+  AuthorityName,
+  AuthorityRecord,
+  AuthorityStore,
+  ServiceName,
+} from '../certificates/embedded/authority-store.js'
+import { change, committed, insert, sql, sweep, type Database } from './database.js'
 import { ownKey } from './key-store.js'
-
-type Name = Parameters<AuthorityStore['load']>[0]
+import { formerName } from './ledger-facts.js'
 
 export class DatabaseAuthorityStore implements AuthorityStore {
   readonly #database: Database
@@ -11,14 +16,43 @@ export class DatabaseAuthorityStore implements AuthorityStore {
     this.#database = database
   }
 
-  async load(name: Name): Promise<{ keyId: string; certificate: Buffer } | null> {
+  async load(name: AuthorityName | ServiceName): Promise<AuthorityRecord | null> {
     const row = await this.#database.read.authorityKey.findUnique({ where: { name } })
     return row ? { keyId: row.keyId, certificate: Buffer.from(row.certificate) } : null
   }
 
-  async save(name: Name, record: { keyId: string; certificate: Buffer }): Promise<void> {
+  async save(
+    name: AuthorityName | ServiceName,
+    { keyId, certificate }: AuthorityRecord,
+    audit: readonly AuditEvent[] = [],
+  ): Promise<void> {
     // The first record of a name stays: whoever lost the race loads the winner's.
-    const changes = [insert('AuthorityKey', { name, ...record }), ownKey(record.keyId, null)]
-    await committed(this.#database, { changes })
+    const changes = [insert('AuthorityKey', { name, keyId, certificate }), ownKey(keyId, null)]
+    await committed(this.#database, { changes, audit })
+  }
+
+  replace(
+    name: ServiceName,
+    keyId: string,
+    next: AuthorityRecord,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean> {
+    const former = formerName(name)
+    const changes = [
+      sweep(
+        sql`UPDATE "HsmKey" SET "state" = 'ending'
+             WHERE "state" = 'owned' AND "keyId" = (
+               SELECT "keyId" FROM "AuthorityKey" WHERE "name" = ${former})`,
+      ),
+      sweep(sql`DELETE FROM "AuthorityKey" WHERE "name" = ${former}`),
+      change(
+        sql`UPDATE "AuthorityKey" SET "name" = ${former}
+             WHERE "name" = ${name} AND "keyId" = ${keyId}`,
+        1,
+      ),
+      insert('AuthorityKey', { name, keyId: next.keyId, certificate: next.certificate }),
+      ownKey(next.keyId, null),
+    ]
+    return committed(this.#database, { changes, audit })
   }
 }

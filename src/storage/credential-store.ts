@@ -1,4 +1,5 @@
 import type { AuditEvent } from '../audit/events.js'
+import type { FinalReason } from '../certificates/revocation.js'
 import {
   APPROVAL_FACTORS,
   type Credential,
@@ -18,6 +19,11 @@ import {
   type Change,
   type Database,
 } from './database.js'
+import {
+  giveBackCertificateOf,
+  holdCertificateOf,
+  revokeCertificateOf,
+} from './issued-certificate-store.js'
 import { endKeyOf, ownKey } from './key-store.js'
 import { modelReader, type Stored } from './model-reader.js'
 import type { CredentialModel } from './prisma-client/models/Credential.js'
@@ -90,6 +96,7 @@ export class DatabaseCredentialStore implements CredentialStore {
           1,
         ),
         endAuthorisations(id, at),
+        ...holdCertificateOf(id, at),
       ],
       audit,
     })
@@ -104,12 +111,18 @@ export class DatabaseCredentialStore implements CredentialStore {
                  AND ("suspendedBy" = 'signer' OR ${by} = 'operator')`,
           1,
         ),
+        ...giveBackCertificateOf(id),
       ],
       audit,
     })
   }
 
-  revoke(id: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean> {
+  revoke(
+    id: string,
+    at: Date,
+    reason: FinalReason,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean> {
     return committed(this.#database, {
       changes: [
         change(
@@ -118,13 +131,19 @@ export class DatabaseCredentialStore implements CredentialStore {
           1,
         ),
         endAuthorisations(id, at),
+        ...revokeCertificateOf(id, at, reason),
         endKeyOf(id),
       ],
       audit,
     })
   }
 
-  delete(id: string, at: Date, audit: readonly AuditEvent[]): Promise<boolean> {
+  delete(
+    id: string,
+    at: Date,
+    reason: FinalReason | null,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean> {
     return committed(this.#database, {
       changes: [
         change(
@@ -133,6 +152,7 @@ export class DatabaseCredentialStore implements CredentialStore {
           1,
         ),
         endAuthorisations(id, at),
+        ...(reason === null ? [] : revokeCertificateOf(id, at, reason)),
         endKeyOf(id),
       ],
       audit,

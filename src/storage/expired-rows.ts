@@ -63,6 +63,11 @@ function expiredAt(now: Date): Statement[] {
            LIMIT ${BATCH})`,
     sql`DELETE FROM "SigningJob" WHERE "idHash" IN (
           SELECT "idHash" FROM "SigningJob" WHERE "expiresAt" < ${told} LIMIT ${BATCH})`,
+    // Documents are heavy: nothing of them is kept when nobody may fetch it any more.
+    sql`DELETE FROM "DocumentJob" WHERE "idHash" IN (
+          SELECT "idHash" FROM "DocumentJob" WHERE "expiresAt" < ${now} LIMIT ${BATCH})`,
+    sql`DELETE FROM "DepositedDocument" WHERE "id" IN (
+          SELECT "id" FROM "DepositedDocument" WHERE "expiresAt" < ${now} LIMIT ${BATCH})`,
     sql`DELETE FROM "RepeatableSigning" WHERE "keyHash" IN (
           SELECT "keyHash" FROM "RepeatableSigning" WHERE "createdAt" < ${told} LIMIT ${BATCH})`,
     sql`DELETE FROM "Notice" WHERE "id" IN (

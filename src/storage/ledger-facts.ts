@@ -6,6 +6,7 @@ import type {
   LedgerCredential,
   LedgerFacts,
   LedgerRow,
+  OwnKeyName,
 } from '../keys/process/ledger.js'
 import type { SigningOperation } from '../keys/key-custody.js'
 
@@ -15,7 +16,7 @@ import type { SigningOperation } from '../keys/key-custody.js'
  */
 
 export const ROW_COLUMNS = `
-  "id", "authorisationId", "digest", "state", "operationId", "reservedUntil", "signAlgorithm"`
+  "id", "authorisationId", "digest", "hashType", "toBeSigned", "derivation", "state", "operationId", "reservedUntil", "signAlgorithm"`
 
 /** The grant of the transaction is looked up only where there is one. */
 export const AUTHORISATION_COLUMNS = `
@@ -161,13 +162,21 @@ function toDate(moment: Moment | null): Date | null {
   return moment === null ? null : new Date(moment)
 }
 
+const OWN_KEYS: readonly OwnKeyName[] = ['root', 'issuing', 'ocsp', 'tsa']
+
+/** Under which name the key stands that a service used before the one it uses now. */
+export function formerName(name: OwnKeyName): string {
+  return `former ${name}`
+}
+
 export function keyStanding(stored: StoredStanding | undefined): KeyStanding {
   if (!stored) throw new Error('The database does not say what a key is for')
   const { authority } = stored
   return {
     wasCredentials: Number(stored.credentials) > 0,
     isCredentials: Number(stored.live) > 0,
-    authority: authority === 'root' || authority === 'issuing' ? authority : null,
+    authority:
+      OWN_KEYS.find((name) => name === authority || formerName(name) === authority) ?? null,
     hasIssuing: Number(stored.issuing) > 0,
   }
 }

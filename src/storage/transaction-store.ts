@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../audit/events.js'
 import { hashAlgorithmByOid } from '../keys/algorithms.js'
-import type { Transaction, TransactionStore } from '../transactions/transaction.js'
+import type { Transaction, TransactionItem, TransactionStore } from '../transactions/transaction.js'
 import { change, committed, insert, sql, type Change, type Database } from './database.js'
 import { modelReader, type Stored } from './model-reader.js'
 import type { TransactionModel } from './prisma-client/models/Transaction.js'
@@ -39,17 +39,21 @@ export class DatabaseTransactionStore implements TransactionStore {
 }
 
 export function toTransaction(row: TransactionModel): Transaction {
-  const items = JSON.parse(row.items) as { digest: string; label: string | null }[]
+  const items = JSON.parse(row.items) as StoredItem[]
   return {
     ...row,
     state: row.state as Transaction['state'],
     hashAlgorithm: row.hashAlgorithm === null ? null : hashAlgorithmByOid(row.hashAlgorithm),
-    items: items.map(({ digest, label }) => ({ digest: Buffer.from(digest, 'base64'), label })),
+    items: items.map(({ digest, ...item }) => ({ ...item, digest: Buffer.from(digest, 'base64') })),
   }
 }
 
+type StoredItem = Omit<TransactionItem, 'digest'> & { readonly digest: string }
+
 export function insertTransaction({ items, hashAlgorithm, ...row }: Transaction): Change {
-  const stored = items.map(({ digest, label }) => ({ digest: digest.toString('base64'), label }))
+  const stored = items.map(({ digest, label, hashType }): StoredItem => {
+    return { digest: digest.toString('base64'), label, ...(hashType ? { hashType } : {}) }
+  })
   return insert('Transaction', {
     ...row,
     grantId: row.grantId ?? null,

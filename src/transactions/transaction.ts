@@ -1,10 +1,18 @@
 import type { AuditEvent } from '../audit/events.js'
 import type { HashAlgorithm } from '../keys/algorithms.js'
 
+/**
+ * What a digest is taken over (CSC data model): the very bytes the key signs (`dtbsr`), a document as it is
+ * prepared for signing (`sdr`), a document as its signer knows it (`sodr`).
+ */
+export type HashType = 'dtbsr' | 'sdr' | 'sodr'
+
 /** One thing to sign: its digest, and what the application calls it. */
 export interface TransactionItem {
   readonly digest: Buffer
   readonly label: string | null
+  /** Absent when the application did not say: then the digest is good for either use, once. */
+  readonly hashType?: HashType
 }
 
 /** One signing story from request to agreement: exactly what the signer is shown and then agrees to. */

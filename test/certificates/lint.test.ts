@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
-import type { CertificatePlan } from '../../src/certificates/certificate-plan.js'
+import { NO_URLS, type CertificatePlan } from '../../src/certificates/certificate-plan.js'
 import { parseCertificate } from '../../src/certificates/certificate.js'
 import { encodeName } from '../../src/certificates/distinguished-name.js'
 import {
@@ -29,6 +29,11 @@ const ISSUER_PLAN: CertificatePlan = {
   authority: { pathLength: 0 },
   policyOids: [],
   extendedKeyUsage: [],
+  extendedKeyUsageIsCritical: false,
+  urls: NO_URLS,
+  ocspNoCheck: false,
+  noRevocationAvailable: false,
+  qcStatements: null,
   email: undefined,
 }
 

@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Secrets } from '../../src/config/secrets.js'
 import type { Credential } from '../../src/credentials/credential.js'
+import { HsmUnavailableError } from '../../src/errors.js'
 import { HASH_ALGORITHMS } from '../../src/keys/algorithms.js'
 import type { KeyProcess } from '../../src/keys/process/supervisor.js'
 import {
@@ -114,6 +115,19 @@ describe('A server whose key process dies or hangs (S94, S109)', function () {
     if (refused.status !== 200) assert.equal(again.status, 200)
     assert.deepEqual(await statesOf(later), ['consumed'])
     for (const digest of underWay) assert.equal((await sign(token, digest)).status, 400)
+  })
+
+  it('shows how long the token took, and who asked for what was not authorised', async () => {
+    const [digest = randomBytes(32)] = newDigests(1)
+    assert.equal((await sign(await approve([digest]), digest)).status, 200)
+    const { custody, metrics } = rssp.services
+    const before = keyProcess.state.refusedUses
+    const algorithm = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha256 } as const
+    await assert.rejects(custody.sign(credential.keyId, [digest], algorithm), HsmUnavailableError)
+    await until(() => keyProcess.state.refusedUses > before)
+    const text = await metrics.text()
+    assert.match(text, /^openrssp_step_duration_seconds_count\{step="C_Sign"\} [1-9]/m)
+    assert.match(text, /^openrssp_key_process_refused_uses [1-9]/m)
   })
 
   it('says that it is not ready, and is again', async () => {

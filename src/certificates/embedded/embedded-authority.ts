@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { SignatureWithheldError } from '../../errors.js'
-import { HASH_ALGORITHMS, type SignatureAlgorithm } from '../../keys/algorithms.js'
 import { certifyWith } from '../../keys/certify.js'
 import { verifyDigest } from '../../keys/digest-verifier.js'
 import type { KeyCustody } from '../../keys/key-custody.js'
@@ -9,33 +8,30 @@ import type {
   IssuedCertificate,
   SubjectName,
 } from '../certificate-authority.js'
-import type { CertificatePlan } from '../certificate-plan.js'
-import { parseCertificate, type ParsedCertificate } from '../certificate.js'
+import { NO_URLS, type CertificatePlan } from '../certificate-plan.js'
+import type { ParsedCertificate } from '../certificate.js'
 import { encodeName } from '../distinguished-name.js'
 import { assembleCertificate, lintCertificate, type LintedCertificate } from '../lint.js'
 import type { CertificateProfile } from '../profiles.js'
 import { encodeToBeSigned } from '../to-be-signed.js'
 import type { AuthorityName, AuthorityRecord, AuthorityStore } from './authority-store.js'
+import { checkedAuthority, SIGNED_WITH, type Authority } from './checked-authority.js'
+import { OCSP_PATH, PUBLISHED } from './published.js'
 
 export interface EmbeddedAuthorityOptions {
   readonly custody: KeyCustody
   readonly store: AuthorityStore
   readonly now: () => Date
   readonly subject: { readonly organization: string; readonly country: string }
+  /** Where the files of the authority and its OCSP responder are served; when absent certificates do not say. */
+  readonly publicationUrl?: string
 }
 
-/** A certificate with the key that signs below it. */
-interface Authority {
-  readonly keyId: string
-  readonly certificate: ParsedCertificate
-}
-
-const MINUTE = 60_000
-const DAY = 24 * 60 * MINUTE
+const MINUTE_SECONDS = 60
+const DAY_SECONDS = 86_400
 const ROOT_DAYS = 20 * 365
 const ISSUING_DAYS = 10 * 365
 const ANY_POLICY = '2.5.29.32.0'
-const SIGNED_WITH: SignatureAlgorithm = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha384 }
 
 /** A root and an issuing authority below it, whose keys live in key custody like everybody's. */
 export class EmbeddedAuthority implements CertificateAuthority {
@@ -64,6 +60,16 @@ export class EmbeddedAuthority implements CertificateAuthority {
     return this.#root.certificate.der
   }
 
+  /** Issuer first, DER. */
+  get chain(): readonly Buffer[] {
+    return [this.issuingCertificate, this.rootCertificate]
+  }
+
+  /** Whoever certifies, as services below it see it. */
+  get issuing(): Authority {
+    return this.#issuing
+  }
+
   /** DER. */
   get issuingCertificate(): Buffer {
     return this.#issuing.certificate.der
@@ -75,7 +81,7 @@ export class EmbeddedAuthority implements CertificateAuthority {
     readonly subject: SubjectName
     readonly profile: CertificateProfile
   }): Promise<IssuedCertificate> {
-    const { custody, now } = this.#options
+    const { custody, now, publicationUrl } = this.#options
     const { keyId, publicKey, subject, profile } = request
     const { email, ...name } = subject
     const issuer = this.#issuing.certificate
@@ -83,18 +89,23 @@ export class EmbeddedAuthority implements CertificateAuthority {
       serialNumber: randomSerialNumber(),
       issuer: issuer.subjectName,
       subject: encodeName(name),
-      ...validity(now(), profile.validityDays, issuer),
+      ...validity(now(), profile.validitySeconds, issuer),
       publicKey: Buffer.from(publicKey),
       issuerPublicKey: issuer.publicKey,
       keyUsage: profile.keyUsage,
       authority: null,
       policyOids: profile.policyOid === undefined ? [] : [profile.policyOid],
       extendedKeyUsage: profile.extendedKeyUsage,
+      extendedKeyUsageIsCritical: profile.extendedKeyUsageIsCritical,
+      urls: urlsOf(publicationUrl, 'issuing', profile.revocation === 'checked'),
+      ocspNoCheck: profile.revocation === 'unchecked',
+      noRevocationAvailable: profile.revocation === 'unavailable',
+      qcStatements: profile.qcStatements ?? null,
       email,
     }
     const linted = lintCertificate(encodeToBeSigned(plan), plan, issuer)
     const certificate = await signCertificate(custody, linted, this.#issuing.keyId, keyId)
-    return { certificate, chain: [this.issuingCertificate, this.rootCertificate] }
+    return { certificate, chain: this.chain }
   }
 }
 
@@ -119,7 +130,7 @@ async function openAuthority(
 }
 
 async function makeAuthority(
-  { custody, now, subject }: EmbeddedAuthorityOptions,
+  { custody, now, subject, publicationUrl }: EmbeddedAuthorityOptions,
   issuer: Authority | null,
 ): Promise<AuthorityRecord> {
   const { keyId, publicKey } = await custody.generate('p-384')
@@ -130,13 +141,23 @@ async function makeAuthority(
     serialNumber: randomSerialNumber(),
     issuer: issuer?.certificate.subjectName ?? subjectName,
     subject: subjectName,
-    ...validity(now(), isRoot ? ROOT_DAYS : ISSUING_DAYS, issuer?.certificate ?? null),
+    ...validity(
+      now(),
+      DAY_SECONDS * (isRoot ? ROOT_DAYS : ISSUING_DAYS),
+      issuer?.certificate ?? null,
+    ),
     publicKey,
     issuerPublicKey: issuer?.certificate.publicKey ?? publicKey,
     keyUsage: ['keyCertSign', 'cRLSign'],
     authority: { pathLength: isRoot ? 1 : 0 },
     policyOids: isRoot ? [] : [ANY_POLICY],
     extendedKeyUsage: [],
+    extendedKeyUsageIsCritical: false,
+    // Who trusts the root does so on other grounds than what it says of itself.
+    urls: isRoot ? NO_URLS : urlsOf(publicationUrl, 'root', true),
+    ocspNoCheck: false,
+    noRevocationAvailable: false,
+    qcStatements: null,
     email: undefined,
   }
   try {
@@ -147,27 +168,6 @@ async function makeAuthority(
     await custody.destroy(keyId).catch(() => undefined) // the failure that counts is the first
     throw error
   }
-}
-
-/** A store that was tampered with or restored without its token must not go unnoticed. */
-async function checkedAuthority(
-  custody: KeyCustody,
-  name: AuthorityName,
-  { keyId, certificate: der }: AuthorityRecord,
-  issuer: Authority | null,
-): Promise<Authority> {
-  const certificate = parseCertificate(der)
-  const publicKey = await custody.publicKey(keyId)
-  if (publicKey === null) throw new Error(`The key of the ${name} authority is not in the token`)
-  if (!publicKey.equals(certificate.publicKey)) {
-    throw new Error(`The certificate of the ${name} authority is for another key`)
-  }
-  const issuerKey = issuer?.certificate.publicKey ?? certificate.publicKey
-  const digest = createHash('sha384').update(certificate.tbs).digest()
-  if (!(await verifyDigest(issuerKey, digest, certificate.signature, SIGNED_WITH))) {
-    throw new Error(`The certificate of the ${name} authority has a wrong signature`)
-  }
-  return { keyId, certificate }
 }
 
 async function signCertificate(
@@ -195,11 +195,28 @@ function randomSerialNumber(): Buffer {
   return serial
 }
 
-/** From a minute ago, for clocks that are slow; never outside the validity of the issuer. */
-function validity(now: Date, days: number, issuer: ParsedCertificate | null) {
-  const start = Math.floor((now.getTime() - MINUTE) / MINUTE) * MINUTE
+/**
+ * From a minute ago, for clocks that are slow; never outside the validity of the issuer. What is valid for
+ * a minute or so begins at once.
+ */
+function validity(now: Date, seconds: number, issuer: ParsedCertificate | null) {
+  const unit = seconds < DAY_SECONDS ? 1 : MINUTE_SECONDS
+  const earlier = now.getTime() / 1000 - (unit === 1 ? 0 : MINUTE_SECONDS)
+  const start = Math.floor(earlier / unit) * unit * 1000
   const notBefore = Math.max(start, issuer?.notBefore.getTime() ?? start)
-  const end = start + days * DAY
+  const end = start + seconds * 1000
   const notAfter = Math.min(end, issuer?.notAfter.getTime() ?? end)
   return { notBefore: new Date(notBefore), notAfter: new Date(notAfter) }
+}
+
+/** Where one finds what is said about certificates of that issuer. */
+function urlsOf(base: string | undefined, issuer: AuthorityName, isChecked: boolean) {
+  if (base === undefined) return NO_URLS
+  const { certificate, crl } = PUBLISHED[issuer]
+  return {
+    crl: isChecked ? base + crl : null,
+    // The issuing authority is listed by the root, whose key rests: there is no responder for it.
+    ocsp: isChecked && issuer === 'issuing' ? base + OCSP_PATH : null,
+    caIssuers: base + certificate,
+  }
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Type } from '@sinclair/typebox'
+import { finalReason } from '../../certificates/revocation.js'
 import {
   CredentialDeletionRequest,
   isRevocationReason,
@@ -44,7 +45,11 @@ export const deleteCredential = defineCscEndpoint({
     const reason = revoke
       ? `deleted by its owner, reason ${revocationReason}`
       : 'deleted by its owner'
-    await credentials.delete(credentialID, reason)
+    await credentials.delete(
+      credentialID,
+      reason,
+      revoke ? finalReason(revocationReason ?? 0) : null,
+    )
     return NO_CONTENT
   },
 })

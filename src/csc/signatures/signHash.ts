@@ -1,29 +1,10 @@
 import { Type, type Static } from '@sinclair/typebox'
-import {
-  KEY_WAS_USED,
-  rejectForeignHashes,
-  rejectUsedSad,
-  repeatable,
-  signerOf,
-  type Activation,
-  type Caller,
-} from '../../activation/activations.js'
-import type { Repeatable, SigningJob, StoredSad } from '../../activation/authorisation.js'
+import { asHashes, signerOf, type Activation } from '../../activation/activations.js'
+import type { Repeatable, SigningJob } from '../../activation/authorisation.js'
 import type { Credential } from '../../credentials/credential.js'
-import {
-  type AnyServiceError,
-  HashNotAuthorizedError,
-  HsmUnavailableError,
-  InvalidParameterError,
-  isServiceError,
-  RefusedRequestError,
-  TooManySignaturesError,
-  UnusableSadError,
-} from '../../errors.js'
-import type { AccessToken } from '../../http/bearer.js'
+import { HsmUnavailableError, InvalidParameterError, RefusedRequestError } from '../../errors.js'
 import { inWords, invalid, missing } from '../../http/refusals.js'
 import {
-  allowsSignatureAlgorithm,
   rejectWrongDigestLength,
   signatureAlgorithm,
   type SignatureAlgorithm,
@@ -40,11 +21,25 @@ import {
 } from '../parameters.js'
 import { authorisationOf } from '../sad.js'
 import { defineCscEndpoint, type CscServices } from '../services.js'
+import {
+  agreedTo,
+  isRefusedUse,
+  isUsedUp,
+  nameRequest,
+  OperationMode,
+  rejectUnfitAlgorithm,
+  requestedLater,
+  ResponseUri,
+  Sad,
+  ToBePolled,
+  UNFIT_MODE,
+  ValidityPeriod,
+  type Agreement,
+  type Later,
+} from './signing-request.js'
 
 const Request = Type.Object({
-  SAD: Type.Optional(
-    Type.String({ description: 'Unless the bearer token is a credential token.' }),
-  ),
+  SAD: Sad,
   credentialID: CredentialID,
   hashes: Type.Array(Digest, {
     complaint: 'Missing (or invalid type) array parameter hash',
@@ -53,24 +48,11 @@ const Request = Type.Object({
   signAlgo: Type.String({ description: 'OID, one of the key.algo of the credential.' }),
   signAlgoParams: Type.Optional(Type.String({ description: 'Base64 DER.' })),
   hashAlgorithmOID: HashAlgorithmOID,
-  operationMode: Type.Optional(
-    Type.String({
-      complaint: 'Invalid parameter operationMode',
-      description:
-        'S, the default: the answer holds the signatures. A: they are fetched with `signatures/signPolling`.',
-    }),
-  ),
-  validity_period: Type.Optional(
-    Type.Unknown({ description: 'Milliseconds the result can be fetched for; with mode A.' }),
-  ),
-  response_uri: Type.Optional(
-    Type.Unknown({ description: 'Where to say that the result is there, https; with mode A.' }),
-  ),
+  operationMode: OperationMode,
+  validity_period: ValidityPeriod,
+  response_uri: ResponseUri,
   clientData: ClientData,
 })
-
-const INVALID_KEY = 'Invalid Idempotency-Key'
-const OUT_OF_BOUNDS = 'Out of bounds parameter validity_period'
 
 export const SignedHashes = Type.Object({
   signatures: Type.Array(Type.String({ contentEncoding: 'base64' }), {
@@ -84,20 +66,15 @@ export const signHash = defineCscEndpoint({
   summary: 'Sign digests the signer approved',
   scopes: ['service', 'credential', 'client'],
   request: Request,
-  response: Type.Union([
-    SignedHashes,
-    Type.Object({
-      responseID: Type.String({ description: 'With mode A: for `signatures/signPolling`.' }),
-    }),
-  ]),
+  response: Type.Union([SignedHashes, ToBePolled]),
   repeatable: true,
   refuses: [
     ...missing('string', 'SAD', 'hashAlgorithmOID', 'signAlgoParams'),
-    ...invalid('SAD', 'signAlgo', 'signAlgoParams', 'operationMode'),
-    ...invalid('validity_period', 'response_uri'),
+    ...invalid('SAD', 'signAlgo', 'signAlgoParams'),
     ...FOREIGN_CREDENTIAL,
     ...UNFIT_DIGESTS,
-    ...inWords('Empty hash array', INVALID_KEY, KEY_WAS_USED, OUT_OF_BOUNDS),
+    ...UNFIT_MODE,
+    ...inWords('Empty hash array'),
     'unusable-sad',
     'sad-expired',
     'hash-not-authorized',
@@ -129,7 +106,7 @@ export const signHash = defineCscEndpoint({
     try {
       if (later) return { responseID: await signLater(request, later, services) }
       const earlier = named && (await services.activations.findEarlier(named))
-      const signatures = earlier ?? (await sign(request, services))
+      const signatures = earlier?.signatures ?? (await sign(request, services))
       return { signatures: signatures.map((signature) => signature.toString('base64')) }
     } catch (error) {
       if (isRefusedUse(error)) await credentials.noteRefusedUse(credential, signer, error.kind)
@@ -138,20 +115,7 @@ export const signHash = defineCscEndpoint({
   },
 })
 
-/** Whether somebody wanted signatures that the signer did not agree to, or not any more: they are told. */
-function isRefusedUse(error: unknown): error is AnyServiceError {
-  return isServiceError(error) && REFUSED_USE.has(error.kind)
-}
-const REFUSED_USE: ReadonlySet<AnyServiceError['kind']> = new Set([
-  ...(['unusable-sad', 'sad-expired', 'hash-not-authorized'] as const),
-  ...(['too-many-signatures', 'credential-disabled'] as const),
-])
-
-interface SigningRequest {
-  readonly authorisationId: string
-  readonly sad: StoredSad | null
-  readonly credential: Credential
-  readonly signer: Caller
+interface SigningRequest extends Agreement {
   readonly digests: readonly Buffer[]
   readonly algorithm: SignatureAlgorithm
   readonly named: Repeatable | null
@@ -166,14 +130,8 @@ async function sign(request: SigningRequest, services: CscServices): Promise<rea
     const { named } = request
     const earlier = named && isUsedUp(error) ? await activations.findEarlier(named) : null
     if (!earlier) throw error
-    return earlier
+    return earlier.signatures
   }
-}
-
-/** How the result is to be had later. */
-interface Later {
-  readonly expiresAt: Date
-  readonly responseUri: URL | null
 }
 
 /** Accepts the request once it is on record and its signatures are taken from what was agreed to. */
@@ -197,81 +155,18 @@ async function signLater(
   return responseID
 }
 
-/**
- * Whether, and until when, the result is to be fetched later; null for the answer itself.
- * @throws {InvalidParameterError} @throws {RefusedRequestError}
- */
-async function requestedLater(
-  { operationMode = 'S', validity_period, response_uri }: Static<typeof Request>,
-  { clientId }: AccessToken,
-  { config, clients, now }: CscServices,
-): Promise<Later | null> {
-  if (operationMode === 'S') return null
-  if (operationMode !== 'A') throw new InvalidParameterError('operationMode')
-  const { resultSeconds, longestResultSeconds } = config.lifetimes
-  const period = validity_period ?? resultSeconds * 1000
-  if (typeof period !== 'number' || !Number.isInteger(period)) {
-    throw new InvalidParameterError('validity_period')
-  }
-  if (period < 1 || period > longestResultSeconds * 1000) {
-    throw new RefusedRequestError(OUT_OF_BOUNDS)
-  }
-  const expiresAt = new Date(now().getTime() + period)
-  if (response_uri === undefined) return { expiresAt, responseUri: null }
-  const client = await clients.find(clientId)
-  const allowed = (host: string) =>
-    config.policy.responseUriHosts.includes(host) &&
-    (client?.responseUriHosts?.includes(host) ?? true)
-  return { expiresAt, responseUri: requestedAddress(response_uri, allowed) }
-}
-
-/** Only where the operator allows it: the service would otherwise call whatever it is told to (S60). */
-function requestedAddress(response_uri: unknown, isAllowed: (host: string) => boolean): URL {
-  const refusal = new InvalidParameterError('response_uri')
-  if (typeof response_uri !== 'string' || response_uri.length > 2000) throw refusal
-  if (!URL.canParse(response_uri)) throw refusal
-  const url = new URL(response_uri)
-  const isPlain = url.username === '' && url.password === '' && url.hash === ''
-  if (url.protocol !== 'https:' || !isPlain || !isAllowed(url.host)) throw refusal
-  return url
-}
-
 async function redeem(
-  { authorisationId, sad, credential, signer, digests, algorithm, named }: SigningRequest,
-  { credentials, activations }: CscServices,
+  request: SigningRequest,
+  services: CscServices,
   job: SigningJob | null = null,
 ): Promise<Activation> {
-  // Approvals end with the credential; what ended them says more than that they did.
-  credentials.rejectDisabled(credential)
-  if (sad) rejectUsedSad(sad)
-  const authorisation = await activations.find(authorisationId, signer)
-  if (authorisation.credentialId !== credential.id) throw new InvalidParameterError('credentialID')
-  activations.rejectExpired(authorisation)
-  rejectForeignHashes(authorisation, credential, digests)
-  credentials.rejectUnusable(credential)
-  return activations.redeem({
+  const { signer, credential, digests, algorithm, sad, named } = request
+  const authorisation = await agreedTo(asHashes(digests), request, services)
+  return services.activations.redeem({
     ...{ authorisation, caller: signer, credential, digests, algorithm, sad },
     repeatable: named,
     job,
   })
-}
-
-function isUsedUp(error: unknown): boolean {
-  return (
-    error instanceof UnusableSadError ||
-    error instanceof HashNotAuthorizedError ||
-    error instanceof TooManySignaturesError
-  )
-}
-
-function nameRequest(
-  key: string | null,
-  caller: Caller,
-  facts: readonly string[],
-): Repeatable | null {
-  if (key === null) return null
-  if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw new RefusedRequestError(INVALID_KEY)
-  return repeatable(caller, key, facts)
 }
 
 function requestedAlgorithm(
@@ -284,8 +179,6 @@ function requestedAlgorithm(
     ...(signAlgoParams ? { signAlgoParams } : {}),
     ...(hashAlgorithmOID ? { hashAlgorithmOID } : {}),
   })
-  if (!allowsSignatureAlgorithm(credential.keyAlgorithm, algorithm)) {
-    throw new InvalidParameterError('signAlgo')
-  }
+  rejectUnfitAlgorithm(algorithm, credential)
   return algorithm
 }

@@ -34,8 +34,11 @@ export interface SessionPoolOptions {
    * Told how long a caller waited for a session (`hsm.wait`) and was inside the library (`C_Sign`, say),
    * in the asynchronous context of that caller.
    */
-  readonly ended?: (what: string, seconds: number) => void
+  readonly ended?: Ended
 }
+
+/** Told what has ended, how long it took, and how many seconds ago it ended: 0 for just now. */
+export type Ended = (what: string, seconds: number, ago?: number) => void
 
 /** A session on loan, with the number of the login period its handles belong to. */
 export interface PooledSession extends Session {

@@ -5,16 +5,19 @@ import type { KeyAlgorithm, SignatureAlgorithm } from '../algorithms.js'
 import type {
   GeneratedKey,
   KeyCustody,
+  ServiceStatement,
   SigningOperation,
   UnsignedCertificate,
 } from '../key-custody.js'
 import type { KeyOwner } from '../key-id.js'
+import type { Ended } from '../pkcs11/session-pool.js'
 import {
   encodeFrame,
   errorOf,
   FrameReader,
   MOST_ANSWER_BYTES,
   readKey,
+  SIGNING_STAGES,
   wireAlgorithm,
   wireKey,
   type Answer,
@@ -30,6 +33,12 @@ export interface KeyProcessClientOptions {
   readonly callTimeoutMs: number
   /** Calls under way at once; more are turned away. */
   readonly most?: number
+  /** Told what a signing spent its time on, in the asynchronous context of whoever asked for it. */
+  readonly ended?: Ended
+}
+
+function wireBytes(bytes: Buffer): string {
+  return bytes.length > MOST_TO_BE_SIGNED ? '' : bytes.toString('base64')
 }
 
 /** `[method, …arguments]` */
@@ -37,6 +46,7 @@ type Call = Request extends readonly [number, ...infer Rest] ? Rest : never
 
 interface Waiting {
   readonly call: Call
+  readonly took: number[] | null
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
   /** By `performance.now()`. */
@@ -44,8 +54,13 @@ interface Waiting {
   handedOver: boolean
 }
 
+/** What leaves it unknown whether something was signed when no answer comes. */
+const SIGNING: ReadonlySet<Call[0]> = new Set(['sign', 'certify', 'attest'])
+
 const MOST_CALLS = 4_000
 const CONNECT_TIMEOUT_MS = 5_000
+/** Bytes to be signed that are longer hold their document; then the key process has their digest alone. */
+const MOST_TO_BE_SIGNED = 64 * 1024
 const FIRST_PAUSE_MS = 20
 const LONGEST_PAUSE_MS = 500
 const LOOK_FOR_LOST_MS = 250
@@ -61,6 +76,7 @@ export class KeyProcessCustody implements KeyCustody {
   readonly #address: KeyProcessAddress
   readonly #callTimeoutMs: number
   readonly #most: number
+  readonly #ended: Ended
   readonly #waiting = new Map<number, Waiting>()
   readonly #looking: NodeJS.Timeout
   #toSend: number[] = []
@@ -76,6 +92,7 @@ export class KeyProcessCustody implements KeyCustody {
     this.#address = address
     this.#callTimeoutMs = options.callTimeoutMs
     this.#most = options.most ?? MOST_CALLS
+    this.#ended = options.ended ?? (() => undefined)
     this.#looking = setInterval(() => this.#giveUpLost(), LOOK_FOR_LOST_MS)
     this.#looking.unref()
   }
@@ -116,13 +133,16 @@ export class KeyProcessCustody implements KeyCustody {
     algorithm: SignatureAlgorithm,
     operation?: SigningOperation,
   ): Promise<Buffer[]> {
-    const signatures = (await this.#ask([
-      'sign',
-      keyId,
-      wireAlgorithm(algorithm),
+    const { toBeSigned } = operation ?? {}
+    const took: number[] = []
+    const asked = [
+      ...(['sign', keyId, wireAlgorithm(algorithm)] as const),
       digests.map((digest) => digest.toString('base64')),
-      operation ? [operation.id, ...operation.rows] : null,
-    ])) as readonly string[]
+      operation ? ([operation.id, ...operation.rows] as const) : null,
+    ] as const
+    const call: Call = toBeSigned ? [...asked, toBeSigned.map(wireBytes)] : [...asked]
+    const signatures = (await this.#ask(call, took)) as readonly string[]
+    this.#tell(took)
     return signatures.map((signature) => Buffer.from(signature, 'base64'))
   }
 
@@ -131,6 +151,15 @@ export class KeyProcessCustody implements KeyCustody {
     const text = tbs.toString('base64')
     const signature = (await this.#ask([
       ...(['certify', issuerKeyId, wireAlgorithm(algorithm), text, subjectKeyId] as const),
+    ])) as string
+    return Buffer.from(signature, 'base64')
+  }
+
+  async attest(statement: ServiceStatement): Promise<Buffer> {
+    const { kind, keyId, toBeSigned, tstInfo, algorithm } = statement
+    const signature = (await this.#ask([
+      ...(['attest', keyId, wireAlgorithm(algorithm), kind] as const),
+      ...([toBeSigned.toString('base64'), tstInfo?.toString('base64') ?? null] as const),
     ])) as string
     return Buffer.from(signature, 'base64')
   }
@@ -175,14 +204,25 @@ export class KeyProcessCustody implements KeyCustody {
     this.#socket = null
   }
 
-  #ask(call: Call): Promise<unknown> {
+  /** Here, because whoever is told wants to know for whom it was: the caller's context is here alone. */
+  #tell(took: readonly number[]): void {
+    let ago = 0
+    for (let stage = took.length - 1; stage >= 0; stage -= 1) {
+      const [name, seconds] = [SIGNING_STAGES[stage], (took[stage] ?? 0) / 1000]
+      if (name !== undefined) this.#ended(name, seconds, ago)
+      ago += seconds
+    }
+  }
+
+  /** @param took is filled with what the stages of a signing took */
+  #ask(call: Call, took: number[] | null = null): Promise<unknown> {
     const refusal = this.#refusal()
     if (refusal !== null) return Promise.reject(new HsmUnavailableError(refusal))
     const number = this.#next++
     const timeout = call[0] === 'generate' ? GENERATE_TIMEOUT_MS : this.#callTimeoutMs
     const until = performance.now() + timeout
     return new Promise((resolve, reject) => {
-      this.#waiting.set(number, { call, resolve, reject, until, handedOver: false })
+      this.#waiting.set(number, { call, took, resolve, reject, until, handedOver: false })
       this.#toSend.push(number)
       // Later in this turn others may have something to say, too.
       if (this.#toSend.length === 1) setImmediate(() => this.#send())
@@ -210,9 +250,10 @@ export class KeyProcessCustody implements KeyCustody {
   }
 
   #take(answers: readonly Answer[]): void {
-    for (const [number, failure, value] of answers) {
+    for (const [number, failure, value, took = []] of answers) {
       const waiting = this.#remove(number)
       if (!waiting) continue // given up before
+      waiting.took?.push(...took)
       if (failure === null) waiting.resolve(value)
       else waiting.reject(errorOf(failure, value))
     }
@@ -228,8 +269,7 @@ export class KeyProcessCustody implements KeyCustody {
   #giveUp(number: number, why: string): void {
     const waiting = this.#remove(number)
     if (!waiting) return
-    const signs = waiting.call[0] === 'sign' || waiting.call[0] === 'certify'
-    const mayHaveSigned = waiting.handedOver && signs
+    const mayHaveSigned = waiting.handedOver && SIGNING.has(waiting.call[0])
     waiting.reject(mayHaveSigned ? new HsmOutcomeUnknownError(why) : new HsmUnavailableError(why))
   }
 

@@ -1,12 +1,15 @@
+import { createHash } from 'node:crypto'
 import { keyAndValidity, type KeyAndValidity } from '../../certificates/certificate.js'
+import { isStatement, timestampTime } from '../../certificates/statement.js'
 import { boundFacts, type BoundCredential } from '../../credentials/binding.js'
 import {
   allowsSignatureAlgorithm,
   describeAlgorithm,
   type SignatureAlgorithm,
 } from '../algorithms.js'
+import { namesDigest } from '../named-digest.js'
 import type { WrappedKeyStore } from '../hsm-wrapped.js'
-import type { SigningOperation } from '../key-custody.js'
+import type { ServiceStatement, SigningOperation, StatementKind } from '../key-custody.js'
 
 /** A row of the ledger as it stands. */
 export interface LedgerRow {
@@ -14,6 +17,12 @@ export interface LedgerRow {
   readonly authorisationId: string
   /** Base64. */
   readonly digest: string | null
+  /** As what it was agreed to: dtbsr, sdr, sodr; null for unsaid. */
+  readonly hashType: string | null
+  /** Base64: what is signed in its place; null for the digest itself. */
+  readonly toBeSigned: string | null
+  /** named, prepared; null for the digest itself. */
+  readonly derivation: string | null
   readonly state: string
   readonly operationId: string | null
   readonly reservedUntil: Date | null
@@ -45,13 +54,16 @@ export interface LedgerFacts {
   readonly authorisation: LedgerAuthorisation | null
 }
 
+/** Whose key it is, of our own: that of an authority, of the OCSP responder or of the timestamping service. */
+export type OwnKeyName = 'root' | 'issuing' | 'ocsp' | 'tsa'
+
 /** What the database says a key is for. */
 export interface KeyStanding {
   /** Whether a credential has it that was neither revoked nor deleted. */
   readonly isCredentials: boolean
   /** Whether any credential has or had it. */
   readonly wasCredentials: boolean
-  readonly authority: 'root' | 'issuing' | null
+  readonly authority: OwnKeyName | null
   /** Whether the authority that issues certificates is complete. */
   readonly hasIssuing: boolean
 }
@@ -104,9 +116,7 @@ export class LedgerRules {
       if (row.authorisationId !== first.authorisationId) {
         throw new RefusedUseError('rows of two authorisations')
       }
-      if (row.digest !== digests[index]?.toString('base64')) {
-        throw new RefusedUseError('another digest')
-      }
+      rejectOtherDigest(row, digests[index], operation.toBeSigned?.[index], algorithm)
       if (row.signAlgorithm !== describeAlgorithm(algorithm)) {
         throw new RefusedUseError('another algorithm')
       }
@@ -139,6 +149,43 @@ export class LedgerRules {
     const facts = keyAndValidity(leaf)
     this.#intact.set(credential, facts)
     return facts
+  }
+}
+
+/**
+ * A hash is the authorised digest itself. For a document the bytes are shown to us: they hash to what was
+ * recorded when the row was reserved and, where the record says so, they name the authorised digest. Bytes
+ * that are as long as the document they hold are left out.
+ */
+function rejectOtherDigest(
+  row: LedgerRow,
+  digest: Buffer | undefined,
+  toBeSigned: Buffer | undefined,
+  { hash }: SignatureAlgorithm,
+): void {
+  const asked = digest?.toString('base64')
+  if (row.digest === null || asked === undefined) throw new RefusedUseError('another digest')
+  if (row.toBeSigned === null) {
+    if (row.digest !== asked) throw new RefusedUseError('another digest')
+    if (row.hashType !== null && row.hashType !== 'dtbsr') {
+      throw new RefusedUseError('the digest of a document signed as a hash')
+    }
+    return
+  }
+  if (row.toBeSigned !== asked) throw new RefusedUseError('another digest')
+  if (row.hashType === 'dtbsr') throw new RefusedUseError('a hash used for a document')
+  if (row.derivation !== 'named' && row.derivation !== 'prepared') {
+    throw new RefusedUseError('nobody knows how the digest was derived')
+  }
+  if (!toBeSigned || toBeSigned.length === 0) {
+    if (row.derivation === 'prepared') return
+    throw new RefusedUseError('the bytes to be signed are missing')
+  }
+  if (createHash(hash.name).update(toBeSigned).digest('base64') !== asked) {
+    throw new RefusedUseError('other bytes than those of the digest')
+  }
+  if (row.derivation === 'named' && !namesDigest(toBeSigned, Buffer.from(row.digest, 'base64'))) {
+    throw new RefusedUseError('the bytes to be signed do not name the authorised digest')
   }
 }
 
@@ -175,7 +222,40 @@ export function demandAuthority(standing: KeyStanding, isFresh: boolean): void {
   // The root certifies itself, before it is on record, and the issuing authority; then it rests.
   if (authority === 'root' && !hasIssuing) return
   if (authority === null && isFresh) return
+  if (authority === 'ocsp' || authority === 'tsa') {
+    throw new RefusedUseError('a certificate by the key of a service')
+  }
   throw new RefusedUseError(
     authority === 'root' ? 'the root has nothing left to sign' : 'a certificate by a key of nobody',
   )
+}
+
+const SIGNERS: Readonly<Record<StatementKind, readonly OwnKeyName[]>> = {
+  crl: ['root', 'issuing'],
+  'ocsp-response': ['ocsp'],
+  timestamp: ['tsa'],
+}
+
+/** More than a token may take that is busy: what comes out later says another time than it was made. */
+const MOST_CLOCK_DIFFERENCE_MS = 60_000
+
+/**
+ * Each of our own keys signs one kind of statement. A timestamp is about now, whatever the server says.
+ * @throws {RefusedUseError}
+ */
+export function demandStatement(
+  standing: KeyStanding,
+  statement: ServiceStatement,
+  now: Date,
+): void {
+  const { kind, tstInfo } = statement
+  const { authority, wasCredentials } = standing
+  const mayDo = authority !== null && SIGNERS[kind].includes(authority)
+  if (wasCredentials || !mayDo) throw new RefusedUseError(`a ${kind} by a key that is not for it`)
+  if (!isStatement(statement)) throw new RefusedUseError(`what is no ${kind}`)
+  if (tstInfo === null) return
+  const time = timestampTime(tstInfo)
+  if (!time || Math.abs(time.getTime() - now.getTime()) > MOST_CLOCK_DIFFERENCE_MS) {
+    throw new RefusedUseError('a timestamp of another time')
+  }
 }

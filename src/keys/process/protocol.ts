@@ -12,7 +12,7 @@ import {
   type SignatureAlgorithm,
   type SignatureScheme,
 } from '../algorithms.js'
-import type { GeneratedKey } from '../key-custody.js'
+import type { GeneratedKey, StatementKind } from '../key-custody.js'
 
 /*
  * What passes between servers and the key process: frames of a length (4 octets, little endian) and that
@@ -42,8 +42,12 @@ export interface Welcome {
 export type Request = readonly [
   number,
   ...(
-    | readonly ['sign', string, WireAlgorithm, readonly string[], WireOperation | null]
+    | readonly [
+        ...['sign', string, WireAlgorithm, readonly string[], WireOperation | null],
+        toBeSigned?: readonly string[],
+      ]
     | readonly ['certify', string, WireAlgorithm, string, string]
+    | readonly ['attest', string, WireAlgorithm, StatementKind, string, string | null]
     | readonly ['generate', KeyAlgorithm, string | null]
     | readonly ['bind', WireKey, readonly [credentialId: string, userId: string]]
     | readonly ['publicKey', string]
@@ -62,8 +66,12 @@ export type WireAlgorithm = readonly [SignatureScheme, HashName, number | null]
 export type WireOperation = readonly [string, ...string[]]
 
 export type Failure = 'unavailable' | 'outcome-unknown' | 'withheld'
-/** `[number, null, value]`, or `[number, failure, message]`. */
-export type Answer = readonly [number, null, unknown] | readonly [number, Failure, string]
+/** `[number, null, value]`, with `SIGNING_STAGES` for a signing; or `[number, failure, message]`. */
+export type Answer =
+  readonly [number, null, unknown, (readonly number[])?] | readonly [number, Failure, string]
+
+/** What a signing spends its time on in the key process, one after the other; in milliseconds on the wire. */
+export const SIGNING_STAGES = ['ledger.check', 'C_Sign', 'signature.verify'] as const
 
 /** Longest frame that is taken: a thousand digests with their rows are a tenth of it. */
 export const MOST_FRAME_BYTES = 4 * 1024 * 1024
@@ -139,6 +147,12 @@ export function wireAlgorithm({ scheme, hash, saltLength }: SignatureAlgorithm):
 
 const SCHEMES: readonly unknown[] = ['rsa-pkcs1', 'rsa-pss', 'ecdsa'] satisfies SignatureScheme[]
 
+const STATEMENT_KINDS: readonly unknown[] = [
+  'crl',
+  'ocsp-response',
+  'timestamp',
+] satisfies StatementKind[]
+
 function isAlgorithm(value: unknown): value is WireAlgorithm {
   if (!Array.isArray(value) || value.length !== 3) return false
   const [scheme, hash, salt] = value as unknown[]
@@ -158,7 +172,7 @@ function isStrings(value: unknown): value is string[] {
 /** Whether this is a request as we write them: what is not is not answered, it ends the connection. */
 export function isRequest(value: unknown): value is Request {
   if (!Array.isArray(value)) return false
-  const [number, method, first, second, third, fourth] = value as unknown[]
+  const [number, method, first, second, third, fourth, fifth] = value as unknown[]
   if (!Number.isSafeInteger(number)) return false
   switch (method) {
     case 'sign':
@@ -166,10 +180,19 @@ export function isRequest(value: unknown): value is Request {
         typeof first === 'string' &&
         isAlgorithm(second) &&
         isStrings(third) &&
-        (fourth === null || (isStrings(fourth) && fourth.length > 0))
+        (fourth === null || (isStrings(fourth) && fourth.length > 0)) &&
+        (fifth === undefined || (isStrings(fifth) && fifth.length === third.length))
       )
     case 'certify':
       return typeof first === 'string' && isAlgorithm(second) && isStrings([third, fourth])
+    case 'attest':
+      return (
+        typeof first === 'string' &&
+        isAlgorithm(second) &&
+        STATEMENT_KINDS.includes(third) &&
+        typeof fourth === 'string' &&
+        (fifth === null || typeof fifth === 'string')
+      )
     case 'generate':
       return (
         typeof first === 'string' &&

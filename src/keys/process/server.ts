@@ -1,16 +1,24 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { HsmUnavailableError, SignatureWithheldError } from '../../errors.js'
 import type { Logger } from '../../observability/logger.js'
 import { certifiedKey } from '../../certificates/certified-key.js'
 import type { KeyAlgorithm } from '../algorithms.js'
+import { attestWith } from '../attest.js'
 import { certifyWith } from '../certify.js'
 import { verifyDigest } from '../digest-verifier.js'
-import type { GeneratedKey, KeyCustody, UnsignedCertificate } from '../key-custody.js'
+import type {
+  GeneratedKey,
+  KeyCustody,
+  ServiceStatement,
+  UnsignedCertificate,
+} from '../key-custody.js'
 import {
   demandAuthority,
+  demandStatement,
   RefusedUseError,
+  type KeyStanding,
   type KeyUse,
   type Ledger,
   type LedgerFacts,
@@ -46,6 +54,13 @@ type OtherRequest = Exclude<Request, SignRequest>
 
 const HELLO_TIMEOUT_MS = 5_000
 const MOST_FRESH_KEYS = 1_000
+/** How long a key that was one of our own counts as such without asking again. */
+const BELIEVE_STANDING_MS = 5_000
+
+interface OwnKey {
+  readonly standing: KeyStanding
+  readonly publicKey: Buffer | null
+}
 
 /**
  * The key process's side of the socket. It believes a server nothing but its token: whether a key may be
@@ -61,9 +76,11 @@ export class KeyServer {
   readonly #used = new UsedNames()
   /** Keys made in this run that have certified nothing yet. */
   readonly #fresh = new Set<string>()
+  readonly #ownKeys = new Map<string, { readonly key: Promise<OwnKey>; readonly until: number }>()
   readonly #sockets = new Set<Socket>()
   readonly #server: Server
   #token: Buffer = Buffer.alloc(0)
+  #refusedUses = 0
 
   constructor(parts: KeyServerParts) {
     this.#custody = parts.custody
@@ -72,6 +89,11 @@ export class KeyServer {
     this.#logger = parts.logger
     this.#now = parts.now ?? (() => new Date())
     this.#server = createServer((socket) => this.#welcome(socket))
+  }
+
+  /** In this run; for metrics. */
+  get refusedUses(): number {
+    return this.#refusedUses
   }
 
   /** The folder of the socket should be its owner's alone. */
@@ -139,7 +161,8 @@ export class KeyServer {
       if (request[1] === 'sign') {
         uses.push({ number: request[0], use: readSign(request) })
       } else {
-        const otherwise = request[1] === 'certify' ? 'outcome-unknown' : 'unavailable'
+        const signs = request[1] === 'certify' || request[1] === 'attest'
+        const otherwise = signs ? 'outcome-unknown' : 'unavailable'
         void this.#answer(request[0], answers, otherwise, () => this.#do(request))
       }
     }
@@ -148,6 +171,7 @@ export class KeyServer {
 
   /** Reads the ledger once for all that came together. */
   async #signReserved(uses: { number: number; use: KeyUse }[], answers: Answers): Promise<void> {
+    const begun = performance.now()
     const read = this.#ledger.read(uses.map(({ use }) => use.operation))
     const facts = await read.catch((error: unknown) => {
       this.#logger.error({ err: error }, 'the ledger cannot be read')
@@ -155,14 +179,16 @@ export class KeyServer {
     })
     uses.forEach(({ number, use }, index) => {
       const found = facts?.[index]
-      void this.#answer(number, answers, 'outcome-unknown', () => {
+      const stages = new Stages(begun)
+      const sign = () => {
         if (!found) throw new HsmUnavailableError('The key process cannot read the ledger')
-        return this.#signOnce(use, found)
-      })
+        return this.#signOnce(use, found, stages)
+      }
+      void this.#answer(number, answers, 'outcome-unknown', sign, stages)
     })
   }
 
-  async #signOnce(use: KeyUse, facts: LedgerFacts): Promise<string[]> {
+  async #signOnce(use: KeyUse, facts: LedgerFacts, stages: Stages): Promise<string[]> {
     const { keyId, digests, algorithm, operation } = use
     const now = this.#now()
     if (operation.id === '') throw new RefusedUseError('a signature without a reservation')
@@ -175,12 +201,15 @@ export class KeyServer {
     if (!this.#used.add(operation.id, until.getTime() - now.getTime())) {
       throw new RefusedUseError('the same signing again')
     }
+    stages.end() // ledger.check
     const signatures = await this.#custody.sign(keyId, digests, algorithm, operation)
+    stages.end() // C_Sign
     const verdicts = await Promise.all(
       digests.map((digest, index) => {
         return verifyDigest(publicKey, digest, signatures[index] ?? Buffer.alloc(0), algorithm)
       }),
     )
+    stages.end() // signature.verify
     if (signatures.length !== digests.length || !verdicts.every(Boolean)) {
       const why = 'the token returned a signature that does not verify'
       this.#logger.error({ alarm: 'wrong-signature', operationId: operation.id, keyId }, why)
@@ -207,6 +236,33 @@ export class KeyServer {
     return certifyWith(this.#custody, certificate)
   }
 
+  /** Verified before it is let out, like every signature. */
+  async #attest(statement: ServiceStatement): Promise<Buffer> {
+    const { keyId, toBeSigned, algorithm } = statement
+    const { standing, publicKey } = await this.#ownKey(keyId)
+    demandStatement(standing, statement, this.#now())
+    const signature = await attestWith(this.#custody, statement)
+    const digest = createHash(algorithm.hash.name).update(toBeSigned).digest()
+    if (publicKey && (await verifyDigest(publicKey, digest, signature, algorithm))) return signature
+    const why = 'the token returned a signature that does not verify'
+    this.#logger.error({ alarm: 'wrong-signature', keyId }, why)
+    throw new SignatureWithheldError(why)
+  }
+
+  /** Services sign often, and what their keys are for changes once a year. */
+  #ownKey(keyId: string): Promise<OwnKey> {
+    const now = performance.now()
+    const known = this.#ownKeys.get(keyId)
+    if (known && now < known.until) return known.key
+    const key = Promise.all([this.#standing(keyId), this.#custody.publicKey(keyId)]).then(
+      ([standing, publicKey]) => ({ standing, publicKey }),
+    )
+    const forget = () => this.#ownKeys.delete(keyId)
+    this.#ownKeys.set(keyId, { key, until: now + BELIEVE_STANDING_MS })
+    key.then(({ standing }) => standing.authority ?? forget(), forget)
+    return key
+  }
+
   async #do(request: OtherRequest): Promise<unknown> {
     switch (request[1]) {
       case 'certify': {
@@ -215,6 +271,15 @@ export class KeyServer {
           ...{ issuerKeyId, subjectKeyId },
           tbs: Buffer.from(tbs, 'base64'),
           algorithm: readAlgorithm(algorithm),
+        })
+        return signature.toString('base64')
+      }
+      case 'attest': {
+        const [, , keyId, algorithm, kind, toBeSigned, tstInfo] = request
+        const signature = await this.#attest({
+          ...{ kind, keyId, algorithm: readAlgorithm(algorithm) },
+          toBeSigned: Buffer.from(toBeSigned, 'base64'),
+          tstInfo: tstInfo === null ? null : Buffer.from(tstInfo, 'base64'),
         })
         return signature.toString('base64')
       }
@@ -269,11 +334,14 @@ export class KeyServer {
     answers: Answers,
     otherwise: 'unavailable' | 'outcome-unknown',
     act: () => Promise<unknown>,
+    stages?: Stages,
   ): Promise<void> {
     try {
-      answers.add([number, null, await act()])
+      const value = await act()
+      answers.add(stages ? [number, null, value, stages.took] : [number, null, value])
     } catch (error) {
       if (error instanceof RefusedUseError) {
+        this.#refusedUses += 1
         this.#logger.error(
           { alarm: 'refused-use', why: error.message },
           'a use of a key is refused',
@@ -283,6 +351,24 @@ export class KeyServer {
         answers.add([number, ...failureOf(error, otherwise)])
       }
     }
+  }
+}
+
+/** Takes the time of `SIGNING_STAGES`, each as it ends. */
+class Stages {
+  /** Milliseconds, to a thousandth. */
+  readonly took: number[] = []
+  #begun: number
+
+  /** @param begun by `performance.now()` */
+  constructor(begun: number) {
+    this.#begun = begun
+  }
+
+  end(): void {
+    const now = performance.now()
+    this.took.push(Math.round((now - this.#begun) * 1000) / 1000)
+    this.#begun = now
   }
 }
 
@@ -307,10 +393,12 @@ class Answers {
   }
 }
 
-function readSign([, , keyId, algorithm, digests, operation]: SignRequest): KeyUse {
+function readSign(request: SignRequest): KeyUse {
+  const [, , keyId, algorithm, digests, operation, bytes] = request
   const [id, ...rows] = operation ?? ['']
+  const toBeSigned = bytes?.map((each) => Buffer.from(each, 'base64'))
   return {
-    ...{ keyId, operation: { id, rows } },
+    ...{ keyId, operation: { id, rows, ...(toBeSigned ? { toBeSigned } : {}) } },
     algorithm: readAlgorithm(algorithm),
     digests: digests.map((digest) => Buffer.from(digest, 'base64')),
   }

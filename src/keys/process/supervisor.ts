@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from '../../config/schema.js'
 import { createLogger, type Logger } from '../../observability/logger.js'
+import type { Ended } from '../pkcs11/session-pool.js'
 import { sessionsOf } from '../token-settings.js'
 import { KeyProcessCustody } from './client.js'
 import type { KeyProcessAddress } from './protocol.js'
@@ -21,6 +22,8 @@ export interface KeyProcessState {
   readonly running: boolean
   /** How often it had to be started again. */
   readonly restarts: number
+  /** Uses of keys that the ledger did not allow, in all of its runs, up to a moment ago. */
+  readonly refusedUses: number
   readonly pid: number | null
   /** Sessions and callers, a moment ago. */
   readonly token: TokenState
@@ -52,7 +55,7 @@ export type ToKeyProcess = { readonly orders: KeyProcessOrders } | 'ping' | 'sto
 export type FromKeyProcess =
   | 'ready'
   /** `stuck`: calls inside the library that do not return have taken every session. */
-  | { readonly pong: TokenState & { readonly stuck: boolean } }
+  | { readonly pong: TokenState & { readonly stuck: boolean }; readonly refusedUses: number }
   /** `forGood`: trying again would do harm, such as locking the token by one more wrong PIN. */
   | { readonly failed: { readonly message: string; readonly forGood: boolean } }
 
@@ -96,9 +99,10 @@ export function beginKeyProcess(config: KeyProcessConfig): Promise<KeyProcess> |
 export function connectKeyProcess(
   address: KeyProcessAddress,
   { hsm }: Pick<Config, 'hsm'>,
+  ended?: Ended,
 ): Promise<KeyProcessCustody> {
   const callTimeoutMs = (hsm.signTimeoutSeconds + CALL_MARGIN_SECONDS) * 1000
-  return KeyProcessCustody.connect(address, { callTimeoutMs })
+  return KeyProcessCustody.connect(address, { callTimeoutMs, ...(ended ? { ended } : {}) })
 }
 
 /** How a start ended that did not lead to a key process that answers. */
@@ -122,6 +126,8 @@ class Supervisor implements KeyProcess {
   #isReady = false
   #token: TokenState = NO_TOKEN
   #restarts = 0
+  /** Of earlier runs, and of this one. */
+  #refusedUses = { earlier: 0, now: 0 }
   #pauseMs = FIRST_PAUSE_MS
   #restarting: NodeJS.Timeout | null = null
   #heart: NodeJS.Timeout | null = null
@@ -138,7 +144,11 @@ class Supervisor implements KeyProcess {
   get state(): KeyProcessState {
     const running = this.#isReady
     const token = running ? this.#token : NO_TOKEN
-    return { running, restarts: this.#restarts, pid: this.#child?.pid ?? null, token }
+    const { earlier, now } = this.#refusedUses
+    return {
+      ...{ running, token, restarts: this.#restarts, refusedUses: earlier + now },
+      pid: this.#child?.pid ?? null,
+    }
   }
 
   async start(): Promise<void> {
@@ -192,6 +202,7 @@ class Supervisor implements KeyProcess {
         clearTimeout(late)
         if (this.#heart) clearInterval(this.#heart)
         this.#child = null
+        this.#refusedUses = { earlier: this.state.refusedUses, now: 0 }
         const wasReady = this.#isReady
         this.#isReady = false
         if (!wasReady) {
@@ -235,6 +246,7 @@ class Supervisor implements KeyProcess {
       unanswered = 0
       const { stuck, ...token } = message.pong
       this.#token = token
+      this.#refusedUses.now = message.refusedUses
       if (stuck) this.#replace(child, 'every call to the token hangs')
     })
     this.#heart = setInterval(() => {

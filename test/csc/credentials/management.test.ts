@@ -385,7 +385,7 @@ describe('Making and ending credentials (CSC API v2.2, 11.4 and 11.5)', () => {
         const bearer = await token(deletion(id))
         const answer = await remove({ credentialID: id, ...request }, bearer)
         assertRefusal(answer, 400, INVALID_REQUEST, complaint)
-        await rssp.services.credentials.delete(id, 'end of test')
+        await rssp.services.credentials.delete(id, 'end of test', null)
       })
     }
 

@@ -7,6 +7,7 @@ import type { Credential } from '../../../src/credentials/credential.js'
 import { HsmUnavailableError } from '../../../src/errors.js'
 import { HASH_ALGORITHMS, type SignatureAlgorithm } from '../../../src/keys/algorithms.js'
 import { verifyDigest } from '../../../src/keys/digest-verifier.js'
+import type { StatementKind } from '../../../src/keys/key-custody.js'
 import { sql, sweep, type Statement } from '../../../src/storage/database.js'
 import {
   digestOf,
@@ -16,6 +17,12 @@ import {
   type TestUser,
 } from '../../support/rssp.js'
 import { newTokenDirectory } from '../../support/softhsm.js'
+import {
+  certificateList,
+  responseData,
+  timestampAttributes,
+  tstInfo,
+} from '../../support/statements.js'
 
 const ECDSA: SignatureAlgorithm = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha256 }
 const ECDSA_384: SignatureAlgorithm = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha384 }
@@ -392,6 +399,107 @@ describe('The key process, asked by a server that lies', function () {
       await certify(keyId, keyId, self)
       await refuses(certify(keyId, keyId, self), why)
       await rssp.services.custody.destroy(keyId)
+    })
+
+    describe('and of services', () => {
+      const CHAIN = { crl: certificateList(), 'ocsp-response': responseData() } as const
+
+      function attest(
+        name: string,
+        kind: StatementKind,
+        toBeSigned: Buffer,
+        info: Buffer | null = null,
+        algorithm = ECDSA,
+      ): Promise<Buffer> {
+        const { client } = rssp.services.keys
+        assert.ok(client)
+        return authority(name).then(({ keyId }) =>
+          client.attest({ kind, keyId, toBeSigned, tstInfo: info, algorithm }),
+        )
+      }
+
+      before(async () => {
+        const { serviceKeys } = rssp.services
+        await Promise.all([serviceKeys.open('ocsp'), serviceKeys.open('tsa')])
+      })
+
+      it('signs what each is for', async () => {
+        const info = tstInfo(new Date())
+        const tsa = await rssp.services.serviceKeys.open('tsa')
+        const signed = await Promise.all(
+          Array.from({ length: 20 }, () => tsa.sign(timestampAttributes(info), info)),
+        )
+        assert.equal(new Set(signed.map((each) => each.toString('hex'))).size, 20)
+        const ocsp = await rssp.services.serviceKeys.open('ocsp')
+        await ocsp.sign(CHAIN['ocsp-response'])
+        for (const name of ['root', 'issuing']) {
+          await attest(name, 'crl', CHAIN.crl, null, ECDSA_384)
+        }
+      })
+
+      it('lets none sign what another is for', async () => {
+        const info = tstInfo(new Date())
+        const attributes = timestampAttributes(info)
+        for (const [kind, allowed] of [
+          ['crl', ['root', 'issuing']],
+          ['ocsp-response', ['ocsp']],
+          ['timestamp', ['tsa']],
+        ] as const) {
+          const text = kind === 'timestamp' ? attributes : CHAIN[kind]
+          for (const name of ['root', 'issuing', 'ocsp', 'tsa']) {
+            if ((allowed as readonly string[]).includes(name)) continue
+            const asked = attest(name, kind, text, kind === 'timestamp' ? info : null)
+            await refuses(asked, `a ${kind} by a key that is not for it`)
+          }
+        }
+      })
+
+      it('takes no statement for another', async () => {
+        const info = tstInfo(new Date())
+        const { tbs } = signingCertificate(credential)
+        await refuses(attest('issuing', 'crl', tbs), 'what is no crl')
+        await refuses(attest('issuing', 'crl', CHAIN['ocsp-response']), 'what is no crl')
+        await refuses(attest('ocsp', 'ocsp-response', tbs), 'what is no ocsp-response')
+        await refuses(attest('tsa', 'timestamp', tbs, info), 'what is no timestamp')
+        const attributes = timestampAttributes(info)
+        await refuses(attest('tsa', 'timestamp', attributes), 'what is no timestamp')
+        const other = tstInfo(new Date(Date.now() - 5_000))
+        await refuses(attest('tsa', 'timestamp', attributes, other), 'what is no timestamp')
+      })
+
+      it('signs no timestamp of another time, whatever the server says', async () => {
+        for (const seconds of [-86_400, -61, 61]) {
+          const info = tstInfo(new Date(Date.now() + seconds * 1000))
+          const asked = attest('tsa', 'timestamp', timestampAttributes(info), info)
+          await refuses(asked, 'a timestamp of another time')
+        }
+      })
+
+      it('signs no statement by the key of a credential, or of nobody', async () => {
+        const { client } = rssp.services.keys
+        assert.ok(client)
+        const info = tstInfo(new Date())
+        for (const keyId of [credential.keyId, '0'.repeat(32)]) {
+          const asked = client.attest({
+            ...({ kind: 'timestamp', keyId, tstInfo: info, algorithm: ECDSA } as const),
+            toBeSigned: timestampAttributes(info),
+          })
+          await refuses(asked, 'a timestamp by a key that is not for it')
+        }
+      })
+
+      it('certifies nothing with them, signs no digest, and destroys none', async () => {
+        const { tbs } = signingCertificate(credential)
+        for (const name of ['ocsp', 'tsa']) {
+          const { keyId } = await authority(name)
+          const why = 'a certificate by the key of a service'
+          await refuses(certify(keyId, credential.keyId, tbs), why)
+          const digests = [newDigest()]
+          const bare = { keyId, digests, algorithm: ECDSA, operation: undefined }
+          await assertRefused(bare, 'a signature without a reservation')
+          await assert.rejects(rssp.services.keys.custody.destroy(keyId), /destroying a key in use/)
+        }
+      })
     })
 
     it('makes no second key under a name that is in use', async () => {

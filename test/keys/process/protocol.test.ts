@@ -69,6 +69,8 @@ describe('Messages between servers and the key process', () => {
       [5, 'bind', ['key', 'AA==', 'wrapped'], ['credential', 'person']],
       [6, 'listKeyIds'],
       [7, 'certify', 'issuer', ['ecdsa', 'sha384', null], 'AA==', 'subject'],
+      [8, 'attest', 'tsa', ['ecdsa', 'sha256', null], 'timestamp', 'AA==', 'AA=='],
+      [9, 'attest', 'issuer', ['ecdsa', 'sha384', null], 'crl', 'AA==', null],
     ]
     for (const request of [good, good.with(5, null), ...others]) {
       assert.ok(isRequest(request), JSON.stringify(request))
@@ -96,6 +98,8 @@ describe('Messages between servers and the key process', () => {
     'a name of a new key that is a number': [1, 'generate', 'p-256', 7],
     'a key to bind that is not wrapped': [1, 'bind', ['key', 'AA=='], ['credential', 'person']],
     'a certificate that is no text': [1, 'certify', 'issuer', good[3], 7, 'subject'],
+    'a statement of no kind': [1, 'attest', 'tsa', good[3], 'letter', 'AA==', null],
+    'a statement without a word': [1, 'attest', 'tsa', good[3], 'crl', null, null],
     'a certificate for nobody': [1, 'certify', 'issuer', good[3], 'AA=='],
     'an owner without a person': [1, 'bind', ['key', 'AA==', 'wrapped'], ['credential']],
   }

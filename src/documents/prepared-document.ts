@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto'
+import type { DerivedDigest } from '../activation/authorisation.js'
+import { InvalidParameterError } from '../errors.js'
+import type { HashAlgorithm } from '../keys/algorithms.js'
+import { namesDigest } from '../keys/named-digest.js'
+import type { HashType } from '../transactions/transaction.js'
+import type {
+  AdesFormat,
+  ConformanceLevel,
+  EnvelopeProperty,
+  PreparedSignature,
+  SignatureFormat,
+  SignatureParameters,
+  SignedProperty,
+} from './ades.js'
+
+/** One signature to make, over a document or over the digest of one. */
+export interface DocumentRequest {
+  readonly format: SignatureFormat
+  readonly level: ConformanceLevel
+  readonly envelope: EnvelopeProperty
+  readonly signedProperties: readonly SignedProperty[]
+  readonly referenceUri: string | null
+  readonly content: DocumentContent
+}
+
+/** A whole document, or the digest of what is prepared for signing elsewhere. */
+export type DocumentContent =
+  | { readonly document: Buffer; readonly digest?: undefined }
+  | { readonly digest: Buffer; readonly document?: undefined }
+
+/** As what the digest may have been agreed to (CSC data model; CSC API v2, 11.11). */
+export function hashTypesOf({ document }: DocumentContent): readonly HashType[] {
+  return document ? ['sodr', 'sdr'] : ['sdr']
+}
+
+/** From here on the digest is made beside the event loop. */
+const LARGE = 1024 * 1024
+
+/** The digest that has to be authorised. */
+export async function documentDigest(
+  { document, digest }: DocumentContent,
+  hash: HashAlgorithm,
+): Promise<Buffer> {
+  if (!document) return digest
+  if (document.length < LARGE) return createHash(hash.name).update(document).digest()
+  const name = hash.name.replace('sha', 'SHA-')
+  return Buffer.from(await crypto.subtle.digest(name, new Uint8Array(document.buffer as ArrayBuffer, document.byteOffset, document.length)))
+}
+
+class DocumentToBeSigned {
+  protected readonly prepared = true // a non-public member: no look-alike object passes for one
+  /** Of the document: what its signer agreed to. */
+  readonly documentDigest: Buffer
+  readonly hashTypes: readonly HashType[]
+  readonly signature: PreparedSignature
+  readonly derived: DerivedDigest
+
+  constructor(
+    content: DocumentContent,
+    documentDigest: Buffer,
+    signature: PreparedSignature,
+    hash: HashAlgorithm,
+  ) {
+    const { toBeSigned } = signature
+    this.documentDigest = documentDigest
+    this.hashTypes = hashTypesOf(content)
+    this.signature = signature
+    this.derived = {
+      toBeSigned: createHash(hash.name).update(toBeSigned).digest(),
+      derivation: namesDigest(toBeSigned, documentDigest) ? 'named' : 'prepared',
+    }
+  }
+}
+
+/**
+ * A signature in the making together with the digest of the document it is for. Only `prepareDocument` makes
+ * one, and it takes the digest of the very bytes it prepares: what is redeemed by that digest signs nothing
+ * else.
+ */
+export type PreparedDocument = DocumentToBeSigned
+
+/** @throws {UnfitDocumentError} when the document cannot be signed so */
+export async function prepareDocument(
+  format: AdesFormat,
+  { content, ...request }: DocumentRequest,
+  facts: Pick<SignatureParameters, 'algorithm' | 'signatory' | 'signingTime'>,
+): Promise<PreparedDocument> {
+  const { level, envelope, signedProperties, referenceUri } = request
+  const parameters = { ...facts, level, envelope, signedProperties, referenceUri }
+  const { hash } = facts.algorithm
+  const digest = await documentDigest(content, hash)
+  const signature = content.document
+    ? await format.prepareDocument(content.document, parameters)
+    : await format.prepareDigest(digest, parameters)
+  const prepared = new DocumentToBeSigned(content, digest, signature, hash)
+  // Nobody but the format has seen what is signed for a digest.
+  if (!content.document && prepared.derived.derivation !== 'named') {
+    throw new Error(`Format ${format.format} signs something that does not name the digest`)
+  }
+  return prepared
+}
+
+/** The envelope asked for, or what a format takes otherwise (CSC API v2, 11.11). @throws {InvalidParameterError} */
+export function envelopeFor(
+  { documentEnvelopes, digestEnvelopes }: AdesFormat,
+  { document }: DocumentContent,
+  asked: string | null,
+): EnvelopeProperty {
+  const allowed = document ? documentEnvelopes : digestEnvelopes
+  const found = asked === null ? allowed[0] : allowed.find((each) => each === asked)
+  if (!found) throw new InvalidParameterError('signed_envelope_property')
+  return found
+}

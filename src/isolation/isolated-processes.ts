@@ -1,0 +1,264 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { setPriority } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { OverloadedError, UnfitDocumentError } from '../errors.js'
+import { IsolationError, type IsolatedTask } from './isolated-task.js'
+import { loadable } from './loadable.js'
+import type { FromIsolated, ToIsolated } from './protocol.js'
+
+export interface IsolationLimits {
+  /** Processes at a time; they are started when they are needed. */
+  readonly processes: number
+  /** Tasks that wait for one of them; more are refused. */
+  readonly waiting: number
+  /** How long a task may run, waiting apart. */
+  readonly seconds: number
+  /** Of JavaScript objects. */
+  readonly heapMegabytes: number
+  /** Of everything: the operating system gives no more (on Linux). */
+  readonly memoryMegabytes: number
+  /**
+   * Whether native addons may be loaded. They are not held by the permission model, so only what has to
+   * draw gets them.
+   */
+  readonly addons: boolean
+}
+
+export const ISOLATION_LIMITS: IsolationLimits = {
+  ...{ processes: 2, waiting: 32, seconds: 10, heapMegabytes: 512, memoryMegabytes: 2048 },
+  addons: false,
+}
+
+const START_TIMEOUT_MS = 20_000
+/** A process that served that many tasks makes place for a fresh one. */
+const TASKS_EACH = 200
+/** So long an idle process waits for the next task. */
+const IDLE_MS = 60_000
+/** Below everything that signs. */
+const NICENESS = 10
+const RETRY_SECONDS = 2
+
+/**
+ * Runs tasks that read other people's bytes in processes that can do nothing else: they have no
+ * environment, no network, no files but our own code, bounded memory and bounded time. Whatever happens
+ * in one ends there; after any mishap the process is killed and the next task gets a fresh one.
+ */
+export class IsolatedProcesses {
+  readonly #limits: IsolationLimits
+  readonly #idle: IsolatedProcess[] = []
+  readonly #all = new Set<IsolatedProcess>()
+  readonly #queue: (() => void)[] = []
+  #running = 0
+  #closed = false
+
+  constructor(limits: Partial<IsolationLimits> = {}) {
+    this.#limits = { ...ISOLATION_LIMITS, ...limits }
+  }
+
+  get load() {
+    return { gate: 'isolation', running: this.#running, waiting: this.#queue.length }
+  }
+
+  /**
+   * @throws {OverloadedError} when too many wait already
+   * @throws {UnfitDocumentError} when the task does
+   * @throws {IsolationError} when it gives no result for any other reason
+   */
+  async run<Input, Output>(task: IsolatedTask<Input, Output>, input: Input): Promise<Output> {
+    await this.#turn()
+    try {
+      const module = await loadable(task.module)
+      return (await this.#runInProcess({ module, name: task.name, input })) as Output
+    } finally {
+      this.#running -= 1
+      this.#queue.shift()?.()
+    }
+  }
+
+  /** Ends all processes. Tasks under way fail. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.all([...this.#all].map((each) => each.kill()))
+  }
+
+  async #turn(): Promise<void> {
+    const { processes, waiting } = this.#limits
+    if (this.#running >= processes) {
+      if (this.#queue.length >= waiting) {
+        throw new OverloadedError('Too many documents wait to be read', RETRY_SECONDS)
+      }
+      await new Promise<void>((resolve) => this.#queue.push(resolve))
+    }
+    this.#running += 1
+  }
+
+  async #runInProcess(order: ToIsolated): Promise<unknown> {
+    if (this.#closed) throw new IsolationError('end', 'No more tasks are run')
+    const isolated = this.#idle.pop() ?? (await this.#start())
+    try {
+      const result = await isolated.run(order, this.#limits.seconds)
+      if (isolated.tasks < TASKS_EACH && !this.#closed) this.#rest(isolated)
+      else await isolated.kill()
+      return result
+    } catch (error) {
+      await isolated.kill()
+      throw error
+    }
+  }
+
+  #rest(isolated: IsolatedProcess): void {
+    this.#idle.push(isolated)
+    isolated.rest(IDLE_MS, () => {
+      const at = this.#idle.indexOf(isolated)
+      if (at >= 0) this.#idle.splice(at, 1)
+    })
+  }
+
+  async #start(): Promise<IsolatedProcess> {
+    const isolated = new IsolatedProcess(await startProcess(this.#limits), () =>
+      this.#all.delete(isolated),
+    )
+    this.#all.add(isolated)
+    await isolated.ready()
+    return isolated
+  }
+}
+
+/** One process and what it is doing. */
+class IsolatedProcess {
+  readonly #child: ChildProcess
+  readonly #ended: Promise<void>
+  #answer: ((message: FromIsolated | null) => void) | null = null
+  #idle: NodeJS.Timeout | null = null
+  #isGone = false
+  tasks = 0
+
+  constructor(child: ChildProcess, onEnd: () => void) {
+    this.#child = child
+    this.#ended = new Promise((resolve) => {
+      const end = () => {
+        this.#isGone = true
+        if (this.#idle) clearTimeout(this.#idle)
+        onEnd()
+        this.#answer?.(null)
+        resolve()
+      }
+      child.once('exit', end)
+      child.once('error', end)
+    })
+    child.on('message', (message: FromIsolated) => this.#answer?.(message))
+  }
+
+  async ready(): Promise<void> {
+    await this.#next(START_TIMEOUT_MS)
+  }
+
+  async run(order: ToIsolated, seconds: number): Promise<unknown> {
+    this.tasks += 1
+    this.#wake()
+    // What it can no longer be told, its end tells us.
+    const answer = this.#next(seconds * 1000)
+    this.#child.send(order, () => undefined)
+    const message = await answer
+    if (message === 'ready') throw new IsolationError('failure', 'It answered out of turn')
+    if ('result' in message) return message.result
+    const { failure } = message
+    if (failure.kind === 'unfit-document') throw new UnfitDocumentError(failure.message)
+    throw new IsolationError('failure', failure.message)
+  }
+
+  /** Keeps nobody from ending meanwhile, and ends by itself after a while. */
+  rest(milliseconds: number, onEnd: () => void): void {
+    this.#child.unref()
+    this.#child.channel?.unref()
+    this.#idle = setTimeout(() => {
+      onEnd()
+      void this.kill()
+    }, milliseconds).unref()
+    this.#answer = (message) => {
+      if (message === null) onEnd()
+    }
+  }
+
+  #wake(): void {
+    if (this.#idle) clearTimeout(this.#idle)
+    this.#child.ref()
+    this.#child.channel?.ref()
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#ended
+  }
+
+  /** Its next message. @throws {IsolationError} */
+  #next(milliseconds: number): Promise<FromIsolated> {
+    if (this.#isGone) return Promise.reject(new IsolationError('end', 'The process is gone'))
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        this.#answer = null
+        reject(new IsolationError('time', `No result within ${milliseconds / 1000} seconds`))
+      }, milliseconds)
+      this.#answer = (message) => {
+        this.#answer = null
+        clearTimeout(late)
+        if (message !== null) resolve(message)
+        else reject(new IsolationError('end', 'The process ended before the task did'))
+      }
+    })
+  }
+}
+
+const ROOT = new URL('../../', import.meta.url)
+const OWN = fileURLToPath(new URL('dist/', ROOT))
+
+/** All that the process may read: our code, and that of our dependencies. */
+const READABLE = [
+  ...[fileURLToPath(new URL('node_modules/', ROOT)), OWN],
+  fileURLToPath(new URL('package.json', ROOT)),
+]
+
+/**
+ * Limits of the shell hold for what it becomes: no core dump, no file written, so much processor time in
+ * all, so much memory. A process that lost its server in the middle of an endless loop ends by them.
+ */
+const LIMITED = 'unset PWD; ulimit -c 0; ulimit -f 0; ulimit -t "$1"; ulimit -d "$2"; shift 2; exec "$@"'
+
+async function startProcess(limits: IsolationLimits): Promise<ChildProcess> {
+  const cpuSeconds = limits.seconds * TASKS_EACH
+  const kilobytes = limits.memoryMegabytes * 1024
+  const entry = fileURLToPath(await loadable(new URL('./process.js', import.meta.url).href))
+  const node = [
+    process.execPath,
+    permissionFlag(),
+    ...(limits.addons ? ['--allow-addons'] : []),
+    ...READABLE.map((path) => `--allow-fs-read=${path}`),
+    `--max-old-space-size=${limits.heapMegabytes}`,
+    ...['--disallow-code-generation-from-strings', '--disable-proto=delete', '--no-warnings'],
+    entry,
+  ]
+  const child = spawn('/bin/sh', ['-c', LIMITED, 'sh', `${cpuSeconds}`, `${kilobytes}`, ...node], {
+    env: {},
+    cwd: '/',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    serialization: 'advanced',
+  })
+  yieldToOthers(child)
+  return child
+}
+
+/** The name it had until Node.js 23.5. */
+function permissionFlag(): string {
+  return process.allowedNodeEnvironmentFlags.has('--permission')
+    ? '--permission'
+    : '--experimental-permission'
+}
+
+function yieldToOthers({ pid }: ChildProcess): void {
+  if (pid === undefined) return
+  try {
+    setPriority(pid, NICENESS)
+  } catch {
+    // It ended already; that shows elsewhere.
+  }
+}

@@ -1,0 +1,169 @@
+import type { AuditEvent } from '../audit/events.js'
+import type { AuthorityName } from '../certificates/embedded/authority-store.js'
+import type {
+  IssuedCertificateStore,
+  ListState,
+  NewCertificate,
+  PublishedList,
+  RevocationListStore,
+  RevokedCertificate,
+} from '../certificates/issued-certificates.js'
+import type { FinalReason, Revocation, RevocationReason } from '../certificates/revocation.js'
+import {
+  change,
+  committed,
+  dateOf,
+  insert,
+  sql,
+  sweep,
+  type Change,
+  type Database,
+  type StoredDate,
+} from './database.js'
+
+interface StoredRevocation {
+  readonly serialNumber: string
+  readonly revokedAt: StoredDate | null
+  readonly reason: string | null
+}
+
+interface StoredState {
+  readonly number: number | bigint
+  readonly nextUpdate: StoredDate | null
+  readonly wanted: number | bigint
+  readonly covered: number | bigint
+}
+
+export class DatabaseIssuedCertificateStore implements IssuedCertificateStore, RevocationListStore {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async register(certificate: NewCertificate): Promise<void> {
+    await this.#database.commit({ changes: [insert('IssuedCertificate', { ...certificate })] })
+  }
+
+  async find(serialNumber: string): Promise<{ revocation: Revocation | null } | null> {
+    const [row] = await this.#database.rows<StoredRevocation>(
+      sql`SELECT "serialNumber", "revokedAt", "reason" FROM "IssuedCertificate"
+           WHERE "serialNumber" = ${serialNumber}`,
+    )
+    return row ? { revocation: revocationOf(row) } : null
+  }
+
+  async listRevoked(endsAfter: Date): Promise<RevokedCertificate[]> {
+    const rows = await this.#database.rows<StoredRevocation>(
+      sql`SELECT "serialNumber", "revokedAt", "reason" FROM "IssuedCertificate"
+           WHERE "status" IN ('held', 'revoked') AND "notAfter" > ${endsAfter}
+           ORDER BY "serialNumber"`,
+    )
+    return rows.flatMap((row) => {
+      const revocation = revocationOf(row)
+      return revocation ? [{ serialNumber: row.serialNumber, revocation }] : []
+    })
+  }
+
+  revoke(
+    serialNumber: string,
+    { at, reason }: Revocation,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean> {
+    const ended = change(
+      sql`UPDATE "IssuedCertificate" SET "status" = 'revoked', "revokedAt" = ${at}, "reason" = ${reason}
+           WHERE "serialNumber" = ${serialNumber} AND "status" <> 'revoked'`,
+      1,
+    )
+    return committed(this.#database, { changes: [ended, wantList()], audit })
+  }
+
+  async state(issuer: AuthorityName): Promise<ListState> {
+    const read = () =>
+      this.#database.rows<StoredState>(
+        sql`SELECT "number", "nextUpdate", "wanted", "covered" FROM "RevocationList"
+             WHERE "issuer" = ${issuer}`,
+      )
+    let [row] = await read()
+    if (!row) {
+      // From now on it counts what changes.
+      await committed(this.#database, { changes: [insert('RevocationList', { issuer })] })
+      ;[row] = await read()
+    }
+    if (!row) throw new Error(`There is no record of the revocation list of ${issuer}`)
+    const covered = Number(row.wanted)
+    return {
+      number: Number(row.number),
+      nextUpdate: dateOf(row.nextUpdate),
+      isOutdated: Number(row.covered) !== covered,
+      covered,
+    }
+  }
+
+  async load(issuer: AuthorityName, number: number): Promise<Buffer | null> {
+    const row = await this.#database.read.revocationList.findUnique({ where: { issuer } })
+    return row?.bytes && Number(row.number) === number ? Buffer.from(row.bytes) : null
+  }
+
+  publish(
+    issuer: AuthorityName,
+    { number, bytes, nextUpdate, covered }: PublishedList,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean> {
+    const published = change(
+      sql`UPDATE "RevocationList"
+             SET "number" = ${number}, "bytes" = ${bytes}, "nextUpdate" = ${nextUpdate}, "covered" = ${covered}
+           WHERE "issuer" = ${issuer} AND "number" = ${number - 1}`,
+      1,
+    )
+    return committed(this.#database, { changes: [published], audit })
+  }
+}
+
+function revocationOf({ revokedAt, reason }: StoredRevocation): Revocation | null {
+  const at = dateOf(revokedAt)
+  return at && { at, reason: (reason ?? 'unspecified') as RevocationReason }
+}
+
+/** The certificate of the credential is not good until it is given back. Only those of ours are there. */
+export function holdCertificateOf(credentialId: string, at: Date): Change[] {
+  return [
+    sweep(
+      sql`UPDATE "IssuedCertificate"
+             SET "status" = 'held', "revokedAt" = ${at}, "reason" = 'certificateHold'
+           WHERE "status" = 'good' AND "keyId" = (
+             SELECT "keyId" FROM "Credential" WHERE "id" = ${credentialId})`,
+    ),
+    wantList(),
+  ]
+}
+
+export function giveBackCertificateOf(credentialId: string): Change[] {
+  return [
+    sweep(
+      sql`UPDATE "IssuedCertificate" SET "status" = 'good', "revokedAt" = NULL, "reason" = NULL
+           WHERE "status" = 'held' AND "keyId" = (
+             SELECT "keyId" FROM "Credential" WHERE "id" = ${credentialId})`,
+    ),
+    wantList(),
+  ]
+}
+
+export function revokeCertificateOf(credentialId: string, at: Date, reason: FinalReason): Change[] {
+  return [
+    sweep(
+      sql`UPDATE "IssuedCertificate"
+             SET "status" = 'revoked', "revokedAt" = ${at}, "reason" = ${reason}
+           WHERE "status" <> 'revoked' AND "keyId" = (
+             SELECT "keyId" FROM "Credential" WHERE "id" = ${credentialId})`,
+    ),
+    wantList(),
+  ]
+}
+
+/** The newest list of the issuing authority tells of something less than there is. */
+function wantList(): Change {
+  return sweep(
+    sql`UPDATE "RevocationList" SET "wanted" = "wanted" + 1 WHERE "issuer" = 'issuing'`,
+  )
+}

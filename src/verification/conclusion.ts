@@ -1,0 +1,364 @@
+import { keyText, weakHash, weakness } from './algorithm-policy.js'
+import {
+  CertificatePool,
+  findPaths,
+  pathProblems,
+  type CertificatePath,
+  type CertificateUse,
+  type TrustAnchors,
+} from './certificate-path.js'
+import {
+  joinMaterial,
+  type Material,
+  type SignatureEvidence,
+  type TimestampEvidence,
+} from './evidence.js'
+import { problem, remark, type Finding } from './findings.js'
+import { indicationOf, type Indication, type SubIndication } from './indications.js'
+import type { KnownCertificate } from './known-certificate.js'
+import type { CertificateReport, SignatureReport, TimestampReport, Unworded } from './report.js'
+import { RevocationRecords, type RevocationStatus } from './revocation.js'
+import { hashText, methodText } from './signature-method.js'
+
+/** Against what signatures are held. */
+export interface Trust {
+  readonly anchors: TrustAnchors
+  readonly now: Date
+  /** What was handed in, or fetched, beside what documents bring along. */
+  readonly material: Material
+}
+
+export type SignatureConclusion = Unworded<SignatureReport>
+export type TimestampConclusion = Unworded<TimestampReport>
+
+/** Clocks of others may be ahead by so much. */
+const SKEW_MS = 60_000
+
+/** Decides about signatures of one document (EN 319 102-1, 5.5 and 5.6). */
+export class Conclusions {
+  readonly #trust: Trust
+  /** Certificates of which nobody knows whether they were revoked, or who issued them. */
+  readonly wanted = new Map<string, KnownCertificate>()
+
+  constructor(trust: Trust) {
+    this.#trust = trust
+  }
+
+  async signature(evidence: SignatureEvidence, id: string): Promise<SignatureConclusion> {
+    const { now } = this.#trust
+    const source = new Sources(this.#trust, evidence.material)
+    const { timestamps, control, best } = await this.#timestamps(evidence.timestamps, source)
+    const time = best ?? control ?? now
+    const chain = await this.#chain(evidence.signer, 'signature', { time, source })
+    const content = timestamps.filter(({ kind, indication }) => isPassed(kind, indication, 'content'))
+    const notBefore = content.flatMap((each) => (each.time === null ? [] : [new Date(each.time)]))
+    const findings = [
+      ...evidence.findings,
+      ...signerFindings(evidence),
+      ...methodFindings(evidence, time),
+      ...chain.findings.map((each) => settled(each, { chain, proven: best ?? control, notBefore })),
+      ...orderFindings(timestamps),
+      ...timestamps.flatMap(({ kind, indication }) =>
+        indication === 'TOTAL-PASSED' ? [] : [remark('timestamp-not-valid', kind)],
+      ),
+      ...(best === null && control === null ? [remark('no-proof-of-time')] : []),
+    ]
+    return {
+      id,
+      format: evidence.kind,
+      level: this.#level(evidence, { chain, timestamps }),
+      place: evidence.place,
+      ...indicate(findings),
+      signer: chain.certificates[0] ?? null,
+      chain: chain.certificates,
+      claimedSigningTime: evidence.signingTime?.toISOString() ?? null,
+      bestSignatureTime: (best ?? control)?.toISOString() ?? null,
+      signatureAlgorithm: evidence.method ? methodText(evidence.method) : null,
+      digestAlgorithms: [...new Set(evidence.hashes.map(hashText))],
+      keyType: evidence.signer ? keyText(evidence.signer.key) : null,
+      timestamps,
+      coverage: evidence.coverage && {
+        ...evidence.coverage,
+        byteRange: [...evidence.coverage.byteRange],
+        changes: evidence.coverage.changes.map((each) => ({ ...each })),
+      },
+      findings,
+    }
+  }
+
+  /** Timestamps that stand alone, or belong to a document as a whole. */
+  async timestamps(
+    evidence: readonly TimestampEvidence[],
+    material: Material,
+  ): Promise<TimestampConclusion[]> {
+    const source = new Sources(this.#trust, material)
+    return (await this.#timestamps(evidence, source)).timestamps
+  }
+
+  /**
+   * From the latest to the earliest, each held against the time its successor proves: a certificate that
+   * has expired since does no harm to what was there before.
+   */
+  async #timestamps(evidence: readonly TimestampEvidence[], source: Sources) {
+    const conclusions = new Map<TimestampEvidence, TimestampConclusion>()
+    const later = (one: TimestampEvidence, other: TimestampEvidence) =>
+      Number(other.token?.time ?? 0) - Number(one.token?.time ?? 0)
+    const conclude = async (each: TimestampEvidence, time: Date): Promise<Date | null> => {
+      const conclusion = await this.#timestamp(each, time, source)
+      conclusions.set(each, conclusion)
+      return conclusion.indication === 'TOTAL-PASSED' ? (each.token?.time ?? null) : null
+    }
+    const { now } = this.#trust
+    let control: Date | null = null
+    const covering = evidence.filter(({ kind }) => kind === 'archive' || kind === 'document')
+    for (const each of covering.sort(later)) {
+      control = (await conclude(each, control ?? now)) ?? control
+    }
+    let best: Date | null = null
+    for (const each of evidence.filter(({ kind }) => kind === 'signature').sort(later)) {
+      best = (await conclude(each, control ?? now)) ?? best
+    }
+    for (const each of evidence.filter(({ kind }) => kind === 'content')) {
+      await conclude(each, best ?? control ?? now)
+    }
+    const timestamps = evidence.flatMap((each) => conclusions.get(each) ?? [])
+    return { timestamps, control, best }
+  }
+
+  async #timestamp(
+    { kind, token, findings: own }: TimestampEvidence,
+    control: Date,
+    source: Sources,
+  ): Promise<TimestampConclusion> {
+    if (token === null) {
+      return {
+        ...{ kind, ...indicate(own), time: null, authority: null, policy: null },
+        ...{ serialNumber: null, digestAlgorithm: null, chain: [], findings: [...own] },
+      }
+    }
+    const { authority, method, hash, time } = token
+    const inside = new Sources(this.#trust, joinMaterial(source.material, token.material))
+    const chain = await this.#chain(authority, 'timestamp', { time: control, source: inside })
+    const weak = weakHash(hash, control) ?? (method && authority && weakness(method, authority.key, control))
+    const isInTime =
+      authority === null || (time >= authority.notBefore && time <= authority.notAfter)
+    const findings = [
+      ...own,
+      ...(authority === null ? [problem('NO_SIGNING_CERTIFICATE_FOUND', 'signer-missing')] : []),
+      ...(weak ? [problem('CRYPTO_CONSTRAINTS_FAILURE_NO_POE', 'weak-algorithm', weak)] : []),
+      ...(isInTime ? [] : [problem('SIG_CONSTRAINTS_FAILURE', 'authority-out-of-time')]),
+      ...(Number(time) > Number(this.#trust.now) + SKEW_MS
+        ? [problem('TIMESTAMP_ORDER_FAILURE', 'from-the-future', time.toISOString())]
+        : []),
+      ...chain.findings,
+    ]
+    return {
+      kind,
+      ...indicate(findings),
+      time: time.toISOString(),
+      authority: authority?.subject ?? null,
+      policy: token.policy,
+      serialNumber: token.serialNumber,
+      digestAlgorithm: hashText(hash),
+      chain: chain.certificates,
+      findings,
+    }
+  }
+
+  /** The best path there is, and what is wrong with it. */
+  async #chain(
+    leaf: KnownCertificate | null,
+    use: CertificateUse,
+    { time, source }: { readonly time: Date; readonly source: Sources },
+  ): Promise<Chain> {
+    if (leaf === null) return { path: [], statuses: [], certificates: [], findings: [] }
+    const { trusted, farthest } = findPaths(leaf, source.pool, this.#trust.anchors)
+    let first: Chain | null = null
+    for (const path of trusted) {
+      const chain = await this.#checked(path, use, { time, source })
+      if (chain.findings.length === 0) return chain
+      first ??= chain
+    }
+    if (first) return first
+    const top = farthest.at(-1)
+    if (top) this.wanted.set(top.fingerprint, top)
+    const findings = [problem('NO_CERTIFICATE_CHAIN_FOUND', 'no-chain', top?.issuer)]
+    const statuses = farthest.map((): RevocationStatus => ({ status: 'unknown' }))
+    const certificates = farthest.map((each, at) => this.#certificate(each, statuses[at]))
+    return { path: farthest, statuses, certificates, findings }
+  }
+
+  async #checked(
+    path: CertificatePath,
+    use: CertificateUse,
+    { time, source }: { readonly time: Date; readonly source: Sources },
+  ): Promise<Chain> {
+    const now = new Date(Number(this.#trust.now) + SKEW_MS)
+    const statuses = path.map((each, at) =>
+      source.records.status(each, path[at + 1] ?? null, { time, now }),
+    )
+    const findings = await pathProblems(path, time, use)
+    for (const [at, status] of statuses.entries()) {
+      const certificate = path[at]
+      if (!certificate) continue
+      if (status.status === 'unknown') {
+        this.wanted.set(certificate.fingerprint, certificate)
+        findings.push(problem('TRY_LATER', 'revocation-unknown', certificate.subject))
+      }
+      if (status.status === 'revoked' && status.at <= time) {
+        const subIndication = at === 0 ? 'REVOKED_NO_POE' : 'REVOKED_CA_NO_POE'
+        findings.push(problem(subIndication, 'revoked', certificate.subject))
+      }
+    }
+    const certificates = path.map((each, at) => this.#certificate(each, statuses[at]))
+    return { path, statuses, certificates, findings }
+  }
+
+  #certificate(
+    certificate: KnownCertificate,
+    status: RevocationStatus = { status: 'unknown' },
+  ): Unworded<CertificateReport> {
+    const known = status.status === 'good' || status.status === 'revoked' ? status : null
+    return {
+      subject: certificate.subject,
+      issuer: certificate.issuer,
+      serialNumber: certificate.serialNumber,
+      notBefore: certificate.notBefore.toISOString(),
+      notAfter: certificate.notAfter.toISOString(),
+      sha256: certificate.fingerprint,
+      trustAnchor: this.#trust.anchors.has(certificate),
+      revocation: {
+        status: status.status,
+        source: known?.source ?? null,
+        producedAt: known?.producedAt.toISOString() ?? null,
+        revokedAt: status.status === 'revoked' ? status.at.toISOString() : null,
+        reason: status.status === 'revoked' ? status.reason : null,
+      },
+    }
+  }
+
+  /** By what is there: timestamps, then all validation data inside, then a timestamp over that. */
+  #level(
+    { kind, material, timestamps }: SignatureEvidence,
+    { chain }: { readonly chain: Chain; readonly timestamps: readonly TimestampConclusion[] },
+  ): SignatureConclusion['level'] {
+    if (!ADES.has(kind)) return null
+    const covering = timestamps.filter((each) => each.kind === 'archive' || each.kind === 'document')
+    const hasTime = covering.length > 0 || timestamps.some((each) => each.kind === 'signature')
+    if (!hasTime) return 'B-B'
+    const inside = new RevocationRecords(material.statements)
+    const now = new Date(Number(this.#trust.now) + SKEW_MS)
+    const isProven = chain.path.every((each, at) => {
+      const { status } = inside.status(each, chain.path[at + 1] ?? null, { time: each.notBefore, now })
+      return status !== 'unknown'
+    })
+    if (!isProven || chain.path.length === 0) return 'B-T'
+    return covering.length > 0 ? 'B-LTA' : 'B-LT'
+  }
+}
+
+const ADES: ReadonlySet<string> = new Set(['CAdES', 'PAdES', 'XAdES', 'JAdES'])
+
+interface Chain {
+  readonly path: CertificatePath
+  readonly statuses: readonly RevocationStatus[]
+  readonly certificates: Unworded<CertificateReport>[]
+  readonly findings: readonly Finding[]
+}
+
+/** Certificates and revocation data from everywhere. */
+class Sources {
+  readonly material: Material
+  readonly pool: CertificatePool
+  readonly records: RevocationRecords
+
+  constructor({ anchors, material }: Trust, inside: Material) {
+    this.material = inside
+    this.records = new RevocationRecords([...inside.statements, ...material.statements])
+    this.pool = new CertificatePool([
+      ...anchors.all,
+      ...inside.certificates,
+      ...material.certificates,
+      ...this.records.certificates,
+    ])
+  }
+}
+
+function isPassed(kind: string, indication: Indication, wanted: string): boolean {
+  return kind === wanted && indication === 'TOTAL-PASSED'
+}
+
+function signerFindings({ signer, kind }: SignatureEvidence): Finding[] {
+  if (signer === null) return [problem('NO_SIGNING_CERTIFICATE_FOUND', 'signer-missing')]
+  return ADES.has(kind) ? [] : [remark('not-ades', kind)]
+}
+
+function methodFindings({ method, signer, hashes }: SignatureEvidence, time: Date): Finding[] {
+  const weak = [
+    ...hashes.map((hash) => weakHash(hash, time)),
+    method && signer ? weakness(method, signer.key, time) : null,
+  ].filter((each) => each !== null)
+  return [...new Set(weak)].map((each) =>
+    problem('CRYPTO_CONSTRAINTS_FAILURE_NO_POE', 'weak-algorithm', each),
+  )
+}
+
+/**
+ * Where times are proven, "no proof" becomes a failure: signed before the certificate began, or, by a content
+ * timestamp, after it had ended or was revoked. @see EN 319 102-1, 5.5.4
+ */
+function settled(
+  finding: Finding,
+  {
+    chain,
+    proven,
+    notBefore,
+  }: { readonly chain: Chain; readonly proven: Date | null; readonly notBefore: readonly Date[] },
+): Finding {
+  const [leaf] = chain.path
+  const [status] = chain.statuses
+  if (!leaf || finding.about !== leaf.subject) return finding
+  const isAfter = (time: Date) => notBefore.some((each) => each > time)
+  if (finding.code === 'not-yet-valid' && proven) {
+    return { ...finding, subIndication: 'NOT_YET_VALID' }
+  }
+  if (finding.code === 'expired' && isAfter(leaf.notAfter)) {
+    return { ...finding, subIndication: 'EXPIRED' }
+  }
+  if (finding.code === 'revoked' && status?.status === 'revoked' && isAfter(status.at)) {
+    return { ...finding, subIndication: 'REVOKED' }
+  }
+  return finding
+}
+
+/** Content before signature, signature before archive. */
+function orderFindings(timestamps: readonly TimestampConclusion[]): Finding[] {
+  const times = (...kinds: TimestampConclusion['kind'][]) =>
+    timestamps
+      .filter(({ kind, indication }) => kinds.includes(kind) && indication === 'TOTAL-PASSED')
+      .flatMap(({ time }) => (time === null ? [] : [Date.parse(time)]))
+  const isBefore = (early: number[], late: number[]) =>
+    early.every((one) => late.every((other) => one <= other))
+  const [content, signature, archive] = [
+    ...[times('content'), times('signature'), times('archive', 'document')],
+  ] as const
+  const isInOrder =
+    isBefore(content ?? [], signature ?? []) &&
+    isBefore(content ?? [], archive ?? []) &&
+    isBefore(signature ?? [], archive ?? [])
+  return isInOrder ? [] : [problem('TIMESTAMP_ORDER_FAILURE', 'timestamp-order')]
+}
+
+/** The gravest of the findings says what it all amounts to. */
+export function indicate(findings: readonly Finding[]): {
+  indication: Indication
+  subIndication: SubIndication | null
+} {
+  const subs = findings.flatMap(({ subIndication }) => subIndication ?? [])
+  const failed = subs.find((each) => indicationOf(each) === 'TOTAL-FAILED')
+  const subIndication = failed ?? subs[0] ?? null
+  return {
+    indication: subIndication === null ? 'TOTAL-PASSED' : indicationOf(subIndication),
+    subIndication,
+  }
+}

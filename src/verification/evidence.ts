@@ -1,0 +1,91 @@
+import type { Finding } from './findings.js'
+import type { KnownCertificate } from './known-certificate.js'
+import type { RevocationStatement } from './revocation.js'
+import type { SignatureMethod } from './signature-method.js'
+import type { TimestampToken } from './timestamp-token.js'
+
+export type SignatureKind = 'CAdES' | 'PAdES' | 'XAdES' | 'JAdES' | 'CMS' | 'PDF' | 'XMLDSig' | 'JWS'
+
+/**
+ * What a reader of one format found out about one signature without knowing whom to trust. The rest of
+ * validation is the same for all formats.
+ */
+export interface SignatureEvidence {
+  /** The format, an AdES one only where its signing-certificate attribute is there and right. */
+  readonly kind: SignatureKind
+  /** Where in the document it is: a field of a form, a file of a container; null for nowhere in particular. */
+  readonly place: string | null
+  /** Null when it is not there or not to be told from others. */
+  readonly signer: KnownCertificate | null
+  readonly method: SignatureMethod | null
+  /** Of the content, by their names in OpenSSL. */
+  readonly hashes: readonly string[]
+  /** As the signer says. */
+  readonly signingTime: Date | null
+  /** What is wrong with the signature by itself, and remarks. */
+  readonly findings: readonly Finding[]
+  readonly timestamps: readonly TimestampEvidence[]
+  /** Which material came with the signature. */
+  readonly material: Material
+  /** Only of PDF. */
+  readonly coverage: Coverage | null
+}
+
+export interface Material {
+  readonly certificates: readonly KnownCertificate[]
+  readonly statements: readonly RevocationStatement[]
+}
+
+export const NO_MATERIAL: Material = { certificates: [], statements: [] }
+
+export function joinMaterial(...parts: readonly Material[]): Material {
+  return {
+    certificates: parts.flatMap(({ certificates }) => certificates),
+    statements: parts.flatMap(({ statements }) => statements),
+  }
+}
+
+export interface TimestampEvidence {
+  /**
+   * `content`: before signing; `signature`: over the signature value; `archive`: over all of it;
+   * `document`: of a PDF or a container, over the bytes so far.
+   */
+  readonly kind: 'content' | 'signature' | 'archive' | 'document'
+  readonly token: TimestampToken | null
+  /** What is wrong with it by itself, such as that it is over something else. */
+  readonly findings: readonly Finding[]
+}
+
+/** What of a PDF a signature is over, and what came after. */
+export interface Coverage {
+  readonly byteRange: readonly number[]
+  /** Whether it reaches to the end of the file. */
+  readonly wholeDocument: boolean
+  readonly changes: readonly DocumentChange[]
+  /** P of DocMDP, or null where the author permits what anybody permits. */
+  readonly permissions: 1 | 2 | 3 | null
+}
+
+/** Kinds of change between the signed bytes and the file. */
+export const CHANGE_KINDS = [
+  ...(['validation-data', 'timestamp', 'signature', 'form', 'annotation'] as const),
+  ...(['metadata', 'other'] as const),
+] as const
+
+export interface DocumentChange {
+  readonly kind: (typeof CHANGE_KINDS)[number]
+  /** Whether the signature permits it. */
+  readonly allowed: boolean
+  /** What exactly: a field, an object. */
+  readonly about: string
+}
+
+/** What is handed in beside the document. */
+export interface DetachedContent {
+  /** Name or URI by which a signature refers to it; null for none. */
+  readonly name: string | null
+  /** Null where only digests are there. */
+  readonly bytes: Buffer | null
+  /** By name of the hash algorithm in OpenSSL. */
+  readonly digests: ReadonlyMap<string, Buffer>
+}

@@ -1,0 +1,2 @@
+/* Fetching revocation data needs it, too, and stands a row above. */
+export * from '../certificates/signature-method.js'
