@@ -7,12 +7,13 @@ import { parseArgs } from 'node:util'
 import { measureFlows } from './bench/flows.js'
 import { BenchInstallation } from './bench/installation.js'
 import { measureMillion } from './bench/million.js'
+import { measurePostgresql } from './bench/postgresql.js'
 import { startBaseline } from './bench/processes.js'
 import { judge, table, type Figure } from './bench/report.js'
 import { measureSigning } from './bench/signing.js'
 import { measureStartUp } from './bench/start-up.js'
 
-const CASES = ['signing', 'flows', 'million', 'start-up'] as const
+const CASES = ['signing', 'postgresql', 'flows', 'million', 'start-up'] as const
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -41,6 +42,9 @@ for (const name of wanted) {
       details[name] = rest
       break
     }
+    case 'postgresql':
+      figures.push(...(await measurePostgresql({ extent, say })))
+      break
     case 'flows': {
       const { figures: more, ...rest } = await withInstallation(async (installation) => {
         const bare = await startBaseline('bare')

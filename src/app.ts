@@ -12,6 +12,8 @@ import { mountCsc } from './csc/mount.js'
 import type { CscServices } from './csc/services.js'
 import { demo } from './demo/demo.js'
 import { isServiceError } from './errors.js'
+import { publication, type PublicationParts } from './pki/publication.js'
+import { timestampAuthority } from './pki/timestamp-authority.js'
 import { takeTurns, type Entrance } from './http/overload.js'
 import { believeProxiesOnly } from './http/trusted-proxy.js'
 import type { InteractionParts } from './oauth/interaction-steps.js'
@@ -26,6 +28,7 @@ import type { Metrics } from './observability/metrics.js'
 import { showMetrics } from './observability/metrics-listener.js'
 import { observeRequests, requestId } from './observability/requests.js'
 import type { Tracing } from './observability/tracing.js'
+import type { TimestampAuthority } from './timestamping/authority.js'
 
 /** The OAuth endpoints answer at the root and again below each of these. */
 const CSC_BASES = CSC_MOUNTS.map(({ base }) => base)
@@ -48,6 +51,9 @@ export interface AppParts {
   readonly interactions: InteractionParts
   readonly account: AccountParts
   readonly csc: Omit<CscServices, 'methods'>
+  readonly publication: PublicationParts
+  /** Null when it does not answer by itself. */
+  readonly timestampAuthority: TimestampAuthority | null
   readonly checks: HealthChecks
   readonly entrance: Entrance
   /** Through which pass pages and OAuth endpoints, address by address. */
@@ -76,6 +82,9 @@ export function createApp(parts: AppParts): Koa {
   app.use(health(parts.checks))
   if (csc.config.sandbox && !csc.config.metrics.listen) app.use(showMetrics(parts.metrics))
   app.use(parts.entrance.middleware())
+  app.use(publication(parts.publication))
+  const { timestampAuthority: authority } = parts
+  if (authority) app.use(timestampAuthority({ authority, gate: csc.gate, logger }))
   app.use(assets())
   const described = describedApis(csc)
   app.use(documents(described, csc.config.baseUrl))

@@ -117,6 +117,17 @@ export class HashNotAuthorizedError extends ServiceError {
   readonly kind = 'hash-not-authorized'
 }
 
+/** The same of documents; the specification words it by what authorises the call. */
+export class DocumentNotAuthorizedError extends ServiceError {
+  override readonly name = 'DocumentNotAuthorizedError'
+  readonly kind = 'document-not-authorized'
+  readonly by: 'SAD' | 'token'
+  constructor(by: DocumentNotAuthorizedError['by']) {
+    super('A document is not among what was authorised')
+    this.by = by
+  }
+}
+
 /** More digests than the authorisation has signatures left. */
 export class TooManySignaturesError extends ServiceError {
   override readonly name = 'TooManySignaturesError'
@@ -290,6 +301,7 @@ export type AnyServiceError =
   | UnusableSadError
   | SadExpiredError
   | HashNotAuthorizedError
+  | DocumentNotAuthorizedError
   | TooManySignaturesError
   | CredentialDisabledError
   | CertificateExpiredError

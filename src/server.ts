@@ -118,7 +118,8 @@ function listen(server: Server, where: Where): Promise<void> {
 function startChores(services: Services): () => Promise<void> {
   const { activations, announcements, expiredRows, notices, config, logger, now, metrics } =
     services
-  const { register, keyPool, choresLease } = services
+  const { register, keyPool, choresLease, revocationLists, serviceKeys, earlierCertificates } =
+    services
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
   const every = (
@@ -152,11 +153,24 @@ function startChores(services: Services): () => Promise<void> {
     await register.destroyAbandoned(stopping.signal)
     await register.flagMissing(stopping.signal)
   }
+  // Whoever asks for these first would wait for them to be signed.
+  const prepareAuthority = async () => {
+    await revocationLists.current('root')
+    await revocationLists.current('issuing')
+    await serviceKeys.prepare()
+  }
   const timers = [
     every(SWEEP_SECONDS, 'reservations', () => activations.settleAbandoned()),
     every(SWEEP_SECONDS, 'announcements', () => announcements.deliverDue()),
     every(config.notices.everySeconds, 'notices', () => notices.run(stopping.signal)),
     every(CLEAN_UP_SECONDS, 'keys', checkKeys, true),
+    every(SWEEP_SECONDS, 'authority', prepareAuthority),
+    every(
+      CLEAN_UP_SECONDS,
+      'certificates',
+      () => earlierCertificates.reconcile(stopping.signal),
+      true,
+    ),
     every(SWEEP_SECONDS, 'key-pool', () => keyPool.fill(stopping.signal)),
     every(CLEAN_UP_SECONDS, 'expired-rows', () => expiredRows.remove(now(), stopping.signal)),
   ]

@@ -11,19 +11,20 @@ import { SignatureHistory } from './activation/history.js'
 import { createApp } from './app.js'
 import { auditEvent } from './audit/events.js'
 import { EmbeddedAuthority } from './certificates/embedded/embedded-authority.js'
-import {
-  certificateProfile,
-  OCSP_SETTINGS,
-  SIGNER_PROFILE,
-  SIGNER_SETTINGS,
-  TSA_SETTINGS,
-} from './certificates/profiles.js'
+import { configuredProfiles } from './certificates/configured-profiles.js'
+import { OcspResponder } from './certificates/ocsp/responder.js'
+import { OwnRevocation } from './certificates/own-revocation.js'
+import { RevocationLists } from './certificates/revocation-lists.js'
+import { EarlierCertificates } from './certificates/earlier-certificates.js'
 import { ServiceKeys } from './certificates/service-keys.js'
 import type { Config } from './config/schema.js'
 import { DOCUMENT_PATHS } from './csc/index.js'
 import { Credentials } from './credentials/credentials.js'
 import { ManagedCredentials } from './credentials/managed-credentials.js'
+import type { ProofSources } from './documents/ades.js'
 import { Deposits } from './documents/deposits.js'
+import { DocumentViews } from './documents/display/document-views.js'
+import { Documents } from './documents/documents.js'
 import { Departure } from './http/departure.js'
 import { DpopNonces } from './http/dpop-nonces.js'
 import { Entrance, gateLimits, pageGateLimits } from './http/overload.js'
@@ -38,6 +39,7 @@ import { Passkeys } from './identity/passkeys.js'
 import { SentCodes } from './identity/sent-codes.js'
 import { SigningFactors } from './identity/signing-factors.js'
 import { openSms } from './identity/sms.js'
+import { IsolatedProcesses } from './isolation/isolated-processes.js'
 import { verifyDigest } from './keys/digest-verifier.js'
 import type { KeyCustody } from './keys/key-custody.js'
 import { KeyPool } from './keys/key-pool.js'
@@ -51,6 +53,7 @@ import {
   type KeyProcess,
   type TokenState,
 } from './keys/process/supervisor.js'
+import { DocumentPages } from './oauth/document-pages.js'
 import { IssuedAccessTokens } from './oauth/access-tokens.js'
 import { GrantedAccess } from './oauth/granted-access.js'
 import { IdentityRequests } from './oauth/identity-requests.js'
@@ -68,12 +71,14 @@ import { tokenLoads } from './observability/metrics.js'
 import { openObservation, type Observation } from './observability/observation.js'
 import type { Tracing } from './observability/tracing.js'
 import { Announcements } from './signing/announcements.js'
+import { DocumentJobs } from './signing/document-jobs.js'
 import { publicPost, type PublicPost } from './signing/public-post.js'
 import { Signing } from './signing/signing.js'
 import { SigningJobs } from './signing/signing-jobs.js'
 import { DatabaseActivationStore } from './storage/activation-store.js'
 import { DatabaseApprovalRequestStore } from './storage/approval-request-store.js'
 import { DatabaseAuthorityStore } from './storage/authority-store.js'
+import { DatabaseIssuedCertificateStore } from './storage/issued-certificate-store.js'
 import { DatabaseDepositStore } from './storage/deposit-store.js'
 import { ExpiredRows } from './storage/expired-rows.js'
 import { Lease } from './storage/lease.js'
@@ -86,6 +91,9 @@ import { DatabaseSentCodeStore } from './storage/sent-code-store.js'
 import { DatabaseThrottle } from './storage/throttle-store.js'
 import { openLedger } from './storage/open-ledger.js'
 import { DatabaseTransactionStore } from './storage/transaction-store.js'
+import type { ClockState } from './timestamping/clock.js'
+import { openTimestamping } from './timestamping/open-timestamping.js'
+import type { TimestampSource } from './timestamping/timestamp-source.js'
 import { Transactions } from './transactions/transactions.js'
 
 /** What a test may put in the place of the real thing. */
@@ -98,6 +106,10 @@ export interface Overrides {
   readonly begun?: Promise<KeyProcess>
   readonly logger?: Logger
   readonly post?: PublicPost
+  /** Formats, and where timestamps and validation data come from. */
+  readonly documents?: Partial<
+    Pick<ConstructorParameters<typeof Documents>[0], 'formats' | 'proofs'>
+  >
 }
 
 type People = ReturnType<typeof openPeople>
@@ -132,9 +144,9 @@ async function assemble(
   const { custody } = keys
   const register = openRegister(records, custody, logger)
   const verify = keys.verifies ? null : verifyDigest
-  const { authority, serviceKeys, credentials, keyPool } = await openCredentials(
-    ...([records, register, verify] as const),
-  )
+  const pki = await openAuthority(records, register, verify)
+  const { authority, revocationLists, ocspResponder } = pki
+  const { credentials, keyPool } = openCredentials(records, register, authority)
   const people = openPeople(records, tracing)
   const rules = openRules(records, people, { ...keys, ...observation })
   const { now, secrets, database, audit, users, clients } = records
@@ -152,6 +164,24 @@ async function assemble(
     post: overrides.post ?? publicPost(),
   })
   const signingJobs = new SigningJobs({ activations, signing, secrets, logger, announcements })
+  const timestamping = openTimestamping(config, {
+    ...{ now, logger, elapsed: elapsedBeside(overrides) },
+    signer: () => pki.serviceKeys.open('tsa'),
+    onClock: (state) => noteClock(state, records, logger),
+  })
+  const { source: timestamps } = timestamping
+  const documentSigning = new Documents({
+    ...{
+      now,
+      proofs: { timestamp: timestamps && timestampWith(timestamps), validationData: null },
+    },
+    ...(overrides.documents ?? {}),
+  })
+  const documentJobs = new DocumentJobs({
+    ...{ activations, signing, signingJobs, secrets, logger },
+    documents: documentSigning,
+    store: rules.activationStore,
+  })
   const oauthRecords = new DatabaseOAuthRecordStore(database)
   const tokens = new IssuedAccessTokens({ records: oauthRecords, secrets, now })
   const pages = new PageRenderer({ clients, defaultLanguage: config.service.lang })
@@ -217,7 +247,7 @@ async function assemble(
     ...{ credentials, accounts, passkeys, identities },
     ...{ throttle: people.throttle, now },
     policy: config.newCredentials,
-    certificatePolicy: SIGNER_PROFILE.policyOid ?? null,
+    certificatePolicy: config.certificateAuthority.profiles.signer.policyOid ?? null,
   })
   const { keepSeconds, perApplication, bytesPerApplication } = config.deposits
   const deposits = new Deposits({
@@ -225,6 +255,9 @@ async function assemble(
     store: new DatabaseDepositStore(database),
     limits: { documents: perApplication, bytes: bytesPerApplication },
   })
+  const drawing = new IsolatedProcesses({ addons: true })
+  const views = new DocumentViews({ isolated: drawing })
+  const documentPages = new DocumentPages({ deposits, views, pages })
   const checks = {
     leaving: () => departure.announced,
     hsm: () => custody.ready(),
@@ -233,15 +266,22 @@ async function assemble(
   metrics.watch({ readiness: () => readiness(checks) })
   const app = createApp({
     ...{ provider, logger, cookieKeys, entrance, pageGate, metrics, tracing },
+    timestampAuthority: config.timestamping.endpoint ? timestamping.authority : null,
+    publication: {
+      ...{ responder: ocspResponder, lists: revocationLists, now, logger },
+      certificates: { root: authority.rootCertificate, issuing: authority.issuingCertificate },
+    },
     interactions: {
       ...{ provider, pages, clients, accounts, credentials, factors, transactions, activations },
       ...{ sentCodes, enrolment, passkeys, identity, audit, now, managedCredentials },
+      documents: documentPages,
       ...{ approvalSeconds, baseUrl, formBytes: limits.formBytes },
       signInWindowSeconds: limits.signInWindowSeconds,
     },
     account: {
       ...{ pages, users, accounts, clients, credentials, transactions, activations, approvals },
       ...{ factors, sentCodes, enrolment, passkeys, audit, now, events: notices },
+      documents: documentPages,
       ...{ approvalSeconds, baseUrl, formBytes: limits.formBytes },
       serviceName: config.service.name,
       access: new GrantedAccess({
@@ -257,6 +297,7 @@ async function assemble(
     },
     csc: {
       ...{ config, credentials, transactions, activations, approvals, signing, signingJobs },
+      ...{ documents: documentSigning, documentJobs, timestamps },
       ...{ tokens, accounts, clients, factors, sentCodes, managedCredentials, departure, now },
       ...{ gate, metrics, deposits },
       dpopNonces: nonceSecret && new DpopNonces(nonceSecret),
@@ -270,29 +311,42 @@ async function assemble(
   })
   return {
     ...records,
-    ...{
-      app,
-      logger,
-      custody,
-      authority,
-      serviceKeys,
-      credentials,
-      accounts,
-      passkeys,
-      factors,
-      sentCodes,
-    },
+    ...{ ...pki, timestamping },
+    ...{ app, logger, custody, credentials, accounts, passkeys, factors, sentCodes },
     ...{ transactions, activations, approvals, signing, announcements, oauthRecords, notices },
+    deposits,
     expiredRows: new ExpiredRows(database),
     choresLease: new Lease({ database, now, name: 'chores', seconds: CHORES_LEASE_SECONDS }),
     ...{ departure, metrics, tracing, gates, register, keyPool, keys },
     async close() {
-      await signingJobs.settled()
+      await Promise.all([signingJobs.settled(), documentJobs.settled()])
+      await documentSigning.close()
+      timestamping.close()
+      await drawing.close()
       await keys.close()
       await records.close()
       await tracing.close()
     },
   }
+}
+
+/** Nobody sets this one: by it a clock that was set is noticed. A clock for tests is moved on, not set. */
+function elapsedBeside({ now }: Overrides): () => number {
+  return now ? () => now().getTime() : () => performance.now()
+}
+
+function timestampWith(source: TimestampSource): ProofSources['timestamp'] {
+  return (digest, hash) => source.timestamp(digest, hash)
+}
+
+/** Why there are no timestamps belongs to the records of a timestamping authority (EN 319 421, 7.11). */
+function noteClock(state: ClockState, { audit }: Records, logger: Logger): void {
+  const event = state.sure
+    ? auditEvent('timestamping.resumed', {})
+    : auditEvent('timestamping.stopped', { why: state.why })
+  audit.append(event).catch((error: unknown) => {
+    logger.error({ err: error }, 'what the clock did is not on record')
+  })
 }
 
 /** What is made in the token goes through here: it is on record before it is there. */
@@ -304,13 +358,50 @@ function openRegister({ database, now }: Records, custody: KeyCustody, logger: L
   })
 }
 
-/** The authority of this installation, and the credentials it issues. */
-async function openCredentials(
-  records: Records,
+/** The authority of this installation, and what it says of its certificates. */
+async function openAuthority(
+  { config, now, database }: Records,
   custody: KeyRegister,
   verify: typeof verifyDigest | null,
 ) {
-  const { config, now, secrets, database, audit, credentialStore } = records
+  const { organization, country } = config.certificateAuthority
+  const issued = new DatabaseIssuedCertificateStore(database)
+  const issuedBy = {
+    ...{ custody, now, store: new DatabaseAuthorityStore(database) },
+    subject: { organization, country },
+  }
+  const authority = await EmbeddedAuthority.open({
+    ...{ ...issuedBy, issued },
+    publicationUrl: config.certificateAuthority.publicationUrl ?? config.baseUrl,
+  })
+  const serviceKeys = new ServiceKeys({
+    ...{ ...issuedBy, authority, verify },
+    profiles: configuredProfiles(config.certificateAuthority),
+  })
+  const { root, issuing } = authority
+  const revocationLists = new RevocationLists({
+    ...{ store: issued, custody, now, verify },
+    authorities: { root, issuing },
+  })
+  const ocspResponder = new OcspResponder({
+    ...{ issued, keys: serviceKeys, now },
+    issuer: issuing.certificate,
+  })
+  const ownRevocation = new OwnRevocation({
+    ...{ responder: ocspResponder, lists: revocationLists },
+    ...{ root: root.certificate, issuing: issuing.certificate },
+  })
+  const earlierCertificates = new EarlierCertificates({
+    ...{ store: issued, now },
+    issuer: issuing.certificate,
+  })
+  const published = { revocationLists, ocspResponder, ownRevocation }
+  return { authority, serviceKeys, ...published, earlierCertificates }
+}
+
+/** The credentials of people, certified by that authority. */
+function openCredentials(records: Records, custody: KeyRegister, authority: EmbeddedAuthority) {
+  const { config, now, secrets, audit, credentialStore } = records
   const {
     algorithm,
     keysAhead: wanted,
@@ -320,27 +411,14 @@ async function openCredentials(
     register: custody,
     kinds: [{ algorithm, wanted, custody: keptIn }],
   })
-  const { organization, country } = config.certificateAuthority
-  const issuedBy = {
-    ...{ custody, now, store: new DatabaseAuthorityStore(database) },
-    subject: { organization, country },
-  }
-  const authority = await EmbeddedAuthority.open({ ...issuedBy, publicationUrl: config.baseUrl })
-  const serviceKeys = new ServiceKeys({
-    ...{ ...issuedBy, authority, verify },
-    profiles: { ocsp: certificateProfile(OCSP_SETTINGS), tsa: certificateProfile(TSA_SETTINGS) },
-  })
   const credentials = new Credentials({
     ...{ custody, authority, secrets, audit, now },
     keptIn: config.hsm.custody,
     pool: keyPool,
     store: credentialStore,
-    profile: certificateProfile({
-      ...SIGNER_SETTINGS,
-      validityDays: config.certificateAuthority.signerValidityDays,
-    }),
+    profiles: configuredProfiles(config.certificateAuthority),
   })
-  return { authority, serviceKeys, credentials, keyPool }
+  return { credentials, keyPool }
 }
 
 /** Who people are, and how they prove it. */

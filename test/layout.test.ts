@@ -9,7 +9,7 @@ const LAYERS = [
   ['config', 'audit', 'observability', 'admission', 'isolation'],
   ['keys', 'credentials', 'identity', 'certificates', 'timestamping'],
   ['transactions', 'activation', 'signing', 'documents', 'verification'],
-  ['http', 'pages', 'csc', 'oauth', 'account', 'demo', 'reference'],
+  ['http', 'pages', 'csc', 'oauth', 'account', 'demo', 'reference', 'pki'],
   ['storage'],
   ['sandbox', 'workers', 'commands'],
 ]

@@ -7,27 +7,16 @@ import {
   addUser,
   BENCH_CLIENT,
   BenchInstallation,
-  prepareSignHash,
   writeRequests,
 } from './installation.js'
-import { generateLoad, type Running } from './processes.js'
+import { generateLoad } from './processes.js'
 import type { Figure } from './report.js'
-import { demandNoFailures, type Extent } from './signing.js'
+import { demandNoFailures, signRate, type Extent, type SigningSide } from './signing.js'
 import type { Credential } from '../../src/credentials/credential.js'
 
 const OWNERS = 10
 const EACH = 10
-const CONNECTIONS = 64
-const WARM_UP = 300
-/** Laid out for each second: more than is reached. */
-const ENOUGH = 6000
 const MEBIBYTE = 1024 * 1024
-
-interface Side {
-  readonly installation: BenchInstallation
-  readonly credentials: readonly Credential[]
-  readonly server: Running
-}
 
 /**
  * The same hundred wrapped credentials used, once with nothing else in the database and once among
@@ -80,7 +69,7 @@ export async function measureMillion(parts: {
   ]
 }
 
-async function open(ballast: number): Promise<Side> {
+async function open(ballast: number): Promise<SigningSide> {
   const installation = await BenchInstallation.make({}, { custody: 'wrapped' })
   const credentials = await installation.lay(async (services) => {
     const made: Credential[] = []
@@ -131,20 +120,7 @@ function copy(
     SELECT ${values.join()} FROM n, (SELECT * FROM "${table}" ORDER BY "${key}" DESC LIMIT 1)`)
 }
 
-async function signRate({ installation, credentials, server }: Side, { seconds }: Extent) {
-  const file = join(installation.folder, 'sign.jsonl')
-  const count = seconds * ENOUGH + WARM_UP
-  await installation.lay((services) =>
-    prepareSignHash(services, { credentials, count, digests: 1, file }),
-  )
-  const load = await generateLoad({
-    ...{ origin: server.origin, file, connections: CONNECTIONS, seconds },
-    ...{ repeat: false, warmUp: WARM_UP },
-  })
-  return demandNoFailures(load).perSecond
-}
-
-async function listTime({ installation, credentials, server }: Side, { seconds }: Extent) {
+async function listTime({ installation, credentials, server }: SigningSide, { seconds }: Extent) {
   const file = join(installation.folder, 'list.jsonl')
   await installation.lay(async (services) => {
     const { oauthRecords, secrets, now } = services

@@ -8,13 +8,13 @@ import type { Load, LoadResult } from './load.js'
 const ROOT = join(import.meta.dirname, '../..')
 const CLI = join(ROOT, 'dist/cli.js')
 
-/** Native calls and hashing run on threads; four, the default, would be the measure of everything. */
-const THREADS = { UV_THREADPOOL_SIZE: '16' }
+/** As docs/deployment has it: threads for native calls and hashing, and few memory arenas for them. */
+const ENVIRONMENT = { UV_THREADPOOL_SIZE: '16', MALLOC_ARENA_MAX: '2' }
 
 function forkModule(name: string): ChildProcess {
   return fork(join(import.meta.dirname, `${name}.ts`), {
     execArgv: ['--import', 'tsx'],
-    env: { ...process.env, ...THREADS },
+    env: { ...process.env, ...ENVIRONMENT },
   })
 }
 
@@ -44,7 +44,7 @@ export interface Running {
   readonly readyAfter: number
   /** Processor seconds of it and its children so far. */
   cpuSeconds(): number
-  /** Resident memory of it and its children, in bytes. */
+  /** Resident memory of it and its children, in bytes; what they share is counted once. */
   residentBytes(): number
   /** Open file handles of it and its children. */
   handles(): number
@@ -72,7 +72,7 @@ export async function startBuilt(
 ): Promise<Running> {
   const begun = performance.now()
   const child = spawn(process.execPath, [CLI, ...args], {
-    env: { ...process.env, ...THREADS, ...environment },
+    env: { ...process.env, ...ENVIRONMENT, ...environment },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const ended = once(child, 'exit').then(() => Promise.reject(new Error('the server ended')))
@@ -123,6 +123,8 @@ function cpuSecondsOf(pid: number): number {
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100
 }
 
+/** Of pages that several processes share, each has its part. */
 function residentBytesOf(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFile(`/proc/${pid}/status`))?.[1] ?? 0) * 1024
+  const text = readFile(`/proc/${pid}/smaps_rollup`)
+  return Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0) * 1024
 }

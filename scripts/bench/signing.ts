@@ -146,6 +146,21 @@ function signLoad(
   return generateLoad({ origin, file, connections, seconds, repeat: false, warmUp })
 }
 
+/** A server, and credentials that it signs with. */
+export interface SigningSide {
+  readonly installation: BenchInstallation
+  readonly credentials: readonly Credential[]
+  readonly server: Running
+}
+
+/** Signatures in a second, each of one digest approved for it alone, at 64 connections. */
+export async function signRate(side: SigningSide, extent: Extent): Promise<number> {
+  const { installation, credentials, server } = side
+  const file = join(installation.folder, 'requests.jsonl')
+  await layOut(installation, credentials, extent.seconds * ENOUGH.single, 1, file)
+  return demandNoFailures(await signLoad(server, file, 64, extent)).perSecond
+}
+
 /** A refusal is quick; a figure with refusals in it says nothing. */
 export function demandNoFailures(load: LoadResult): LoadResult {
   if (Object.keys(load.failures).length === 0) return load

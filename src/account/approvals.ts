@@ -37,6 +37,8 @@ export const approvals: AccountSection = {
     section.get('/', (visit) => pages.list(visit))
     section.get('/:id', (visit) => pages.show(visit))
     section.post('/:id', (visit, form) => pages.answer(visit, form))
+    section.get('/:id/documents/:number', (visit) => pages.showDocument(visit))
+    section.get('/:id/documents/:number/:part', (visit) => pages.showDocument(visit))
   },
 }
 
@@ -73,6 +75,14 @@ class ApprovalPages {
     return this.#show(visit, asked)
   }
 
+  async showDocument(visit: AccountVisit): Promise<void> {
+    const asked = await this.#find(visit)
+    if (!asked) return notFound(visit, this.#parts)
+    const { request } = asked
+    const shown = { items: request.transaction, action: addressOf(request), lang: visit.lang }
+    return this.#parts.documents.answer(visit.ctx, shown)
+  }
+
   async answer(visit: AccountVisit, form: Form): Promise<void> {
     const asked = await this.#find(visit)
     if (!asked) return notFound(visit, this.#parts)
@@ -106,8 +116,9 @@ class ApprovalPages {
     const { transaction } = request
     const sentCode = await sentCodeView(sentCodes, visit.user, [credential], transaction)
     const passkey = await this.#passkeyView(transaction, credential)
+    const documents = await this.#parts.documents.ofItems(transaction, addressOf(request))
     const html = renderApproval({
-      ...approvalFacts(transaction, [credential]),
+      ...approvalFacts(transaction, [credential], documents),
       ...{ lang: visit.lang, action: addressOf(request), client: { name: clientName }, now: now() },
       user: { displayName: visit.user.displayName },
       validFor: approvalSeconds,

@@ -14,6 +14,7 @@ import type { SentCodes } from '../identity/sent-codes.js'
 import type { SigningFactors } from '../identity/signing-factors.js'
 import type { UserStore } from '../identity/user.js'
 import type { ClientStore } from '../oauth/client.js'
+import type { DocumentPages } from '../oauth/document-pages.js'
 import type { GrantedAccess } from '../oauth/granted-access.js'
 import type { PageRenderer } from '../oauth/page-renderer.js'
 import type { Transactions } from '../transactions/transactions.js'
@@ -42,6 +43,7 @@ export interface AccountParts {
   readonly activations: Activations
   readonly approvals: ApprovalRequests
   readonly transactions: Transactions
+  readonly documents: DocumentPages
   readonly factors: SigningFactors
   readonly sentCodes: SentCodes
   readonly enrolment: Enrolment

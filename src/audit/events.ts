@@ -10,6 +10,10 @@ export interface AuditEventDetails {
   /** All outstanding approvals, codes and tokens were ended. */
   'database.restored': { lostHead: number | null; endedAgain: number }
 
+  /** No timestamps are given: the clock cannot be relied on. */
+  'timestamping.stopped': { why: string }
+  'timestamping.resumed': Record<string, never>
+
   'user.added': { userId: string; username: string }
   'user.changed': { userId: string; changed: string[] }
   'user.disabled': { userId: string }
@@ -81,6 +85,8 @@ export interface AuditEventDetails {
   'key.abandoned': { keyId: string; state: string }
   'key.missing': { keyId: string }
   'certificate.issued': { serialNumber: string; subject: string; sha256: string }
+  'certificate.revoked': { serialNumber: string; reason: string }
+  'revocation-list.published': { issuer: string; number: number; entries: number }
   'credential.created': { credentialId: string; userId: string; keyId: string }
   'credential.suspended': { credentialId: string; reason: string }
   'credential.resumed': { credentialId: string; reason: string }

@@ -30,7 +30,11 @@ export interface IssuedCertificateStore {
   /** Of those that end after that time. */
   listRevoked(endsAfter: Date): Promise<readonly RevokedCertificate[]>
   /** Ends one for good. False when it is not there, or was ended before. */
-  revoke(serialNumber: string, revocation: Revocation, audit: readonly AuditEvent[]): Promise<boolean>
+  revoke(
+    serialNumber: string,
+    revocation: Revocation,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean>
 }
 
 /** What is known of the newest list of an authority without reading it. */

@@ -3,8 +3,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import * as asn1js from 'asn1js'
 import { auditEvent } from '../audit/events.js'
 import { SignatureWithheldError } from '../errors.js'
-import type { SignatureAlgorithm } from '../keys/algorithms.js'
 import { attestWith } from '../keys/attest.js'
+import type { verifyDigest } from '../keys/digest-verifier.js'
 import type { KeyCustody } from '../keys/key-custody.js'
 import { SIGNATURE_OID } from './certificate-plan.js'
 import { sequenceOf } from './der.js'
@@ -155,14 +155,7 @@ interface RevocationListsParts {
   readonly authorities: Readonly<Record<AuthorityName, Authority>>
   readonly now: () => Date
   /** Null when the custody releases nothing unverified itself. */
-  readonly verify:
-    | ((
-        publicKey: Buffer,
-        digest: Buffer,
-        signature: Buffer,
-        algorithm: SignatureAlgorithm,
-      ) => Promise<boolean>)
-    | null
+  readonly verify: typeof verifyDigest | null
 }
 
 const ALGORITHM = Buffer.from(

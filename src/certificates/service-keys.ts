@@ -8,8 +8,9 @@ import {
   type SignatureAlgorithm,
 } from '../keys/algorithms.js'
 import { attestWith } from '../keys/attest.js'
+import type { verifyDigest } from '../keys/digest-verifier.js'
 import type { KeyCustody, StatementKind } from '../keys/key-custody.js'
-import { parseCertificate } from './certificate.js'
+import { keyAndValidity, parseCertificate } from './certificate.js'
 import type { AuthorityRecord, AuthorityStore, ServiceName } from './embedded/authority-store.js'
 import { checkedAuthority, type Authority } from './embedded/checked-authority.js'
 import type { EmbeddedAuthority } from './embedded/embedded-authority.js'
@@ -52,11 +53,20 @@ interface KindOfKey {
   readonly tsa: TimestampKey
 }
 
-/** What a service says in its certificate, after the name of the organisation; and its kind of statement. */
-const FACTS: Readonly<Record<ServiceName, { commonName: string; statement: StatementKind }>> = {
-  ocsp: { commonName: 'OCSP Responder', statement: 'ocsp-response' },
-  tsa: { commonName: 'Time-Stamping Unit', statement: 'timestamp' },
+interface ServiceFacts {
+  /** In its certificate, after the name of the organisation. */
+  readonly commonName: string
+  readonly statement: StatementKind
+  /** Then there is another key, long before the certificate ends: what was signed is to be believed for years. */
+  readonly usedForDays: number
 }
+
+const FACTS: Readonly<Record<ServiceName, ServiceFacts>> = {
+  ocsp: { commonName: 'OCSP Responder', statement: 'ocsp-response', usedForDays: 60 },
+  tsa: { commonName: 'Time-Stamping Unit', statement: 'timestamp', usedForDays: 365 },
+}
+
+const DAY_MS = 86_400_000
 
 /** Another replica may have renewed the key meanwhile. */
 const BELIEVE_MS = 60_000
@@ -83,6 +93,33 @@ export class ServiceKeys {
     this.#opened.set(name, { key, until: now + BELIEVE_MS })
     key.catch(() => this.#opened.delete(name)) // the next who asks tries again
     return key
+  }
+
+  /**
+   * Makes what is missing before somebody waits for it, and new keys for those that were used long enough.
+   * For one process at a time.
+   */
+  async prepare(): Promise<void> {
+    for (const name of ['ocsp', 'tsa'] as const) {
+      const { certificate } = await this.open(name)
+      if (this.#isWornOut(name, certificate)) await this.#renew(name)
+    }
+  }
+
+  #isWornOut(name: ServiceName, certificate: Buffer): boolean {
+    const { notBefore } = keyAndValidity(certificate)
+    const used = this.#parts.now().getTime() - notBefore.getTime()
+    return used > FACTS[name].usedForDays * DAY_MS
+  }
+
+  async #renew(name: ServiceName): Promise<void> {
+    const { custody, store } = this.#parts
+    const former = await store.load(name)
+    if (!former || !this.#isWornOut(name, former.certificate)) return
+    const made = await this.#make(name)
+    const replaced = await store.replace(name, former.keyId, made, [issued(made)])
+    if (!replaced) await custody.destroy(made.keyId)
+    this.#opened.delete(name)
   }
 
   async #load(name: ServiceName): Promise<CertifiedKey> {
@@ -128,14 +165,7 @@ interface ServiceKeysParts {
   readonly profiles: Readonly<Record<ServiceName, CertificateProfile>>
   readonly now: () => Date
   /** Null when the custody releases nothing unverified itself. */
-  readonly verify:
-    | ((
-        publicKey: Buffer,
-        digest: Buffer,
-        signature: Buffer,
-        algorithm: SignatureAlgorithm,
-      ) => Promise<boolean>)
-    | null
+  readonly verify: typeof verifyDigest | null
 }
 
 const KEY_ALGORITHM: KeyAlgorithm = 'p-256'

@@ -35,6 +35,8 @@ export const EXTENSION_OIDS = {
   authorityInfoAccess: '1.3.6.1.5.5.7.1.1',
   ocspNoCheck: '1.3.6.1.5.5.7.48.1.5',
   noRevocationAvailable: '2.5.29.56',
+  /** Of ETSI: valid for so short that nobody needs to ask. @see EN 319 412-1, 5.2 */
+  shortTerm: '0.4.0.194121.2.1',
   qcStatements: '1.3.6.1.5.5.7.1.3',
 } as const
 
@@ -119,7 +121,10 @@ function revocationExtensions(plan: CertificatePlan): CertificateExtension[] {
     ...(crl === null ? [] : [extension('crlDistributionPoints', false, distributionPoint(crl))]),
     ...(plan.ocspNoCheck ? [extension('ocspNoCheck', false, new asn1js.Null())] : []),
     ...(plan.noRevocationAvailable
-      ? [extension('noRevocationAvailable', false, new asn1js.Null())]
+      ? [
+          extension('noRevocationAvailable', false, new asn1js.Null()),
+          extension('shortTerm', false, new asn1js.Null()),
+        ]
       : []),
   ]
 }

@@ -1,8 +1,10 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { Ajv, type ErrorObject } from 'ajv'
+import { ISSUER_FILES, issuerProblems, mapIssuerFiles } from './certificate-authority.js'
 import { fileOf, isPostgresql } from './database-url.js'
 import { providerFiles, providerProblems } from './identity-providers.js'
+import { pemCertificates } from './pem-certificates.js'
 import { privateKeyProblem } from './private-key.js'
 import { ConfigSchema, type Config } from './schema.js'
 import { masterSecretProblem } from './secrets.js'
@@ -69,6 +71,8 @@ export function checkConfig(
     ...fileProblems(config, read, folder),
     ...messageProblems(config, read, folder),
     ...identityProviderProblems(config, read, folder, wrong),
+    ...timestampingProblems(config, read, folder, wrong),
+    ...(fits ? remoteIssuerProblems(config, folder) : []),
     ...(environment['NODE_ENV'] === 'production' ? productionProblems(config, read, folder) : []),
   )
   if (!fits || problems.length > 0) throw new ConfigError(problems)
@@ -181,6 +185,20 @@ function absolutePaths(config: Config, folder: string): Config {
     metrics: {
       ...config.metrics,
       ...(tokenFile === undefined ? {} : { tokenFile: absolute(tokenFile, folder) }),
+    },
+    timestamping: {
+      ...config.timestamping,
+      external: config.timestamping.external.map((authority) => ({
+        ...authority,
+        anchorsFile: absolute(authority.anchorsFile, folder),
+        ...(authority.passwordFile === undefined
+          ? {}
+          : { passwordFile: absolute(authority.passwordFile, folder) }),
+      })),
+    },
+    certificateAuthority: {
+      ...config.certificateAuthority,
+      issuer: mapIssuerFiles(config.certificateAuthority.issuer, (file) => absolute(file, folder)),
     },
     identityProviders: config.identityProviders.map((provider) => {
       const { authentication, userinfo } = provider
@@ -331,6 +349,70 @@ function identityProviderProblems(
     if (problem !== null) problems.push({ setting, problem })
   }
   return problems
+}
+
+function timestampingProblems(
+  config: unknown,
+  read: ReadText,
+  folder: string,
+  wrong: ReadonlySet<string>,
+): ConfigProblem[] {
+  const { timestamping } = (config ?? {}) as Partial<Config>
+  const external = Array.isArray(timestamping?.external) ? timestamping.external : []
+  const problems: ConfigProblem[] = []
+  if (read('timestamping.source') === 'external' && external.length === 0) {
+    problems.push({ setting: 'timestamping.external', problem: 'names no authority' })
+  }
+  external.forEach((_, index) => {
+    const setting = `timestamping.external.${index}`
+    const at = (name: string) => read(`${setting}.${name}`)
+    const complain = (name: string, problem: string | null) => {
+      const isNews = problem !== null && !wrong.has(`${setting}.${name}`)
+      if (isNews) problems.push({ setting: `${setting}.${name}`, problem })
+    }
+    const [anchors, password] = [at('anchorsFile'), at('passwordFile')]
+    if (anchors !== null) complain('anchorsFile', certificatesProblem(absolute(anchors, folder)))
+    if (password !== null) {
+      const file = absolute(password, folder)
+      complain('passwordFile', secretFileProblem(file) ?? emptyFileProblem(file))
+      const isPlain = at('url')?.startsWith('http://') ?? false
+      if (isPlain) complain('url', 'must be https, or everybody on the way reads the password')
+    }
+    if ((at('user') === null) !== (password === null)) {
+      complain(password === null ? 'passwordFile' : 'user', 'is missing')
+    }
+  })
+  return problems
+}
+
+function remoteIssuerProblems(
+  { certificateAuthority: { issuer } }: Config,
+  folder: string,
+): ConfigProblem[] {
+  const problems: ConfigProblem[] = issuerProblems(issuer)
+  for (const [name, holds] of Object.entries(ISSUER_FILES)) {
+    const path = (issuer as Partial<Record<string, unknown>>)[name]
+    if (typeof path !== 'string') continue
+    const file = absolute(path, folder)
+    const problem =
+      holds === 'certificates'
+        ? certificatesProblem(file)
+        : (secretFileProblem(file) ?? emptyFileProblem(file))
+    if (problem !== null) problems.push({ setting: `certificateAuthority.issuer.${name}`, problem })
+  }
+  return problems
+}
+
+function certificatesProblem(file: string): string | null {
+  const problem = fileProblem(file)
+  if (problem !== null) return problem
+  try {
+    return pemCertificates(readFileSync(file, 'utf8')).length > 0
+      ? null
+      : `${file} holds no certificate`
+  } catch {
+    return `${file} holds a certificate that cannot be read`
+  }
 }
 
 function contentProblem(

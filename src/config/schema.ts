@@ -1,5 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
+import { CertificateAuthoritySchema } from './certificate-authority.js'
 import { IdentityProvidersSchema } from './identity-providers.js'
+import { TimestampingSchema } from './timestamping.js'
 
 const closed = { additionalProperties: false }
 
@@ -454,22 +456,7 @@ export const ConfigSchema = Type.Object(
         },
       ),
     ),
-    certificateAuthority: Type.Object(
-      {
-        organization: Type.String({ description: 'O of the embedded certification authority.' }),
-        country: Type.String({
-          pattern: '^[A-Z]{2}$',
-          description: 'C of the embedded certification authority.',
-        }),
-        signerValidityDays: Type.Integer({
-          minimum: 1,
-          maximum: 1095,
-          default: 730,
-          description: 'Validity of signer certificates.',
-        }),
-      },
-      closed,
-    ),
+    certificateAuthority: CertificateAuthoritySchema,
     notices: Type.Object(
       {
         mail: Type.Boolean({
@@ -564,6 +551,11 @@ export const ConfigSchema = Type.Object(
             closed,
           ),
         ),
+        signDocAllowBoth: Type.Boolean({
+          default: false,
+          description:
+            'Whether one call of signDoc may have documents and documentDigests; the specification both shows and refuses that.',
+        }),
         responseUriHosts: Type.Array(Type.String({ pattern: '^[a-z0-9.-]+(:[0-9]+)?$' }), {
           default: [],
           description:
@@ -631,6 +623,7 @@ export const ConfigSchema = Type.Object(
       { ...closed, default: {} },
     ),
     identityProviders: IdentityProvidersSchema,
+    timestamping: TimestampingSchema,
     proxy: Type.Object(
       {
         trusted: Type.Boolean({

@@ -78,12 +78,7 @@ export interface CredentialStore {
   /** Returns false when it was not suspended, or `by` may not take it back. */
   resume(id: string, by: Suspender, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /** Ends outstanding authorisations too, and the key. Returns false when it was revoked before or does not exist. */
-  revoke(
-    id: string,
-    at: Date,
-    reason: FinalReason,
-    audit: readonly AuditEvent[],
-  ): Promise<boolean>
+  revoke(id: string, at: Date, reason: FinalReason, audit: readonly AuditEvent[]): Promise<boolean>
   /**
    * Ends outstanding authorisations too, and the key. Of concurrent calls, exactly one gets true.
    * @param reason why its certificate is revoked; null when it is not

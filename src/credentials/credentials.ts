@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { auditEvent } from '../audit/events.js'
 import type { AuditLog } from '../audit/audit-log.js'
-import type { CertificateAuthority } from '../certificates/certificate-authority.js'
+import type { CertificateAuthority, SubjectName } from '../certificates/certificate-authority.js'
 import {
   expiredSubject,
   keyAndValidity,
@@ -68,7 +68,7 @@ export class Credentials {
   readonly #keptIn: Custody
   readonly #pool: Pick<KeyPool, 'take'> | null
   readonly #authority: CertificateAuthority
-  readonly #profile: CertificateProfile
+  readonly #profiles: Readonly<Record<'signer' | 'seal', CertificateProfile>>
   readonly #secrets: Secrets
   readonly #audit: AuditLog
   readonly #now: () => Date
@@ -81,7 +81,7 @@ export class Credentials {
     /** Keys made ahead. */
     pool?: Pick<KeyPool, 'take'>
     authority: CertificateAuthority
-    profile: CertificateProfile
+    profiles: Readonly<Record<'signer' | 'seal', CertificateProfile>>
     secrets: Secrets
     audit: AuditLog
     now: () => Date
@@ -91,7 +91,7 @@ export class Credentials {
     this.#keptIn = parts.keptIn ?? 'resident'
     this.#pool = parts.pool ?? null
     this.#authority = parts.authority
-    this.#profile = parts.profile
+    this.#profiles = parts.profiles
     this.#secrets = parts.secrets
     this.#audit = parts.audit
     this.#now = parts.now
@@ -137,14 +137,8 @@ export class Credentials {
       const issued = await this.#authority.issue({
         keyId: key.keyId,
         publicKey: key.publicKey,
-        profile: this.#profile,
-        subject: {
-          commonName: user.displayName,
-          givenName: user.givenName,
-          surname: user.surname,
-          serialNumber: user.id,
-          ...(user.country === null ? {} : { country: user.country }),
-        },
+        profile: this.#profiles[request.ownerClientId === undefined ? 'signer' : 'seal'],
+        subject: subjectOf(request),
       })
       const id = randomUUID()
       const certificates = [issued.certificate, ...issued.chain]
@@ -332,6 +326,16 @@ export function certificateStatus(
   if (credential.status === 'revoked' || credential.status === 'suspended') return credential.status
   const { notBefore, notAfter } = signingKey(credential)
   return now >= notBefore && now <= notAfter ? 'valid' : 'expired'
+}
+
+/** Exactly who is on record (S16). What seals stands for itself, and is no person with a first name. */
+function subjectOf({ user, ownerClientId }: NewCredential): SubjectName {
+  const { displayName: commonName, givenName, surname, id: serialNumber, country } = user
+  return {
+    ...{ commonName, serialNumber },
+    ...(ownerClientId === undefined ? { givenName, surname } : { organization: commonName }),
+    ...(country === null ? {} : { country }),
+  }
 }
 
 function authorisationMode({ explicit }: NewCredential) {

@@ -87,6 +87,16 @@ export function renderCscError(error: unknown): RenderedError {
       return refusal('SAD expired')
     case 'hash-not-authorized':
       return refusal('Hash is not authorized by the SAD.')
+    case 'document-not-authorized':
+      if (error.by === 'SAD') {
+        return refusal('documentDigests or documents are not authorized by the SAD.')
+      }
+      return {
+        status: 403,
+        error: 'invalid_hash',
+        // As the specification spells it.
+        error_description: 'Document or documentDigest does not match authroized hash',
+      }
     case 'too-many-signatures':
       return refusal('Numbers of signatures is too high')
     case 'credential-disabled':

@@ -14,7 +14,9 @@ import { renderCscError, type RenderedError } from './errors.js'
 import { info } from './info.js'
 import type { CscServices } from './services.js'
 import { signHash } from './signatures/signHash.js'
+import { signDoc } from './signatures/signDoc.js'
 import { signPolling } from './signatures/signPolling.js'
+import { timestamp } from './signatures/timestamp.js'
 import { V0_ENDPOINTS } from './v0/index.js'
 import { renderV1Error } from './v1/errors.js'
 import { V1_ENDPOINTS } from './v1/index.js'
@@ -34,7 +36,9 @@ const CSC_ENDPOINTS: readonly Endpoint<CscServices>[] = [
   getChallenge,
   extendTransaction,
   signHash,
+  signDoc,
   signPolling,
+  timestamp,
   deposit,
 ]
 

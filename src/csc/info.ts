@@ -45,7 +45,8 @@ export const info = defineCscEndpoint({
     methods: Type.Array(Type.String(), { description: 'Names of the methods that are on.' }),
     validationInfo: Type.Boolean({ description: 'Whether signDoc returns validation data.' }),
     supportedHashTypes: Type.Array(Type.String(), {
-      description: 'What may be shown to the signer: dtbsr is the digest that is signed.',
+      description:
+        'What digests to authorise may be taken over: dtbsr is the digest that is signed, sdr that of a document as it is prepared, sodr that of a document as it is.',
     }),
     signAlgorithms: Type.Object({
       algos: Type.Array(Type.String(), { description: 'OIDs of signature algorithms.' }),
@@ -62,8 +63,10 @@ export const info = defineCscEndpoint({
     conformance_levels: Type.Array(Type.String(), { description: 'AdES levels of signDoc.' }),
   }),
 
-  handle(input, _caller, { config, methods }) {
+  handle(input, _caller, { config, methods, documents }) {
     const { service, baseUrl, policy } = config
+    const signsDocuments = methods.includes('signatures/signDoc')
+    const { formats, envelopes, levels, validationInfo } = documents.capabilities
     return {
       specs: service.specs,
       name: service.name,
@@ -74,11 +77,14 @@ export const info = defineCscEndpoint({
       ...authorizationServer(config),
       asynchronousOperationMode: methods.includes('signatures/signPolling'),
       methods: [...methods],
-      validationInfo: false,
-      supportedHashTypes: ['dtbsr'],
+      validationInfo: signsDocuments && validationInfo,
+      supportedHashTypes: signsDocuments ? ['dtbsr', 'sdr', 'sodr'] : ['dtbsr'],
       signAlgorithms: allowedSignAlgos(),
-      signature_formats: { formats: [], envelope_properties: [] },
-      conformance_levels: [],
+      signature_formats: {
+        formats: [...formats],
+        envelope_properties: envelopes.map((each) => [...each]),
+      },
+      conformance_levels: signsDocuments ? levels.map((level) => `AdES-${level}`) : [],
     }
   },
 })

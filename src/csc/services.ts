@@ -16,8 +16,11 @@ import type { ClientStore } from '../oauth/client.js'
 import type { PasswordSignIn } from '../oauth/password-sign-in.js'
 import type { TokenRevocation } from '../oauth/token-revocation.js'
 import type { Metrics } from '../observability/metrics.js'
+import type { Documents } from '../documents/documents.js'
+import type { DocumentJobs } from '../signing/document-jobs.js'
 import type { Signing } from '../signing/signing.js'
 import type { SigningJobs } from '../signing/signing-jobs.js'
+import type { TimestampSource } from '../timestamping/timestamp-source.js'
 import type { Transactions } from '../transactions/transactions.js'
 
 /** What the methods of the CSC API call. */
@@ -28,12 +31,16 @@ export interface CscServices {
   readonly activations: Activations
   readonly signing: Signing
   readonly signingJobs: SigningJobs
+  readonly documents: Documents
+  readonly documentJobs: DocumentJobs
   readonly tokens: AccessTokens
   /** Null when DPoP proofs need no nonce. */
   readonly dpopNonces: DpopNonces | null
   readonly transactions: Transactions
   readonly approvals: ApprovalRequests
   readonly deposits: Deposits
+  /** Null when nobody gives timestamps. */
+  readonly timestamps: TimestampSource | null
   readonly accounts: Accounts
   readonly clients: Pick<ClientStore, 'find'>
   readonly factors: SigningFactors

@@ -51,8 +51,26 @@ export interface DepositStore {
     now: Date,
     audit: readonly AuditEvent[],
   ): Promise<boolean>
+  /** Of which digests there are such documents, without these. */
+  list(wanted: WantedDocuments, now: Date): Promise<ListedDocument[]>
   /** What that person may see of that application's documents; their own before everybody's. */
   find(wanted: WantedDocument, now: Date): Promise<KeptDocument | null>
+}
+
+export interface WantedDocuments extends Omit<WantedDocument, 'digest'> {
+  /** Base64. */
+  readonly digests: readonly string[]
+}
+
+export interface ListedDocument extends Omit<KeptDocument, 'content' | HashName> {
+  /** The one by which it was asked for. */
+  readonly digest: string
+}
+
+/** Whose request it is, and who is asked. */
+interface Asked {
+  readonly clientId: string
+  readonly userId: string
 }
 
 /** What an application leaves here. */
@@ -139,22 +157,58 @@ export class Deposits {
     return { digests, expiresIn }
   }
 
+  /** What is on record of the documents of these digests, by digest (Base64). It proves nothing yet. */
+  async list(
+    { clientId, userId }: Asked,
+    digests: readonly Buffer[],
+    hash: HashAlgorithm,
+  ): Promise<ReadonlyMap<string, { readonly label: string | null; readonly size: number }>> {
+    const wanted = digests.map((digest) => digest.toString('base64'))
+    const listed = await this.#store.list(
+      { clientId, userId, hash: hash.name, digests: wanted },
+      this.#now(),
+    )
+    return new Map(
+      listed.map((each) => [each.digest, { label: this.#labelOf(each), size: each.size }]),
+    )
+  }
+
   /**
    * The document of that digest, as far as that application left one that this person may see. What is on
    * record about it is not believed: the digest is computed again from the bytes that are returned.
    */
   async find(
-    { clientId, userId }: { readonly clientId: string; readonly userId: string },
+    { clientId, userId }: Asked,
     digest: Buffer,
     hash: HashAlgorithm,
   ): Promise<DepositedDocument | null> {
     const wanted = { clientId, userId, hash: hash.name, digest: digest.toString('base64') }
     const kept = await this.#store.find(wanted, this.#now())
     if (!kept) return null
-    const content = this.#secrets.unsealBytes(sealOf(kept, 'content'), kept.content)
-    if (!(await digestOf(content, hash)).equals(digest)) return null
-    const label = this.#secrets.unseal(sealOf(kept, 'label'), kept.label)
-    return new FoundDocument({ label: label || null, content, digest: digest.toString('hex') })
+    const content = this.#contentOf(kept)
+    if (!content || !(await digestOf(content, hash)).equals(digest)) return null
+    return new FoundDocument({
+      label: this.#labelOf(kept),
+      content,
+      digest: digest.toString('hex'),
+    })
+  }
+
+  /** Null when it was changed, or sealed with another secret: then it is as good as gone. */
+  #contentOf(kept: KeptDocument): Buffer | null {
+    try {
+      return this.#secrets.unsealBytes(sealOf(kept, 'content'), kept.content)
+    } catch {
+      return null
+    }
+  }
+
+  #labelOf(kept: Omit<KeptDocument, 'content' | HashName>): string | null {
+    try {
+      return this.#secrets.unseal(sealOf(kept, 'label'), kept.label) || null
+    } catch {
+      return null
+    }
   }
 }
 

@@ -9,7 +9,7 @@ import type {
   SignatureFormat,
   ValidationData,
 } from './ades.js'
-import { FORMATS, type FormatFacts } from './formats.js'
+import { FORMATS, type FormatFacts, type OpenFormat } from './formats.js'
 import {
   prepareDocument,
   type DocumentRequest,
@@ -44,6 +44,7 @@ export class Documents {
   readonly #proofs: Proofs
   readonly #now: () => Date
   readonly #formats: Readonly<Partial<Record<SignatureFormat, FormatFacts>>>
+  readonly #loaded = new Map<SignatureFormat, Promise<OpenFormat>>()
   #provedAt: Date | null = null
 
   constructor(parts: {
@@ -80,7 +81,15 @@ export class Documents {
   /** Null for one that is not there. */
   async format(name: string): Promise<AdesFormat | null> {
     const facts = Object.values(this.#formats).find(({ format }) => format === name)
-    return facts ? facts.load() : null
+    if (!facts) return null
+    const loaded = this.#loaded.get(facts.format) ?? facts.load()
+    this.#loaded.set(facts.format, loaded)
+    return loaded
+  }
+
+  async close(): Promise<void> {
+    const loaded = await Promise.all(this.#loaded.values())
+    await Promise.all(loaded.map((format) => format.close?.()))
   }
 
   /** @throws {UnfitSignedPropertiesError} naming all that the format cannot carry */

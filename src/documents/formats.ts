@@ -5,11 +5,40 @@ export interface FormatFacts extends Pick<
   AdesFormat,
   'format' | 'documentEnvelopes' | 'digestEnvelopes'
 > {
-  load(): Promise<AdesFormat>
+  /** A new one each time. */
+  load(): Promise<OpenFormat>
 }
+
+/** A format; some keep threads. */
+export type OpenFormat = AdesFormat & { close?(): Promise<void> }
 
 /**
  * The formats there are, in the order of the specification. Each is loaded when it is first asked for: PDF
  * and XML libraries are as large as the rest of the service.
  */
-export const FORMATS: Readonly<Partial<Record<SignatureFormat, FormatFacts>>> = {}
+export const FORMATS: Readonly<Partial<Record<SignatureFormat, FormatFacts>>> = {
+  C: {
+    format: 'C',
+    documentEnvelopes: ['Attached', 'Detached', 'Parallel'],
+    digestEnvelopes: ['Detached'],
+    load: async () => new (await import('./cades/cades.js')).Cades(),
+  },
+  X: {
+    format: 'X',
+    documentEnvelopes: ['Enveloped', 'Enveloping', 'Detached'],
+    digestEnvelopes: ['Detached'],
+    load: async () => new (await import('./xades/xades.js')).Xades(),
+  },
+  P: {
+    format: 'P',
+    documentEnvelopes: ['Certification', 'Revision'],
+    digestEnvelopes: ['Certification', 'Revision'],
+    load: async () => new (await import('./pades/pades.js')).Pades(),
+  },
+  J: {
+    format: 'J',
+    documentEnvelopes: ['Attached', 'Detached', 'Parallel'],
+    digestEnvelopes: ['Detached'],
+    load: async () => new (await import('./jades/jades.js')).Jades(),
+  },
+}

@@ -45,7 +45,7 @@ export async function documentDigest(
   if (!document) return digest
   if (document.length < LARGE) return createHash(hash.name).update(document).digest()
   const name = hash.name.replace('sha', 'SHA-')
-  return Buffer.from(await crypto.subtle.digest(name, new Uint8Array(document.buffer as ArrayBuffer, document.byteOffset, document.length)))
+  return Buffer.from(await crypto.subtle.digest(name, document as Buffer<ArrayBuffer>))
 }
 
 class DocumentToBeSigned {

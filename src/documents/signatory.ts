@@ -3,7 +3,7 @@ import type { Signatory } from './ades.js'
 
 /** What of a signatory goes into a signature: all but the trust anchor, the signer first. */
 export function certificatesToEmbed({ certificate, chain }: Signatory): Buffer[] {
-  return distinct([certificate, ...chain.filter((one) => !isSelfSigned(one))])
+  return distinct([certificate, ...withoutTrustAnchors(chain)])
 }
 
 /** The certificates that have to be good for a signature and its timestamps, but for trust anchors. */
@@ -11,7 +11,11 @@ export function certificatesToValidate(
   { certificate, chain }: Signatory,
   ofTimestamps: readonly Buffer[],
 ): Buffer[] {
-  return distinct([certificate, ...chain, ...ofTimestamps]).filter((one) => !isSelfSigned(one))
+  return distinct(withoutTrustAnchors([certificate, ...chain, ...ofTimestamps]))
+}
+
+export function withoutTrustAnchors(certificates: readonly Buffer[]): Buffer[] {
+  return certificates.filter((one) => !isSelfSigned(one))
 }
 
 /** The elements in order, each once. */

@@ -7,14 +7,13 @@ import { MalformedRequestError, RequestTooLargeError } from '../errors.js'
  * become a large one.
  * @throws {RequestTooLargeError} @throws {MalformedRequestError}
  */
-export async function readBody(ctx: Context, limit: number): Promise<string> {
+export async function readBytes(ctx: Context, limit: number): Promise<Buffer> {
   const encoding = ctx.get('content-encoding')
   if (encoding !== '' && encoding !== 'identity') {
     throw new MalformedRequestError('content encoding')
   }
   try {
-    const bytes = await getRawBody(ctx.req, { limit, length: ctx.get('content-length') || null })
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return await getRawBody(ctx.req, { limit, length: ctx.get('content-length') || null })
   } catch (error) {
     if ((error as { type?: string }).type === 'entity.too.large') {
       // What is still coming is not read: the connection ends with the answer.
@@ -22,5 +21,15 @@ export async function readBody(ctx: Context, limit: number): Promise<string> {
       throw new RequestTooLargeError('body')
     }
     throw new MalformedRequestError('body', { cause: error })
+  }
+}
+
+/** As `readBytes`, for text in UTF-8. */
+export async function readBody(ctx: Context, limit: number): Promise<string> {
+  const bytes = await readBytes(ctx, limit)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new MalformedRequestError('body', { cause })
   }
 }

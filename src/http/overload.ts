@@ -138,8 +138,22 @@ export function isGone({ res }: Context): boolean {
   return res.closed || res.destroyed
 }
 
-/** Units of work that the body of a request asks for: one for each hash. */
+/** Units of work that the body of a request asks for: one for each hash, and more for a large document. */
 export function costOf(body: Readonly<Record<string, unknown>>): number {
-  const { hashes = body['hash'] } = body
-  return Array.isArray(hashes) ? Math.max(1, hashes.length) : 1
+  const { hashes = body['hash'], documents, documentDigests } = body
+  const items: unknown[] = [documents, documentDigests].flatMap((each) => each ?? [])
+  const own = Array.isArray(hashes) ? hashes.length : 0
+  return Math.max(
+    1,
+    items.reduce<number>((cost, item) => cost + costOfItem(item), own),
+  )
+}
+
+/** Characters of a document that count as one unit of work. */
+const UNIT = 128 * 1024
+
+function costOfItem(item: unknown): number {
+  const { document, hashes } = (item ?? {}) as { document?: unknown; hashes?: unknown }
+  const size = typeof document === 'string' ? Math.ceil(document.length / UNIT) : 0
+  return size + (Array.isArray(hashes) ? hashes.length : 1)
 }

@@ -8,6 +8,7 @@ import {
   DpopNonceRequiredError,
   DpopRequiredError,
   ExpiredTokenError,
+  DocumentNotAuthorizedError,
   HashNotAuthorizedError,
   HsmOutcomeUnknownError,
   HsmUnavailableError,
@@ -68,6 +69,10 @@ const SPECIMENS: {
   'unusable-sad': new UnusableSadError('unknown'),
   'sad-expired': new SadExpiredError(''),
   'hash-not-authorized': new HashNotAuthorizedError(''),
+  'document-not-authorized': [
+    new DocumentNotAuthorizedError('SAD'),
+    new DocumentNotAuthorizedError('token'),
+  ],
   'too-many-signatures': new TooManySignaturesError(''),
   'credential-disabled': new CredentialDisabledError(''),
   'certificate-expired': new CertificateExpiredError(VARYING),

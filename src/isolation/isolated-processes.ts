@@ -222,7 +222,8 @@ const READABLE = [
  * Limits of the shell hold for what it becomes: no core dump, no file written, so much processor time in
  * all, so much memory. A process that lost its server in the middle of an endless loop ends by them.
  */
-const LIMITED = 'unset PWD; ulimit -c 0; ulimit -f 0; ulimit -t "$1"; ulimit -d "$2"; shift 2; exec "$@"'
+const LIMITED =
+  'unset PWD; ulimit -c 0; ulimit -f 0; ulimit -t "$1"; ulimit -d "$2"; shift 2; exec "$@"'
 
 async function startProcess(limits: IsolationLimits): Promise<ChildProcess> {
   const cpuSeconds = limits.seconds * TASKS_EACH

@@ -32,7 +32,7 @@ async function bundled(module: string): Promise<string> {
     jsxImportSource: 'preact',
     write: false,
   })
-  const { contents } = outputFiles[0]
+  const contents = outputFiles[0]?.contents ?? ''
   const name = createHash('sha256').update(contents).digest('hex')
   const file = new URL(`${name}.mjs`, FOLDER)
   if (!existsSync(file)) {

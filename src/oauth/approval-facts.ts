@@ -3,7 +3,7 @@ import { signingCertificate } from '../credentials/credentials.js'
 import type { PasskeyPurpose } from '../identity/passkeys.js'
 import type { Transaction } from '../transactions/transaction.js'
 import { transactionFacts } from './identity-steps.js'
-import type { ApprovalView } from './pages/index.js'
+import type { ApprovalView, ShownDocument } from './pages/index.js'
 
 type Facts = 'credentials' | 'numSignatures' | 'hashAlgorithm' | 'items' | 'description'
 
@@ -13,23 +13,33 @@ export function passkeyPurpose(transaction: Transaction): PasskeyPurpose {
   return { purpose: 'approval', clientId: transaction.clientId, facts }
 }
 
-/** What is to be signed, and with what, as the signer is shown it: all of it. */
+/** “SHA-256” */
+export function shownAlgorithm({ hashAlgorithm }: Pick<Transaction, 'hashAlgorithm'>): string {
+  return hashAlgorithm?.name.replace('sha', 'SHA-') ?? ''
+}
+
+/**
+ * What is to be signed, and with what, as the signer is shown it: all of it.
+ * @param documents what there is to be shown of each item
+ */
 export function approvalFacts(
   asked: Pick<Transaction, 'numSignatures' | 'hashAlgorithm' | 'items' | 'description'>,
   candidates: readonly Credential[],
+  documents: readonly (ShownDocument | null)[],
 ): Pick<ApprovalView, Facts> {
-  const { numSignatures, hashAlgorithm, items, description } = asked
+  const { numSignatures, items, description } = asked
   return {
     credentials: candidates.map((credential) => {
       const { subject, serialNumber } = signingCertificate(credential)
       return { id: credential.id, description: credential.description, subject, serialNumber }
     }),
     numSignatures,
-    hashAlgorithm: hashAlgorithm?.name.replace('sha', 'SHA-') ?? '',
-    items: items.map(({ digest, label }) => ({
+    hashAlgorithm: shownAlgorithm(asked),
+    items: items.map(({ digest, label }, index) => ({
       digestHex: digest.toString('hex'),
       digestBase64: digest.toString('base64'),
       ...(label === null ? {} : { label }),
+      document: documents[index] ?? null,
     })),
     ...(description === null ? {} : { description }),
   }

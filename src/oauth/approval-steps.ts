@@ -104,12 +104,14 @@ export class ApprovalSteps extends InteractionSteps {
       unlinked ?? (problem || passkeyProblem ? null : this.identityProblem(step))
     const { sentCodes, now } = this.parts
     const sentCode = await sentCodeView(sentCodes, user, candidates, transaction)
+    const items = { ...request, clientId: step.client.id, userId: user.id }
+    const documents = await this.parts.documents.ofItems(items, this.form(step).action)
     const html = renderApproval({
       ...this.form(step),
       now: now(),
       ...(sentCode ? { sentCode } : {}),
       user: { displayName: user.displayName },
-      ...approvalFacts(request, candidates),
+      ...approvalFacts(request, candidates, documents),
       validFor: this.parts.approvalSeconds,
       expiresAt: transaction?.expiresAt ?? new Date(step.details.exp * 1000),
       asks: {
@@ -124,6 +126,17 @@ export class ApprovalSteps extends InteractionSteps {
     })
     const targets = byIdentity ? await this.parts.identity.formTargets() : []
     this.send(step, html, 200, targets, typeof passkey === 'object')
+  }
+
+  /** A document of the request, below the page on which it is decided about. */
+  async showDocument(step: Step): Promise<void> {
+    const user = await this.signedInUser(step)
+    if (!user) return this.finish(step, DENIED)
+    const story = await this.#requestedStory(step, user)
+    if (!story) return
+    const { lang, action } = this.form(step)
+    const items = { ...story.request, clientId: step.client.id, userId: user.id }
+    await this.parts.documents.answer(step.ctx, { items, lang, action })
   }
 
   async answer(step: Step, form: Form): Promise<void> {

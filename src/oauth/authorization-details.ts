@@ -5,6 +5,7 @@ import { InvalidParameterError, MissingParameterError } from '../errors.js'
 import { parseJsonObject } from '../http/json-body.js'
 import { hashAlgorithmByOid, rejectWrongDigestLength } from '../keys/algorithms.js'
 import { decodeBase64 } from '../keys/base64.js'
+import type { HashType, TransactionItem } from '../transactions/transaction.js'
 import {
   readCredentialScope,
   readDescription,
@@ -73,12 +74,12 @@ export function readAuthorizationDetails(
     throw new MissingParameterError('credentialID', 'string')
   if (signatureQualifier) rejectUnknownQualifier(signatureQualifier)
   const hashAlgorithm = hashAlgorithmByOid(detail.hashAlgorithmOID)
-  const items = documentDigests.map(({ hash, label, hashType }) => {
-    if (hashTypeOf(hashType) !== 'dtbsr') throw new InvalidParameterError('hashType')
+  const items = documentDigests.map(({ hash, label, hashType }): TransactionItem => {
+    const type = hashTypeOf(hashType)
     const digest = decodeBase64(hash)
     if (!digest) throw new InvalidParameterError('documentDigests')
     rejectWrongDigestLength(digest, hashAlgorithm)
-    return { digest, label: label ?? null }
+    return { digest, label: label ?? null, ...(type ? { hashType: type } : {}) }
   })
   const numSignatures = signaturesOf(detail)
   if (items.length > numSignatures) throw new InvalidParameterError('numSignatures')
@@ -139,7 +140,7 @@ function coversDigests(
 function isSameDigest(approved: DocumentDigest, wanted: DocumentDigest): boolean {
   const [one, other] = [approved.hash, wanted.hash].map(decodeBase64)
   if (!one || !other?.equals(one)) return false
-  if (wanted.hashType && hashTypeOf(wanted.hashType) !== hashTypeOf(approved.hashType)) return false
+  if (wanted.hashType && !isSameType(wanted.hashType, approved.hashType)) return false
   return (['label', 'circumstantialData', 'signed_props'] as const).every(
     (name) => wanted[name] === undefined || isDeepStrictEqual(wanted[name], approved[name]),
   )
@@ -212,6 +213,21 @@ function signaturesOf({ numSignatures, documentDigests }: CredentialDetail): num
   return numSignatures ?? documentDigests.length
 }
 
-function hashTypeOf(hashType: string | undefined): string {
-  return (hashType ?? 'dtbsr').toLowerCase()
+/**
+ * In whichever case it is written. One that is not said is none of them: applications of v2.0 never say it,
+ * and their digests are signed as they are or are those of documents.
+ * @throws {InvalidParameterError}
+ */
+function hashTypeOf(text: string | undefined): HashType | null {
+  if (text === undefined) return null
+  const found = HASH_TYPES.find((type) => type === text.toLowerCase())
+  if (!found) throw new InvalidParameterError('hashType')
+  return found
 }
+
+/** A repetition may say what was meant by saying nothing (CSC data model, documentInfo). */
+function isSameType(wanted: string, approved = 'dtbsr'): boolean {
+  return wanted.toLowerCase() === approved.toLowerCase()
+}
+
+const HASH_TYPES: readonly HashType[] = ['dtbsr', 'sdr', 'sodr']

@@ -16,6 +16,7 @@ import type { Language } from '../pages/language.js'
 import type { Client, ClientStore } from './client.js'
 import type { CscParameters } from './credential-scope.js'
 import { ACCESS_DENIED } from './csc-errors.js'
+import type { DocumentPages } from './document-pages.js'
 import { type IdentitySteps } from './identity-steps.js'
 import type { ManagementScope } from './management-details.js'
 import type { PageRenderer } from './page-renderer.js'
@@ -36,6 +37,7 @@ export interface InteractionParts {
   readonly transactions: Transactions
   readonly activations: Activations
   readonly identity: IdentitySteps
+  readonly documents: DocumentPages
   readonly audit: AuditLog
   readonly now: () => Date
   readonly formBytes: number

@@ -30,6 +30,12 @@ export function interactions(parts: InteractionParts): Router {
     const step = await signer.open(ctx)
     if (step) await signer.returned(step)
   })
+  for (const path of ['/:uid/documents/:number', '/:uid/documents/:number/:part']) {
+    router.get(path, async (ctx) => {
+      const step = await signer.open(ctx)
+      if (step) await signer.showDocument(step)
+    })
+  }
   router.post('/:uid', async (ctx) => {
     if (isForgedPost(ctx, parts.baseUrl)) {
       parts.pages.renderProblem(ctx, 403, 'access_denied', 'invalid-request')
@@ -80,6 +86,13 @@ class SignerSteps extends InteractionSteps {
       default:
         return this.#signIn.showConsent(step)
     }
+  }
+
+  /** Where nothing is to be signed, there is no document either. */
+  async showDocument(step: Step): Promise<void> {
+    const isApproval = step.details.prompt.name === 'approval' && !this.#management.isAsked(step)
+    if (isApproval) return this.#approval.showDocument(step)
+    this.parts.pages.renderProblem(step.ctx, 404, 'invalid_request', 'expired')
   }
 
   /** On signatures, or on a credential. */

@@ -59,6 +59,15 @@ export class PageRenderer {
     ctx.body = html
   }
 
+  /** Something of a page that is no page. Whatever it is, it runs nothing and loads nothing. */
+  sendFile(ctx: Context, type: 'image/png' | 'application/octet-stream', bytes: Buffer): void {
+    ctx.status = 200
+    ctx.set(SECURITY_HEADERS)
+    ctx.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'; sandbox")
+    ctx.type = type
+    ctx.body = bytes
+  }
+
   /** For errors that must not be redirected: unknown client, foreign redirect URI, lost session. */
   async renderOAuthError(
     ctx: KoaContextWithOIDC,

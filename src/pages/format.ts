@@ -25,3 +25,16 @@ export function clockTime(messages: PageMessages, time: Date, timeZone: string):
 export function groups(hex: string): string[] {
   return hex.match(/.{1,4}/gs) ?? []
 }
+
+const UNITS = ['byte', 'kilobyte', 'megabyte'] as const
+
+/** “1.2 MB”, in the words of the language. */
+export function fileSize({ locale }: PageMessages, bytes: number): string {
+  const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3))
+  return new Intl.NumberFormat(locale, {
+    style: 'unit',
+    unit: UNITS[power] ?? 'byte',
+    unitDisplay: power === 0 ? 'long' : 'short',
+    maximumFractionDigits: 1,
+  }).format(bytes / 1000 ** power)
+}

@@ -359,9 +359,11 @@ export class DatabaseActivationStore
       const job = await this.findJob(idHash)
       if (!job || announcement === null) return []
       const isSigned = job.state === 'signed'
-      const unfinished = isSigned && (await this.#database.read.documentJob.count({
-        where: { idHash, result: null },
-      }))
+      const unfinished =
+        isSigned &&
+        (await this.#database.read.documentJob.count({
+          where: { idHash, result: null },
+        }))
       return { idHash, announcement, attempts, state: unfinished ? 'under way' : job.state }
     })
     return (await Promise.all(found)).flat()

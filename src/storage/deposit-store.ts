@@ -3,7 +3,9 @@ import type {
   DepositLimits,
   DepositStore,
   KeptDocument,
+  ListedDocument,
   WantedDocument,
+  WantedDocuments,
 } from '../documents/deposits.js'
 import { change, committed, sql, sweep, type Database, type Statement } from './database.js'
 import { modelReader, type Stored } from './model-reader.js'
@@ -44,6 +46,19 @@ export class DatabaseDepositStore implements DepositStore {
       ],
       audit,
     })
+  }
+
+  async list(wanted: WantedDocuments, now: Date): Promise<ListedDocument[]> {
+    const { clientId, userId, hash, digests } = wanted
+    const rows = await this.#database.read.depositedDocument.findMany({
+      where: {
+        ...{ clientId, userId: { in: [userId, ''] }, expiresAt: { gt: now } },
+        [hash]: { in: [...digests] },
+      },
+      omit: { content: true },
+      orderBy: { userId: 'asc' },
+    })
+    return rows.map((row) => ({ ...row, size: Number(row.size), digest: row[hash] }))
   }
 
   async find(wanted: WantedDocument, now: Date): Promise<KeptDocument | null> {

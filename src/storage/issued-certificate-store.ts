@@ -1,4 +1,8 @@
 import type { AuditEvent } from '../audit/events.js'
+import type {
+  EarlierCertificateStore,
+  UnregisteredCertificate,
+} from '../certificates/earlier-certificates.js'
 import type { AuthorityName } from '../certificates/embedded/authority-store.js'
 import type {
   IssuedCertificateStore,
@@ -34,7 +38,18 @@ interface StoredState {
   readonly covered: number | bigint
 }
 
-export class DatabaseIssuedCertificateStore implements IssuedCertificateStore, RevocationListStore {
+interface StoredCredential {
+  readonly id: string
+  readonly keyId: string
+  readonly certificates: string
+  readonly status: string
+  readonly statusChangedAt: StoredDate | null
+  readonly createdAt: StoredDate
+}
+
+export class DatabaseIssuedCertificateStore
+  implements IssuedCertificateStore, RevocationListStore, EarlierCertificateStore
+{
   readonly #database: Database
 
   constructor(database: Database) {
@@ -76,6 +91,41 @@ export class DatabaseIssuedCertificateStore implements IssuedCertificateStore, R
       1,
     )
     return committed(this.#database, { changes: [ended, wantList()], audit })
+  }
+
+  async listUnregistered(after: string, most: number): Promise<UnregisteredCertificate[]> {
+    const rows = await this.#database.rows<StoredCredential>(
+      sql`SELECT c."id", c."keyId", c."certificates", c."status", c."statusChangedAt", c."createdAt"
+            FROM "Credential" c
+           WHERE c."id" > ${after} AND NOT EXISTS (
+                 SELECT 1 FROM "IssuedCertificate" i WHERE i."keyId" = c."keyId")
+           ORDER BY c."id" LIMIT ${most}`,
+    )
+    return rows.map(({ id: credentialId, keyId, certificates, status, ...times }) => {
+      const [leaf = ''] = JSON.parse(certificates) as string[]
+      const at = dateOf(times.statusChangedAt) ?? new Date(times.createdAt)
+      const reasons = { suspended: 'certificateHold', revoked: 'unspecified' } as const
+      const reason = reasons[status as keyof typeof reasons] as RevocationReason | undefined
+      const certificate = Buffer.from(leaf, 'base64')
+      return { credentialId, keyId, certificate, revocation: reason ? { at, reason } : null }
+    })
+  }
+
+  async registerEarlier(certificate: NewCertificate, revocation: Revocation | null): Promise<void> {
+    const status = revocation?.reason === 'certificateHold' ? 'held' : 'revoked'
+    const ended = revocation && { status, revokedAt: revocation.at, reason: revocation.reason }
+    const changes = [insert('IssuedCertificate', { ...certificate, ...ended }), wantList()]
+    await committed(this.#database, { changes })
+  }
+
+  async listUnowned(issuedAfter: Date, issuedBefore: Date): Promise<string[]> {
+    const rows = await this.#database.rows<{ serialNumber: string }>(
+      sql`SELECT i."serialNumber" FROM "IssuedCertificate" i
+           WHERE i."issuedAt" > ${issuedAfter} AND i."issuedAt" < ${issuedBefore}
+             AND i."status" = 'good' AND i."profile" IN ('signer', 'seal')
+             AND NOT EXISTS (SELECT 1 FROM "Credential" c WHERE c."keyId" = i."keyId")`,
+    )
+    return rows.map(({ serialNumber }) => serialNumber)
   }
 
   async state(issuer: AuthorityName): Promise<ListState> {
@@ -163,7 +213,5 @@ export function revokeCertificateOf(credentialId: string, at: Date, reason: Fina
 
 /** The newest list of the issuing authority tells of something less than there is. */
 function wantList(): Change {
-  return sweep(
-    sql`UPDATE "RevocationList" SET "wanted" = "wanted" + 1 WHERE "issuer" = 'issuing'`,
-  )
+  return sweep(sql`UPDATE "RevocationList" SET "wanted" = "wanted" + 1 WHERE "issuer" = 'issuing'`)
 }

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import type { SignatureMethod } from './signature-method.js'
+import type { SignatureMethod } from '../certificates/signature-method.js'
 
 /**
  * Until when an algorithm is trusted, after TS 119 312 V1.5.1 and SOG-IS; null for no end in sight, and what

@@ -8,7 +8,7 @@ import {
   isIssuedBy,
   type KnownCertificate,
 } from './known-certificate.js'
-import { methodText } from './signature-method.js'
+import { methodText } from '../certificates/signature-method.js'
 
 /** Certificates above one another, the end-entity first, the trust anchor last. */
 export type CertificatePath = readonly KnownCertificate[]
@@ -112,9 +112,7 @@ export async function pathProblems(
       ({ oid, critical }) => critical && !UNDERSTOOD.has(oid),
     )
     if (unknown) {
-      problems.push(
-        problem('CERTIFICATE_CHAIN_GENERAL_FAILURE', 'critical-extension', unknown.oid),
-      )
+      problems.push(problem('CERTIFICATE_CHAIN_GENERAL_FAILURE', 'critical-extension', unknown.oid))
     }
   }
   problems.push(...algorithmProblems(path, time))
@@ -152,7 +150,8 @@ const OTHER_PURPOSES: ReadonlySet<string> = new Set([
 
 function useProblems(leaf: KnownCertificate, use: CertificateUse): Finding[] {
   const { keyUsage, extendedKeyUsage, subject } = leaf
-  const signs = keyUsage === null || keyUsage.has('digitalSignature') || keyUsage.has('nonRepudiation')
+  const signs =
+    keyUsage === null || keyUsage.has('digitalSignature') || keyUsage.has('nonRepudiation')
   const fits =
     use === 'timestamp'
       ? isForTimestampsOnly(leaf)
@@ -191,7 +190,7 @@ const CONSTRAINTS = [
 
 /** Name and policy constraints are checked by pkijs, which knows all of their kinds. */
 async function constraintProblems(path: CertificatePath, checkDate: Date): Promise<Finding[]> {
-  const [anchor, ...below] = path.map(({ der }) => Certificate.fromBER(der)).toReversed()
+  const [anchor, ...below] = path.map(({ der }) => Certificate.fromBER(new Uint8Array(der))).toReversed()
   const engine = new CertificateChainValidationEngine({
     trustedCerts: anchor ? [anchor] : [],
     certs: below,
@@ -199,7 +198,5 @@ async function constraintProblems(path: CertificatePath, checkDate: Date): Promi
   })
   const outcome = await engine.verify().catch(() => ({ result: false }))
   const names = path.map(({ subject }) => subject).join(' < ')
-  return outcome.result
-    ? []
-    : [problem('CERTIFICATE_CHAIN_GENERAL_FAILURE', 'constraints', names)]
+  return outcome.result ? [] : [problem('CERTIFICATE_CHAIN_GENERAL_FAILURE', 'constraints', names)]
 }

@@ -22,7 +22,7 @@ import {
   readSignatureMethod,
   verifies,
   type SignatureMethod,
-} from './signature-method.js'
+} from '../certificates/signature-method.js'
 import type { Material } from './evidence.js'
 
 /** A SignedData (RFC 5652), taken apart. */
@@ -279,7 +279,10 @@ function isSigner(id: Block, certificate: KnownCertificate): boolean {
   if (isContext(id, 0)) {
     const { extensions } = certificate
     const extension = extensions.find(({ oid }) => oid === '2.5.29.14')
-    return extension !== undefined && octetsOf(readFirstElement(extension.value).block).equals(octetsOf(id))
+    return (
+      extension !== undefined &&
+      octetsOf(readFirstElement(extension.value).block).equals(octetsOf(id))
+    )
   }
   const [issuer, serial] = childrenOf(id)
   return (
@@ -326,4 +329,3 @@ function matches(named: NamedCertificate, { der, serialNumber }: KnownCertificat
 export function unsignedValues({ unsigned }: SignerInfo, type: string): Buffer[] {
   return (unsigned.get(type) ?? []).flat().map(bytesOf)
 }
-

@@ -18,7 +18,7 @@ import { indicationOf, type Indication, type SubIndication } from './indications
 import type { KnownCertificate } from './known-certificate.js'
 import type { CertificateReport, SignatureReport, TimestampReport, Unworded } from './report.js'
 import { RevocationRecords, type RevocationStatus } from './revocation.js'
-import { hashText, methodText } from './signature-method.js'
+import { hashText, methodText } from '../certificates/signature-method.js'
 
 /** Against what signatures are held. */
 export interface Trust {
@@ -37,7 +37,10 @@ const SKEW_MS = 60_000
 /** Decides about signatures of one document (EN 319 102-1, 5.5 and 5.6). */
 export class Conclusions {
   readonly #trust: Trust
-  /** Certificates of which nobody knows whether they were revoked, or who issued them. */
+  /**
+   * Certificates of which nobody knows whether they were revoked. Only such as a trusted authority issued:
+   * nobody else tells us where to look.
+   */
   readonly wanted = new Map<string, KnownCertificate>()
 
   constructor(trust: Trust) {
@@ -50,7 +53,9 @@ export class Conclusions {
     const { timestamps, control, best } = await this.#timestamps(evidence.timestamps, source)
     const time = best ?? control ?? now
     const chain = await this.#chain(evidence.signer, 'signature', { time, source })
-    const content = timestamps.filter(({ kind, indication }) => isPassed(kind, indication, 'content'))
+    const content = timestamps.filter(({ kind, indication }) =>
+      isPassed(kind, indication, 'content'),
+    )
     const notBefore = content.flatMap((each) => (each.time === null ? [] : [new Date(each.time)]))
     const findings = [
       ...evidence.findings,
@@ -139,7 +144,8 @@ export class Conclusions {
     const { authority, method, hash, time } = token
     const inside = new Sources(this.#trust, joinMaterial(source.material, token.material))
     const chain = await this.#chain(authority, 'timestamp', { time: control, source: inside })
-    const weak = weakHash(hash, control) ?? (method && authority && weakness(method, authority.key, control))
+    const weak =
+      weakHash(hash, control) ?? (method && authority && weakness(method, authority.key, control))
     const isInTime =
       authority === null || (time >= authority.notBefore && time <= authority.notAfter)
     const findings = [
@@ -181,7 +187,6 @@ export class Conclusions {
     }
     if (first) return first
     const top = farthest.at(-1)
-    if (top) this.wanted.set(top.fingerprint, top)
     const findings = [problem('NO_CERTIFICATE_CHAIN_FOUND', 'no-chain', top?.issuer)]
     const statuses = farthest.map((): RevocationStatus => ({ status: 'unknown' }))
     const certificates = farthest.map((each, at) => this.#certificate(each, statuses[at]))
@@ -243,13 +248,18 @@ export class Conclusions {
     { chain }: { readonly chain: Chain; readonly timestamps: readonly TimestampConclusion[] },
   ): SignatureConclusion['level'] {
     if (!ADES.has(kind)) return null
-    const covering = timestamps.filter((each) => each.kind === 'archive' || each.kind === 'document')
+    const covering = timestamps.filter(
+      (each) => each.kind === 'archive' || each.kind === 'document',
+    )
     const hasTime = covering.length > 0 || timestamps.some((each) => each.kind === 'signature')
     if (!hasTime) return 'B-B'
     const inside = new RevocationRecords(material.statements)
     const now = new Date(Number(this.#trust.now) + SKEW_MS)
     const isProven = chain.path.every((each, at) => {
-      const { status } = inside.status(each, chain.path[at + 1] ?? null, { time: each.notBefore, now })
+      const { status } = inside.status(each, chain.path[at + 1] ?? null, {
+        time: each.notBefore,
+        now,
+      })
       return status !== 'unknown'
     })
     if (!isProven || chain.path.length === 0) return 'B-T'

@@ -1,10 +1,11 @@
 import type { Finding } from './findings.js'
 import type { KnownCertificate } from './known-certificate.js'
 import type { RevocationStatement } from './revocation.js'
-import type { SignatureMethod } from './signature-method.js'
+import type { SignatureMethod } from '../certificates/signature-method.js'
 import type { TimestampToken } from './timestamp-token.js'
 
-export type SignatureKind = 'CAdES' | 'PAdES' | 'XAdES' | 'JAdES' | 'CMS' | 'PDF' | 'XMLDSig' | 'JWS'
+export type SignatureKind =
+  'CAdES' | 'PAdES' | 'XAdES' | 'JAdES' | 'CMS' | 'PDF' | 'XMLDSig' | 'JWS'
 
 /**
  * What a reader of one format found out about one signature without knowing whom to trust. The rest of

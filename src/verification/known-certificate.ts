@@ -2,7 +2,11 @@ import { createHash, X509Certificate, type KeyObject } from 'node:crypto'
 import { isDer } from '../certificates/der.js'
 import { parseCertificate, type ParsedCertificate } from '../certificates/certificate.js'
 import { childrenOf, oidOf, readElement, smallIntegerOf } from './asn1.js'
-import { readSignatureMethod, verifies, type SignatureMethod } from './signature-method.js'
+import {
+  readSignatureMethod,
+  verifies,
+  type SignatureMethod,
+} from '../certificates/signature-method.js'
 import * as asn1js from 'asn1js'
 
 /** A certificate that both parsers could read: ours for what it says, OpenSSL for who signed it. */
@@ -33,12 +37,14 @@ export const EXTENSIONS = {
   issuerAltName: '2.5.29.18',
   basicConstraints: '2.5.29.19',
   nameConstraints: '2.5.29.30',
+  crlDistributionPoints: '2.5.29.31',
   certificatePolicies: '2.5.29.32',
   policyMappings: '2.5.29.33',
   policyConstraints: '2.5.29.36',
   extendedKeyUsage: '2.5.29.37',
   inhibitAnyPolicy: '2.5.29.54',
   noRevAvail: '2.5.29.56',
+  authorityInfoAccess: '1.3.6.1.5.5.7.1.1',
   qcStatements: '1.3.6.1.5.5.7.1.3',
   ocspNoCheck: '1.3.6.1.5.5.7.48.1.5',
   shortTerm: '0.4.0.194121.2.1',

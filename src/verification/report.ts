@@ -8,9 +8,7 @@ const literals = <Text extends string>(texts: readonly Text[]) =>
   Type.Union(texts.map((text) => Type.Literal(text)))
 
 const Time = Type.String({ description: 'RFC 3339, UTC.' })
-const IndicationSchema = literals(
-  Object.keys(SUB_INDICATIONS) as (keyof typeof SUB_INDICATIONS)[],
-)
+const IndicationSchema = literals(Object.keys(SUB_INDICATIONS) as (keyof typeof SUB_INDICATIONS)[])
 const SubIndicationSchema = Type.Union([
   literals(Object.values(SUB_INDICATIONS).flat()),
   Type.Null(),

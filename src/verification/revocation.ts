@@ -22,7 +22,12 @@ import {
   readCertificate,
   type KnownCertificate,
 } from './known-certificate.js'
-import { HASH_NAMES, readSignatureMethod, verifies, type SignatureMethod } from './signature-method.js'
+import {
+  HASH_NAMES,
+  readSignatureMethod,
+  verifies,
+  type SignatureMethod,
+} from '../certificates/signature-method.js'
 
 /** What a CRL or an OCSP response says, not yet believed. */
 interface Statement {
@@ -154,7 +159,9 @@ function readExtensions(list: Block | undefined) {
 }
 
 function serialText(serial: Block | undefined): string {
-  return integerOf(serial).toString('hex').replace(/^(00)+(?=.)/, '')
+  return integerOf(serial)
+    .toString('hex')
+    .replace(/^(00)+(?=.)/, '')
 }
 
 function enumerated(block: Block | undefined): number {
@@ -339,6 +346,9 @@ export class RevocationRecords {
     depth: number,
   ): boolean {
     if (hasExtension(responder, EXTENSIONS.ocspNoCheck)) return true
+    const canBeAsked = [EXTENSIONS.crlDistributionPoints, EXTENSIONS.authorityInfoAccess]
+    // Of one that nobody can ask about, its issuer says that nobody need ask (RFC 6960, 4.2.2.2.1).
+    if (!canBeAsked.some((oid) => hasExtension(responder, oid))) return true
     if (depth > 0) return false
     const { status } = this.status(responder, issuer, times, depth + 1)
     return status === 'good' || status === 'not-needed'
@@ -362,7 +372,8 @@ function covers(
 ): boolean {
   const { thisUpdate, nextUpdate, keepsSince } = statement
   const remembers =
-    thisUpdate <= certificate.notAfter || (keepsSince !== null && keepsSince <= certificate.notAfter)
+    thisUpdate <= certificate.notAfter ||
+    (keepsSince !== null && keepsSince <= certificate.notAfter)
   const isFresh = thisUpdate >= time || (nextUpdate !== null && time <= nextUpdate)
   return remembers && isFresh
 }
@@ -377,9 +388,7 @@ function isShortLived(certificate: KnownCertificate): boolean {
 
 function isSignedBy(statement: Statement, signer: KnownCertificate, time: Date): boolean {
   const { method, tbs, signature } = statement
-  return (
-    weakness(method, signer.key, time) === null && verifies(method, signer.key, tbs, signature)
-  )
+  return weakness(method, signer.key, time) === null && verifies(method, signer.key, tbs, signature)
 }
 
 function isAbout(

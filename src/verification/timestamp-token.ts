@@ -13,7 +13,7 @@ import {
 } from './cms.js'
 import { problem, type Finding } from './findings.js'
 import type { KnownCertificate } from './known-certificate.js'
-import { hashText, readHash, type SignatureMethod } from './signature-method.js'
+import { hashText, readHash, type SignatureMethod } from '../certificates/signature-method.js'
 import type { Material } from './evidence.js'
 
 /** A TimeStampToken (RFC 3161, 2.4.2), its own signature checked. */

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { matchRows, rejectForeignHashes } from '../../src/activation/activations.js'
+import {
+  asHashes,
+  matchRows as matchWanted,
+  rejectForeignHashes as rejectForeign,
+  type WantedDigest,
+} from '../../src/activation/activations.js'
 import type { Authorisation, AuthorisedDigest } from '../../src/activation/authorisation.js'
 import { HashNotAuthorizedError, isServiceError, TooManySignaturesError } from '../../src/errors.js'
 import { digestOf, SHA256, SHA384 } from '../support/rssp.js'
@@ -25,11 +30,25 @@ function authorisation(rows: readonly Partial<AuthorisedDigest>[]): Authorisatio
     digests: rows.map((row, index) => ({
       id: String(index),
       digest: null,
+      hashType: null,
       state: 'authorised',
       ...row,
     })),
   }
 }
+
+const matchRows = (
+  ledger: Authorisation,
+  credential: { readonly SCAL: '1' | '2' },
+  digests: readonly Buffer[],
+  hash: string,
+) => matchWanted(ledger, credential, asHashes(digests), hash)
+
+const rejectForeignHashes = (
+  ledger: Authorisation,
+  credential: { readonly SCAL: '1' | '2' },
+  digests: readonly Buffer[],
+) => rejectForeign(ledger, credential, asHashes(digests))
 
 describe('Matching digests with what was authorised (S1)', () => {
   const [a, b, c] = ['a', 'b', 'c'].map((text) => digestOf(text)) as [Buffer, Buffer, Buffer]
@@ -128,3 +147,58 @@ function accepts(ledger: Authorisation, digests: readonly Buffer[]): boolean {
     throw error
   }
 }
+
+describe('Digests of documents and digests that are signed (S1, S62)', () => {
+  const a = digestOf('a')
+  const derived = { toBeSigned: digestOf('attributes'), derivation: 'named' } as const
+  const document: WantedDigest = { digest: a, as: ['sodr', 'sdr'], derived }
+  const prepared: WantedDigest = { digest: a, as: ['sdr'], derived }
+  const [hash] = asHashes([a])
+  assert.ok(hash)
+  const agreedAs = (hashType: AuthorisedDigest['hashType']) => authorisation([{ digest: a, hashType }])
+
+  function assertMatches(ledger: Authorisation, wanted: WantedDigest, matches: boolean): void {
+    if (matches) {
+      rejectForeign(ledger, SCAL2, [wanted])
+      assert.equal(matchWanted(ledger, SCAL2, [wanted], SHA256).length, 1)
+    } else {
+      assert.throws(() => rejectForeign(ledger, SCAL2, [wanted]), HashNotAuthorizedError)
+      assert.throws(() => matchWanted(ledger, SCAL2, [wanted], SHA256), HashNotAuthorizedError)
+    }
+  }
+
+  const cases = [
+    { hashType: 'dtbsr', asHash: true, asDigest: false, asDocument: false },
+    { hashType: 'sdr', asHash: false, asDigest: true, asDocument: true },
+    { hashType: 'sodr', asHash: false, asDigest: false, asDocument: true },
+    { hashType: null, asHash: true, asDigest: true, asDocument: true },
+  ] as const
+  for (const { hashType, asHash, asDigest, asDocument } of cases) {
+    it(`holds a digest agreed to as ${hashType ?? 'nothing in particular'} to its uses`, () => {
+      assertMatches(agreedAs(hashType), hash, asHash)
+      assertMatches(agreedAs(hashType), prepared, asDigest)
+      assertMatches(agreedAs(hashType), document, asDocument)
+    })
+  }
+
+  it('spends the digest that was agreed to as just this before one that may be anything', () => {
+    const ledger = authorisation([
+      { digest: a, hashType: null },
+      { digest: a, hashType: 'sodr' },
+    ])
+    const [row] = matchWanted(ledger, SCAL2, [document], SHA256)
+    assert.deepEqual(row, { rowId: '1', digest: a, derived })
+  })
+
+  it('spends a digest that was agreed to once on one of hash and document, not on both', () => {
+    assert.throws(
+      () => matchWanted(agreedAs(null), SCAL2, [hash, document], SHA256),
+      TooManySignaturesError,
+    )
+  })
+
+  it('signs the digest itself where nothing was derived from it', () => {
+    const [row] = matchWanted(agreedAs(null), SCAL2, [hash], SHA256)
+    assert.deepEqual(row, { rowId: '0', digest: a })
+  })
+})

@@ -6,7 +6,7 @@ import { ServiceKeys } from '../../src/certificates/service-keys.js'
 import { SignatureWithheldError } from '../../src/errors.js'
 import { verifyDigest } from '../../src/keys/digest-verifier.js'
 import type { KeyCustody } from '../../src/keys/key-custody.js'
-import { MemoryAuthorityStore } from '../support/authority-store.js'
+import { MemoryAuthorityStore, MemoryCertificateStore } from '../support/authority-store.js'
 import { opensslText, opensslVerifiesChain } from '../support/openssl.js'
 import { openTestCustody } from '../support/softhsm.js'
 import {
@@ -42,7 +42,10 @@ describe('The keys of our own services', () => {
     custody = await openTestCustody()
     store = new MemoryAuthorityStore()
     const publicationUrl = 'http://127.0.0.1:8700'
-    authority = await EmbeddedAuthority.open({ custody, store, now, subject, publicationUrl })
+    authority = await EmbeddedAuthority.open({
+      ...{ custody, store, now, subject, publicationUrl },
+      issued: new MemoryCertificateStore(),
+    })
   })
   beforeEach(() => (later = 0))
 
@@ -119,6 +122,23 @@ describe('The keys of our own services', () => {
     }
   })
 
+  it('are followed by another in time, while others still use the one before', async () => {
+    const shared = new MemoryAuthorityStore()
+    const [keys, replica] = [openKeys({ store: shared }), openKeys({ store: shared })]
+    const first = await keys.open('tsa')
+    const seen = await replica.open('tsa')
+    await keys.prepare()
+    assert.deepEqual((await keys.open('tsa')).certificate, first.certificate)
+    later = 366 * 86_400_000
+    await keys.prepare()
+    const next = await keys.open('tsa')
+    assert.notDeepEqual(next.certificate, first.certificate)
+    await replica.prepare()
+    assert.equal(shared.records.get('tsa')?.certificate, next.certificate)
+    const info = tstInfo(now())
+    for (const key of [seen, next]) await key.sign(timestampAttributes(info), info)
+  })
+
   it('are not taken from a store that was tampered with', async () => {
     await openKeys().open('tsa')
     const [tsa, ocsp] = [store.records.get('tsa'), store.records.get('ocsp')]
@@ -139,10 +159,14 @@ describe('The keys of our own services', () => {
 
   it('withhold signatures that do not verify', async () => {
     const { keyId: other } = await custody.generate('p-256')
-    const lying: KeyCustody = Object.assign(Object.create(custody) as KeyCustody, {
-      sign: (...[, digests, algorithm]: Parameters<KeyCustody['sign']>) =>
-        custody.sign(other, digests, algorithm),
-    })
+    const lying: KeyCustody = {
+      generate: (...call) => custody.generate(...call),
+      publicKey: (keyId) => custody.publicKey(keyId),
+      destroy: (keyId) => custody.destroy(keyId),
+      ready: () => custody.ready(),
+      close: () => custody.close(),
+      sign: (_, digests, algorithm) => custody.sign(other, digests, algorithm),
+    }
     const tsa = await openKeys({ custody: lying }).open('tsa')
     const info = tstInfo(now())
     await assert.rejects(tsa.sign(timestampAttributes(info), info), SignatureWithheldError)

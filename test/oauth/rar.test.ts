@@ -219,7 +219,7 @@ describe('authorization_details', () => {
       ],
       [
         'of document hashes, which nothing here can sign',
-        () => [detail({ documentDigests: digests({ hashType: 'sodr' }) })],
+        () => [detail({ documentDigests: digests({ hashType: 'sha' }) })],
         'Invalid parameter hashType',
       ],
       [

@@ -5,7 +5,8 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isPublicAddress, publicPost } from '../../src/signing/public-post.js'
+import { isPublicAddress } from '../../src/certificates/public-address.js'
+import { publicPost } from '../../src/signing/public-post.js'
 
 describe('Requests to addresses that applications name', () => {
   const special = [

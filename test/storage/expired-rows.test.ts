@@ -19,6 +19,8 @@ function rowsThatEnd(name: string, end: Date): Change[] {
   const pending = { totpSecret: '', proof: 'sign-in', proofHash: null }
   const asked = { handleHash: name, userId, credentialId: 'c', factors: '[]' }
   const once = { requestHash: '', operationId: name, rows: '[]', createdAt: end }
+  const sealed = { label: '', content: Buffer.of(0), size: 1 }
+  const deposited = { clientId: 'c', userId, sha256: '', sha384: '', sha512: '', ...sealed }
   const notice = { userId, entries: '[]', createdAt: end, nextTryAt: end }
   return [
     insert('OAuthRecord', { model: 'AccessToken', idHash: name, payload: '', expiresAt }),
@@ -30,6 +32,7 @@ function rowsThatEnd(name: string, end: Date): Change[] {
     insert('Sad', { idHash: name, authorisationId: name, expiresAt }),
     insert('ApprovalRequest', { transactionId: name, ...asked, expiresAt }),
     insert('SigningJob', { idHash: name, ...job, expiresAt }),
+    insert('DepositedDocument', { id: name, ...deposited, expiresAt }),
     insert('RepeatableSigning', { keyHash: name, ...once }),
     insert('Notice', { id: name, ...notice }),
     insert('AccountEvent', { seq: end.getTime(), userId, at: end, event: 'x', detail: '{}' }),

@@ -53,6 +53,30 @@ export function opensslVerifiesChain(
   })
 }
 
+/** Whether `openssl cms` takes the signature of a chain, leaf first; `content` is for detached ones. */
+export function opensslVerifiesCms(
+  cms: Buffer,
+  chain: readonly Buffer[],
+  content?: Buffer,
+): boolean {
+  const files = {
+    'cms.der': cms,
+    'root.pem': pem(chain.at(-1) ?? Buffer.alloc(0)),
+    ...(content ? { content } : {}),
+  }
+  return inDirectoryWith(files, (directory) => {
+    const { status } = spawnSync(
+      'openssl',
+      [
+        ...['cms', '-verify', '-binary', '-inform', 'DER', '-in', 'cms.der'],
+        ...['-CAfile', 'root.pem', '-purpose', 'any', ...(content ? ['-content', 'content'] : [])],
+      ],
+      { cwd: directory },
+    )
+    return status === 0
+  })
+}
+
 /** The certificate in words. */
 export function opensslText(certificate: Buffer, ...options: string[]): string {
   return execFileSync('openssl', ['x509', '-inform', 'DER', '-noout', ...options], {

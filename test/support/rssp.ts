@@ -16,7 +16,7 @@ import type { KeyCustody } from '../../src/keys/key-custody.js'
 import { createLogger } from '../../src/observability/logger.js'
 import type { PublicPost } from '../../src/signing/public-post.js'
 import { startServer, type RunningServer } from '../../src/server.js'
-import { openServices, type Services } from '../../src/services.js'
+import { openServices, type Overrides, type Services } from '../../src/services.js'
 import { assertDescribed } from './described.js'
 import { newPostgresDatabase, onPostgresql, type TestDatabase } from './postgresql.js'
 import { SignerBrowser } from './signer-browser.js'
@@ -122,6 +122,8 @@ export async function startRssp(
     settings?: Record<string, unknown>
     /** Stands in for requests to addresses that applications named. */
     post?: PublicPost
+    /** Formats of signDoc, and where timestamps and validation data come from. */
+    documents?: NonNullable<Overrides['documents']>
     logLines?: string[]
     /** Whether mail and text messages are written to the folder `outbox`. */
     outbox?: boolean
@@ -156,6 +158,7 @@ export async function startRssp(
     now: clock.now,
     ...(real ? { custody: unclosed(overrides.custody?.(real) ?? real) } : {}),
     ...(overrides.post ? { post: overrides.post } : {}),
+    ...(overrides.documents ? { documents: overrides.documents } : {}),
     logger: logLines
       ? createLogger('debug', undefined, { write: (line) => void logLines.push(line) })
       : createLogger('silent'),
@@ -192,7 +195,7 @@ export function hsmSettings(token: TestToken, more: Record<string, unknown> = {}
   return { module, tokenLabel, pinFile, environment: { SOFTHSM2_CONF: conf }, ...more }
 }
 
-export function digestOf(text: string, algorithm = 'sha256'): Buffer {
+export function digestOf(text: string | Buffer, algorithm = 'sha256'): Buffer {
   return createHash(algorithm).update(text).digest()
 }
 

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   constants,
   createPrivateKey,
@@ -34,6 +34,7 @@ export class SigningPki implements ProofSources {
   readonly #signers = new Map<string, TestSigner>()
   readonly #root: Buffer
   readonly #issuing: Buffer
+  #crl: Buffer | undefined
 
   constructor() {
     writeFileSync(this.path('openssl.cnf'), CONFIGURATION)
@@ -41,9 +42,27 @@ export class SigningPki implements ProofSources {
     writeFileSync(this.path('tsa-serial'), '01')
     writeFileSync(this.path('serial'), '1000')
     this.#newKey('root', 'p-256')
-    this.#openssl('req', '-x509', '-new', '-key', 'root.key', '-out', 'root.pem', '-days', '3650', ...[
-      ...['-subj', '/C=DE/O=Test/CN=Test Root CA', '-config', 'openssl.cnf', '-extensions', 'root'],
-    ])
+    this.#openssl(
+      'req',
+      '-x509',
+      '-new',
+      '-key',
+      'root.key',
+      '-out',
+      'root.pem',
+      '-days',
+      '3650',
+      ...[
+        ...[
+          '-subj',
+          '/C=DE/O=Test/CN=Test Root CA',
+          '-config',
+          'openssl.cnf',
+          '-extensions',
+          'root',
+        ],
+      ],
+    )
     this.#certify('issuing', 'p-256', '/C=DE/O=Test/CN=Test Issuing CA', 'issuing', 'root')
     this.#certify('tsa', 'p-256', '/C=DE/O=Test/CN=Test TSA', 'tsa_extensions', 'issuing')
     this.#certify('ocsp', 'p-256', '/C=DE/O=Test/CN=Test OCSP', 'ocsp', 'issuing')
@@ -75,7 +94,13 @@ export class SigningPki implements ProofSources {
     const file = `${name}-${keyAlgorithm}`
     const known = this.#signers.get(file)
     if (known) return known
-    this.#certify(file, keyAlgorithm, `/C=DE/O=Test/CN=${name} ${keyAlgorithm}`, 'signer', 'issuing')
+    this.#certify(
+      file,
+      keyAlgorithm,
+      `/C=DE/O=Test/CN=${name} ${keyAlgorithm}`,
+      'signer',
+      'issuing',
+    )
     const key = createPrivateKey(this.read(`${file}.key`))
     const certificate = this.#der(file)
     const signer: TestSigner = {
@@ -92,9 +117,15 @@ export class SigningPki implements ProofSources {
     const hex = digest.toString('hex')
     const query = ['ts', '-query', '-digest', hex, `-${hash.name}`, '-cert', '-out', 'query.tsq']
     this.#openssl(...query)
-    this.#openssl('ts', '-reply', '-config', 'openssl.cnf', '-queryfile', 'query.tsq', ...[
-      ...['-token_out', '-out', 'token.der', '-chain', 'chain.pem'],
-    ])
+    this.#openssl(
+      'ts',
+      '-reply',
+      '-config',
+      'openssl.cnf',
+      '-queryfile',
+      'query.tsq',
+      ...[...['-token_out', '-out', 'token.der', '-chain', 'chain.pem']],
+    )
     return Promise.resolve(readFileSync(this.path('token.der')))
   }
 
@@ -103,25 +134,97 @@ export class SigningPki implements ProofSources {
     const ends = certificates.filter((der) => !new X509Certificate(der).ca)
     return Promise.resolve({
       certificates: [...certificates, this.#issuing, this.#root, this.#der('ocsp')],
-      crls: [this.crl()],
+      crls: [this.crl],
       ocspResponses: ends.map((certificate) => this.#ocspResponse(certificate)),
     })
   }
 
-  /** Of the root. */
-  crl(): Buffer {
+  /** Of the root, DER. */
+  get crl(): Buffer {
+    return (this.#crl ??= this.#newCrl())
+  }
+
+  /** What is signed, if `openssl cms` finds the signature good; `content` is for detached ones. */
+  opensslCms(cms: Buffer, content?: Buffer, options: readonly string[] = []): Buffer | null {
+    writeFileSync(this.path('verified.der'), cms)
+    writeFileSync(this.path('content'), content ?? '')
+    const { status, stdout } = spawnSync(
+      'openssl',
+      [
+        ...['cms', '-verify', '-binary', '-inform', 'DER', '-in', 'verified.der'],
+        ...['-CAfile', 'root.pem', '-purpose', 'any', ...options],
+        ...(content === undefined ? [] : ['-content', 'content']),
+      ],
+      { cwd: this.directory, maxBuffer: 2 ** 28 },
+    )
+    return status === 0 ? stdout : null
+  }
+
+  /** Whether `openssl ts` finds the token good and over that digest. */
+  opensslTimestamp(token: Buffer, digest: Buffer): boolean {
+    writeFileSync(this.path('verified.tst'), token)
+    const { status } = spawnSync(
+      'openssl',
+      [
+        ...['ts', '-verify', '-digest', digest.toString('hex'), '-in', 'verified.tst'],
+        ...['-token_in', '-CAfile', 'root.pem', '-untrusted', 'chain.pem'],
+      ],
+      { cwd: this.directory },
+    )
+    return status === 0
+  }
+
+  /** A CMS signature with the content inside, by `openssl cms`. */
+  opensslSign(content: Buffer, name: string, options: readonly string[]): Buffer {
+    writeFileSync(this.path('content'), content)
+    return this.#openssl(
+      'cms',
+      '-sign',
+      '-binary',
+      '-nodetach',
+      '-in',
+      'content',
+      ...[...['-signer', `${name}.pem`, '-inkey', `${name}.key`, '-outform', 'DER', ...options]],
+    )
+  }
+
+  #newCrl(): Buffer {
     this.#openssl('ca', '-gencrl', '-config', 'openssl.cnf', '-crldays', '30', '-out', 'root.crl')
     return this.#openssl('crl', '-in', 'root.crl', '-outform', 'DER')
   }
 
   #ocspResponse(certificate: Buffer): Buffer {
     writeFileSync(this.path('asked.pem'), new X509Certificate(certificate).toString())
-    this.#openssl('ocsp', '-sha256', '-issuer', 'issuing.pem', '-cert', 'asked.pem', ...[
-      ...['-no_nonce', '-reqout', 'request.der'],
-    ])
-    this.#openssl('ocsp', '-index', 'index.txt', '-CA', 'issuing.pem', '-rsigner', 'ocsp.pem', ...[
-      ...['-rkey', 'ocsp.key', '-reqin', 'request.der', '-respout', 'response.der', '-ndays', '7'],
-    ])
+    this.#openssl(
+      'ocsp',
+      '-sha256',
+      '-issuer',
+      'issuing.pem',
+      '-cert',
+      'asked.pem',
+      ...[...['-no_nonce', '-reqout', 'request.der']],
+    )
+    this.#openssl(
+      'ocsp',
+      '-index',
+      'index.txt',
+      '-CA',
+      'issuing.pem',
+      '-rsigner',
+      'ocsp.pem',
+      ...[
+        ...[
+          '-rkey',
+          'ocsp.key',
+          '-reqin',
+          'request.der',
+          '-respout',
+          'response.der',
+          '-ndays',
+          '7',
+        ],
+      ],
+    )
     return readFileSync(this.path('response.der'))
   }
 
@@ -133,13 +236,27 @@ export class SigningPki implements ProofSources {
     issuer: string,
   ): void {
     this.#newKey(name, keyAlgorithm)
-    this.#openssl('req', '-new', '-key', `${name}.key`, '-subj', subject, ...[
-      ...['-out', 'request.csr', '-config', 'openssl.cnf'],
-    ])
-    this.#openssl('x509', '-req', '-in', 'request.csr', '-CA', `${issuer}.pem`, ...[
-      ...['-CAkey', `${issuer}.key`, '-CAserial', 'serial', '-days', '365', '-sha256'],
-      ...['-extfile', 'openssl.cnf', '-extensions', extensions, '-out', `${name}.pem`],
-    ])
+    this.#openssl(
+      'req',
+      '-new',
+      '-key',
+      `${name}.key`,
+      '-subj',
+      subject,
+      ...[...['-out', 'request.csr', '-config', 'openssl.cnf']],
+    )
+    this.#openssl(
+      'x509',
+      '-req',
+      '-in',
+      'request.csr',
+      '-CA',
+      `${issuer}.pem`,
+      ...[
+        ...['-CAkey', `${issuer}.key`, '-CAserial', 'serial', '-days', '365', '-sha256'],
+        ...['-extfile', 'openssl.cnf', '-extensions', extensions, '-out', `${name}.pem`],
+      ],
+    )
     const { serialNumber } = new X509Certificate(this.read(`${name}.pem`))
     const entry = ['V', '351231235959Z', '', serialNumber, 'unknown', subject].join('\t')
     writeFileSync(this.path('index.txt'), `${entry}\n`, { flag: 'a' })

@@ -95,7 +95,9 @@ describe('A timestamping authority', () => {
     for (const withNull of [true, false]) {
       const query = request({ withNull })
       const imprint = asn1js.fromBER(query).result as asn1js.Sequence
-      const bytes = Buffer.from(imprint.valueBlock.value[1]?.toBER() ?? [])
+      const [, member] = imprint.valueBlock.value
+      assert.ok(member)
+      const bytes = Buffer.from(member.toBER())
       assert.ok((await authority.respond(query, unforeseen)).includes(bytes))
     }
   })
@@ -361,19 +363,10 @@ function tokenOf(bytes: Buffer): Buffer {
   return Buffer.from(timeStampToken.toSchema().toBER())
 }
 
-const FAILURES = new Map([
-  ...([
-    [0, 'badAlg'],
-    [2, 'badRequest'],
-    [5, 'badDataFormat'],
-    [14, 'timeNotAvailable'],
-  ] as const),
-  ...([
-    [15, 'unacceptedPolicy'],
-    [16, 'unacceptedExtension'],
-    [25, 'systemFailure'],
-  ] as const),
-])
+const FAILURES: Readonly<Record<number, string>> = {
+  ...{ 0: 'badAlg', 2: 'badRequest', 5: 'badDataFormat', 14: 'timeNotAvailable' },
+  ...{ 15: 'unacceptedPolicy', 16: 'unacceptedExtension', 25: 'systemFailure' },
+}
 
 /** Null for a token. */
 function failureOf(bytes: Buffer): string | null {
@@ -384,7 +377,7 @@ function failureOf(bytes: Buffer): string | null {
   const bits = [...Buffer.from(status.failInfo?.valueBlock.valueHexView ?? [])]
     .map((byte) => byte.toString(2).padStart(8, '0'))
     .join('')
-  return FAILURES.get(bits.indexOf('1')) ?? `bit ${bits.indexOf('1')}`
+  return FAILURES[bits.indexOf('1')] ?? `bit ${bits.indexOf('1')}`
 }
 
 function unforeseen(error: unknown): void {

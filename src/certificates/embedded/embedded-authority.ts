@@ -12,6 +12,7 @@ import { NO_URLS, type CertificatePlan } from '../certificate-plan.js'
 import type { ParsedCertificate } from '../certificate.js'
 import { encodeName } from '../distinguished-name.js'
 import { assembleCertificate, lintCertificate, type LintedCertificate } from '../lint.js'
+import type { IssuedCertificateStore } from '../issued-certificates.js'
 import type { CertificateProfile } from '../profiles.js'
 import { encodeToBeSigned } from '../to-be-signed.js'
 import type { AuthorityName, AuthorityRecord, AuthorityStore } from './authority-store.js'
@@ -21,6 +22,8 @@ import { OCSP_PATH, PUBLISHED } from './published.js'
 export interface EmbeddedAuthorityOptions {
   readonly custody: KeyCustody
   readonly store: AuthorityStore
+  /** Where every certificate is on record before it is signed. */
+  readonly issued: Pick<IssuedCertificateStore, 'register'>
   readonly now: () => Date
   readonly subject: { readonly organization: string; readonly country: string }
   /** Where the files of the authority and its OCSP responder are served; when absent certificates do not say. */
@@ -70,6 +73,10 @@ export class EmbeddedAuthority implements CertificateAuthority {
     return this.#issuing
   }
 
+  get root(): Authority {
+    return this.#root
+  }
+
   /** DER. */
   get issuingCertificate(): Buffer {
     return this.#issuing.certificate.der
@@ -81,7 +88,7 @@ export class EmbeddedAuthority implements CertificateAuthority {
     readonly subject: SubjectName
     readonly profile: CertificateProfile
   }): Promise<IssuedCertificate> {
-    const { custody, now, publicationUrl } = this.#options
+    const { custody, now, publicationUrl, issued } = this.#options
     const { keyId, publicKey, subject, profile } = request
     const { email, ...name } = subject
     const issuer = this.#issuing.certificate
@@ -104,6 +111,10 @@ export class EmbeddedAuthority implements CertificateAuthority {
       email,
     }
     const linted = lintCertificate(encodeToBeSigned(plan), plan, issuer)
+    await issued.register({
+      serialNumber: plan.serialNumber.toString('hex').toUpperCase(),
+      ...{ keyId, profile: profile.name, issuedAt: now(), notAfter: plan.notAfter },
+    })
     const certificate = await signCertificate(custody, linted, this.#issuing.keyId, keyId)
     return { certificate, chain: this.chain }
   }

@@ -5,6 +5,7 @@ import { Accepted } from '../../http/endpoint.js'
 import { invalid, inWords, missing } from '../../http/refusals.js'
 import { ClientData } from '../parameters.js'
 import { defineCscEndpoint } from '../services.js'
+import { renderSigned, SignedDocumentsAnswer } from './signDoc.js'
 import { SignedHashes } from './signHash.js'
 
 const INVALID_USER = 'Invalid parameter "userID"'
@@ -36,7 +37,7 @@ export const signPolling = defineCscEndpoint({
     ),
     clientData: ClientData,
   }),
-  response: SignedHashes,
+  response: Type.Union([SignedHashes, SignedDocumentsAnswer]),
   accepted: Type.Object({
     error: Type.String({ description: 'accepted_request' }),
     error_description: Type.String(),
@@ -49,11 +50,15 @@ export const signPolling = defineCscEndpoint({
     'hsm-outcome-unknown',
   ],
 
-  async handle({ requestID, responseID, userID }, caller, { signingJobs }) {
+  async handle({ requestID, responseID, userID }, caller, { signingJobs, documentJobs }) {
     const id = requestID ?? responseID
     if (id === undefined) throw new MissingParameterError('requestID', 'string')
     const { clientId } = caller
-    const signatures = await signingJobs.result(id, { clientId, userId: signerOf(userID, caller) })
+    const reader = { clientId, userId: signerOf(userID, caller) }
+    const documents = await documentJobs.result(id, reader)
+    if (documents === null) return new Accepted(NOT_YET)
+    if (documents) return renderSigned(documents)
+    const signatures = await signingJobs.result(id, reader)
     if (!signatures) return new Accepted(NOT_YET)
     return { signatures: signatures.map((signature) => signature.toString('base64')) }
   },

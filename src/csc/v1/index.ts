@@ -9,6 +9,7 @@ import { list } from './credentials/list.js'
 import { sendOTP } from './credentials/sendOTP.js'
 import { infoOf } from './info.js'
 import { signHash } from './signatures/signHash.js'
+import { timestamp } from '../signatures/timestamp.js'
 
 /** The methods of the CSC API v1.0.4.0 that are on: those of v2, each with its difference alone. */
 export const V1_ENDPOINTS: readonly Endpoint<CscServices>[] = [
@@ -22,4 +23,5 @@ export const V1_ENDPOINTS: readonly Endpoint<CscServices>[] = [
   extendTransaction,
   sendOTP,
   signHash,
+  timestamp,
 ]

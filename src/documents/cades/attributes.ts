@@ -54,7 +54,9 @@ export function messageDigest(digest: Buffer): Attribute {
 export function signingTime(time: Date): Attribute {
   const valueDate = new Date(Math.floor(time.getTime() / 1000) * 1000)
   const isEarly = valueDate.getUTCFullYear() < 2050
-  const value = isEarly ? new asn1js.UTCTime({ valueDate }) : new asn1js.GeneralizedTime({ valueDate })
+  const value = isEarly
+    ? new asn1js.UTCTime({ valueDate })
+    : new asn1js.GeneralizedTime({ valueDate })
   return { type: ATTRIBUTE_OIDS.signingTime, values: [encoded(value)] }
 }
 
@@ -62,7 +64,10 @@ export function signingTime(time: Date): Attribute {
 export function algorithmProtection(algorithm: SignatureAlgorithm): Attribute {
   const { result } = asn1js.fromBER(signatureAlgorithmIdentifier(algorithm))
   const [oid, ...parameters] = childrenOf(result).map(asItStands)
-  const signature = contextTag(1, [oid, ...parameters].filter((part) => part !== undefined))
+  const signature = contextTag(
+    1,
+    [oid, ...parameters].filter((part) => part !== undefined),
+  )
   const digest = [digestAlgorithmIdentifier(algorithm.hash)]
   return {
     type: ATTRIBUTE_OIDS.algorithmProtection,

@@ -1,11 +1,6 @@
 import { createHash } from 'node:crypto'
 import { InvalidParameterError, UnfitDocumentError } from '../../errors.js'
-import type {
-  AdesFormat,
-  PreparedSignature,
-  SignatureParameters,
-  SignedProperty,
-} from '../ades.js'
+import type { AdesFormat, PreparedSignature, SignatureParameters, SignedProperty } from '../ades.js'
 import { raised } from './levels.js'
 import { readSignedData, type ReadSignedData } from './read-signed-data.js'
 import {
@@ -30,36 +25,41 @@ export class Cades implements AdesFormat {
     return unfitProperties(properties)
   }
 
-  async prepareDocument(
-    document: Buffer,
-    parameters: SignatureParameters,
-  ): Promise<PreparedSignature> {
-    const { hash } = parameters.algorithm
-    switch (parameters.envelope) {
-      case 'Attached':
-        return prepare(newContent(digestOf(document, hash.name), document), parameters)
-      case 'Detached':
-        return prepare(newContent(digestOf(document, hash.name), null), parameters)
-      case 'Parallel': {
-        const { content, frame } = existingSignatures(document)
-        const digest = digestOf(content, hash.name)
-        const signed = { type: frame.contentType, digest, octets: content }
-        return prepare(signed, parameters, frame)
-      }
-      default:
-        throw new InvalidParameterError('signed_envelope_property')
-    }
+  prepareDocument(document: Buffer, parameters: SignatureParameters): Promise<PreparedSignature> {
+    return new Promise((resolve) => {
+      resolve(preparedDocument(document, parameters))
+    })
   }
 
-  async prepareDigest(
-    digest: Buffer,
-    parameters: SignatureParameters,
-  ): Promise<PreparedSignature> {
-    if (parameters.envelope !== 'Detached') {
-      throw new InvalidParameterError('signed_envelope_property')
-    }
-    return prepare(newContent(digest, null), parameters)
+  prepareDigest(digest: Buffer, parameters: SignatureParameters): Promise<PreparedSignature> {
+    return new Promise((resolve) => {
+      resolve(preparedDigest(digest, parameters))
+    })
   }
+}
+
+function preparedDocument(document: Buffer, parameters: SignatureParameters): PreparedSignature {
+  const { hash } = parameters.algorithm
+  switch (parameters.envelope) {
+    case 'Attached':
+      return prepare(newContent(digestOf(document, hash.name), document), parameters)
+    case 'Detached':
+      return prepare(newContent(digestOf(document, hash.name), null), parameters)
+    case 'Parallel': {
+      const { content, frame } = existingSignatures(document)
+      const digest = digestOf(content, hash.name)
+      return prepare({ type: frame.contentType, digest, octets: content }, parameters, frame)
+    }
+    default:
+      throw new InvalidParameterError('signed_envelope_property')
+  }
+}
+
+function preparedDigest(digest: Buffer, parameters: SignatureParameters): PreparedSignature {
+  if (parameters.envelope !== 'Detached') {
+    throw new InvalidParameterError('signed_envelope_property')
+  }
+  return prepare(newContent(digest, null), parameters)
 }
 
 function prepare(
@@ -92,7 +92,9 @@ function newContent(digest: Buffer, octets: Buffer | null): SignedContent {
 function existingSignatures(document: Buffer): { content: Buffer; frame: SignatureFrame } {
   const { frame, content, signers } = readExisting(document)
   if (content === null) {
-    throw new UnfitDocumentError('The signature to add to is detached: it does not hold its content')
+    throw new UnfitDocumentError(
+      'The signature to add to is detached: it does not hold its content',
+    )
   }
   if (signers.length === 0) throw new UnfitDocumentError('The CMS to add to is not signed')
   if (frame.contentType === ID_TST_INFO) {
@@ -107,7 +109,9 @@ function readExisting(document: Buffer): ReadSignedData {
   try {
     return readSignedData(document)
   } catch (cause) {
-    throw new UnfitDocumentError('The document to add a signature to is no CMS signature', { cause })
+    throw new UnfitDocumentError('The document to add a signature to is no CMS signature', {
+      cause,
+    })
   }
 }
 

@@ -194,7 +194,8 @@ const OTHER_REVOCATION_INFO = 0xa1
 
 /** @see RFC 5652, 5.1 */
 function versionOf(data: SignatureFrame): number {
-  const has = (elements: readonly Buffer[], tag: number) => elements.some(([first]) => first === tag)
+  const has = (elements: readonly Buffer[], tag: number) =>
+    elements.some(([first]) => first === tag)
   if (has(data.certificates, OTHER_CERTIFICATE) || has(data.crls, OTHER_REVOCATION_INFO)) return 5
   if (has(data.certificates, ATTRIBUTE_CERTIFICATE_V2)) return 4
   const isOld = data.contentType === ID_DATA && data.otherSignersVersion < 3

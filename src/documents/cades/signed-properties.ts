@@ -127,7 +127,8 @@ function factsOf({ name }: SignedProperty): PropertyFacts | null {
 function valueOf(sent: string, facts: PropertyFacts): Buffer | null {
   const der = BASE64.test(sent) ? Buffer.from(sent, 'base64') : null
   if (der === null || !isDer(der)) return sent === '' ? null : (facts.ofText?.(sent) ?? null)
-  return [der, valueOfAttribute(der, facts.oid)].find((one) => one && hasForm(one, facts)) ?? null
+  const value = valueOfAttribute(der, facts.oid) ?? der
+  return hasForm(value, facts) ? value : null
 }
 
 /** Attribute ::= SEQUENCE { attrType, attrValues SET OF }, with one value. */
@@ -141,16 +142,23 @@ function valueOfAttribute(der: Buffer, type: string): Buffer | null {
   return value && !another ? Buffer.from(value.valueBeforeDecodeView) : null
 }
 
+/** The library compares what is there with what may be there, and overlooks what is there besides. */
 function hasForm(der: Buffer, { schema }: PropertyFacts): boolean {
   const block = parse(der)
-  return asn1js.compareSchema(block, block, schema).verified
+  if (!asn1js.compareSchema(block, block, schema).verified) return false
+  return !(schema instanceof asn1js.Sequence) || count(block) <= count(schema)
+}
+
+function count(block: asn1js.AsnType): number {
+  return childrenOf(block).length
 }
 
 function parse(der: Buffer): asn1js.AsnType {
   return asn1js.fromBER(der, { parseEmbedded: false, maxContentLength: der.length }).result
 }
 
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$|^[A-Za-z0-9+/]{2,3}={1,2}$/
+const BASE64 =
+  /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$|^[A-Za-z0-9+/]{2,3}={1,2}$/
 /** Type and subtype, then parameters. @see RFC 2045, 5.1 */
 const MIME_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:;[\x20-\x7e]+)?$/
 const OID = /^[0-2](?:\.(?:0|[1-9]\d*))+$/

@@ -7,11 +7,12 @@ import {
   type PdfRef,
   PdfStream,
 } from '@libpdf/core'
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { UnfitDocumentError } from '../../errors.js'
 import { embedImage, type EmbeddedImage } from './image.js'
-import type { PdfDocument } from './pdf-document.js'
+import { isDict, type PdfDocument } from './pdf-document.js'
 import type { Rotation } from './page.js'
 import type { Revision } from './revision.js'
 
@@ -34,7 +35,12 @@ export interface Area {
 export async function drawLook(
   document: PdfDocument,
   revision: Revision,
-  { look, width, height, rotation }: { look: Look; width: number; height: number; rotation: Rotation },
+  {
+    look,
+    width,
+    height,
+    rotation,
+  }: { look: Look; width: number; height: number; rotation: Rotation },
 ): Promise<PdfRef> {
   const { imageArea, textArea } = divided(look, { x: 0, y: 0, width, height })
   const image = look.image && imageArea ? await embedImage(document, look.image) : null
@@ -47,6 +53,7 @@ export async function drawLook(
   if (image) resources.set('XObject', PdfDict.of({ Image: image.ref }))
   if (font) resources.set('Font', PdfDict.of({ Font: font.ref }))
   document.pdf.fonts.finalize(true)
+  nameSubset(document, look.text ?? '')
   const form = PdfDict.of({
     Type: PdfName.of('XObject'),
     Subtype: PdfName.of('Form'),
@@ -55,6 +62,22 @@ export async function drawLook(
     Resources: resources,
   })
   return revision.add(new PdfStream(form, Buffer.from(drawn.join(''), 'latin1')))
+}
+
+const SUBSET_NAME = /^[A-Z]{6}\+/
+const SUBSET_LETTERS = 6
+
+/** By a digest of the text instead of by chance, so that preparing the same twice gives the same. */
+function nameSubset(document: PdfDocument, text: string): void {
+  const digest = createHash('sha256').update(text).digest().subarray(0, SUBSET_LETTERS)
+  const tag = String.fromCharCode(...digest.map((byte) => 'A'.charCodeAt(0) + (byte % 26)))
+  for (const object of document.pdf.context.registry.getNewObjects().values()) {
+    if (!isDict(object)) continue
+    for (const key of ['BaseFont', 'FontName']) {
+      const name = document.nameIn(object, key)
+      if (name) object.set(key, PdfName.of(name.replace(SUBSET_NAME, `${tag}+`)))
+    }
+  }
 }
 
 /** Against the way the page is turned. */
@@ -204,14 +227,18 @@ const LONGEST_TEXT = 2000
 
 function rejectUndrawable(font: EmbeddedFont, text: string): void {
   if (text.length > LONGEST_TEXT) {
-    throw new UnfitDocumentError(`The text of the appearance has more than ${LONGEST_TEXT} characters`)
+    throw new UnfitDocumentError(
+      `The text of the appearance has more than ${LONGEST_TEXT} characters`,
+    )
   }
   const letters = text.replaceAll('\n', '')
   const bad = SHAPED.exec(letters) ?? UNSEEN.exec(letters)
   const [missing] = bad ?? font.getUnencodableCharacters(letters)
   if (missing === undefined) return
   const code = (missing.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
-  throw new UnfitDocumentError(`The text of the appearance has a character that cannot be drawn: U+${code}`)
+  throw new UnfitDocumentError(
+    `The text of the appearance has a character that cannot be drawn: U+${code}`,
+  )
 }
 
 const GLYPH_DIGITS = 4

@@ -18,9 +18,12 @@ export async function embedImage(document: PdfDocument, file: Uint8Array): Promi
     return embedded
   } catch (error) {
     if (error instanceof UnfitDocumentError) throw error
-    throw new UnfitDocumentError('The image of the appearance is not a PNG or JPEG that can be read', {
-      cause: error,
-    })
+    throw new UnfitDocumentError(
+      'The image of the appearance is not a PNG or JPEG that can be read',
+      {
+        cause: error,
+      },
+    )
   }
 }
 

@@ -50,4 +50,3 @@ function inflate(data: Uint8Array): Uint8Array {
     })
   }
 }
-

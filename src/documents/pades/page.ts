@@ -127,7 +127,8 @@ function size(width: number, height: number): string {
 
 /** The page as an object of its own, as a widget has to name it. */
 export function pageReference(document: PdfDocument, { dict }: Page): PdfRef {
-  if (document.resolve(dict.home) !== dict.object) throw damaged('a page is not an object of its own')
+  if (document.resolve(dict.home) !== dict.object)
+    throw damaged('a page is not an object of its own')
   return dict.home
 }
 

@@ -118,7 +118,8 @@ export class PdfDocument {
     for (let next = waiting.pop(); next; next = waiting.pop()) {
       const { node, depth } = next
       if (seen.has(node.object)) continue
-      if (depth > DEEPEST_TREE || seen.size > MOST_TREE_NODES) throw damaged('a tree in it is too large')
+      if (depth > DEEPEST_TREE || seen.size > MOST_TREE_NODES)
+        throw damaged('a tree in it is too large')
       seen.add(node.object)
       yield [node, next.state]
       const [children, inner] = below(node, next.state)
@@ -144,7 +145,9 @@ export class PdfDocument {
       throw new UnfitDocumentError('The PDF needs a password to be opened')
     }
     if (entry(this.trailer, 'AuthCode')) {
-      throw new UnfitDocumentError('The PDF has an integrity code that only those who know it can renew')
+      throw new UnfitDocumentError(
+        'The PDF has an integrity code that only those who know it can renew',
+      )
     }
   }
 }
@@ -177,7 +180,11 @@ const HEADER = '%PDF-'
 const HEADER_WITHIN_BYTES = 1024
 
 function rejectOtherFiles(bytes: Uint8Array): void {
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, HEADER_WITHIN_BYTES))
+  const head = Buffer.from(
+    bytes.buffer,
+    bytes.byteOffset,
+    Math.min(bytes.length, HEADER_WITHIN_BYTES),
+  )
   if (!head.includes(HEADER)) throw new UnfitDocumentError('The document is not a PDF')
 }
 
@@ -185,7 +192,9 @@ const TAIL_BYTES = 2048
 
 function findCrossReference(bytes: Uint8Array): CrossReference {
   const from = Math.max(0, bytes.length - TAIL_BYTES)
-  const tail = Buffer.from(bytes.buffer, bytes.byteOffset + from, bytes.length - from).toString('latin1')
+  const tail = Buffer.from(bytes.buffer, bytes.byteOffset + from, bytes.length - from).toString(
+    'latin1',
+  )
   const [, digits] = /.*startxref\s+(\d{1,10})/s.exec(tail) ?? []
   if (digits === undefined) throw damaged('it does not say where its cross-references are')
   const offset = Number(digits)

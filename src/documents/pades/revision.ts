@@ -8,7 +8,7 @@ import {
   PdfStream,
   PdfString,
 } from '@libpdf/core'
-import { randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import type { PdfDocument } from './pdf-document.js'
 
 type ByteWriter = Parameters<PdfObject['toBytes']>[0]
@@ -106,35 +106,45 @@ export class Revision {
     if (crossReference.isStream) {
       const ref = this.#registry.allocateRef()
       const own = { number: ref.objectNumber, generation: 0, offset }
-      writeStream(writer, ref, [...rows, own], this.#trailer())
+      writeStream(writer, ref, [...rows, own], this.#trailer(writer))
     } else {
-      writeTable(writer, rows, this.#trailer())
+      writeTable(writer, rows, this.#trailer(writer))
     }
     writer.writeAscii(`startxref\n${offset}\n%%EOF\n`)
     this.#document.crossReference = { offset, isStream: crossReference.isStream }
   }
 
-  #trailer(): PdfDict {
+  #trailer(writer: SectionWriter): PdfDict {
     const { trailer, crossReference } = this.#document
     const kept = [...trailer].filter(([name]) => !OF_ONE_SECTION.has(name.value))
-    const size = Math.max(this.#document.numberIn(trailer, 'Size') ?? 0, this.#registry.nextObjectNumber)
+    const size = Math.max(
+      this.#document.numberIn(trailer, 'Size') ?? 0,
+      this.#registry.nextObjectNumber,
+    )
     return new PdfDict([
       ...kept.map(([name, value]): [string, PdfObject] => [name.value, value]),
       ['Size', PdfNumber.of(size)],
       ['Prev', PdfNumber.of(crossReference.offset)],
-      ['ID', this.#identifier()],
+      ['ID', this.#identifier(writer)],
     ])
   }
 
-  /** The first half stays for ever, the second is of this revision. @see ISO 32000-1, 14.4 */
-  #identifier(): PdfArray {
-    const revision = PdfString.fromBytes(randomBytes(16))
+  /**
+   * The first half stays for ever, the second is of this revision: a digest, so that preparing the same
+   * twice gives the same. @see ISO 32000-1, 14.4
+   */
+  #identifier(writer: SectionWriter): PdfArray {
+    const { crossReference } = this.#document
+    const digest = createHash('sha256').update(String(crossReference.offset)).update(writer.bytes())
+    const revision = PdfString.fromBytes(digest.digest().subarray(0, IDENTIFIER_BYTES))
     const known = this.#document.lookUp(this.#document.trailer, 'ID')
     const permanent = known?.type === 'array' ? known.at(0) : undefined
     if (permanent?.type !== 'string') return PdfArray.of(revision, revision)
     return PdfArray.of(PdfString.fromBytes(permanent.bytes), revision)
   }
 }
+
+const IDENTIFIER_BYTES = 16
 
 /** Entries of a trailer that tell of its own section, not of the document. */
 const OF_ONE_SECTION = new Set(
@@ -209,7 +219,10 @@ function encrypted(object: PdfObject, ref: PdfRef, encryption: Encryption): PdfO
   }
   if (object instanceof PdfArray) return new PdfArray([...object].map(inner))
   if (!(object instanceof PdfDict)) return object
-  const entries = [...object].map(([name, value]): [string, PdfObject] => [name.value, inner(value)])
+  const entries = [...object].map(([name, value]): [string, PdfObject] => [
+    name.value,
+    inner(value),
+  ])
   if (!(object instanceof PdfStream)) return new PdfDict(entries)
   return new PdfStream(entries, encryption.encryptStream(object.data, objectNumber, generation))
 }

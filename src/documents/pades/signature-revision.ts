@@ -91,7 +91,12 @@ export function timestampRevision(
   )
   const form = readForm(document)
   const page = findPage(document, 1)
-  const widget = widgetOf(document, { page, box: NOWHERE, name: newName(form, undefined), signature })
+  const widget = widgetOf(document, {
+    page,
+    box: NOWHERE,
+    name: newName(form, undefined),
+    signature,
+  })
   joinForm(document, revision, { form, page, field: revision.add(widget) })
   const start = earlier.reduce((sum, { length }) => sum + length, document.bytes.length)
   return gaps.close(document.bytes, earlier, revision.write(start), hash)
@@ -112,7 +117,12 @@ class SignatureGaps {
   }
 
   /** Writes the byte range, and hashes it. */
-  close(document: Uint8Array, earlier: readonly Buffer[], bytes: Buffer, hash: HashName): OpenRevision {
+  close(
+    document: Uint8Array,
+    earlier: readonly Buffer[],
+    bytes: Buffer,
+    hash: HashName,
+  ): OpenRevision {
     const start = earlier.reduce((sum, { length }) => sum + length, document.length)
     const [from, to] = [this.contents.start - start, this.contents.end - start]
     const range = [this.contents.start, this.contents.end, bytes.length - to]
@@ -151,7 +161,9 @@ function newName(form: Form, wanted: string | undefined): string {
     }
   }
   if (wanted === '' || wanted.includes('.') || wanted.length > LONGEST_NAME) {
-    throw new UnfitDocumentError('No new field can have that name: it is empty, too long, or has a full stop')
+    throw new UnfitDocumentError(
+      'No new field can have that name: it is empty, too long, or has a full stop',
+    )
   }
   return wanted
 }
@@ -234,7 +246,9 @@ async function fillField(
     setEntry(widget.object, 'AP', PdfDict.of({ N: await drawLook(document, revision, drawn) }))
     revision.change(widget.home)
   } else if (look) {
-    throw new UnfitDocumentError(`The field ${JSON.stringify(existing.name)} has no room for an appearance`)
+    throw new UnfitDocumentError(
+      `The field ${JSON.stringify(existing.name)} has no room for an appearance`,
+    )
   }
   const form = document.dictIn(document.catalog, 'AcroForm')
   if (form) flagSignatures(document, revision, form)
@@ -257,7 +271,8 @@ async function addField(
 ): Promise<void> {
   const { rect } = appearance
   const look = lookOf(appearance)
-  if (look && !rect) throw new UnfitDocumentError('An appearance needs a rectangle, or a field that has one')
+  if (look && !rect)
+    throw new UnfitDocumentError('An appearance needs a rectangle, or a field that has one')
   const page = findPage(document, appearance.page ?? 1)
   const box = rect ? placeOn(page, rect) : NOWHERE
   const name = newName(form, appearance.fieldName)
@@ -314,7 +329,10 @@ function joinForm(document: PdfDocument, revision: Revision, { form, page, field
     flagSignatures(document, revision, known)
     return
   }
-  const made = PdfDict.of({ Fields: PdfArray.of(field), SigFlags: PdfNumber.of(SIGNED_AND_APPEND_ONLY) })
+  const made = PdfDict.of({
+    Fields: PdfArray.of(field),
+    SigFlags: PdfNumber.of(SIGNED_AND_APPEND_ONLY),
+  })
   setEntry(document.catalog.object, 'AcroForm', revision.add(made))
   revision.change(document.catalog.home)
 }

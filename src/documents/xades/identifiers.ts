@@ -25,6 +25,9 @@ export interface Canonicalization {
 
 export const EXCLUSIVE_CANONICALIZATION = 'http://www.w3.org/2001/10/xml-exc-c14n#'
 
+/** What we use everywhere. */
+export const EXCLUSIVELY: Canonicalization = { version: 'exclusive', withComments: false }
+
 /** What stands in for a canonicalisation that nobody named. @see XML Signature, 4.4.3.2 */
 export const DEFAULT_CANONICALIZATION: Canonicalization = { version: '1.0', withComments: false }
 
@@ -36,7 +39,7 @@ const CANONICALIZATIONS: Readonly<Record<string, Canonicalization>> = {
   },
   'http://www.w3.org/2006/12/xml-c14n11': { version: '1.1', withComments: false },
   'http://www.w3.org/2006/12/xml-c14n11#WithComments': { version: '1.1', withComments: true },
-  [EXCLUSIVE_CANONICALIZATION]: { version: 'exclusive', withComments: false },
+  [EXCLUSIVE_CANONICALIZATION]: EXCLUSIVELY,
   'http://www.w3.org/2001/10/xml-exc-c14n#WithComments': {
     version: 'exclusive',
     withComments: true,

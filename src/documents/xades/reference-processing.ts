@@ -110,7 +110,9 @@ export function inclusivePrefixesOf(method: XmlElement): string[] {
 }
 
 function without(data: ReferencedData, expression: string): ReferencedData {
-  if (data.kind === 'octets') throw new UnsupportedReferenceError('A filter behind a digest')
+  if (data.kind === 'octets') {
+    throw new UnsupportedReferenceError('A filter stands behind a canonicalisation')
+  }
   if (data.without !== null && data.without !== expression) {
     // Who leaves out all signatures leaves out his own.
     return { ...data, without: OUTER_SIGNATURES }
@@ -155,7 +157,7 @@ function canonical(data: ReferencedData, request: CanonicalizationRequest): Buff
   const uncommented = { ...request, withComments: false }
   return source.use((tree) => {
     if (unwanted !== null) {
-      if (tree.covers(unwanted, tree.root)) {
+      if (tree.finds(unwanted, tree.root)) {
         throw new UnsupportedReferenceError('Nothing of the document is left')
       }
       tree.remove(unwanted)
@@ -186,8 +188,11 @@ function decoded(data: ReferencedData): Buffer {
   return Buffer.from(compact, 'base64')
 }
 
-function textOfNodes({ source, id }: Extract<ReferencedData, { kind: 'nodes' }>): string {
-  if (id === null) throw new UnsupportedReferenceError('A document is no Base64')
+function textOfNodes(data: Extract<ReferencedData, { kind: 'nodes' }>): string {
+  const { source, id } = data
+  if (id === null || data.without !== null) {
+    throw new UnsupportedReferenceError('A document is no Base64')
+  }
   return source.use((tree) => {
     const [element] = tree.elements(xpathOfId(id))
     if (element === undefined) throw new UnfitDocumentError('An element is missing')

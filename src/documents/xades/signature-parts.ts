@@ -1,4 +1,4 @@
-import { XmlElement, XmlText, type XmlTreeNode } from 'libxml2-wasm'
+import { XmlCData, XmlElement, XmlText } from 'libxml2-wasm'
 import { NAMESPACES } from './identifiers.js'
 
 /** A signature that is not built as its schema says. The message says what is wrong. */
@@ -93,26 +93,21 @@ export function required(
 
 /** Of a structure: elements and white space; comments and processing instructions say nothing. */
 export function childElements(parent: XmlElement): XmlElement[] {
-  return nodesIn(parent).flatMap((node) => {
-    if (node instanceof XmlText && node.content.trim() !== '') malformed(parent.name)
+  return parent.find('node()').flatMap((node) => {
+    const isText = node instanceof XmlText || node instanceof XmlCData
+    if (isText && node.content.trim() !== '') malformed(parent.name)
     return node instanceof XmlElement ? [node] : []
   })
 }
 
 /** Of anything: an Object may hold text, too. */
 export function elementsIn(parent: XmlElement): XmlElement[] {
-  return nodesIn(parent).filter((node) => node instanceof XmlElement)
-}
-
-function nodesIn(parent: XmlElement): XmlTreeNode[] {
-  const nodes: XmlTreeNode[] = []
-  for (let node = parent.firstChild; node !== null; node = node.next) nodes.push(node)
-  return nodes
+  return parent.find('*').filter((node) => node instanceof XmlElement)
 }
 
 /** The text of an element that may hold nothing but text: a comment could hide part of a value. */
 export function textOf(element: XmlElement): string {
-  const nodes = nodesIn(element)
+  const nodes = element.find('node()')
   if (!nodes.every((node) => node instanceof XmlText)) malformed(element.name)
   return nodes.map((node) => node.content).join('')
 }

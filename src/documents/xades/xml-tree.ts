@@ -32,6 +32,11 @@ export class XmlTree {
     return within.find(xpath, NAMESPACES).filter((node) => node instanceof XmlElement)
   }
 
+  /** Whether the expression finds this very element. */
+  finds(xpath: string, element: XmlElement): boolean {
+    return this.#document.find(xpath, NAMESPACES).some((node) => node.isSameNode(element))
+  }
+
   /** Takes out whatever the expression finds, with all below it. */
   remove(xpath: string): void {
     for (const node of this.#document.find(xpath, NAMESPACES)) node.remove()

@@ -13,6 +13,8 @@ import {
 import { displayText } from '../../pages/display-text.js'
 import { DistinguishedName } from '../../pages/distinguished-name.js'
 import { duration, groups } from '../../pages/format.js'
+import { documentMessages } from './document-messages.js'
+import { DocumentPreview, type ShownDocument } from './document.js'
 import {
   IdentityButtonOf,
   IdentityProblemText,
@@ -45,6 +47,8 @@ export interface ApprovalItem {
   readonly label?: string
   readonly digestHex: string
   readonly digestBase64: string
+  /** Null or absent where it is not here to be shown. */
+  readonly document?: ShownDocument | null
 }
 
 export interface ApprovalView extends FormView {
@@ -219,14 +223,20 @@ function Choice({ view }: { view: ApprovalView }) {
 /** All digests: in view at once, or in a region that scrolls with the keyboard too. */
 function Items({ view }: { view: ApprovalView }) {
   const messages = messagesOf(view).approval
+  const areShown = view.items.some(({ document }) => document)
   const list = (
     <ol class="items">
       {view.items.map((item, index) => (
-        <li>
+        <li id={`document-${index + 1}`}>
           <span class="item-label">
-            <bdi>{displayText(item.label ?? '', 200) || messages.item(index + 1)}</bdi>
+            <bdi>{labelOf(item) || messages.item(index + 1)}</bdi>
           </span>
           <Fingerprint item={item} />
+          {item.document ? (
+            <DocumentPreview document={item.document} number={index + 1} view={view} />
+          ) : (
+            areShown && <p class="hint document">{documentMessages(view).notHere}</p>
+          )}
         </li>
       ))}
     </ol>
@@ -237,7 +247,7 @@ function Items({ view }: { view: ApprovalView }) {
       <p class="hint">
         {messages.itemsHint(displayText(view.hashAlgorithm, 20), view.items.length)}
       </p>
-      {view.items.length > 4 ? (
+      {view.items.length > 4 && !areShown ? (
         <div class="scroll" role="region" aria-labelledby="items" tabIndex={0}>
           {list}
         </div>
@@ -246,6 +256,11 @@ function Items({ view }: { view: ApprovalView }) {
       )}
     </section>
   )
+}
+
+/** What the request calls it, else what it was called when it was left here. */
+function labelOf({ label, document }: ApprovalItem): string {
+  return displayText(label ?? document?.name ?? '', 200)
 }
 
 /** Groups are set apart by style alone, so that copying gives the plain digest. */

@@ -1,5 +1,6 @@
 export { renderApproval, type ApprovalItem, type ApprovalView } from './approval.js'
 export { renderConsent, type ConsentView } from './consent.js'
+export { renderDocument, type DocumentPageView, type ShownDocument } from './document.js'
 export { renderError, type ErrorView, type Explanation } from './error.js'
 export type { IdentityButton, IdentityProblem } from './identity.js'
 export { renderManagement, type ManagementView } from './management.js'

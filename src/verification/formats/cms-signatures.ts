@@ -13,7 +13,7 @@ import {
 import type { SignatureEvidence, SignatureKind, TimestampEvidence } from '../evidence.js'
 import { problem, type Finding } from '../findings.js'
 import { readCertificate, type KnownCertificate } from '../known-certificate.js'
-import { readHash } from '../signature-method.js'
+import { readHash } from '../../certificates/signature-method.js'
 import { imprintProblems, readTimestampToken, type TimestampToken } from '../timestamp-token.js'
 
 const MOST_TIMESTAMPS = 50
@@ -171,4 +171,3 @@ function attributeEncodings(attributes: Attributes): Buffer[] {
 function oidEncoding(oid: string): Buffer {
   return Buffer.from(new asn1js.ObjectIdentifier({ value: oid }).toBER())
 }
-

@@ -6,7 +6,7 @@ import { CertificateLintError } from '../../../src/certificates/lint.js'
 import { certificateProfile, SIGNER_PROFILE } from '../../../src/certificates/profiles.js'
 import { SignatureWithheldError } from '../../../src/errors.js'
 import type { KeyCustody } from '../../../src/keys/key-custody.js'
-import { MemoryAuthorityStore } from '../../support/authority-store.js'
+import { MemoryAuthorityStore, MemoryCertificateStore } from '../../support/authority-store.js'
 import { opensslText, opensslVerifiesChain } from '../../support/openssl.js'
 import { openTestCustody } from '../../support/softhsm.js'
 
@@ -31,7 +31,10 @@ describe('The embedded authority', () => {
   const now = () => clock
 
   const open = (changes: { custody?: KeyCustody; store?: MemoryAuthorityStore } = {}) =>
-    EmbeddedAuthority.open({ custody, store, now, subject: SUBJECT, ...changes })
+    EmbeddedAuthority.open({
+      ...{ custody, store, now, subject: SUBJECT, issued: new MemoryCertificateStore() },
+      ...changes,
+    })
 
   before(async () => {
     custody = await openTestCustody()

@@ -6,6 +6,8 @@ import { signingCertificate } from '../../../src/credentials/credentials.js'
 import type { Credential } from '../../../src/credentials/credential.js'
 import { HsmUnavailableError } from '../../../src/errors.js'
 import { HASH_ALGORITHMS, type SignatureAlgorithm } from '../../../src/keys/algorithms.js'
+import type { SigningOperation } from '../../../src/keys/key-custody.js'
+import { prepareDocument } from '../../../src/documents/prepared-document.js'
 import { verifyDigest } from '../../../src/keys/digest-verifier.js'
 import type { StatementKind } from '../../../src/keys/key-custody.js'
 import { sql, sweep, type Statement } from '../../../src/storage/database.js'
@@ -16,6 +18,7 @@ import {
   type TestClient,
   type TestUser,
 } from '../../support/rssp.js'
+import { PLAIN_FORMAT } from '../../support/plain-format.js'
 import { newTokenDirectory } from '../../support/softhsm.js'
 import {
   certificateList,
@@ -31,7 +34,7 @@ interface Ask {
   readonly keyId: string
   readonly digests: readonly Buffer[]
   readonly algorithm: SignatureAlgorithm
-  readonly operation: { readonly id: string; readonly rows: readonly string[] } | undefined
+  readonly operation: SigningOperation | undefined
 }
 
 /*
@@ -61,11 +64,31 @@ describe('The key process, asked by a server that lies', function () {
 
   /** An approval whose rows are reserved, as signHash does it, and not signed. */
   async function reserve(digests: readonly Buffer[]): Promise<Activation> {
+    const agreement = await agreed(digests)
+    return rssp.services.activations.redeem({ ...agreement, digests })
+  }
+
+  /** The same as signDoc does it, for a document that was prepared elsewhere. */
+  async function reserveDocument(digest: Buffer): Promise<Activation> {
+    const agreement = await agreed([digest], 'sdr')
+    const request = {
+      ...({ format: 'X', level: 'B-B', envelope: 'Detached', signedProperties: [] } as const),
+      ...{ referenceUri: null, content: { digest } },
+    }
+    const facts = {
+      ...{ algorithm: ECDSA, signingTime: rssp.clock.now() },
+      signatory: { certificate: Buffer.alloc(0), chain: [] },
+    }
+    const prepared = await prepareDocument(await PLAIN_FORMAT.load(), request, facts)
+    return rssp.services.activations.redeemDocuments({ ...agreement, documents: [prepared] })
+  }
+
+  async function agreed(digests: readonly Buffer[], hashType?: 'sdr') {
     const { transactions, activations } = rssp.services
     const transaction = await transactions.open(randomUUID(), {
       clientId: client.client_id,
       credential,
-      items: digests.map((digest) => ({ digest, label: null })),
+      items: digests.map((digest) => ({ digest, label: null, ...(hashType ? { hashType } : {}) })),
       hashAlgorithm: HASH_ALGORITHMS.sha256,
       numSignatures: digests.length,
       description: null,
@@ -74,17 +97,20 @@ describe('The key process, asked by a server that lies', function () {
     assert.ok(transaction)
     const authorisation = await activations.grant(randomUUID(), transaction, ['otp'])
     assert.ok(authorisation)
-    return activations.redeem({
-      ...{ authorisation, credential, digests, algorithm: ECDSA, sad: null, repeatable: null },
+    return {
+      ...{ authorisation, credential, algorithm: ECDSA, sad: null, repeatable: null },
       caller: { clientId: client.client_id, userId: user.id },
-    })
+    }
   }
 
   const newDigest = () => digestOf(`document ${(count += 1)}`)
 
   function asked({ credential: { keyId }, digests, algorithm, ...activation }: Activation): Ask {
-    const { operationId, rows } = activation
-    const operation = { id: operationId, rows: rows.map(({ rowId }) => rowId) }
+    const { operationId, rows, toBeSigned } = activation
+    const operation = {
+      ...{ id: operationId, rows: rows.map(({ rowId }) => rowId) },
+      ...(toBeSigned ? { toBeSigned } : {}),
+    }
     return { keyId, digests, algorithm, operation }
   }
 
@@ -136,6 +162,84 @@ describe('The key process, asked by a server that lies', function () {
         'another digest',
       )
     }
+  })
+
+  it('signs what was derived from an approved digest and names it', async () => {
+    const activation = await reserveDocument(newDigest())
+    const [digest = Buffer.alloc(0)] = activation.digests
+    const [signature = digest] = await sign(asked(activation))
+    const { publicKey } = signingCertificate(credential)
+    assert.ok(await verifyDigest(publicKey, digest, signature, ECDSA))
+    assert.notDeepEqual(digest, activation.rows[0]?.digest)
+  })
+
+  describe('refuses for a document (S62)', () => {
+    let ask: Ask & { operation: SigningOperation }
+    let activation: Activation
+    let approved: Buffer
+
+    beforeEach(async () => {
+      approved = newDigest()
+      activation = await reserveDocument(approved)
+      const { operation, ...rest } = asked(activation)
+      assert.ok(operation)
+      ask = { ...rest, operation }
+    })
+    const recorded = (changes: Statement) =>
+      write(
+        sql`UPDATE "AuthorisedDigest" SET ${changes} WHERE "operationId" = ${activation.operationId}`,
+      )
+    const showing = (...toBeSigned: readonly Buffer[]) => ({
+      ...ask,
+      operation: { ...ask.operation, toBeSigned },
+    })
+
+    it('the approved digest itself: it is of a document', () =>
+      assertRefused({ ...ask, digests: [approved] }, 'another digest'))
+
+    it('a digest of other bytes than were recorded', () =>
+      assertRefused({ ...ask, digests: [newDigest()] }, 'another digest'))
+
+    it('what comes without the bytes', async () => {
+      const { id, rows } = ask.operation
+      await assertRefused({ ...ask, operation: { id, rows } }, 'the bytes to be signed are missing')
+      await assertRefused(showing(Buffer.alloc(0)), 'the bytes to be signed are missing')
+    })
+
+    it('other bytes than those of the digest', () =>
+      assertRefused(
+        ...([showing(Buffer.from('<SignedInfo/>')), 'other bytes than those of the digest'] as const),
+      ))
+
+    it('bytes that name another digest, even when the ledger has theirs', async () => {
+      const another = Buffer.from(
+        `<SignedInfo><DigestValue>${newDigest().toString('base64')}</DigestValue></SignedInfo>`,
+      )
+      const digest = digestOf(another.toString())
+      await recorded(sql`"toBeSigned" = ${digest.toString('base64')}`)
+      await assertRefused(
+        { ...showing(another), digests: [digest] },
+        'the bytes to be signed do not name the authorised digest',
+      )
+    })
+
+    it('a digest that nobody knows to be derived', async () => {
+      await recorded(sql`"derivation" = NULL`)
+      await assertRefused(ask, 'nobody knows how the digest was derived')
+    })
+
+    it('one approved as the hash to be signed', async () => {
+      await recorded(sql`"hashType" = 'dtbsr'`)
+      await assertRefused(ask, 'a hash used for a document')
+    })
+
+    it('one approved as that of a document, to be signed as a hash', async () => {
+      await recorded(sql`"toBeSigned" = NULL`)
+      await assertRefused(
+        { ...ask, digests: [approved] },
+        'the digest of a document signed as a hash',
+      )
+    })
   })
 
   describe('refuses', () => {

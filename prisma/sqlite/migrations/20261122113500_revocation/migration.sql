@@ -25,3 +25,6 @@ CREATE INDEX "IssuedCertificate_keyId_idx" ON "IssuedCertificate"("keyId");
 
 -- CreateIndex
 CREATE INDEX "IssuedCertificate_status_notAfter_idx" ON "IssuedCertificate"("status", "notAfter");
+
+-- CreateIndex
+CREATE INDEX "IssuedCertificate_issuedAt_idx" ON "IssuedCertificate"("issuedAt");

@@ -1,0 +1,249 @@
+import { Type } from '@sinclair/typebox'
+import type { ConformanceLevel, SignedProperty } from '../../documents/ades.js'
+import type { Documents } from '../../documents/documents.js'
+import {
+  envelopeFor,
+  type DocumentContent,
+  type DocumentRequest,
+} from '../../documents/prepared-document.js'
+import { InvalidParameterError, MissingParameterError, RefusedRequestError } from '../../errors.js'
+import { invalid, inWords, missing, type Refusal } from '../../http/refusals.js'
+import {
+  hashAlgorithmByOid,
+  rejectWrongDigestLength,
+  signatureAlgorithm,
+  type SignatureAlgorithm,
+} from '../../keys/algorithms.js'
+import { decodeBase64 } from '../../keys/base64.js'
+
+/*
+ * Items of `documentDigests` and `documents`. Each is read by its members: v2.2 has one kind of item, of
+ * which those of v2.0 are a subset (CSC API v2, 11.11; CSC data model, signatureCreationRequest).
+ */
+
+const Text = (description: string) => Type.Optional(Type.Unknown({ description }))
+
+/** Wrong members are told in words of their own, so that any type passes here. */
+const ITEM = {
+  signature_format: Text('C (CAdES), X (XAdES), P (PAdES) or J (JAdES).'),
+  conformance_level: Text('AdES-B-B, the default, or one of `conformance_levels` of `info`.'),
+  signed_envelope_property: Text('One of `envelope_properties` of `info` for the format.'),
+  signed_props: Text(
+    'Attributes to sign: objects with attribute_name and, unless the service computes it, attribute_value.',
+  ),
+  signAlgo: Text('OID, one of the key.algo of the credential; the same in all items.'),
+  signAlgoParams: Text('Base64 DER.'),
+  hashAlgorithmOID: Text('OID of the hash algorithm, unless signAlgo implies it.'),
+  label: Text('What the application calls it.'),
+  referenceUri: Text('What a detached signature calls the data it is over.'),
+  circumstantialData: Text('Free data of the application.'),
+}
+
+const UNFIT_DOCUMENTS = 'Invalid array parameter documents'
+const UNFIT_DIGESTS = 'Invalid object parameter documentDigests'
+
+export const DocumentDigests = Type.Optional(
+  Type.Array(
+    Type.Object({
+      ...ITEM,
+      hashes: Text('Digests of documents, Base64: an array, or one alone.'),
+    }),
+    { complaint: UNFIT_DIGESTS, description: 'Digests of documents to sign.' },
+  ),
+)
+
+export const DocumentItems = Type.Optional(
+  Type.Array(
+    Type.Object({
+      ...ITEM,
+      document: Text('The document, Base64.'),
+      documentType: Text('sod or sfd.'),
+    }),
+    { complaint: UNFIT_DOCUMENTS, description: 'Documents to sign.' },
+  ),
+)
+
+const EMPTY = 'Empty documentDigests and documents objects'
+const BOTH = 'Both documentDigests and documents parameters passed'
+const BAD_HASH = 'Invalid Base64 hashes string parameter'
+const BAD_DOCUMENT = 'Invalid Base64 documents string parameter'
+const NO_REFERENCES = 'Documents by reference are not supported: send document or hashes'
+const CONTRADICTION = 'String parameter hashAlgorithmOID contradicts with signAlgo parameter'
+
+/** What is refused of items. */
+export const UNFIT_ITEMS: readonly Refusal[] = [
+  ...inWords(EMPTY, BOTH, BAD_HASH, BAD_DOCUMENT, NO_REFERENCES, CONTRADICTION),
+  ...inWords('Invalid digest value length'),
+  ...missing('string', 'signAlgo', 'signAlgoParams', 'hashAlgorithmOID', 'signature_format'),
+  ...invalid('signAlgo', 'signAlgoParams', 'hashAlgorithmOID', 'signature_format'),
+  ...invalid('conformance_level', 'signed_envelope_property', 'signed_props'),
+  ...invalid('label', 'referenceUri', 'circumstantialData', 'documentType'),
+]
+
+type Item = Readonly<Record<string, unknown>>
+
+/** All that one call asks for. */
+export interface RequestedDocuments {
+  /** In the order of the request: digests before documents, where both are there. */
+  readonly requests: readonly DocumentRequest[]
+  readonly algorithm: SignatureAlgorithm
+}
+
+/** @throws {RefusedRequestError} @throws {MissingParameterError} @throws {InvalidParameterError} */
+export async function requestedDocuments(
+  input: { readonly documentDigests?: readonly Item[]; readonly documents?: readonly Item[] },
+  documents: Documents,
+  { allowBoth }: { readonly allowBoth: boolean },
+): Promise<RequestedDocuments> {
+  const digestItems = input.documentDigests ?? []
+  const documentItems = input.documents ?? []
+  if (digestItems.length + documentItems.length === 0) throw new RefusedRequestError(EMPTY)
+  if (digestItems.length > 0 && documentItems.length > 0 && !allowBoth) {
+    throw new RefusedRequestError(BOTH)
+  }
+  const contents = [
+    ...digestItems.map((item) => ({ item, contents: contentsOf(item, UNFIT_DIGESTS) })),
+    ...documentItems.map((item) => ({ item, contents: contentsOf(item, UNFIT_DOCUMENTS) })),
+  ]
+  const algorithms = contents.map(({ item }) => algorithmOf(item))
+  const [algorithm] = algorithms
+  // One call is one use of the key.
+  if (!algorithm || algorithms.some((each) => !isSame(each, algorithm))) {
+    throw new InvalidParameterError('signAlgo')
+  }
+  const requests: DocumentRequest[] = []
+  for (const { item, contents: each } of contents) {
+    for (const content of each) requests.push(await requestOf(item, content, documents))
+  }
+  for (const { content } of requests) {
+    if (content.digest) rejectWrongDigestLength(content.digest, algorithm.hash)
+  }
+  return { requests, algorithm }
+}
+
+/** @param otherwise the words for an item that holds nothing to sign, or two things */
+function contentsOf(item: Item, otherwise: string): DocumentContent[] {
+  const { document, hashes } = item
+  if (has(item, 'href') || has(item, 'documentReference')) {
+    throw new RefusedRequestError(NO_REFERENCES)
+  }
+  if (has(item, 'document') === has(item, 'hashes')) throw new RefusedRequestError(otherwise)
+  if (has(item, 'document')) {
+    const bytes = typeof document === 'string' ? decodeDocument(document) : null
+    if (!bytes) throw new RefusedRequestError(BAD_DOCUMENT)
+    return [{ document: bytes }]
+  }
+  const texts: readonly unknown[] = Array.isArray(hashes) ? hashes : [hashes]
+  if (texts.length === 0) throw new RefusedRequestError(otherwise)
+  return texts.map((text) => {
+    const digest = typeof text === 'string' && text !== '' ? decodeBase64(text) : null
+    if (!digest) throw new RefusedRequestError(BAD_HASH)
+    return { digest }
+  })
+}
+
+/**
+ * Decodes what may be megabytes: with another character among them there are fewer bytes than there
+ * should be. Either alphabet is taken, padded or not.
+ */
+function decodeDocument(text: string): Buffer | null {
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
+  const digits = text.length - padding
+  if (digits === 0 || digits % 4 === 1 || (padding > 0 && text.length % 4 !== 0)) return null
+  const bytes = Buffer.from(text, 'base64')
+  return bytes.length === Math.floor((digits * 3) / 4) ? bytes : null
+}
+
+function algorithmOf(item: Item): SignatureAlgorithm {
+  const signAlgo = textOf(item, 'signAlgo')
+  if (signAlgo === null) throw new MissingParameterError('signAlgo', 'string')
+  const signAlgoParams = textOf(item, 'signAlgoParams') ?? undefined
+  const hashAlgorithmOID = textOf(item, 'hashAlgorithmOID') ?? undefined
+  try {
+    const algorithm = signatureAlgorithm({ signAlgo, signAlgoParams })
+    rejectContradiction(algorithm, hashAlgorithmOID)
+    return algorithm
+  } catch (error) {
+    const leavesItOpen =
+      error instanceof MissingParameterError && error.parameter === 'hashAlgorithmOID'
+    if (!leavesItOpen || hashAlgorithmOID === undefined) throw error
+    return signatureAlgorithm({ signAlgo, hashAlgorithmOID })
+  }
+}
+
+function rejectContradiction({ hash }: SignatureAlgorithm, oid: string | undefined): void {
+  if (oid === undefined) return
+  if (hashAlgorithmByOid(oid).oid !== hash.oid) throw new RefusedRequestError(CONTRADICTION)
+}
+
+function isSame(one: SignatureAlgorithm, other: SignatureAlgorithm): boolean {
+  return one.scheme === other.scheme && one.hash.oid === other.hash.oid
+}
+
+async function requestOf(
+  item: Item,
+  content: DocumentContent,
+  documents: Documents,
+): Promise<DocumentRequest> {
+  const name = textOf(item, 'signature_format')
+  if (name === null) throw new MissingParameterError('signature_format', 'string')
+  const format = await documents.format(name.toUpperCase())
+  if (!format) throw new InvalidParameterError('signature_format')
+  for (const other of ['label', 'circumstantialData', 'documentType']) textOf(item, other, 'invalid')
+  const referenceUri = textOf(item, 'referenceUri', 'invalid')
+  if (referenceUri !== null && referenceUri.length > LONGEST_URI) {
+    throw new InvalidParameterError('referenceUri')
+  }
+  const request = {
+    format: format.format,
+    level: levelOf(textOf(item, 'conformance_level', 'invalid'), documents),
+    envelope: envelopeFor(format, content, textOf(item, 'signed_envelope_property', 'invalid')),
+    signedProperties: signedPropertiesOf(item['signed_props']),
+    referenceUri,
+    content,
+  }
+  await documents.rejectUnfitProperties(request)
+  return request
+}
+
+const LONGEST_URI = 2000
+const LEVEL = /^ades-(?:b-)?(b|t|lt|lta)$/i
+
+/** Baseline levels in every spelling that editions of the specification have (11.11, table and samples). */
+function levelOf(text: string | null, documents: Documents): ConformanceLevel {
+  const [, letter = ''] = LEVEL.exec(text ?? 'AdES-B-B') ?? []
+  const level = `B-${letter.toUpperCase()}` as ConformanceLevel
+  if (letter === '' || !documents.offers(level)) {
+    throw new InvalidParameterError('conformance_level')
+  }
+  return level
+}
+
+const MOST_PROPERTIES = 50
+
+function signedPropertiesOf(value: unknown): SignedProperty[] {
+  if (value === undefined || value === null) return []
+  const refusal = new InvalidParameterError('signed_props')
+  if (!Array.isArray(value) || value.length > MOST_PROPERTIES) throw refusal
+  return (value as unknown[]).map((each) => {
+    if (typeof each !== 'object' || each === null) throw refusal
+    const { attribute_name: name, attribute_value: given = null } = each as Item
+    if (typeof name !== 'string' || name === '') throw refusal
+    if (given !== null && typeof given !== 'string') throw refusal
+    return { name, value: given }
+  })
+}
+
+function has(item: Item, name: string): boolean {
+  return item[name] !== undefined && item[name] !== null
+}
+
+/** Null for a member that is absent, which an empty one counts as. */
+function textOf(item: Item, name: string, otherwise: 'missing' | 'invalid' = 'missing') {
+  const value = item[name]
+  if (value === undefined || value === null || value === '') return null
+  if (typeof value === 'string') return value
+  throw otherwise === 'missing'
+    ? new MissingParameterError(name, 'string')
+    : new InvalidParameterError(name)
+}

@@ -1,0 +1,327 @@
+import { createHash } from 'node:crypto'
+import { Type, type Static } from '@sinclair/typebox'
+import { signerOf, type WantedDigest } from '../../activation/activations.js'
+import type { Authorisation, Repeatable, SigningJob } from '../../activation/authorisation.js'
+import { hashBearerValue } from '../../activation/sad.js'
+import type { Credential } from '../../credentials/credential.js'
+import type { ValidationData } from '../../documents/ades.js'
+import type { DocumentSigning, SignedDocuments } from '../../documents/documents.js'
+import {
+  documentDigest,
+  hashTypesOf,
+  type PreparedDocument,
+} from '../../documents/prepared-document.js'
+import {
+  DocumentNotAuthorizedError,
+  HashNotAuthorizedError,
+  HsmUnavailableError,
+  InvalidParameterError,
+  MissingParameterError,
+} from '../../errors.js'
+import type { AccessToken } from '../../http/bearer.js'
+import { invalid, missing } from '../../http/refusals.js'
+import { rejectOtherBytes } from '../../signing/document-jobs.js'
+import { ClientData, FOREIGN_CREDENTIAL, UNUSABLE_CREDENTIAL } from '../parameters.js'
+import { authorisationOf } from '../sad.js'
+import { defineCscEndpoint, type CscServices } from '../services.js'
+import {
+  DocumentDigests,
+  DocumentItems,
+  requestedDocuments,
+  UNFIT_ITEMS,
+} from './document-items.js'
+import {
+  agreedTo,
+  isRefusedUse,
+  isUsedUp,
+  nameRequest,
+  OperationMode,
+  rejectUnfitAlgorithm,
+  requestedLater,
+  ResponseUri,
+  Sad,
+  ToBePolled,
+  UNFIT_MODE,
+  ValidityPeriod,
+  type Agreement,
+  type Later,
+} from './signing-request.js'
+
+const Request = Type.Object({
+  SAD: Sad,
+  credentialID: Type.Optional(
+    Type.String({ description: 'The credential; may be absent beside signatureQualifier.' }),
+  ),
+  signatureQualifier: Type.Optional(
+    Type.String({
+      complaint: 'Invalid parameter signatureQualifier',
+      description: 'Kind of signature, which the authorised credential has to be for.',
+    }),
+  ),
+  documentDigests: DocumentDigests,
+  documents: DocumentItems,
+  operationMode: OperationMode,
+  validity_period: ValidityPeriod,
+  response_uri: ResponseUri,
+  clientData: ClientData,
+  returnValidationInfo: Type.Optional(
+    Type.Boolean({
+      complaint: 'Invalid parameter returnValidationInfo',
+      description: 'Whether validation data that is not in the signatures is returned beside them.',
+    }),
+  ),
+})
+
+const Base64s = (description: string) =>
+  Type.Optional(Type.Array(Type.String({ contentEncoding: 'base64' }), { description }))
+
+/** What signing documents answers, at once or by `signatures/signPolling`. */
+export const SignedDocumentsAnswer = Type.Object({
+  DocumentWithSignature: Base64s('Documents with their signatures, in the order of the request.'),
+  SignatureObject: Base64s('Signatures apart from their documents, in the order of the request.'),
+  validationInfo: Type.Optional(
+    Type.Object(
+      {
+        ocsp: Base64s('OCSP responses, DER.'),
+        crl: Base64s('Certificate revocation lists, DER.'),
+        certificates: Base64s('Certificates that are not in the signatures, DER.'),
+      },
+      { description: 'With returnValidationInfo, when there is any.' },
+    ),
+  ),
+})
+
+/** Makes AdES signatures over documents, or digests of documents, that the signer approved (CSC API v2, 11.11). */
+export const signDoc = defineCscEndpoint({
+  path: '/signatures/signDoc',
+  summary: 'Sign documents the signer approved',
+  scopes: ['service', 'credential', 'client'],
+  request: Request,
+  response: Type.Union([SignedDocumentsAnswer, ToBePolled]),
+  repeatable: true,
+  takesDocuments: true,
+  isOn: ({ documents }) => documents.capabilities.formats.length > 0,
+  refuses: [
+    ...missing('string', 'SAD', 'credentialID'),
+    ...invalid('SAD', 'signatureQualifier'),
+    ...FOREIGN_CREDENTIAL,
+    ...UNFIT_ITEMS,
+    ...UNFIT_MODE,
+    'unfit-signed-properties',
+    'unfit-document',
+    'document-not-authorized',
+    'unusable-sad',
+    'sad-expired',
+    'too-many-signatures',
+    ...UNUSABLE_CREDENTIAL,
+    'timestamp-unavailable',
+    'validation-data-unavailable',
+    'hsm-unavailable',
+    'hsm-outcome-unknown',
+    'signature-withheld',
+  ],
+
+  async handle(input, caller, services, { idempotencyKey }) {
+    const { credentials } = services
+    const { authorisationId, sad } = await authorisationOf(input.SAD, caller, services)
+    const credential = await requestedCredential(input, authorisationId, caller, services)
+    const signer = signerOf(credential, caller)
+    const signing = await requestedSigning(input, credential, services)
+    const later = await requestedLater(input, caller, services)
+    const wanted = await wantedDigests(signing)
+    const named = nameRequest(idempotencyKey, signer, [
+      ...[authorisationId, credential.id, factsOf(signing, wanted)],
+      ...(later ? ['A', later.responseUri?.href ?? ''] : []),
+    ])
+    const request = { authorisationId, sad, credential, signer, signing, wanted, named }
+    try {
+      if (later) return { responseID: await signLater(request, later, services) }
+      return renderSigned((await findSigned(request, services)) ?? (await sign(request, services)))
+    } catch (error) {
+      if (isRefusedUse(error)) await credentials.noteRefusedUse(credential, signer, error.kind)
+      if (!(error instanceof HashNotAuthorizedError)) throw error
+      throw new DocumentNotAuthorizedError(sad || input.SAD ? 'SAD' : 'token')
+    }
+  },
+})
+
+type Input = Static<typeof Request>
+
+/**
+ * The credential that is named, or else the one the authorisation is for, when it is for that kind of
+ * signature. @throws {MissingParameterError} @throws {InvalidParameterError}
+ */
+async function requestedCredential(
+  { credentialID, signatureQualifier }: Input,
+  authorisationId: string,
+  caller: AccessToken,
+  { credentials, activations }: CscServices,
+): Promise<Credential> {
+  if (!credentialID && !signatureQualifier) {
+    throw new MissingParameterError('credentialID', 'string')
+  }
+  const id = credentialID || (await activations.credentialOf(authorisationId))
+  const credential = id === null ? null : await credentials.findFor(caller, id)
+  if (!credential) throw new InvalidParameterError(credentialID ? 'credentialID' : 'SAD')
+  if (signatureQualifier && credential.signatureQualifier !== signatureQualifier) {
+    throw new InvalidParameterError('signatureQualifier')
+  }
+  return credential
+}
+
+async function requestedSigning(
+  input: Input,
+  credential: Credential,
+  { config, documents, now }: CscServices,
+): Promise<DocumentSigning> {
+  const { returnValidationInfo = false } = input
+  const asked = await requestedDocuments(input, documents, {
+    allowBoth: config.policy.signDocAllowBoth,
+  })
+  rejectUnfitAlgorithm(asked.algorithm, credential)
+  return {
+    ...asked,
+    credential: { certificates: credential.certificates },
+    // Formats write whole seconds.
+    signingTime: new Date(Math.floor(now().getTime() / 1000) * 1000),
+    returnValidationInfo: returnValidationInfo && documents.offersValidationInfo,
+  }
+}
+
+/** Whether they may be signed at all is known before any document is read. */
+function wantedDigests({ requests, algorithm }: DocumentSigning): Promise<WantedDigest[]> {
+  return Promise.all(
+    requests.map(async ({ content }) => ({
+      digest: await documentDigest(content, algorithm.hash),
+      as: hashTypesOf(content),
+    })),
+  )
+}
+
+/** Names what is asked for: documents by their digests. */
+function factsOf(signing: DocumentSigning, wanted: readonly WantedDigest[]): string {
+  const { requests, algorithm, returnValidationInfo } = signing
+  const items = requests.map(({ content, ...request }, index) => {
+    const kind = content.document ? 'document' : 'digest'
+    return [kind, wanted[index]?.digest.toString('base64'), request]
+  })
+  const facts = JSON.stringify([items, algorithm, returnValidationInfo])
+  return createHash('sha256').update(facts).digest('base64url')
+}
+
+interface SigningRequest extends Agreement {
+  readonly signing: DocumentSigning
+  readonly wanted: readonly WantedDigest[]
+  readonly named: Repeatable | null
+}
+
+/**
+ * What an earlier request of the same name signed: its signatures are recorded, and completed once more
+ * with what the documents were prepared with. Null when there was none.
+ */
+async function findSigned(
+  { named, signing }: SigningRequest,
+  { activations, documents }: CscServices,
+): Promise<SignedDocuments | null> {
+  const earlier = named && (await activations.findEarlier(named))
+  if (!earlier) return null
+  const { signatures, toBeSigned } = earlier
+  const asThen = { ...signing, signingTime: earlier.signingTime ?? signing.signingTime }
+  const prepared = await documents.prepare(asThen)
+  rejectOtherBytes(prepared, toBeSigned)
+  return documents.complete(asThen, prepared, signatures)
+}
+
+async function sign(request: SigningRequest, services: CscServices): Promise<SignedDocuments> {
+  const { signing, documents } = services
+  try {
+    const { prepared, authorisation } = await prepare(request, services)
+    const activation = await redeem(request, { prepared, authorisation, job: null }, services)
+    const values = await signing.signHashes(activation)
+    return await documents.complete(request.signing, prepared, values)
+  } catch (error) {
+    // The same request may have used it up since: repeated, it is no second use.
+    const since = isUsedUp(error) ? await findSigned(request, services) : null
+    if (!since) throw error
+    return since
+  }
+}
+
+/** Accepts the request once it is on record and its signatures are taken from what was agreed to. */
+async function signLater(
+  request: SigningRequest,
+  later: Later,
+  services: CscServices,
+): Promise<string> {
+  const { activations, signingJobs, documentJobs } = services
+  const { named, signer, signing } = request
+  const responseID = signingJobs.newResponseID(named)
+  if (named && (await activations.isRepeated(named))) return responseID
+  try {
+    const { prepared, authorisation } = await prepare(request, services)
+    const job = {
+      ...signingJobs.describe(responseID, signer, later),
+      documents: documentJobs.seal(hashBearerValue(responseID), signing),
+    }
+    const activation = await redeem(request, { prepared, authorisation, job }, services)
+    documentJobs.start(responseID, signing, { activation, prepared })
+  } catch (error) {
+    // The same request may have been accepted since: repeated, it is no second use.
+    const since = error instanceof HsmUnavailableError || isUsedUp(error)
+    if (!(since && named && (await activations.isRepeated(named)))) throw error
+  }
+  return responseID
+}
+
+/** All that can fail before anything is used up: the approval, the documents, timestamps and revocation data. */
+async function prepare(request: SigningRequest, services: CscServices) {
+  const { documents } = services
+  const authorisation = await agreedTo(request.wanted, request, services)
+  const prepared = await documents.prepare(request.signing)
+  await documents.demandProofs(request.signing)
+  return { authorisation, prepared }
+}
+
+function redeem(
+  { credential, signer, sad, named, signing }: SigningRequest,
+  parts: {
+    readonly authorisation: Authorisation
+    readonly prepared: readonly PreparedDocument[]
+    readonly job: SigningJob | null
+  },
+  { activations }: CscServices,
+) {
+  const { authorisation, prepared, job } = parts
+  const { algorithm, signingTime } = signing
+  return activations.redeemDocuments({
+    ...{ authorisation, caller: signer, credential, algorithm, sad, job },
+    documents: prepared,
+    repeatable: named && { ...named, signingTime },
+  })
+}
+
+export function renderSigned({
+  signatures,
+  validationInfo,
+}: SignedDocuments): Static<typeof SignedDocumentsAnswer> {
+  const base64 = (holdsDocument: boolean) =>
+    signatures
+      .filter((each) => each.holdsDocument === holdsDocument)
+      .map(({ bytes }) => bytes.toString('base64'))
+  const [withDocument, apart] = [base64(true), base64(false)]
+  return {
+    ...(withDocument.length > 0 ? { DocumentWithSignature: withDocument } : {}),
+    ...(apart.length > 0 ? { SignatureObject: apart } : {}),
+    ...(validationInfo ? { validationInfo: renderValidationInfo(validationInfo) } : {}),
+  }
+}
+
+function renderValidationInfo({ ocspResponses, crls, certificates }: ValidationData) {
+  const texts = (name: string, all: readonly Buffer[]) =>
+    all.length === 0 ? {} : { [name]: all.map((each) => each.toString('base64')) }
+  return {
+    ...texts('ocsp', ocspResponses),
+    ...texts('crl', crls),
+    ...texts('certificates', certificates),
+  }
+}

@@ -1,0 +1,236 @@
+import { createHash } from 'node:crypto'
+import { UnfitDocumentError } from '../../errors.js'
+import type { AdesSignature, SignatureParameters } from '../ades.js'
+import { EXCLUSIVELY, EXCLUSIVE_CANONICALIZATION, TRANSFORMS } from './identifiers.js'
+import { mediaTypeOf, UNKNOWN_MEDIA_TYPE } from './media-type.js'
+import { transform, type DocumentReference, type SignatureIds } from './signature-text.js'
+import { readXades, type DetachedData, type XadesReading } from './xades-reader.js'
+import { encodeXml } from './xml-characters.js'
+import { XML_LIMITS } from './xml-scan.js'
+import { OUTER_SIGNATURES, XmlSource } from './xml-source.js'
+import { base64, element, text, type XmlText } from './xml-text.js'
+
+/** What an envelope decides. */
+export interface Subject {
+  /** The identifiers of references that have none yet follow from those of the signature. */
+  readonly references: readonly SubjectReference[]
+  /** What tells it from other subjects. */
+  readonly seed: Buffer
+  /** Identifiers that are in use around the signature. */
+  readonly takenIds: ReadonlyMap<string, number>
+  /** Puts a signature in its place. */
+  readonly place: (signature: XmlText) => Omit<AdesSignature, 'validationInfo'>
+  /** Reads what was placed, as a stranger would, and checks what was there before. */
+  readonly reread: (bytes: Buffer) => XadesReading
+}
+
+export interface SubjectReference extends Omit<DocumentReference, 'id' | 'uri'> {
+  /** Where the subject is; null when nobody said. */
+  readonly uri: string | null
+  /** What is hashed; null when only the digest is there. */
+  readonly octets: Buffer | null
+  /** Whether the signature holds them itself, in an object to which the reference leads. */
+  readonly isHeld: boolean
+}
+
+const NO_IDS: ReadonlyMap<string, number> = new Map()
+const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
+const NO_SIGNATURES = 'not(ancestor-or-self::ds:Signature)'
+
+/**
+ * Behind the last child of the root, and over all of the document but signatures: so several can
+ * stand side by side. The bytes around it stay as they are.
+ */
+export function enveloped(document: Buffer, parameters: SignatureParameters): Subject {
+  const source = new XmlSource(document)
+  const { octets, isSigned } = withoutSignatures(source)
+  const before = isSigned ? readXades(document) : null
+  return {
+    references: [
+      {
+        uri: '',
+        type: null,
+        transforms: [
+          // Not the enveloped-signature transform: a second signature would break the first.
+          transform(TRANSFORMS.xpath, element('ds:XPath', {}, text(NO_SIGNATURES))),
+          transform(EXCLUSIVE_CANONICALIZATION),
+        ],
+        digest: digestOf(octets, parameters),
+        mediaType: 'text/xml',
+        octets,
+        isHeld: false,
+      },
+    ],
+    seed: document,
+    takenIds: source.scan.ids,
+    place: (signature) => ({ bytes: spliced(source, signature), holdsDocument: true }),
+    reread: (bytes) => {
+      const after = readXades(bytes)
+      if (before !== null) rejectBroken(before, after)
+      return after
+    },
+  }
+}
+
+function withoutSignatures(source: XmlSource): { octets: Buffer; isSigned: boolean } {
+  return source.use((tree) => {
+    if (tree.finds(OUTER_SIGNATURES, tree.root)) {
+      throw new UnfitDocumentError('The document is a signature; others cannot be put into it')
+    }
+    const isSigned = tree.elements(OUTER_SIGNATURES).length > 0
+    tree.remove(OUTER_SIGNATURES)
+    return { octets: tree.canonicalDocument(EXCLUSIVELY), isSigned }
+  })
+}
+
+/** In front of the end tag of the root; a root without content gets one. */
+function spliced({ characters, scan }: XmlSource, signature: XmlText): Buffer {
+  const before = characters.text.slice(0, scan.rootEnd)
+  const after = characters.text.slice(scan.rootEnd)
+  const opened = `${before}>${signature}</${scan.rootName}>${after.slice('/>'.length)}`
+  const text = scan.rootIsEmpty ? opened : `${before}${signature}${after}`
+  return encodeXml({ ...characters, text })
+}
+
+/** References that matched before have to match after. */
+function rejectBroken(before: XadesReading, after: XadesReading): void {
+  const broken = before.signatures.some(({ references, path }) => {
+    const now = after.signatures.find((each) => each.path === path)
+    return references.some(
+      ({ digestMatches }, index) =>
+        digestMatches === true && now?.references[index]?.digestMatches !== true,
+    )
+  })
+  if (broken) {
+    throw new UnfitDocumentError(
+      'A signature in the document covers all of it: one more inside would break it',
+    )
+  }
+}
+
+/** As Base64, the document has to fit into one text. */
+const MOST_ENVELOPED = Math.floor(XML_LIMITS.bytesOfText / 4) * 3
+
+/** Base64 of any bytes: what is signed is exactly them, and their digest is that of the document. */
+export function enveloping(document: Buffer, parameters: SignatureParameters): Subject {
+  if (document.length > MOST_ENVELOPED) {
+    throw new UnfitDocumentError('The document is too large for an enveloping signature')
+  }
+  const digest = digestOf(document, parameters)
+  return {
+    references: [
+      {
+        uri: null,
+        type: 'http://www.w3.org/2000/09/xmldsig#Object',
+        transforms: [transform(TRANSFORMS.base64)],
+        mediaType: mediaTypeOf(document),
+        octets: document,
+        isHeld: true,
+        digest,
+      },
+    ],
+    seed: digest,
+    takenIds: NO_IDS,
+    place: (signature) => ({ bytes: Buffer.from(DECLARATION + signature), holdsDocument: true }),
+    reread: (bytes) => readXades(bytes),
+  }
+}
+
+/** `ds:Object`s with what the references say is held. */
+export function heldObjects({ references }: Subject, { object }: SignatureIds): XmlText[] {
+  return references.flatMap(({ octets, isHeld, mediaType }) => {
+    if (!isHeld || octets === null) return []
+    const attributes = { Id: object, MimeType: mediaType, Encoding: TRANSFORMS.base64 }
+    return [element('ds:Object', attributes, base64(octets))]
+  })
+}
+
+export function detached(document: Buffer, parameters: SignatureParameters): Subject {
+  const found = { bytes: document }
+  const reference = {
+    ...detachedReference(digestOf(document, parameters), parameters.referenceUri),
+    mediaType: mediaTypeOf(document),
+    octets: document,
+  }
+  return besideDocument([reference], reference.digest, { find: () => found })
+}
+
+export function detachedDigest(digest: Buffer, { level, referenceUri }: SignatureParameters): Subject {
+  if (level === 'B-LTA') {
+    throw new UnfitDocumentError('An archive timestamp covers the document, not only its digest')
+  }
+  const reference = detachedReference(digest, referenceUri)
+  return besideDocument([reference], digest, { find: () => ({ digest }) })
+}
+
+function detachedReference(digest: Buffer, uri: string | null): SubjectReference {
+  rejectUnfitUri(uri)
+  const nothing = { type: null, transforms: [], octets: null, isHeld: false }
+  return { ...nothing, uri, digest, mediaType: UNKNOWN_MEDIA_TYPE }
+}
+
+function besideDocument(
+  references: readonly SubjectReference[],
+  seed: Buffer,
+  detachedData: DetachedData,
+): Subject {
+  return {
+    ...{ references, seed },
+    takenIds: NO_IDS,
+    place: (signature) => ({ bytes: Buffer.from(DECLARATION + signature), holdsDocument: false }),
+    reread: (bytes) => readXades(bytes, detachedData),
+  }
+}
+
+/** A file of a container. */
+export interface ContainerFile {
+  /** Its path there, not encoded. */
+  readonly name: string
+  readonly bytes: Buffer
+  /** Null when nobody said. */
+  readonly mediaType: string | null
+}
+
+const ASIC_NAMESPACE = 'http://uri.etsi.org/02918/v1.2.1#'
+
+/** References relative to the root of the container. @see EN 319 162-1, 4.4.3.2 */
+export function containerFiles(
+  files: readonly ContainerFile[],
+  parameters: SignatureParameters,
+): Subject {
+  const references = files.map(({ name, bytes, mediaType }) => ({
+    ...detachedReference(digestOf(bytes, parameters), containerUri(name)),
+    mediaType: mediaType ?? mediaTypeOf(bytes),
+    octets: bytes,
+  }))
+  if (new Set(references.map(({ uri }) => uri)).size !== references.length || files.length === 0) {
+    throw new UnfitDocumentError('A container has files, each with a name of its own')
+  }
+  const seed = Buffer.concat(references.map(({ digest }) => digest))
+  const found = new Map(references.map(({ uri, octets }) => [uri, { bytes: octets }]))
+  return {
+    ...besideDocument(references, seed, { find: (uri) => found.get(uri ?? '') ?? null }),
+    place: (signature) => {
+      const attributes = { 'xmlns:asic': ASIC_NAMESPACE }
+      const root = element('asic:XAdESSignatures', attributes, signature)
+      return { bytes: Buffer.from(DECLARATION + root), holdsDocument: false }
+    },
+  }
+}
+
+export function containerUri(name: string): string {
+  return name.split('/').map(encodeURIComponent).join('/')
+}
+
+/** Within the signature, nothing is detached. */
+function rejectUnfitUri(uri: string | null): void {
+  if (uri === null) return
+  const isUri = /^[!-~]{1,2000}$/.test(uri) && !/[<>"{}|\\^`]/.test(uri)
+  if (!isUri || uri.startsWith('#') || !URL.canParse(uri, 'http://localhost/')) {
+    throw new UnfitDocumentError('The reference is no URI that leads to a document')
+  }
+}
+
+function digestOf(octets: Buffer, { algorithm }: SignatureParameters): Buffer {
+  return createHash(algorithm.hash.name).update(octets).digest()
+}

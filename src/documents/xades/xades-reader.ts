@@ -1,0 +1,595 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { joseToDer } from 'ecdsa-sig-formatter'
+import { XmlElement } from 'libxml2-wasm'
+import { UnfitDocumentError } from '../../errors.js'
+import { HASH_ALGORITHMS, type HashName, type SignatureAlgorithm } from '../../keys/algorithms.js'
+import { TimestampToken } from '../../timestamping/timestamp-token.js'
+import type { ValidationData } from '../ades.js'
+import {
+  algorithmOfSignatureMethod,
+  canonicalizationOf,
+  DEFAULT_CANONICALIZATION,
+  hashOfDigestMethod,
+  SIGNED_PROPERTIES_TYPE,
+  type Canonicalization,
+} from './identifiers.js'
+import {
+  inclusivePrefixesOf,
+  nodesOf,
+  octetsOf,
+  readTransforms,
+  transformed,
+  UnsupportedReferenceError,
+  type ReferencedData,
+} from './reference-processing.js'
+import {
+  algorithmOf,
+  attributeOf,
+  bytesOf,
+  childElements,
+  is,
+  malformed,
+  MalformedSignatureError,
+  qualifyingParts,
+  required,
+  signatureParts,
+  textOf,
+  type QualifyingParts,
+  type SignatureParts,
+} from './signature-parts.js'
+import {
+  archiveTimestampInput,
+  isArchiveTimestamp,
+  signatureTimestampInput,
+} from './timestamp-imprint.js'
+import { OUTER_SIGNATURES, xpathOfId, xpathOfSignature, XmlSource } from './xml-source.js'
+import type { XmlTree } from './xml-tree.js'
+
+/** What lies outside of the XML, for signatures that are detached. */
+export interface DetachedData {
+  /** What a reference means: its bytes, or their digest; null when it is not at hand. */
+  find(uri: string | null, hash: HashName): { bytes: Buffer } | { digest: Buffer } | null
+}
+
+export const NO_DETACHED_DATA: DetachedData = { find: () => null }
+
+/** What a reference is about. */
+export type Coverage =
+  /** All of the XML document, but for signatures. */
+  | { readonly kind: 'document' }
+  /** One element of the document; the path names it and those above it, with their positions. */
+  | { readonly kind: 'element'; readonly path: string }
+  /** A `ds:Object` of this very signature: what an enveloping signature holds. */
+  | { readonly kind: 'object' }
+  | { readonly kind: 'signed-properties' }
+  | { readonly kind: 'detached'; readonly uri: string | null }
+
+export interface XadesReference {
+  readonly id: string | null
+  readonly type: string | null
+  readonly uri: string | null
+  /** Null when it is not known what is meant. */
+  readonly covers: Coverage | null
+  readonly hash: HashName | null
+  /** Null when that cannot be told: the data are not at hand, or the reference is not one we follow. */
+  readonly digestMatches: boolean | null
+  /** Why it cannot be told. */
+  readonly problem: string | null
+  /** The octets that were hashed, where they are at hand and an enveloping signature holds them. */
+  readonly content: Buffer | null
+}
+
+export type XadesTimestampKind =
+  | 'AllDataObjectsTimeStamp'
+  | 'IndividualDataObjectsTimeStamp'
+  | 'SignatureTimeStamp'
+  | 'SigAndRefsTimeStamp'
+  | 'RefsOnlyTimeStamp'
+  | 'ArchiveTimeStamp'
+
+export interface XadesTimestamp {
+  readonly kind: XadesTimestampKind
+  /** `TimeStampToken`, DER. Nothing but its imprint was looked at. */
+  readonly token: Buffer
+  /** Whether it is about what this signature has there; null when that cannot be told. */
+  readonly imprintMatches: boolean | null
+}
+
+/** One entry of `SigningCertificateV2`. */
+export interface SigningCertificateReference {
+  readonly hash: HashName | null
+  readonly digest: Buffer
+  /** `IssuerSerial` of RFC 5035, DER. */
+  readonly issuerSerial: Buffer | null
+}
+
+export interface XadesSignature {
+  readonly id: string | null
+  /** Where it stands, e.g. `/invoice[1]/Signature[1]`. */
+  readonly path: string
+  /** What the key signed: SignedInfo, canonical. */
+  readonly signedInfo: Buffer
+  /** The `Algorithm` of its `SignatureMethod`. */
+  readonly signatureMethod: string
+  /** Null for one that we do not accept. */
+  readonly algorithm: SignatureAlgorithm | null
+  /** PKCS#1 octets, or a DER ECDSA-Sig-Value, as `signHash` gives it. */
+  readonly signatureValue: Buffer
+  readonly references: readonly XadesReference[]
+  /** Of KeyInfo, in its order, DER. */
+  readonly keyInfoCertificates: readonly Buffer[]
+  readonly signingCertificateReferences: readonly SigningCertificateReference[]
+  /** The certificate whose digest the signed properties have first; null when it is not there. */
+  readonly signingCertificate: Buffer | null
+  readonly signingTime: Date | null
+  /** Whether the properties at hand are those that a reference covers. */
+  readonly propertiesAreSigned: boolean
+  /** Local names of the signed properties. */
+  readonly signedPropertyNames: readonly string[]
+  /** Names of the unsigned ones. */
+  readonly unsignedPropertyNames: readonly string[]
+  readonly timestamps: readonly XadesTimestamp[]
+  /** All that is inside, KeyInfo included. */
+  readonly embedded: ValidationData
+  /** What is not as it has to be, apart from the references. */
+  readonly problems: readonly string[]
+}
+
+/** A `ds:Signature` that cannot be read. */
+export interface UnreadableSignature {
+  readonly path: string
+  readonly why: string
+}
+
+export interface XadesReading {
+  readonly signatures: readonly XadesSignature[]
+  readonly unreadable: readonly UnreadableSignature[]
+}
+
+const MOST_SIGNATURES = 50
+const MOST_REFERENCES = 200
+
+/**
+ * Reads every signature that stands in no other one. Nothing that is read may be relied upon before
+ * the value verifies and every reference matches.
+ *
+ * @throws {UnfitDocumentError} when the bytes are no XML that can be read safely
+ */
+export function readXades(bytes: Buffer, detached: DetachedData = NO_DETACHED_DATA): XadesReading {
+  const source = new XmlSource(bytes)
+  const count = source.use((tree) => tree.elements(OUTER_SIGNATURES).length)
+  if (count > MOST_SIGNATURES) throw new UnfitDocumentError('Too many signatures')
+  const signatures: XadesSignature[] = []
+  const unreadable: UnreadableSignature[] = []
+  for (let index = 0; index < count; index++) {
+    const read = readSignature(source, index, detached)
+    if ('why' in read) unreadable.push(read)
+    else signatures.push(read)
+  }
+  return { signatures, unreadable }
+}
+
+function readSignature(
+  source: XmlSource,
+  index: number,
+  detached: DetachedData,
+): XadesSignature | UnreadableSignature {
+  return source.use((tree) => {
+    const [element] = tree.elements(xpathOfSignature(index))
+    if (element === undefined) throw new UnfitDocumentError('A signature is missing')
+    const path = pathOf(element)
+    source.spend()
+    prune(element)
+    try {
+      return new SignatureReader({ source, tree, index, detached }, element, path).read()
+    } catch (error) {
+      if (!(error instanceof MalformedSignatureError)) throw error
+      return { path, why: error.message }
+    }
+  })
+}
+
+/** Leaves what is above and in the signature: all that its own parts are canonicalised in. */
+function prune(signature: XmlElement): void {
+  for (let each: XmlElement | null = signature; each !== null; each = parentOf(each)) {
+    for (const axis of ['preceding-sibling', 'following-sibling']) {
+      for (const node of each.find(`${axis}::node()`)) node.remove()
+    }
+  }
+}
+
+function pathOf(element: XmlElement): string {
+  const names: string[] = []
+  for (let each: XmlElement | null = element; each !== null; each = parentOf(each)) {
+    const before = each.eval(`count(preceding-sibling::*[local-name()="${each.name}"])`)
+    names.unshift(`/${each.name}[${1 + Number(before)}]`)
+  }
+  return names.join('')
+}
+
+function parentOf(element: XmlElement): XmlElement | null {
+  const { parent } = element
+  return parent instanceof XmlElement ? parent : null
+}
+
+interface ReadingContext {
+  readonly source: XmlSource
+  /** Pruned. */
+  readonly tree: XmlTree
+  readonly index: number
+  readonly detached: DetachedData
+}
+
+interface FollowedReference {
+  readonly reference: XadesReference
+  /** What the transforms left; null when they were not followed. */
+  readonly data: ReferencedData | null
+}
+
+class SignatureReader {
+  readonly #context: ReadingContext
+  readonly #path: string
+  readonly #parts: SignatureParts
+  readonly #qualifying: QualifyingParts | null
+  readonly #problems: string[] = []
+
+  constructor(context: ReadingContext, element: XmlElement, path: string) {
+    this.#context = context
+    this.#path = path
+    this.#parts = signatureParts(element)
+    this.#qualifying = qualifyingParts(this.#parts)
+  }
+
+  read(): XadesSignature {
+    const { tree } = this.#context
+    const { signature, canonicalizationMethod, signatureMethod, signedInfo } = this.#parts
+    if (this.#parts.references.length > MOST_REFERENCES) malformed('ds:SignedInfo')
+    const followed = this.#parts.references.map((each) => this.#follow(each))
+    const method = algorithmOf(signatureMethod)
+    const algorithm = algorithmOfSignatureMethod(method)
+    const embedded = this.#embedded()
+    const keyInfoCertificates = this.#keyInfoCertificates()
+    const signingCertificateReferences = this.#signingCertificateReferences()
+    const signingCertificate = findCertificate(signingCertificateReferences[0], [
+      ...keyInfoCertificates,
+      ...embedded.certificates,
+    ])
+    const propertiesAreSigned = this.#propertiesAreSigned(followed)
+    return {
+      id: attributeOf(signature, 'Id'),
+      path: this.#path,
+      signedInfo: tree.canonicalElement(signedInfo, {
+        ...this.#canonicalization(canonicalizationMethod),
+        inclusivePrefixes: inclusivePrefixesOf(canonicalizationMethod),
+      }),
+      signatureMethod: method,
+      algorithm,
+      signatureValue: this.#signatureValue(algorithm),
+      references: followed.map(({ reference }) => reference),
+      ...{ keyInfoCertificates, signingCertificateReferences, signingCertificate },
+      signingTime: this.#signingTime(),
+      propertiesAreSigned,
+      signedPropertyNames: this.#signedProperties().map(({ name }) => name),
+      unsignedPropertyNames: this.#unsignedProperties().map(({ name }) => name),
+      timestamps: this.#timestamps(followed),
+      embedded,
+      problems: this.#problems,
+    }
+  }
+
+  #signedProperties(): readonly XmlElement[] {
+    const { signedSignatureProperties = [], signedDataObjectProperties = [] } =
+      this.#qualifying ?? {}
+    return [...signedSignatureProperties, ...signedDataObjectProperties]
+  }
+
+  #unsignedProperties(): readonly XmlElement[] {
+    return this.#qualifying?.unsignedSignatureProperties ?? []
+  }
+
+  #canonicalization(method: XmlElement): Canonicalization {
+    const canonicalization = canonicalizationOf(algorithmOf(method))
+    if (canonicalization === null) malformed('ds:CanonicalizationMethod')
+    this.#context.source.rejectCostly(canonicalization)
+    return canonicalization
+  }
+
+  /** XML Signature has r and s one after the other. @see RFC 9231, 2.3.6 */
+  #signatureValue(algorithm: SignatureAlgorithm | null): Buffer {
+    const value = bytesOf(this.#parts.signatureValue)
+    if (algorithm?.scheme !== 'ecdsa') return value
+    const curve = ECDSA_CURVES[value.length]
+    if (curve === undefined) malformed('ds:SignatureValue')
+    return joseToDer(value, curve)
+  }
+
+  #follow(element: XmlElement): FollowedReference {
+    const children = childElements(element)
+    const transforms = is(children[0] ?? element, 'ds', 'Transforms') ? children.shift() : null
+    const [digestMethod, digestValue, ...rest] = children
+    if (rest.length > 0) malformed('ds:Reference')
+    const hash = hashOfDigestMethod(algorithmOf(required(digestMethod, 'ds', 'DigestMethod')))
+    const expected = bytesOf(required(digestValue, 'ds', 'DigestValue'))
+    const uri = attributeOf(element, 'URI')
+    const [id, type] = [attributeOf(element, 'Id'), attributeOf(element, 'Type')]
+    const facts = { id, type, uri, hash }
+    try {
+      const { covers, data, digest } = this.#dereference(uri, transforms ?? null, hash)
+      const actual = digest ?? (data && hash ? sha(hash, octetsOf(data)) : null)
+      const isHeld = covers.kind === 'object' && data !== null
+      const reference = {
+        ...{ ...facts, covers },
+        digestMatches: actual === null ? null : isSame(actual, expected),
+        problem: hash === null ? 'A hash is not accepted' : null,
+        content: isHeld ? octetsOf(data) : null,
+      }
+      return { reference, data }
+    } catch (error) {
+      const isOurs = error instanceof UnsupportedReferenceError
+      if (!isOurs && !(error instanceof UnfitDocumentError)) throw error
+      const problem = error.message
+      const nothing = { covers: null, digestMatches: null, content: null }
+      return { reference: { ...facts, ...nothing, problem }, data: null }
+    }
+  }
+
+  #dereference(uri: string | null, transforms: XmlElement | null, hash: HashName | null) {
+    const { source, detached, index } = this.#context
+    const steps = readTransforms(transforms)
+    const nodes = nodesOf(uri, source)
+    if (nodes !== null) {
+      const covers = this.#coverage(uri)
+      const data = transformed(nodes, steps, xpathOfSignature(index))
+      return { covers, data, digest: null }
+    }
+    const covers: Coverage = { kind: 'detached', uri }
+    const found = hash === null ? null : detached.find(uri, hash)
+    if (found === null) return { covers, data: null, digest: null }
+    if ('digest' in found) {
+      if (steps.length > 0) {
+        throw new UnsupportedReferenceError('A digest does not do: the reference has transforms')
+      }
+      return { covers, data: null, digest: found.digest }
+    }
+    const octets: ReferencedData = { kind: 'octets', octets: found.bytes }
+    const data = transformed(octets, steps, xpathOfSignature(index))
+    return { covers, data, digest: null }
+  }
+
+  #coverage(uri: string | null): Coverage {
+    if (uri === '') return { kind: 'document' }
+    const { source, tree } = this.#context
+    const xpath = xpathOfId((uri ?? '').slice(1))
+    const [inside] = tree.elements(xpath)
+    if (inside === undefined) {
+      const path = source.use((whole) => whole.elements(xpath).map(pathOf)[0])
+      if (path === undefined) throw new UnsupportedReferenceError('An element is missing')
+      return { kind: 'element', path }
+    }
+    if (inside.isSameNode(tree.root)) return { kind: 'document' }
+    const { signedProperties } = this.#qualifying ?? {}
+    if (signedProperties?.isSameNode(inside)) return { kind: 'signed-properties' }
+    if (this.#parts.objects.some((object) => isWithin(inside, object))) return { kind: 'object' }
+    return { kind: 'element', path: this.#pathInside(inside) }
+  }
+
+  /** The pruned tree has lost the brothers by which the positions above the signature are counted. */
+  #pathInside(element: XmlElement): string {
+    const xpath = xpathOfId(ID_NAMES.map((name) => idOf(element, name)).find((id) => id !== null) ?? '')
+    return this.#context.source.use((whole) => whole.elements(xpath).map(pathOf)[0] ?? '')
+  }
+
+  #propertiesAreSigned(followed: readonly FollowedReference[]): boolean {
+    const qualifying = this.#qualifying
+    if (qualifying === null) return false
+    const id = attributeOf(this.#parts.signature, 'Id')
+    const target = attributeOf(qualifying.qualifyingProperties, 'Target')
+    if (id === null || target !== `#${id}`) {
+      this.#problems.push('The qualifying properties are of another signature')
+    }
+    const [reference, another] = followed
+      .map((each) => each.reference)
+      .filter(({ covers }) => covers?.kind === 'signed-properties')
+    if (reference === undefined || another !== undefined) {
+      this.#problems.push('The signed properties are not covered by one reference')
+      return false
+    }
+    if (reference.type !== SIGNED_PROPERTIES_TYPE) {
+      this.#problems.push('The reference to the signed properties has another type')
+    }
+    return reference.digestMatches === true
+  }
+
+  #keyInfoCertificates(): Buffer[] {
+    const { keyInfo } = this.#parts
+    const data = keyInfo === null ? [] : childElements(keyInfo)
+    return data
+      .filter((each) => is(each, 'ds', 'X509Data'))
+      .flatMap(childElements)
+      .filter((each) => is(each, 'ds', 'X509Certificate'))
+      .map(bytesOf)
+  }
+
+  #signingTime(): Date | null {
+    const property = this.#signedProperties().find((each) => is(each, 'xades', 'SigningTime'))
+    if (property === undefined) return null
+    const time = textOf(property).trim()
+    if (!DATE_TIME.test(time) || Number.isNaN(Date.parse(time))) malformed('xades:SigningTime')
+    return new Date(time)
+  }
+
+  #signingCertificateReferences(): SigningCertificateReference[] {
+    const properties = this.#signedProperties()
+    const list = properties.find((each) => is(each, 'xades', 'SigningCertificateV2'))
+    const older = properties.find((each) => is(each, 'xades', 'SigningCertificate'))
+    const found = list ?? older
+    if (found === undefined) {
+      this.#problems.push('The signed properties name no certificate')
+      return []
+    }
+    return childElements(found).map((cert) => signingCertificateReference(cert))
+  }
+
+  #embedded(): ValidationData {
+    const values = this.#unsignedProperties().flatMap((property) =>
+      is(property, 'xades141', 'TimeStampValidationData') ||
+      is(property, 'xades141', 'AnyValidationData')
+        ? childElements(property)
+        : [property],
+    )
+    const named = (list: string, name: string) =>
+      values
+        .filter((each) => is(each, 'xades', list))
+        .flatMap(childElements)
+        .filter((each) => is(each, 'xades', name))
+    const revocations = (list: string, name: string) =>
+      named('RevocationValues', list)
+        .flatMap(childElements)
+        .filter((each) => is(each, 'xades', name))
+        .map(bytesOf)
+    return {
+      certificates: [
+        ...this.#keyInfoCertificates(),
+        ...named('CertificateValues', 'EncapsulatedX509Certificate').map(bytesOf),
+      ],
+      crls: revocations('CRLValues', 'EncapsulatedCRLValue'),
+      ocspResponses: revocations('OCSPValues', 'EncapsulatedOCSPValue'),
+    }
+  }
+
+  #timestamps(followed: readonly FollowedReference[]): XadesTimestamp[] {
+    return [...this.#signedProperties(), ...this.#unsignedProperties()].flatMap((property) => {
+      const kind = timestampKind(property)
+      if (kind === null) return []
+      const children = childElements(property)
+      const method = children.find((each) => is(each, 'ds', 'CanonicalizationMethod'))
+      const canonicalization =
+        method === undefined ? DEFAULT_CANONICALIZATION : this.#canonicalization(method)
+      const input = this.#timestampInput(kind, property, followed, canonicalization)
+      return children
+        .filter((each) => is(each, 'xades', 'EncapsulatedTimeStamp'))
+        .map(bytesOf)
+        .map((token) => ({ kind, token, imprintMatches: hasImprint(token, input) }))
+    })
+  }
+
+  /** Null when what is timestamped is not at hand, or is not defined. */
+  #timestampInput(
+    kind: XadesTimestampKind,
+    property: XmlElement,
+    followed: readonly FollowedReference[],
+    canonicalization: Canonicalization,
+  ): Buffer | null {
+    const { tree } = this.#context
+    const qualifying = this.#qualifying
+    const octets = (each: FollowedReference) =>
+      each.data === null ? null : octetsOf(each.data, canonicalization)
+    const isSigned = (each: FollowedReference) =>
+      each.reference.covers?.kind === 'signed-properties'
+    switch (kind) {
+      case 'SignatureTimeStamp':
+        return signatureTimestampInput(tree, this.#parts, canonicalization)
+      case 'ArchiveTimeStamp': {
+        const references = all(followed.map(octets))
+        if (references === null || qualifying === null || !isArchiveTimestamp(property)) return null
+        const input = { references, parts: this.#parts, qualifying, timestamp: property }
+        return archiveTimestampInput(tree, input, canonicalization)
+      }
+      case 'AllDataObjectsTimeStamp':
+        return joined(followed.filter((each) => !isSigned(each)).map(octets))
+      case 'IndividualDataObjectsTimeStamp': {
+        const ids = childElements(property)
+          .filter((each) => is(each, 'xades', 'Include'))
+          .map((include) => attributeOf(include, 'URI'))
+        const included = ids.map((id) =>
+          followed.find(({ reference }) => reference.id !== null && `#${reference.id}` === id),
+        )
+        return joined(included.map((each) => (each === undefined ? null : octets(each))))
+      }
+      case 'SigAndRefsTimeStamp':
+      case 'RefsOnlyTimeStamp':
+        return null
+    }
+  }
+}
+
+/** By the length of r and s together; how the library calls the curves. */
+const ECDSA_CURVES: Readonly<Record<number, string>> = { 64: 'ES256', 96: 'ES384', 132: 'ES512' }
+const ID_NAMES = ['Id', 'ID', 'id', 'xml:id'] as const
+const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?$/
+
+function idOf(element: XmlElement, name: string): string | null {
+  const [prefix, local] = name.includes(':') ? ['xml', 'id'] : ['', name]
+  return element.attrs.find((each) => each.name === local && each.prefix === prefix)?.value ?? null
+}
+
+function isWithin(element: XmlElement, outer: XmlElement): boolean {
+  for (let each: XmlElement | null = element; each !== null; each = parentOf(each)) {
+    if (each.isSameNode(outer)) return true
+  }
+  return false
+}
+
+const TIMESTAMP_KINDS: readonly XadesTimestampKind[] = [
+  'AllDataObjectsTimeStamp',
+  'IndividualDataObjectsTimeStamp',
+  'SignatureTimeStamp',
+  'SigAndRefsTimeStamp',
+  'RefsOnlyTimeStamp',
+  'ArchiveTimeStamp',
+]
+
+function timestampKind(property: XmlElement): XadesTimestampKind | null {
+  const kind = TIMESTAMP_KINDS.find((each) => property.name.replace(/V2$/, '') === each)
+  const isOurs = kind !== undefined && /^http:\/\/uri\.etsi\.org\/01903\/v1\.[34]\./.test(property.namespaceUri)
+  return isOurs ? kind : null
+}
+
+function signingCertificateReference(cert: XmlElement): SigningCertificateReference {
+  const [certDigest, issuerSerial] = childElements(required(cert, 'xades', 'Cert'))
+  const [method, value] = childElements(required(certDigest, 'xades', 'CertDigest'))
+  const isV2 = issuerSerial !== undefined && is(issuerSerial, 'xades', 'IssuerSerialV2')
+  return {
+    hash: hashOfDigestMethod(algorithmOf(required(method, 'ds', 'DigestMethod'))),
+    digest: bytesOf(required(value, 'ds', 'DigestValue')),
+    issuerSerial: isV2 ? bytesOf(issuerSerial) : null,
+  }
+}
+
+function findCertificate(
+  reference: SigningCertificateReference | undefined,
+  certificates: readonly Buffer[],
+): Buffer | null {
+  if (!reference || reference.hash === null) return null
+  const { hash, digest } = reference
+  return certificates.find((der) => isSame(sha(hash, der), digest)) ?? null
+}
+
+function hasImprint(token: Buffer, input: Buffer | null): boolean | null {
+  if (input === null) return null
+  try {
+    const { hashOid, digest } = TimestampToken.parse(token)
+    const hash = Object.values(HASH_ALGORITHMS).find(({ oid }) => oid === hashOid)
+    return hash === undefined ? null : isSame(sha(hash.name, input), digest)
+  } catch {
+    return false // the parsers throw on whatever is no token
+  }
+}
+
+function sha(hash: HashName, bytes: Buffer): Buffer {
+  return createHash(hash).update(bytes).digest()
+}
+
+function isSame(one: Buffer, other: Buffer): boolean {
+  return one.length === other.length && timingSafeEqual(one, other)
+}
+
+function all<T>(values: readonly (T | null)[]): T[] | null {
+  const present = values.filter((value) => value !== null)
+  return present.length === values.length ? present : null
+}
+
+function joined(parts: readonly (Buffer | null)[]): Buffer | null {
+  const present = all(parts)
+  return present === null || present.length === 0 ? null : Buffer.concat(present)
+}

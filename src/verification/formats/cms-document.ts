@@ -1,0 +1,46 @@
+import { CONTENT_TYPES, digestOfBytes, readSignedData } from '../cms.js'
+import { NO_MATERIAL, type DetachedContent } from '../evidence.js'
+import { remark } from '../findings.js'
+import { imprintProblems, readTimestampToken, tokenOf } from '../timestamp-token.js'
+import { cmsSignatures, readTimestamp } from './cms-signatures.js'
+import { detachedDigest } from './detached-content.js'
+import { MOST_SIGNATURES, type DocumentReading } from './document-reading.js'
+
+/** A SignedData, attached or detached. @throws {Error} when it is none */
+export function readCms(der: Buffer, contents: readonly DetachedContent[]): DocumentReading {
+  const data = readSignedData(der)
+  if (data.contentType === CONTENT_TYPES.timestampInfo) return readTimestampDocument(der, contents)
+  const digestOf = data.content ? digestOfBytes(data.content) : detachedDigest(contents)
+  const signatures = cmsSignatures(
+    { ...data, signers: data.signers.slice(0, MOST_SIGNATURES) },
+    digestOf,
+    { kinds: ['CAdES', 'CMS'], place: null, certificates: [] },
+  )
+  const count = data.signers.length
+  return {
+    format: 'CMS',
+    signatures,
+    timestamps: [],
+    material: NO_MATERIAL,
+    findings: count > MOST_SIGNATURES ? [remark('too-many-signatures', `${count}`)] : [],
+  }
+}
+
+/** A TimeStampToken, or the response it came in. @throws {Error} when it is neither */
+export function readTimestampDocument(
+  bytes: Buffer,
+  contents: readonly DetachedContent[],
+): DocumentReading {
+  const der = tokenOf(bytes)
+  readTimestampToken(der)
+  const timestamp = readTimestamp(der, 'document', [], (token) =>
+    imprintProblems(token, detachedDigest(contents)),
+  )
+  return {
+    format: 'timestamp',
+    signatures: [],
+    timestamps: [timestamp],
+    material: timestamp.token?.material ?? NO_MATERIAL,
+    findings: [],
+  }
+}

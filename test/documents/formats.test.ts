@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { PDF } from '@libpdf/core'
+import type { SignatureParameters } from '../../src/documents/ades.js'
+import { FORMATS, type OpenFormat } from '../../src/documents/formats.js'
+import { prepareDocument, type DocumentRequest } from '../../src/documents/prepared-document.js'
+import { HASH_ALGORITHMS } from '../../src/keys/algorithms.js'
+import { SigningPki } from '../support/signing-pki.js'
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest()
+
+/** What all formats owe those who keep the ledger (ades.ts). */
+describe('Signature formats', () => {
+  const pki = new SigningPki()
+  const signatory = pki.signer('p-256')
+  const algorithm = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha256 } as const
+  const facts = { algorithm, signatory, signingTime: new Date('2026-11-22T12:00:00Z') }
+  const open: OpenFormat[] = []
+  const documents: Partial<Record<string, Buffer>> = {}
+
+  before(async () => {
+    const pdf = PDF.create()
+    pdf.addPage()
+    documents['P'] = Buffer.from(await pdf.save())
+    documents['X'] = Buffer.from('<contract><party>A</party></contract>')
+  })
+  after(async () => {
+    await Promise.all(open.map((format) => format.close?.()))
+    pki.close()
+  })
+
+  for (const format of Object.values(FORMATS)) {
+    describe(format.format, () => {
+      const load = async () => {
+        const loaded = await format.load()
+        open.push(loaded)
+        return loaded
+      }
+      const document = () => documents[format.format] ?? Buffer.from('a document')
+      const request = (envelope: SignatureParameters['envelope']) => ({
+        ...({ format: format.format, level: 'B-B', envelope, signedProperties: [] } as const),
+        referenceUri: 'https://docs.example/1',
+      })
+      const prepared = async (asked: DocumentRequest) => prepareDocument(await load(), asked, facts)
+
+      it('is as the registry describes it before it is loaded', async () => {
+        const { documentEnvelopes, digestEnvelopes } = await load()
+        const described = [format.documentEnvelopes, format.digestEnvelopes]
+        assert.deepEqual([documentEnvelopes, digestEnvelopes], described)
+      })
+
+      for (const envelope of format.documentEnvelopes.filter((each) => each !== 'Parallel')) {
+        it(`prepares a document the same every time: ${envelope}`, async () => {
+          const asked = { ...request(envelope), content: { document: document() } }
+          const [one, two] = [await prepared(asked), await prepared(asked)]
+          assert.deepEqual(one.signature.toBeSigned, two.signature.toBeSigned)
+          assert.deepEqual(one.documentDigest, sha256(document()))
+        })
+      }
+
+      for (const envelope of format.digestEnvelopes) {
+        it(`names the digest in what is signed, the same every time: ${envelope}`, async () => {
+          const asked = { ...request(envelope), content: { digest: sha256(Buffer.from('prepared')) } }
+          const [one, two] = [await prepared(asked), await prepared(asked)]
+          assert.equal(one.derived.derivation, 'named')
+          assert.deepEqual(one.signature.toBeSigned, two.signature.toBeSigned)
+        })
+      }
+    })
+  }
+})
