@@ -12,8 +12,9 @@ import { startBaseline } from './bench/processes.js'
 import { judge, table, type Figure } from './bench/report.js'
 import { measureSigning } from './bench/signing.js'
 import { measureStartUp } from './bench/start-up.js'
+import { measureTimestamps } from './bench/timestamp.js'
 
-const CASES = ['signing', 'postgresql', 'flows', 'million', 'start-up'] as const
+const CASES = ['signing', 'postgresql', 'timestamp', 'flows', 'million', 'start-up'] as const
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -44,6 +45,9 @@ for (const name of wanted) {
     }
     case 'postgresql':
       figures.push(...(await measurePostgresql({ extent, say })))
+      break
+    case 'timestamp':
+      figures.push(...(await withInstallation((made) => measureTimestamps(made, { extent, say }))))
       break
     case 'flows': {
       const { figures: more, ...rest } = await withInstallation(async (installation) => {

@@ -59,6 +59,10 @@ missing_packages() {
     has_library pkcs11/p11-kit-client.so || echo p11-kit-modules
     # Steps the clock of servers under load (npm run chaos).
     has_library faketime/libfaketimeMT.so.1 || echo libfaketime
+    # Verify what we sign: PDF, and XML.
+    command -v pdfsig >/dev/null || echo poppler-utils
+    command -v qpdf >/dev/null || echo qpdf
+    command -v xmlsec1 >/dev/null || echo xmlsec1
     # Load balancer in front of several servers.
     command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || echo nginx-light
   fi

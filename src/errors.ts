@@ -284,7 +284,24 @@ export class ValidationDataUnavailableError extends ServiceError {
   readonly kind = 'validation-data-unavailable'
 }
 
+/** What a certification authority gave, or somebody brought, is not the certificate of that key and signer. */
+export class UnfitCertificateError extends ServiceError {
+  override readonly name = 'UnfitCertificateError'
+  readonly kind = 'unfit-certificate'
+  constructor(why: string, options?: ErrorOptions) {
+    super(`The certificate does not fit: ${why}`, options)
+  }
+}
+
+/** The certification authority gave no certificate, now or for this signer. */
+export class CertificateUnavailableError extends ServiceError {
+  override readonly name = 'CertificateUnavailableError'
+  readonly kind = 'certificate-unavailable'
+}
+
 export type AnyServiceError =
+  | UnfitCertificateError
+  | CertificateUnavailableError
   | MissingParameterError
   | InvalidParameterError
   | RefusedRequestError

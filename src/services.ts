@@ -15,10 +15,13 @@ import { configuredProfiles } from './certificates/configured-profiles.js'
 import { OcspResponder } from './certificates/ocsp/responder.js'
 import { OwnRevocation } from './certificates/own-revocation.js'
 import { RevocationLists } from './certificates/revocation-lists.js'
+import { openIssuer } from './certificates/connectors/open-issuer.js'
 import { EarlierCertificates } from './certificates/earlier-certificates.js'
+import { openValidation } from './certificates/open-validation.js'
 import { ServiceKeys } from './certificates/service-keys.js'
 import type { Config } from './config/schema.js'
 import { DOCUMENT_PATHS } from './csc/index.js'
+import { CertificateRequests } from './credentials/certificate-requests.js'
 import { Credentials } from './credentials/credentials.js'
 import { ManagedCredentials } from './credentials/managed-credentials.js'
 import type { ProofSources } from './documents/ades.js'
@@ -78,6 +81,7 @@ import { SigningJobs } from './signing/signing-jobs.js'
 import { DatabaseActivationStore } from './storage/activation-store.js'
 import { DatabaseApprovalRequestStore } from './storage/approval-request-store.js'
 import { DatabaseAuthorityStore } from './storage/authority-store.js'
+import { DatabaseCertificateRequestStore } from './storage/certificate-request-store.js'
 import { DatabaseIssuedCertificateStore } from './storage/issued-certificate-store.js'
 import { DatabaseDepositStore } from './storage/deposit-store.js'
 import { ExpiredRows } from './storage/expired-rows.js'
@@ -146,7 +150,9 @@ async function assemble(
   const verify = keys.verifies ? null : verifyDigest
   const pki = await openAuthority(records, register, verify)
   const { authority, revocationLists, ocspResponder } = pki
-  const { credentials, keyPool } = openCredentials(records, register, authority)
+  const { credentials, certificateRequests, keyPool } = openCredentials(
+    ...([records, register, authority] as const),
+  )
   const people = openPeople(records, tracing)
   const rules = openRules(records, people, { ...keys, ...observation })
   const { now, secrets, database, audit, users, clients } = records
@@ -170,10 +176,17 @@ async function assemble(
     onClock: (state) => noteClock(state, records, logger),
   })
   const { source: timestamps } = timestamping
+  const validation = openValidation(config, {
+    ...{ now, own: pki.ownRevocation },
+    root: authority.rootCertificate,
+  })
   const documentSigning = new Documents({
     ...{
       now,
-      proofs: { timestamp: timestamps && timestampWith(timestamps), validationData: null },
+      proofs: {
+        timestamp: timestamps && timestampWith(timestamps),
+        validationData: (certificates) => validation.source.validationData(certificates),
+      },
     },
     ...(overrides.documents ?? {}),
   })
@@ -311,7 +324,7 @@ async function assemble(
   })
   return {
     ...records,
-    ...{ ...pki, timestamping },
+    ...{ ...pki, timestamping, validation, certificateRequests },
     ...{ app, logger, custody, credentials, accounts, passkeys, factors, sentCodes },
     ...{ transactions, activations, approvals, signing, announcements, oauthRecords, notices },
     deposits,
@@ -400,8 +413,8 @@ async function openAuthority(
 }
 
 /** The credentials of people, certified by that authority. */
-function openCredentials(records: Records, custody: KeyRegister, authority: EmbeddedAuthority) {
-  const { config, now, secrets, audit, credentialStore } = records
+function openCredentials(records: Records, custody: KeyRegister, embedded: EmbeddedAuthority) {
+  const { config, now, secrets, database, audit, credentialStore } = records
   const {
     algorithm,
     keysAhead: wanted,
@@ -411,6 +424,11 @@ function openCredentials(records: Records, custody: KeyRegister, authority: Embe
     register: custody,
     kinds: [{ algorithm, wanted, custody: keptIn }],
   })
+  const certificateRequests = new CertificateRequests({
+    ...{ custody, secrets, now, keptIn: config.hsm.custody },
+    store: new DatabaseCertificateRequestStore(database),
+  })
+  const authority = openIssuer(config.certificateAuthority.issuer, embedded, { custody, now })
   const credentials = new Credentials({
     ...{ custody, authority, secrets, audit, now },
     keptIn: config.hsm.custody,
@@ -418,7 +436,7 @@ function openCredentials(records: Records, custody: KeyRegister, authority: Embe
     store: credentialStore,
     profiles: configuredProfiles(config.certificateAuthority),
   })
-  return { credentials, keyPool }
+  return { credentials, certificateRequests, keyPool }
 }
 
 /** Who people are, and how they prove it. */

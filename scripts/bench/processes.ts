@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { childrenOf, listFolder, readFile } from './proc.js'
 import type { Ceiling, CeilingResult } from './ceiling.js'
 import type { Load, LoadResult } from './load.js'
+import type { Stamps, StampsResult } from './stamps.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 const CLI = join(ROOT, 'dist/cli.js')
@@ -35,6 +36,10 @@ export function generateLoad(load: Load): Promise<LoadResult> {
 
 export function measureCeiling(options: Ceiling): Promise<CeilingResult> {
   return answer('ceiling', options)
+}
+
+export function measureStamps(options: Stamps): Promise<StampsResult> {
+  return answer('stamps', options)
 }
 
 /** A server of some kind, and what it costs. */

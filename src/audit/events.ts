@@ -85,6 +85,10 @@ export interface AuditEventDetails {
   'key.abandoned': { keyId: string; state: string }
   'key.missing': { keyId: string }
   'certificate.issued': { serialNumber: string; subject: string; sha256: string }
+  'certificate.requested': { credentialId: string; userId: string; keyId: string }
+  'certificate-request.withdrawn': { credentialId: string; reason: string }
+  /** Issued elsewhere, for a key of ours. */
+  'certificate.imported': { serialNumber: string; subject: string; sha256: string }
   'certificate.revoked': { serialNumber: string; reason: string }
   'revocation-list.published': { issuer: string; number: number; entries: number }
   'credential.created': { credentialId: string; userId: string; keyId: string }

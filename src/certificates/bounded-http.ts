@@ -9,6 +9,8 @@ export interface HttpAnswer {
   /** Without parameters, lower case; empty when absent. */
   readonly contentType: string
   readonly body: Buffer
+  /** Seconds after which to ask again, where the server says so. */
+  readonly retryAfter?: number
 }
 
 export interface HttpQuestion {
@@ -33,6 +35,8 @@ export interface HttpOptions {
   readonly resolve?: (host: string) => Promise<readonly { address: string; family: number }[]>
   /** PEM; those of Node.js when absent. */
   readonly authorities?: string
+  /** What we show of ourselves, PEM. */
+  readonly client?: { readonly cert: string; readonly key: string }
 }
 
 const PROTOCOLS = { 'http:': requestHttp, 'https:': requestHttps } as const
@@ -52,7 +56,7 @@ export function boundedHttp(options: HttpOptions): BoundedHttp {
     if (!target || !found.every(({ address }) => isAllowed(host, address))) {
       throw new Error('not a public address')
     }
-    const ca = authorities === undefined ? {} : { ca: authorities }
+    const ca = { ...(authorities === undefined ? {} : { ca: authorities }), ...options.client }
     return new Promise((done, fail) => {
       const outgoing = PROTOCOLS[protocol](url, {
         method: question.body ? 'POST' : 'GET',
@@ -86,8 +90,12 @@ async function readAnswer(response: IncomingMessage, mostBytes: number): Promise
     chunks.push(chunk)
   }
   const [type = ''] = (response.headers['content-type'] ?? '').split(';')
-  const { statusCode: status = 0 } = response
-  return { status, contentType: type.trim().toLowerCase(), body: Buffer.concat(chunks) }
+  const { statusCode: status = 0, headers } = response
+  const retryAfter = /^\d{1,6}$/.exec(headers['retry-after'] ?? '')?.[0]
+  return {
+    ...{ status, contentType: type.trim().toLowerCase(), body: Buffer.concat(chunks) },
+    ...(retryAfter === undefined ? {} : { retryAfter: Number(retryAfter) }),
+  }
 }
 
 /** Resolving a name cannot be broken off, but need not be waited for. */

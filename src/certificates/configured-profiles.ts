@@ -19,11 +19,18 @@ export function configuredProfiles(
   return {
     signer: certificateProfile({
       ...{ ...SIGNER_SETTINGS, validityDays: settings.signerValidityDays },
-      ...signer,
+      ...withStatements(signer),
     }),
-    seal: certificateProfile({ ...SEAL_SETTINGS, ...seal }),
-    oneTime: certificateProfile({ ...ONE_TIME_SETTINGS, ...oneTime }),
+    seal: certificateProfile({ ...SEAL_SETTINGS, ...withStatements(seal) }),
+    oneTime: certificateProfile({ ...ONE_TIME_SETTINGS, ...withStatements(oneTime) }),
     tsa: certificateProfile({ ...TSA_SETTINGS, ...tsa }),
     ocsp: certificateProfile(OCSP_SETTINGS),
   }
+}
+
+type Settings = CertificateAuthoritySettings['profiles']['oneTime']
+
+function withStatements<S extends Settings>({ qcStatements, ...settings }: S) {
+  if (!qcStatements) return settings
+  return { ...settings, qcStatements: { ...qcStatements, type: qcStatements.type ?? null } }
 }

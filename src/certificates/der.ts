@@ -83,3 +83,21 @@ function readElement(bytes: Buffer, at: number): Element | null {
   const end = start + length
   return end > bytes.length ? null : { tag, content: bytes.subarray(start, end), end }
 }
+
+/**
+ * The elements inside one, each whole, without a look into them: lists of revoked certificates have
+ * hundreds of thousands. @throws {Error} when it is not DER as far as that
+ */
+export function* elementsIn(der: Buffer): Generator<Buffer> {
+  const outer = readElement(der, 0)
+  if (outer?.end !== der.length || (outer.tag & CONSTRUCTED) === 0) {
+    throw new Error('Not one structure in DER')
+  }
+  const { content } = outer
+  for (let at = 0; at < content.length;) {
+    const element = readElement(content, at)
+    if (element === null) throw new Error('Not DER')
+    yield content.subarray(at, element.end)
+    at = element.end
+  }
+}

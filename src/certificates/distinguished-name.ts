@@ -75,6 +75,19 @@ function readName(name: Buffer): NameAttribute[][] {
   )
 }
 
+/** What a Name says of those attributes that we write ourselves; the first where one comes twice. */
+export function nameAttributes(
+  name: Buffer,
+): Readonly<Partial<Record<keyof typeof ATTRIBUTES, string>>> {
+  const found = readName(name).flat()
+  return Object.fromEntries(
+    Object.entries(ATTRIBUTES).flatMap(([kind, { oid }]) => {
+      const text = found.find((each) => each.oid === oid)?.text
+      return typeof text === 'string' ? [[kind, text]] : []
+    }),
+  )
+}
+
 /** The elements of a SEQUENCE or SET. */
 export function childrenOf(block: asn1js.AsnType | undefined): asn1js.AsnType[] {
   if (!(block instanceof asn1js.Constructed)) throw new Error('A structure was expected')

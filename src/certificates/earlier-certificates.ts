@@ -18,7 +18,11 @@ export interface EarlierCertificateStore {
   registerEarlier(certificate: NewCertificate, revocation: Revocation | null): Promise<void>
   /** Serial numbers of certificates for signers that are no credential's: what was begun there failed. */
   listUnowned(issuedAfter: Date, issuedBefore: Date): Promise<readonly string[]>
-  revoke(serialNumber: string, revocation: Revocation, audit: readonly AuditEvent[]): Promise<boolean>
+  revoke(
+    serialNumber: string,
+    revocation: Revocation,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean>
 }
 
 const PAGE = 200

@@ -11,6 +11,7 @@ const OIDS = {
   extKeyUsage: '2.5.29.37',
   ocspNoCheck: '1.3.6.1.5.5.7.48.1.5',
   noRevAvail: '2.5.29.56',
+  shortTerm: '0.4.0.194121.2.1',
 } as const
 
 /** What may be critical in a certificate of a path: what is looked at here, or does not matter here. */
@@ -33,7 +34,7 @@ export class PathCertificate {
   /** @throws {Error} when it is no certificate */
   constructor(der: Buffer) {
     this.parsed = parseCertificate(der)
-    this.#signed = readSigned(this.parsed.der)
+    this.#signed = readSigned(this.der)
     this.#native = new X509Certificate(der)
   }
 
@@ -102,11 +103,11 @@ export class PathCertificate {
     return { oids: childrenOf(block).map(oidText), isCritical }
   }
 
-  /** Whether nobody is meant to ask about its revocation. */
+  /** Whether nobody is meant to ask about its revocation. @see RFC 9608, EN 319 412-1, RFC 6960 */
   get isUnchecked(): boolean {
-    return this.parsed.extensions.some(
-      ({ oid }) => oid === OIDS.ocspNoCheck || oid === OIDS.noRevAvail,
-    )
+    const isResponder = this.extendedKeyUsage?.oids.includes(OCSP_SIGNING) === true
+    const says = (name: string) => this.parsed.extensions.some(({ oid }) => oid === name)
+    return says(OIDS.noRevAvail) || says(OIDS.shortTerm) || (isResponder && says(OIDS.ocspNoCheck))
   }
 
   get hasUnknownCriticalExtension(): boolean {
@@ -129,6 +130,7 @@ export class PathCertificate {
   }
 }
 
+const OCSP_SIGNING = '1.3.6.1.5.5.7.3.9'
 const KEY_CERT_SIGN = 5
 const CRL_SIGN = 6
 

@@ -4,15 +4,14 @@ import { LRUCache } from 'lru-cache'
 import {
   AlgorithmIdentifier,
   CertID,
-  Certificate,
   ContentInfo,
   Extension,
   OCSPRequest,
   Request,
-  SignedData,
   TBSRequest,
 } from 'pkijs'
 import type { BoundedHttp, HttpAnswer, HttpQuestion } from './bounded-http.js'
+import { certificatesOf } from './certificate-set.js'
 import { pointersOf } from './certificate-pointers.js'
 import { PathCertificate } from './path.js'
 import {
@@ -196,10 +195,7 @@ function bundled(der: Buffer): PathCertificate[] {
   try {
     const outer = new ContentInfo({ schema: asn1js.fromBER(der).result })
     if (outer.contentType !== ID_SIGNED_DATA) return []
-    const { certificates = [] } = new SignedData({ schema: outer.content as unknown })
-    return certificates.flatMap((each) =>
-      each instanceof Certificate ? new PathCertificate(Buffer.from(each.toSchema().toBER())) : [],
-    )
+    return certificatesOf(outer.content).map((each) => new PathCertificate(each))
   } catch {
     return []
   }
@@ -225,7 +221,7 @@ function encodeRequest({ certificate, issuer }: RevocationQuestion, nonce: Buffe
       requestExtensions: [new Extension({ extnID: NONCE, extnValue })],
     }),
   })
-  return Buffer.from(request.toSchema().toBER())
+  return Buffer.from(request.toSchema(true).toBER())
 }
 
 function fingerprint({ der }: PathCertificate): string {

@@ -6,7 +6,7 @@ import { SignatureWithheldError } from '../errors.js'
 import { attestWith } from '../keys/attest.js'
 import type { verifyDigest } from '../keys/digest-verifier.js'
 import type { KeyCustody } from '../keys/key-custody.js'
-import { SIGNATURE_OID } from './certificate-plan.js'
+import { algorithmIdentifier } from './algorithm-identifier.js'
 import { sequenceOf } from './der.js'
 import type { AuthorityName } from './embedded/authority-store.js'
 import { SIGNED_WITH, type Authority } from './embedded/checked-authority.js'
@@ -158,9 +158,7 @@ interface RevocationListsParts {
   readonly verify: typeof verifyDigest | null
 }
 
-const ALGORITHM = Buffer.from(
-  new asn1js.Sequence({ value: [new asn1js.ObjectIdentifier({ value: SIGNATURE_OID })] }).toBER(),
-)
+const ALGORITHM = algorithmIdentifier(SIGNED_WITH)
 
 function bitString(signature: Buffer): Buffer {
   return Buffer.from(new asn1js.BitString({ valueHex: signature }).toBER())

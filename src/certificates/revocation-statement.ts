@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import {
-  BasicOCSPResponse,
-  CertificateRevocationList,
+  Extensions,
   IssuingDistributionPoint,
   OCSPResponse,
+  RelativeDistinguishedNames,
+  ResponseData,
+  Time,
   type CertID,
   type Extension,
-  type ResponseData,
   type SingleResponse,
 } from 'pkijs'
+import { elementsIn } from './der.js'
 import { PathCertificate } from './path.js'
 import { publicKeyOf, readSigned } from './signed-structure.js'
 
@@ -59,17 +61,16 @@ export function readOcsp(
   question: RevocationQuestion,
   nonce: Buffer | null = null,
 ): RevocationStatement {
-  const basic = basicResponse(der)
-  const signed = readSigned(basic)
-  const { tbsResponseData, certs = [] } = new BasicOCSPResponse({
-    schema: asn1js.fromBER(basic).result,
-  })
+  const signed = readSigned(basicResponse(der))
+  const tbsResponseData = new ResponseData({ schema: asn1js.fromBER(signed.tbs).result })
   rejectOtherNonce(tbsResponseData, nonce)
   const single = tbsResponseData.responses.find((each) => isAbout(each.certID, question))
   if (!single) throw new Error('the OCSP response is about another certificate')
   rejectCritical(single.singleExtensions ?? [])
   const { issuer, now } = question
-  const embedded = certs.map((each) => new PathCertificate(Buffer.from(each.toSchema().toBER())))
+  const [wrapped] = signed.rest
+  const [list] = wrapped ? elementsIn(wrapped) : []
+  const embedded = list ? [...elementsIn(list)].map((each) => new PathCertificate(each)) : []
   const responder = [issuer, ...embedded].find(
     (each) =>
       isNamed(tbsResponseData, each) &&
@@ -131,17 +132,10 @@ function isNamed({ responderID }: ResponseData, { parsed, keyBits }: PathCertifi
     const hash = createHash('sha1').update(keyBits).digest()
     return hash.equals(id.valueBlock.valueHexView)
   }
-  const { toSchema } = id as { toSchema?: () => asn1js.AsnType }
-  return toSchema !== undefined && parsed.subjectName.equals(nameBytes(id as NameSchema))
-}
-
-interface NameSchema {
-  toSchema(): asn1js.AsnType
-  readonly valueBeforeDecode?: ArrayBuffer
-}
-
-function nameBytes(name: NameSchema): Buffer {
-  return Buffer.from(name.toSchema().toBER())
+  return (
+    id instanceof RelativeDistinguishedNames &&
+    parsed.subjectName.equals(Buffer.from(id.toSchema().toBER()))
+  )
 }
 
 /** @see RFC 6960, 4.2.2.2: certified by that very authority, for this */
@@ -167,29 +161,82 @@ function isRevoked({ certStatus }: SingleResponse): boolean {
 export function readCrl(der: Buffer, question: RevocationQuestion): RevocationStatement {
   const { certificate, issuer, now } = question
   const signed = readSigned(der)
-  const list = new CertificateRevocationList({ schema: asn1js.fromBER(der).result })
-  if (!nameBytes(list.issuer).equals(issuer.parsed.subjectName)) {
+  const list = readList(signed.tbs)
+  if (!list.algorithm.equals(signed.algorithm)) throw new Error('the CRL names two algorithms')
+  if (!list.issuer.equals(issuer.parsed.subjectName)) {
     throw new Error('the CRL is of another authority')
   }
   const isSigned = issuer.maySignCrls && signed.isSignedBy(publicKeyOf(issuer.parsed.publicKey))
   if (!isSigned) throw new Error('the signature of the CRL does not verify')
-  const extensions = list.crlExtensions?.extensions ?? []
-  const scope = extensions.find(({ extnID }) => extnID === ISSUING_DISTRIBUTION_POINT)
+  const scope = list.extensions.find(({ extnID }) => extnID === ISSUING_DISTRIBUTION_POINT)
   if (scope) rejectOtherScope(scope, certificate)
-  rejectCritical(extensions.filter((each) => each !== scope))
-  const thisUpdate = list.thisUpdate.value
-  const nextUpdate = list.nextUpdate?.value ?? null
+  rejectCritical(list.extensions.filter((each) => each !== scope))
+  const { thisUpdate, nextUpdate } = list
   rejectStale({ thisUpdate, nextUpdate }, now)
-  const entry = (list.revokedCertificates ?? []).find(
-    ({ userCertificate }) => serialText(userCertificate) === certificate.parsed.serialNumber,
-  )
-  const entryExtensions = entry?.crlEntryExtensions?.extensions ?? []
-  rejectCritical(entryExtensions)
-  const wasResumed = entryExtensions.some(
-    ({ extnID, extnValue }) => extnID === REASON_CODE && reasonOf(extnValue) === REMOVE_FROM_CRL,
-  )
-  const isListed = entry !== undefined && !wasResumed
-  return { isRevoked: isListed, ...{ thisUpdate, nextUpdate }, responder: null }
+  const isRevoked = list.revoked !== null && isListed(list.revoked, certificate)
+  return { isRevoked, ...{ thisUpdate, nextUpdate }, responder: null }
+}
+
+interface CertificateList {
+  readonly algorithm: Buffer
+  readonly issuer: Buffer
+  readonly thisUpdate: Date
+  readonly nextUpdate: Date | null
+  /** A SEQUENCE OF entries, not read. */
+  readonly revoked: Buffer | null
+  readonly extensions: readonly Extension[]
+}
+
+const TAGS = {
+  integer: 0x02,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  sequence: 0x30,
+  extensions: 0xa0,
+}
+
+/** @see RFC 5280, 5.1 */
+function readList(tbs: Buffer): CertificateList {
+  const fields = [...elementsIn(tbs)]
+  const take = (...tags: readonly number[]) =>
+    fields[0]?.[0] !== undefined && tags.includes(fields[0][0]) ? fields.shift() : undefined
+  take(TAGS.integer)
+  const [algorithm, issuer] = [take(TAGS.sequence), take(TAGS.sequence)]
+  const thisUpdate = take(TAGS.utcTime, TAGS.generalizedTime)
+  const nextUpdate = take(TAGS.utcTime, TAGS.generalizedTime)
+  const revoked = take(TAGS.sequence) ?? null
+  const wrapped = take(TAGS.extensions)
+  if (!algorithm || !issuer || !thisUpdate || fields.length > 0) throw new Error('it is no CRL')
+  const [list] = wrapped ? elementsIn(wrapped) : []
+  return {
+    ...{ algorithm, issuer, revoked },
+    thisUpdate: timeOf(thisUpdate),
+    nextUpdate: nextUpdate ? timeOf(nextUpdate) : null,
+    extensions: list ? readExtensions(list) : [],
+  }
+}
+
+function timeOf(der: Buffer): Date {
+  return new Time({ schema: asn1js.fromBER(der).result }).value
+}
+
+function readExtensions(der: Buffer): Extension[] {
+  return new Extensions({ schema: asn1js.fromBER(der).result }).extensions
+}
+
+/** Only the entry itself is read; of a long list everything else takes longer than it is worth. */
+function isListed(revoked: Buffer, { serialInteger }: PathCertificate): boolean {
+  const serial = Buffer.from(serialInteger.toBER())
+  for (const entry of elementsIn(revoked)) {
+    const [number, , extensions] = elementsIn(entry)
+    if (!number?.equals(serial)) continue
+    const said = extensions ? readExtensions(extensions) : []
+    rejectCritical(said)
+    return !said.some(
+      ({ extnID, extnValue }) => extnID === REASON_CODE && reasonOf(extnValue) === REMOVE_FROM_CRL,
+    )
+  }
+  return false
 }
 
 function reasonOf(value: asn1js.OctetString): number {

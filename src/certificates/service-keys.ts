@@ -1,15 +1,11 @@
 import { createHash } from 'node:crypto'
 import { auditEvent } from '../audit/events.js'
 import { HsmUnavailableError, SignatureWithheldError } from '../errors.js'
-import {
-  HASH_ALGORITHMS,
-  KEY_ALGORITHMS,
-  type KeyAlgorithm,
-  type SignatureAlgorithm,
-} from '../keys/algorithms.js'
+import type { KeyAlgorithm, SignatureAlgorithm } from '../keys/algorithms.js'
 import { attestWith } from '../keys/attest.js'
 import type { verifyDigest } from '../keys/digest-verifier.js'
 import type { KeyCustody, StatementKind } from '../keys/key-custody.js'
+import { ownAlgorithm } from './algorithm-identifier.js'
 import { keyAndValidity, parseCertificate } from './certificate.js'
 import type { AuthorityRecord, AuthorityStore, ServiceName } from './embedded/authority-store.js'
 import { checkedAuthority, type Authority } from './embedded/checked-authority.js'
@@ -187,7 +183,9 @@ class CertifiedKey implements OcspKey, TimestampKey {
     this.#authority = authority
     this.certificate = authority.certificate.der
     this.chain = chain
-    this.algorithm = algorithmOf(authority)
+    const { keyAlgorithm } = authority.certificate
+    if (keyAlgorithm === null) throw new Error('The key of a service is of no kind we know')
+    this.algorithm = ownAlgorithm(keyAlgorithm)
     this.#kind = kind
     this.#parts = parts
   }
@@ -208,14 +206,6 @@ class CertifiedKey implements OcspKey, TimestampKey {
     if (await verify(publicKey, digest, signature, algorithm)) return signature
     throw new SignatureWithheldError(`The signature of a ${kind} does not verify`)
   }
-}
-
-/** The one that fits the strength of the key. */
-function algorithmOf({ certificate: { keyAlgorithm } }: Authority): SignatureAlgorithm {
-  if (keyAlgorithm === null) throw new Error('The key of a service is of no kind we know')
-  const isElliptic = KEY_ALGORITHMS[keyAlgorithm].family === 'ec'
-  const hash = HASH_ALGORITHMS[keyAlgorithm === 'p-384' ? 'sha384' : 'sha256']
-  return { scheme: isElliptic ? 'ecdsa' : 'rsa-pkcs1', hash }
 }
 
 function issued({ certificate }: AuthorityRecord) {

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import * as asn1js from 'asn1js'
-import { childrenOf } from './distinguished-name.js'
+import { elementsIn } from './der.js'
 import { readSignatureMethod, verifies } from './signature-method.js'
 
 /** Hashes that nobody can find a second preimage or a collision for. */
@@ -10,26 +10,28 @@ const STRONG: ReadonlySet<string> = new Set([
 
 /** Certificates, CRLs and OCSP responses have it in common: what is signed, the algorithm, the signature. */
 export interface SignedStructure {
-  readonly tbs: asn1js.AsnType
+  /** DER. */
+  readonly tbs: Buffer
+  /** AlgorithmIdentifier, DER. */
+  readonly algorithm: Buffer
   /** What stands behind the three, of OCSP responses. */
-  readonly rest: readonly asn1js.AsnType[]
+  readonly rest: readonly Buffer[]
   /** Whether this key made the signature, with an algorithm that is not too weak. */
   isSignedBy(publicKey: KeyObject): boolean
 }
 
 /** @throws {Error} when it is nothing of that form, or signed by an algorithm nobody knows */
 export function readSigned(der: Buffer): SignedStructure {
-  const { result, offset } = asn1js.fromBER(der)
-  if (offset !== der.length) throw new Error('Not one ASN.1 element')
-  const [tbs, algorithm, signature, ...rest] = childrenOf(result)
-  if (!tbs || !(signature instanceof asn1js.BitString)) throw new Error('Nothing is signed')
-  const method = readSignatureMethod(algorithm)
+  const [tbs, algorithm, bits, ...rest] = elementsIn(der)
+  if (!tbs || !algorithm || !bits) throw new Error('Nothing is signed')
+  const signature = asn1js.fromBER(bits).result
+  if (!(signature instanceof asn1js.BitString)) throw new Error('Nothing is signed')
+  const method = readSignatureMethod(asn1js.fromBER(algorithm).result)
   const isStrong = method.hash === null || STRONG.has(method.hash)
   const octets = Buffer.from(signature.valueBlock.valueHexView)
   return {
-    ...{ tbs, rest },
-    isSignedBy: (publicKey) =>
-      isStrong && verifies(method, publicKey, tbs.valueBeforeDecodeView, octets),
+    ...{ tbs, algorithm, rest },
+    isSignedBy: (publicKey) => isStrong && verifies(method, publicKey, tbs, octets),
   }
 }
 

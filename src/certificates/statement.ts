@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import type { ServiceStatement, StatementKind } from '../keys/key-custody.js'
-import { isDer } from './der.js'
+import { readRequestInfo } from './certification-request.js'
+import { elementsIn, isDer } from './der.js'
 
 const ID_CT_TST_INFO = '1.2.840.113549.1.9.16.1.4'
 const CONTENT_TYPE = '1.2.840.113549.1.9.3'
@@ -14,7 +15,12 @@ const SIGNING_CERTIFICATE = ['1.2.840.113549.1.9.16.2.12', '1.2.840.113549.1.9.1
  * data of an OCSP response, the attributes of a timestamp or a certificate at the same time.
  */
 export function isStatement(statement: ServiceStatement): boolean {
-  const { kind, toBeSigned } = statement
+  const { kind, toBeSigned, tstInfo, algorithm } = statement
+  if (kind === 'timestamp' && tstInfo !== null) {
+    return GOOD_ATTRIBUTES.isGood(toBeSigned, digestOf(tstInfo, algorithm), () => {
+      return isDer(toBeSigned) && isAboutTimestamp(asn1js.fromBER(toBeSigned).result, statement)
+    })
+  }
   if (!isDer(toBeSigned) || (statement.tstInfo !== null) !== (kind === 'timestamp')) return false
   const { result } = asn1js.fromBER(toBeSigned)
   return FORMS[kind](result, statement)
@@ -26,6 +32,7 @@ const FORMS: Readonly<
   crl: isCertificateList,
   'ocsp-response': isResponseData,
   timestamp: isAboutTimestamp,
+  'certificate-request': (block) => readRequestInfo(block) !== null,
 }
 
 /** TBSCertList of version 2. @see RFC 5280, 5.1 */
@@ -70,25 +77,60 @@ function isAboutTimestamp(
   const isOfType =
     type instanceof asn1js.ObjectIdentifier && type.valueBlock.toString() === ID_CT_TST_INFO
   if (!isOfType || !(digest instanceof asn1js.OctetString) || tstInfo === null) return false
-  const own = createHash(algorithm.hash.name).update(tstInfo).digest()
+  const own = digestOf(tstInfo, algorithm)
   const namesCertificate = SIGNING_CERTIFICATE.some((oid) => attributes.has(oid))
   return namesCertificate && own.equals(digest.valueBlock.valueHexView)
 }
 
+/** The key that a CertificationRequestInfo names: SubjectPublicKeyInfo, DER; null when it is none. */
+export function requestedKey(requestInfo: Buffer): Buffer | null {
+  if (!isDer(requestInfo)) return null
+  return readRequestInfo(asn1js.fromBER(requestInfo).result)?.publicKey ?? null
+}
+
+function digestOf(tstInfo: Buffer, { hash }: ServiceStatement['algorithm']): Buffer {
+  return createHash(hash.name).update(tstInfo).digest()
+}
+
+/**
+ * Attributes that were found to be those of a timestamp, but for the digest in them: all of one authority
+ * are the same otherwise, and to read them takes longer than to sign them.
+ */
+class KnownAttributes {
+  readonly #known = new Set<string>()
+
+  isGood(attributes: Buffer, digest: Buffer, look: () => boolean): boolean {
+    const at = attributes.indexOf(digest)
+    // Twice in there, it could be another one that counts.
+    if (at < 0 || attributes.indexOf(digest, at + 1) >= 0) return look()
+    const rest = Buffer.from(attributes)
+      .fill(0, at, at + digest.length)
+      .toString('latin1')
+    const name = `${at} ${digest.length} ${rest}`
+    if (this.#known.has(name)) return true
+    const good = look()
+    if (good && this.#known.size < MOST_KNOWN) this.#known.add(name)
+    return good
+  }
+}
+
+/** One for each certificate of an authority, and there is one at a time. */
+const MOST_KNOWN = 100
+const GOOD_ATTRIBUTES = new KnownAttributes()
+
 /** `genTime` of a TSTInfo, DER; null when it is none. @see RFC 3161, 2.4.2 */
 export function timestampTime(tstInfo: Buffer): Date | null {
-  if (!isDer(tstInfo)) return null
-  const [version, policy, imprint, serialNumber, time] = members(
-    asn1js.fromBER(tstInfo).result,
-    asn1js.Sequence,
-  )
-  const isTstInfo =
-    version instanceof asn1js.Integer &&
-    policy instanceof asn1js.ObjectIdentifier &&
-    imprint instanceof asn1js.Sequence &&
-    serialNumber instanceof asn1js.Integer
-  return isTstInfo && time instanceof asn1js.GeneralizedTime ? time.toDate() : null
+  if (!isDer(tstInfo) || tstInfo[0] !== TAGS.sequence) return null
+  const fields = [...elementsIn(tstInfo)]
+  const isTstInfo = TST_INFO.every((tag, index) => fields[index]?.[0] === tag)
+  const time = isTstInfo && fields[TST_INFO.length - 1]
+  const { result } = time ? asn1js.fromBER(time) : {}
+  return result instanceof asn1js.GeneralizedTime ? result.toDate() : null
 }
+
+const TAGS = { integer: 0x02, oid: 0x06, generalizedTime: 0x18, sequence: 0x30 }
+/** Version, policy, imprint, serial number, time. */
+const TST_INFO = [TAGS.integer, TAGS.oid, TAGS.sequence, TAGS.integer, TAGS.generalizedTime]
 
 /** The elements of a structure of that kind; none for what is another. */
 function members(

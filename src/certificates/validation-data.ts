@@ -59,9 +59,11 @@ class Gathering {
   readonly #options: ValidationDataOptions
   readonly #anchors: readonly PathCertificate[]
   readonly #pool: PathCertificate[] = []
+  /** Their responses bring their certificates along. */
+  readonly #responders: PathCertificate[] = []
   readonly #crls = new Map<string, Buffer>()
   readonly #ocspResponses = new Map<string, Buffer>()
-  #next = 0
+  readonly #done = new Set<PathCertificate>()
 
   constructor(options: ValidationDataOptions, certificates: readonly Buffer[]) {
     this.#options = options
@@ -85,17 +87,20 @@ class Gathering {
 
   async finish(): Promise<void> {
     for (let next = this.#take(); next; next = this.#take()) {
-      if (this.#next > MOST_CERTIFICATES) return void this.problems.push('the chain has no end')
+      this.#done.add(next)
+      if (this.#done.size > MOST_CERTIFICATES)
+        return void this.problems.push('the chain has no end')
       await this.#lookInto(next)
     }
   }
 
   #take(): PathCertificate | undefined {
-    return this.#pool[this.#next++]
+    return [...this.#pool, ...this.#responders].find((each) => !this.#done.has(each))
   }
 
-  #add(certificate: PathCertificate): void {
-    if (!this.#pool.some((each) => each.equals(certificate))) this.#pool.push(certificate)
+  #add(certificate: PathCertificate, to: PathCertificate[] = this.#pool): void {
+    const known = [...this.#pool, ...to]
+    if (!known.some((each) => each.equals(certificate))) to.push(certificate)
   }
 
   #isAnchor(certificate: PathCertificate): boolean {
@@ -117,7 +122,7 @@ class Gathering {
         const statement = await way(certificate, issuer)
         if (!statement) continue
         if (statement.isRevoked) this.#note(certificate, 'it is revoked')
-        if (statement.responder) this.#add(statement.responder)
+        if (statement.responder) this.#add(statement.responder, this.#responders)
         return
       } catch (error) {
         failures.push((error as Error).message)

@@ -1,10 +1,15 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import { auditEvent } from '../audit/events.js'
-import { certificateStatus } from '../credentials/credentials.js'
+import { FINAL_REASONS, type FinalReason } from '../certificates/revocation.js'
+import { pemCertificates } from '../config/pem-certificates.js'
+import { certificateStatus, type NewCredential } from '../credentials/credentials.js'
 import { APPROVAL_FACTORS } from '../credentials/credential.js'
+import { UnfitCertificateError } from '../errors.js'
 import { KEY_ALGORITHMS, type KeyAlgorithm } from '../keys/algorithms.js'
 import { CUSTODIES, type Custody } from '../keys/key-id.js'
+import type { Services } from '../services.js'
 import {
   agreementOfOwner,
   agreementOfSeal,
@@ -15,7 +20,10 @@ import {
   CommandError,
   configured,
   demandPlainText,
+  demandReadable,
   demandUser,
+  print,
+  printable,
   printFacts,
   printRows,
   withRecords,
@@ -50,8 +58,120 @@ interface CreateOptions extends CommonOptions, AgreementOptions {
 export function credentialCommands(program: Command): void {
   const credential = program.command('credential').description('keys with their certificates')
 
-  configured(credential.command('create'))
-    .description('make a key in the token and have it certified for a person')
+  creating(credential.command('create'), 'make a key and have it certified for a person')
+    .addHelpText('after', EXAMPLES)
+    .action((username: string, options: CreateOptions) =>
+      withServices(options, async ({ users, clients, credentials }) => {
+        const wanted = await wantedCredential(username, options, { users, clients })
+        const { id } = await credentials.create(wanted)
+        printCreated(id, username, wanted, options)
+      }),
+    )
+
+  creating(
+    credential.command('csr'),
+    'make a key whose certificate you get elsewhere, and print a request for it (PKCS#10)',
+  )
+    .option('-o, --out <file>', 'where to write the request, as PEM')
+    .action((username: string, options: CreateOptions & { readonly out?: string }) =>
+      withServices(options, async ({ users, clients, certificateRequests }) => {
+        const wanted = await wantedCredential(username, options, { users, clients })
+        const { id, csr } = await certificateRequests.begin(wanted)
+        const request = requestPem(csr)
+        if (options.out !== undefined) writeFileSync(options.out, request)
+        const shown = options.json || options.out === undefined ? { request } : {}
+        printCreated(id, username, wanted, options, options.json ? shown : {})
+        if (!options.json && options.out === undefined) print(request.trimEnd())
+      }),
+    )
+
+  configured(credential.command('import'))
+    .description(
+      'bring the certificate that was issued elsewhere for a key made by "credential csr"',
+    )
+    .argument('<credentialID>')
+    .requiredOption('--certificate <file>', 'PEM file with the certificate and those above it')
+    .requiredOption('--anchors <file>', 'PEM file with the roots you trust to certify signers')
+    .action((id: string, options: ImportOptions) =>
+      withServices(options, async ({ users, certificateRequests }) => {
+        const [given, anchors] = [
+          readCertificates(options.certificate),
+          readCertificates(options.anchors),
+        ]
+        const user = await certificateRequests.ownerOf(id, users)
+        const credential = user && (await certificateRequests.complete(id, user, given, anchors))
+        if (!credential) throw new CommandError(`There is no request "${printable(id)}".`)
+        printFacts({ credentialID: id, status: credential.status }, options.json)
+      }).catch((error: unknown) => {
+        if (!(error instanceof UnfitCertificateError)) throw error
+        throw new CommandError(`${error.message}.`)
+      }),
+    )
+
+  ended(
+    credential.command('withdraw'),
+    'give up a request made by "credential csr", with its key',
+  ).action((id: string, options: EndOptions) =>
+    withServices(options, async ({ certificateRequests }) => {
+      if (!(await certificateRequests.withdraw(id, options.reason))) {
+        throw new CommandError(`There is no request "${printable(id)}".`)
+      }
+      printFacts({ credentialID: id, status: 'withdrawn' }, options.json)
+    }),
+  )
+
+  configured(credential.command('list'))
+    .description('list credentials')
+    .argument('[username]', 'only this person’s')
+    .action((username: string | undefined, options: CommonOptions) =>
+      withRecords(options, async ({ users, credentialStore, now }) => {
+        const user = username === undefined ? null : await demandUser(users, username)
+        const found = user ? await credentialStore.list(user.id) : await credentialStore.listAll()
+        const names = new Map((await users.list()).map((each) => [each.id, each.username]))
+        const rows = found.map((each) => {
+          const { id, userId, keyAlgorithm, status, SCAL, description } = each
+          const certificate = certificateStatus(each, now())
+          const owner = names.get(userId)
+          return { credentialID: id, owner, keyAlgorithm, status, certificate, SCAL, description }
+        })
+        printRows(rows, options.json)
+      }),
+    )
+
+  ended(
+    credential.command('suspend'),
+    'let a credential sign nothing until it is resumed; approvals end at once',
+  ).action((id: string, options: EndOptions) => turn(id, options, 'suspend', 'suspended'))
+
+  ended(credential.command('resume'), 'let a suspended credential sign again').action(
+    (id: string, options: EndOptions) => turn(id, options, 'resume', 'resumed'),
+  )
+
+  ended(credential.command('revoke'), 'end a credential for good and destroy its key')
+    .addOption(
+      new Option('--certificate-reason <name>', 'why, in revocation lists and OCSP')
+        .choices(FINAL_REASONS)
+        .default('unspecified'),
+    )
+    .action((id: string, options: EndOptions & { readonly certificateReason: FinalReason }) =>
+      withServices(options, async ({ credentials }) => {
+        if (!(await credentials.revoke(id, options.reason, options.certificateReason))) {
+          throw new CommandError(`There is no credential "${id}" that could be revoked.`)
+        }
+        printFacts({ credentialID: id, status: 'revoked' }, options.json)
+      }),
+    )
+}
+
+interface ImportOptions extends CommonOptions {
+  readonly certificate: string
+  readonly anchors: string
+}
+
+/** A command that makes a credential, with everything that can be said of one. */
+function creating(command: Command, description: string): Command {
+  return configured(command)
+    .description(description)
     .argument('<username>')
     .addOption(
       new Option('-a, --algorithm <name>', 'key algorithm')
@@ -84,63 +204,56 @@ export function credentialCommands(program: Command): void {
     )
     .option('--seal-of <client_id>', 'a seal: this application uses it with tokens of its own')
     .option('--without-pin', 'of a seal: let its application’s token be enough')
-    .addHelpText('after', EXAMPLES)
-    .action((username: string, options: CreateOptions) =>
-      withServices(options, async ({ users, clients, credentials }) => {
-        const user = await demandUser(users, username)
-        if (user.disabledAt) throw new CommandError(`${username} is disabled.`)
-        const { algorithm, description, multisign, approval, qualifier, custody } = options
-        demandPlainText('description', description)
-        if (qualifier !== undefined) demandPlainText('qualifier', qualifier)
-        const agreement =
-          (await agreementOfSeal(options, clients)) ?? agreementOfOwner(user, options)
-        const created = await credentials.create({
-          ...{ user, algorithm, description, multisign, SCAL: options.scal, ...agreement },
-          approvalFactor: approval,
-          ...(qualifier === undefined ? {} : { signatureQualifier: qualifier }),
-          ...(custody === undefined ? {} : { custody }),
-        })
-        const PIN = agreement.pin === null ? {} : { PIN: agreement.pin }
-        printFacts({ credentialID: created.id, algorithm, username, ...PIN }, options.json)
-      }),
-    )
+}
 
-  configured(credential.command('list'))
-    .description('list credentials')
-    .argument('[username]', 'only this person’s')
-    .action((username: string | undefined, options: CommonOptions) =>
-      withRecords(options, async ({ users, credentialStore, now }) => {
-        const user = username === undefined ? null : await demandUser(users, username)
-        const found = user ? await credentialStore.list(user.id) : await credentialStore.listAll()
-        const names = new Map((await users.list()).map((each) => [each.id, each.username]))
-        const rows = found.map((each) => {
-          const { id, userId, keyAlgorithm, status, SCAL, description } = each
-          const certificate = certificateStatus(each, now())
-          const owner = names.get(userId)
-          return { credentialID: id, owner, keyAlgorithm, status, certificate, SCAL, description }
-        })
-        printRows(rows, options.json)
-      }),
-    )
+/** @throws {CommandError} */
+async function wantedCredential(
+  username: string,
+  options: CreateOptions,
+  { users, clients }: Pick<Services, 'users' | 'clients'>,
+): Promise<NewCredential> {
+  const user = await demandUser(users, username)
+  if (user.disabledAt) throw new CommandError(`${username} is disabled.`)
+  const { algorithm, description, multisign, approval, qualifier, custody } = options
+  demandPlainText('description', description)
+  if (qualifier !== undefined) demandPlainText('qualifier', qualifier)
+  const agreement = (await agreementOfSeal(options, clients)) ?? agreementOfOwner(user, options)
+  return {
+    ...{ user, algorithm, description, multisign, SCAL: options.scal, ...agreement },
+    approvalFactor: approval,
+    ...(qualifier === undefined ? {} : { signatureQualifier: qualifier }),
+    ...(custody === undefined ? {} : { custody }),
+  }
+}
 
-  ended(
-    credential.command('suspend'),
-    'let a credential sign nothing until it is resumed; approvals end at once',
-  ).action((id: string, options: EndOptions) => turn(id, options, 'suspend', 'suspended'))
+function printCreated(
+  credentialID: string,
+  username: string,
+  { algorithm, pin }: NewCredential,
+  { json }: CommonOptions,
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const PIN = pin === null ? {} : { PIN: pin }
+  printFacts({ credentialID, algorithm, username, ...PIN, ...more }, json)
+}
 
-  ended(credential.command('resume'), 'let a suspended credential sign again').action(
-    (id: string, options: EndOptions) => turn(id, options, 'resume', 'resumed'),
-  )
+/** @throws {CommandError} */
+function readCertificates(file: string): Buffer[] {
+  demandReadable(file)
+  let certificates
+  try {
+    certificates = pemCertificates(readFileSync(file, 'utf8'))
+  } catch {
+    throw new CommandError(`${file} holds a certificate that cannot be read.`)
+  }
+  if (certificates.length === 0) throw new CommandError(`${file} holds no certificate.`)
+  return certificates
+}
 
-  ended(credential.command('revoke'), 'end a credential for good and destroy its key').action(
-    (id: string, options: EndOptions) =>
-      withServices(options, async ({ credentials }) => {
-        if (!(await credentials.revoke(id, options.reason))) {
-          throw new CommandError(`There is no credential "${id}" that could be revoked.`)
-        }
-        printFacts({ credentialID: id, status: 'revoked' }, options.json)
-      }),
-  )
+function requestPem(request: Buffer): string {
+  const lines = request.toString('base64').match(/.{1,64}/g) ?? []
+  const [begin, end] = ['BEGIN', 'END'].map((word) => `-----${word} CERTIFICATE REQUEST-----`)
+  return [begin, ...lines, end, ''].join('\n')
 }
 
 interface EndOptions extends CommonOptions {

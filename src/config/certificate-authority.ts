@@ -15,10 +15,11 @@ const QcStatementsSchema = Type.Object(
       default: false,
       description: 'The key is in a qualified signature creation device.',
     }),
-    type: Type.Union([Type.Literal('esign'), Type.Literal('eseal'), Type.Null()], {
-      default: null,
-      description: 'For electronic signatures or seals.',
-    }),
+    type: Type.Optional(
+      Type.Union([Type.Literal('esign'), Type.Literal('eseal')], {
+        description: 'For electronic signatures or seals.',
+      }),
+    ),
     disclosures: Type.Array(
       Type.Object(
         {
@@ -94,7 +95,8 @@ const remote = {
   anchorsFile: Type.String({
     description: 'PEM file with the roots under which its certificates are.',
   }),
-  timeoutSeconds: Type.Integer({ minimum: 1, maximum: 120, default: 20 }),
+  // 20 when absent: alternatives of a union have no defaults.
+  timeoutSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 120 })),
 }
 
 const Url = Type.String({ pattern: '^https?://[^/?#@\\s]+[^?#\\s]*$' })
@@ -193,6 +195,10 @@ export function issuerProblems(issuer: IssuerSettings): { setting: string; probl
   if ((issuer.clientCertificateFile === undefined) !== (issuer.clientKeyFile === undefined)) {
     const name = issuer.clientKeyFile === undefined ? 'clientKeyFile' : 'clientCertificateFile'
     problems.push({ setting: at(name), problem: 'is missing' })
+  }
+  if (issuer.kind === 'est' && issuer.user !== undefined && issuer.url.startsWith('http://')) {
+    const problem = 'must be https, or everybody on the way reads the password'
+    problems.push({ setting: at('url'), problem })
   }
   if (
     issuer.kind === 'est' &&

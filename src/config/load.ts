@@ -71,7 +71,7 @@ export function checkConfig(
     ...fileProblems(config, read, folder),
     ...messageProblems(config, read, folder),
     ...identityProviderProblems(config, read, folder, wrong),
-    ...timestampingProblems(config, read, folder, wrong),
+    ...trustProblems(config, read, folder, wrong),
     ...(fits ? remoteIssuerProblems(config, folder) : []),
     ...(environment['NODE_ENV'] === 'production' ? productionProblems(config, read, folder) : []),
   )
@@ -166,6 +166,7 @@ function absolutePaths(config: Config, folder: string): Config {
   const headFile = database === null ? 'openrssp.audit-head' : `${database}.audit-head`
   const { module, pinFile } = config.hsm
   const { tokenFile } = config.metrics
+  const { anchorsFile } = config.validation
   return {
     ...config,
     database: database === null ? config.database : `file:${database}`,
@@ -185,6 +186,10 @@ function absolutePaths(config: Config, folder: string): Config {
     metrics: {
       ...config.metrics,
       ...(tokenFile === undefined ? {} : { tokenFile: absolute(tokenFile, folder) }),
+    },
+    validation: {
+      ...config.validation,
+      ...(anchorsFile === undefined ? {} : { anchorsFile: absolute(anchorsFile, folder) }),
     },
     timestamping: {
       ...config.timestamping,
@@ -351,7 +356,8 @@ function identityProviderProblems(
   return problems
 }
 
-function timestampingProblems(
+/** Whom we trust, and whom we ask for the time. */
+function trustProblems(
   config: unknown,
   read: ReadText,
   folder: string,
@@ -360,6 +366,9 @@ function timestampingProblems(
   const { timestamping } = (config ?? {}) as Partial<Config>
   const external = Array.isArray(timestamping?.external) ? timestamping.external : []
   const problems: ConfigProblem[] = []
+  const trusted = read('validation.anchorsFile')
+  const untrusted = trusted === null ? null : certificatesProblem(absolute(trusted, folder))
+  if (untrusted !== null) problems.push({ setting: 'validation.anchorsFile', problem: untrusted })
   if (read('timestamping.source') === 'external' && external.length === 0) {
     problems.push({ setting: 'timestamping.external', problem: 'names no authority' })
   }

@@ -2,6 +2,7 @@ import { Type, type Static } from '@sinclair/typebox'
 import { CertificateAuthoritySchema } from './certificate-authority.js'
 import { IdentityProvidersSchema } from './identity-providers.js'
 import { TimestampingSchema } from './timestamping.js'
+import { ValidationSchema } from './validation.js'
 
 const closed = { additionalProperties: false }
 
@@ -624,6 +625,7 @@ export const ConfigSchema = Type.Object(
     ),
     identityProviders: IdentityProvidersSchema,
     timestamping: TimestampingSchema,
+    validation: ValidationSchema,
     proxy: Type.Object(
       {
         trusted: Type.Boolean({

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { auditEvent } from '../audit/events.js'
 import type { AuditLog } from '../audit/audit-log.js'
-import type { CertificateAuthority, SubjectName } from '../certificates/certificate-authority.js'
+import type { CertificateAuthority } from '../certificates/certificate-authority.js'
 import {
   expiredSubject,
   keyAndValidity,
@@ -19,14 +19,14 @@ import {
   CredentialLockedError,
   RefusedRequestError,
 } from '../errors.js'
-import { hashPassword } from '../identity/password.js'
 import type { User } from '../identity/user.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
 import type { GeneratedKey, KeyCustody } from '../keys/key-custody.js'
 import { newKeyId, type Custody, type KeyOwner } from '../keys/key-id.js'
 import type { KeyPool } from '../keys/key-pool.js'
-import { compileAuthExpression, type AuthObject } from './auth-object.js'
+import type { AuthObject } from './auth-object.js'
 import { boundFacts } from './binding.js'
+import { subjectOf, termsOf } from './credential-terms.js'
 import type { ApprovalFactor, Credential, CredentialStore, Suspender } from './credential.js'
 
 export const MOST_CREDENTIALS = 'The signer has the highest number of credentials already'
@@ -133,30 +133,19 @@ export class Credentials {
   async create(request: NewCredential): Promise<Credential> {
     const key = await this.#newKey(request)
     try {
-      const { user } = request
+      const { user, ownerClientId } = request
+      const isSeal = ownerClientId !== undefined
       const issued = await this.#authority.issue({
         keyId: key.keyId,
         publicKey: key.publicKey,
-        profile: this.#profiles[request.ownerClientId === undefined ? 'signer' : 'seal'],
-        subject: subjectOf(request),
+        profile: this.#profiles[isSeal ? 'seal' : 'signer'],
+        subject: subjectOf(user, isSeal),
       })
       const id = randomUUID()
       const certificates = [issued.certificate, ...issued.chain]
-      const pinHash = request.pin === null ? null : await hashPassword(request.pin)
       const unbound = {
-        id,
-        userId: user.id,
-        description: request.description,
-        keyId: key.keyId,
-        keyAlgorithm: request.algorithm,
-        certificates,
-        SCAL: request.SCAL,
-        multisign: request.multisign,
-        ...authorisationMode(request),
-        signatureQualifier: request.signatureQualifier ?? null,
-        ownerClientId: request.ownerClientId ?? null,
-        pinHash,
-        approvalFactor: request.approvalFactor ?? ('otp' as const),
+        ...(await termsOf(request)),
+        ...{ id, keyId: key.keyId, keyAlgorithm: request.algorithm, certificates },
         status: 'enabled' as const,
         lockedUntil: null,
       }
@@ -326,24 +315,4 @@ export function certificateStatus(
   if (credential.status === 'revoked' || credential.status === 'suspended') return credential.status
   const { notBefore, notAfter } = signingKey(credential)
   return now >= notBefore && now <= notAfter ? 'valid' : 'expired'
-}
-
-/** Exactly who is on record (S16). What seals stands for itself, and is no person with a first name. */
-function subjectOf({ user, ownerClientId }: NewCredential): SubjectName {
-  const { displayName: commonName, givenName, surname, id: serialNumber, country } = user
-  return {
-    ...{ commonName, serialNumber },
-    ...(ownerClientId === undefined ? { givenName, surname } : { organization: commonName }),
-    ...(country === null ? {} : { country }),
-  }
-}
-
-function authorisationMode({ explicit }: NewCredential) {
-  if (!explicit) return { authMode: 'oauth2code' as const, authObjects: [], authExpression: null }
-  compileAuthExpression(explicit.expression, explicit.objects)
-  return {
-    authMode: 'explicit' as const,
-    authObjects: explicit.objects,
-    authExpression: explicit.expression,
-  }
 }

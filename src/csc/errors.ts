@@ -146,6 +146,8 @@ export function renderCscError(error: unknown): RenderedError {
     case 'storage-unavailable':
     case 'timestamp-unavailable':
     case 'validation-data-unavailable':
+    case 'certificate-unavailable':
+    case 'unfit-certificate':
     case 'message-not-sent':
     case 'service-stopping':
       return {

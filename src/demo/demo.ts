@@ -6,6 +6,13 @@ import type { Middleware } from 'koa'
 const FILES: Readonly<Record<string, { file: string; type: string; cache: string }>> = {
   '/demo/': { file: 'index.html', type: 'text/html; charset=utf-8', cache: 'no-store' },
   '/demo/demo.js': { file: 'demo.js', type: 'text/javascript; charset=utf-8', cache: 'no-cache' },
+  // Loaded where there is a PDF to be looked at.
+  '/demo/pdf.js': { file: 'pdf.js', type: 'text/javascript; charset=utf-8', cache: 'no-cache' },
+  '/demo/pdf.worker.js': {
+    file: 'pdf.worker.js',
+    type: 'text/javascript; charset=utf-8',
+    cache: 'no-cache',
+  },
   '/demo/demo.css': { file: 'demo.css', type: 'text/css; charset=utf-8', cache: 'no-cache' },
 }
 

@@ -9,7 +9,8 @@ import type {
   SignatureFormat,
   ValidationData,
 } from './ades.js'
-import { FORMATS, type FormatFacts, type OpenFormat } from './formats.js'
+import type { ContainerType } from './asic/container-type.js'
+import { containerFormat, FORMATS, type FormatFacts, type OpenFormat } from './formats.js'
 import {
   prepareDocument,
   type DocumentRequest,
@@ -78,10 +79,11 @@ export class Documents {
     return this.#proofs.validationData !== null
   }
 
-  /** Null for one that is not there. */
-  async format(name: string): Promise<AdesFormat | null> {
+  /** Null for one that is not there, or not inside such a container. */
+  async format(name: string, container?: ContainerType): Promise<AdesFormat | null> {
     const facts = Object.values(this.#formats).find(({ format }) => format === name)
     if (!facts) return null
+    if (container) return containerFormat(facts.format, container)
     const loaded = this.#loaded.get(facts.format) ?? facts.load()
     this.#loaded.set(facts.format, loaded)
     return loaded
@@ -93,8 +95,9 @@ export class Documents {
   }
 
   /** @throws {UnfitSignedPropertiesError} naming all that the format cannot carry */
-  async rejectUnfitProperties({ format, signedProperties }: DocumentRequest): Promise<void> {
-    const unfit = (await this.format(format))?.unfitProperties(signedProperties) ?? []
+  async rejectUnfitProperties(request: DocumentRequest): Promise<void> {
+    const format = await this.format(request.format, request.container)
+    const unfit = format?.unfitProperties(request.signedProperties) ?? []
     if (unfit.length > 0) throw new UnfitSignedPropertiesError(unfit)
   }
 
@@ -105,7 +108,7 @@ export class Documents {
     const prepared: PreparedDocument[] = []
     // One after the other: each may need many times its size.
     for (const request of requests) {
-      const format = await this.format(request.format)
+      const format = await this.format(request.format, request.container)
       if (!format) throw new Error(`No format ${request.format}`)
       const signatory = { certificate, chain }
       prepared.push(await prepareDocument(format, request, { algorithm, signatory, signingTime }))

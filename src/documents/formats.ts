@@ -1,4 +1,5 @@
 import type { AdesFormat, SignatureFormat } from './ades.js'
+import type { ContainerType } from './asic/container-type.js'
 
 /** What is known of a format before its code is loaded. */
 export interface FormatFacts extends Pick<
@@ -33,7 +34,7 @@ export const FORMATS: Readonly<Partial<Record<SignatureFormat, FormatFacts>>> = 
     format: 'P',
     documentEnvelopes: ['Certification', 'Revision'],
     digestEnvelopes: ['Certification', 'Revision'],
-    load: async () => new (await import('./pades/pades.js')).Pades(),
+    load: once(async () => new (await import('./pades/pades.js')).Pades()),
   },
   J: {
     format: 'J',
@@ -41,4 +42,24 @@ export const FORMATS: Readonly<Partial<Record<SignatureFormat, FormatFacts>>> = 
     digestEnvelopes: ['Detached'],
     load: async () => new (await import('./jades/jades.js')).Jades(),
   },
+}
+
+/** PDFs are parsed in threads, which outlive a call. */
+function once(load: () => Promise<AdesFormat>): () => Promise<AdesFormat> {
+  let loaded: Promise<AdesFormat> | undefined
+  return () => (loaded ??= load())
+}
+
+/** A format that signs a document inside a container; null for those that do not. */
+export async function containerFormat(
+  format: SignatureFormat,
+  type: ContainerType,
+): Promise<AdesFormat | null> {
+  if (format !== 'C' && format !== 'X') return null
+  const { Asic } = await import('./asic/asic.js')
+  const signer =
+    format === 'C'
+      ? new (await import('./asic/cades-signer.js')).CadesSigner()
+      : new (await import('./asic/xades-signer.js')).XadesSigner()
+  return new Asic(signer, type)
 }

@@ -13,6 +13,8 @@ import type {
   SignatureParameters,
   SignedProperty,
 } from './ades.js'
+import type { ContainerType } from './asic/container-type.js'
+import type { PdfAppearance } from './pades/pdf-appearance.js'
 
 /** One signature to make, over a document or over the digest of one. */
 export interface DocumentRequest {
@@ -21,6 +23,9 @@ export interface DocumentRequest {
   readonly envelope: EnvelopeProperty
   readonly signedProperties: readonly SignedProperty[]
   readonly referenceUri: string | null
+  /** The archive that document and signature go into together, where that was asked for. */
+  readonly container?: ContainerType
+  readonly appearance?: PdfAppearance
   readonly content: DocumentContent
 }
 
@@ -86,8 +91,11 @@ export async function prepareDocument(
   { content, ...request }: DocumentRequest,
   facts: Pick<SignatureParameters, 'algorithm' | 'signatory' | 'signingTime'>,
 ): Promise<PreparedDocument> {
-  const { level, envelope, signedProperties, referenceUri } = request
-  const parameters = { ...facts, level, envelope, signedProperties, referenceUri }
+  const { level, envelope, signedProperties, referenceUri, appearance } = request
+  const parameters = {
+    ...{ ...facts, level, envelope, signedProperties, referenceUri },
+    ...(appearance ? { appearance } : {}),
+  }
   const { hash } = facts.algorithm
   const digest = await documentDigest(content, hash)
   const signature = content.document

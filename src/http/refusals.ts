@@ -37,6 +37,8 @@ import {
   UnfitSignedPropertiesError,
   UnusableSadError,
   ValidationDataUnavailableError,
+  CertificateUnavailableError,
+  UnfitCertificateError,
   type AnyServiceError,
   type ServiceError,
 } from '../errors.js'
@@ -97,6 +99,8 @@ const SPECIMENS: {
   'unfit-signed-properties': new UnfitSignedPropertiesError([VARYING]),
   'timestamp-unavailable': new TimestampUnavailableError(''),
   'validation-data-unavailable': new ValidationDataUnavailableError(''),
+  'certificate-unavailable': new CertificateUnavailableError(''),
+  'unfit-certificate': new UnfitCertificateError(''),
 }
 
 /** Of every method: the body, the records behind it, and how much there is to do. */

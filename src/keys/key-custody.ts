@@ -33,14 +33,20 @@ export interface UnsignedCertificate {
   readonly subjectKeyId: string
 }
 
-/** What authorities and services of ours sign, apart from certificates: each kind with a key for nothing else. */
-export type StatementKind = 'crl' | 'ocsp-response' | 'timestamp'
+/**
+ * What authorities and services of ours sign, apart from certificates: each kind with a key for nothing
+ * else. And what a key signs that is nobody's yet: a request to be certified, which names that key.
+ */
+export type StatementKind = 'crl' | 'ocsp-response' | 'timestamp' | 'certificate-request'
 
 /** A statement as an authority or a service of ours is about to sign it. */
 export interface ServiceStatement {
   readonly kind: StatementKind
   readonly keyId: string
-  /** TBSCertList, ResponseData, or the signed attributes of a timestamp as a SET OF, DER. */
+  /**
+   * TBSCertList, ResponseData, CertificationRequestInfo, or the signed attributes of a timestamp as a SET
+   * OF, DER.
+   */
   readonly toBeSigned: Buffer
   /** Of a timestamp: the TSTInfo that the attributes are about, DER; null for all others. */
   readonly tstInfo: Buffer | null

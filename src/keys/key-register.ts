@@ -12,7 +12,7 @@ import type {
 } from './key-custody.js'
 import { newKeyId, type Custody, type KeyOwner } from './key-id.js'
 
-export type KeyState = 'intended' | 'made' | 'spare' | 'owned' | 'ending'
+export type KeyState = 'intended' | 'made' | 'spare' | 'requested' | 'owned' | 'ending'
 
 /** A key that may have to go. */
 export interface UnownedKey {

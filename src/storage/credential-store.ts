@@ -65,17 +65,10 @@ export class DatabaseCredentialStore implements CredentialStore {
     audit: readonly AuditEvent[],
     wrapped: string | null = null,
   ): Promise<boolean> {
-    const certificates = credential.certificates.map((der) => der.toString('base64'))
-    const row = {
-      ...credential,
-      certificates: JSON.stringify(certificates),
-      authObjects: JSON.stringify(credential.authObjects),
-      createdAt,
-    }
     const changes = [
       ownKey(credential.keyId, wrapped),
       ...(most === null ? [] : [hasRoom(credential.userId, most)]),
-      insert('Credential', row),
+      insertCredential(credential, createdAt),
     ]
     try {
       await this.#database.commit({ changes, audit })
@@ -191,6 +184,16 @@ export class DatabaseCredentialStore implements CredentialStore {
   #update(statement: ReturnType<typeof sql>): Promise<boolean> {
     return committed(this.#database, { changes: [change(statement, 1)] })
   }
+}
+
+export function insertCredential(credential: Credential, createdAt: Date): Change {
+  const certificates = credential.certificates.map((der) => der.toString('base64'))
+  return insert('Credential', {
+    ...credential,
+    certificates: JSON.stringify(certificates),
+    authObjects: JSON.stringify(credential.authObjects),
+    createdAt,
+  })
 }
 
 function endAuthorisations(credentialId: string, at: Date): Change {

@@ -8,6 +8,7 @@ import {
   TSTInfo,
   type SignerInfo,
 } from 'pkijs'
+import { certificatesOf } from '../certificates/certificate-set.js'
 import { readHash, readSignatureMethod, verifies } from '../certificates/signature-method.js'
 import { ATTRIBUTE_OIDS, ID_CT_TST_INFO, ID_SIGNED_DATA } from './token.js'
 
@@ -71,7 +72,7 @@ export class TimestampToken {
     const outer = new ContentInfo({ schema: result })
     if (outer.contentType !== ID_SIGNED_DATA) throw new Error('It is no SignedData')
     const content: unknown = outer.content
-    const certificates = certificatesIn(content)
+    const certificates = certificatesOf(content)
     const signedData = new SignedData({ schema: content })
     const { eContentType, eContent } = signedData.encapContentInfo
     if (eContentType !== ID_CT_TST_INFO || !eContent) throw new Error('It is over no TSTInfo')
@@ -116,18 +117,6 @@ export class TimestampToken {
       throw new Error('Its signature does not verify')
     }
   }
-}
-
-/** As they came: encoded again, their signatures might not fit any more. */
-function certificatesIn(signedData: unknown): Buffer[] {
-  const fields = signedData instanceof asn1js.Sequence ? signedData.valueBlock.value : []
-  const certificates = fields.find(
-    ({ idBlock }) => idBlock.tagClass === 3 && idBlock.tagNumber === 0,
-  )
-  if (!(certificates instanceof asn1js.Constructed)) return []
-  return certificates.valueBlock.value
-    .filter((each) => each instanceof asn1js.Sequence)
-    .map((each) => Buffer.from(each.valueBeforeDecodeView))
 }
 
 function rejectOtherContent(attributes: ReadonlyMap<string, asn1js.AsnType>, digest: Buffer): void {

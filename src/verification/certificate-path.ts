@@ -190,7 +190,9 @@ const CONSTRAINTS = [
 
 /** Name and policy constraints are checked by pkijs, which knows all of their kinds. */
 async function constraintProblems(path: CertificatePath, checkDate: Date): Promise<Finding[]> {
-  const [anchor, ...below] = path.map(({ der }) => Certificate.fromBER(new Uint8Array(der))).toReversed()
+  const [anchor, ...below] = path
+    .map(({ der }) => Certificate.fromBER(new Uint8Array(der)))
+    .toReversed()
   const engine = new CertificateChainValidationEngine({
     trustedCerts: anchor ? [anchor] : [],
     certs: below,

@@ -300,6 +300,12 @@ export const FINDINGS = {
     fr: 'Rien n’est signé dans le document.',
     es: 'Nada en el documento está firmado.',
   },
+  'part-signed': {
+    en: 'Only a part of the document is signed: {}.',
+    de: 'Nur ein Teil des Dokuments ist signiert: {}.',
+    fr: 'Seule une partie du document est signée : {}.',
+    es: 'Solo está firmada una parte del documento: {}.',
+  },
   'too-many-signatures': {
     en: 'The document has more signatures than are looked at: {}.',
     de: 'Das Dokument hat mehr Signaturen, als betrachtet werden: {}.',
@@ -314,6 +320,7 @@ export type FindingCode = keyof typeof FINDINGS
 export const WARNINGS: ReadonlySet<FindingCode> = new Set<FindingCode>([
   ...(['added-after-signing', 'look-can-change', 'signature-unreferenced'] as const),
   ...(['file-not-signed', 'too-many-signatures', 'timestamp-not-valid', 'not-ades'] as const),
+  ...(['part-signed'] as const),
 ])
 
 export function findingText(code: FindingCode, about: string, lang: ReportLanguage): string {

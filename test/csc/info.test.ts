@@ -49,7 +49,9 @@ describe('POST info', () => {
         'credentials/getChallenge',
         'credentials/extendTransaction',
         'signatures/signHash',
+        'signatures/signDoc',
         'signatures/signPolling',
+        'signatures/timestamp',
       ],
       validationInfo: false,
       supportedHashTypes: ['dtbsr'],
@@ -80,7 +82,7 @@ describe('POST info', () => {
   })
 
   it('says 501 for every method it does not name', async () => {
-    for (const method of ['signatures/signDoc', 'signatures/timestamp', 'nonsense', 'info/x']) {
+    for (const method of ['credentials/sendOTP', 'signatures/signAll', 'nonsense', 'info/x']) {
       const { status, body } = await rssp.call(method, {})
       assert.deepEqual([status, body.error], [501, 'not_implemented'], method)
     }

@@ -1,32 +1,22 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { build } from 'esbuild'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type { Credential } from '../../src/credentials/credential.js'
 import { totpCode } from '../../src/identity/totp.js'
 import type { KeyAlgorithm } from '../../src/keys/algorithms.js'
 import { launchChromium, screenshot } from '../support/chromium.js'
 import { startRssp, type Rssp, type TestUser } from '../support/rssp.js'
+import { writtenPdf } from '../support/written-pdf.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 
-/** What scripts/build.js does for the demo, from the sources as they are now. */
-async function buildDemo(): Promise<void> {
-  await build({
-    absWorkingDir: ROOT,
-    entryPoints: ['src/demo/browser/main.ts'],
-    outfile: 'dist/demo/public/demo.js',
-    bundle: true,
-    format: 'esm',
-    minify: true,
-    target: 'es2022',
-    logLevel: 'warning',
-  })
-  cpSync(join(ROOT, 'src/demo/public'), join(ROOT, 'dist/demo/public'), { recursive: true })
+/** From the sources as they are now. */
+function buildDemo(): void {
+  execFileSync('node', [join(ROOT, 'scripts/build-demo.js')], { cwd: ROOT })
 }
 
 describe('The demo application, from choosing a file to a verified signature', () => {
@@ -39,7 +29,7 @@ describe('The demo application, from choosing a file to a verified signature', (
   let user: TestUser
 
   before(async () => {
-    await buildDemo()
+    buildDemo()
     rssp = await startRssp({ settings: { sandbox: true } })
     await rssp.addClient({
       client_id: 'openrssp-demo',
@@ -213,6 +203,64 @@ describe('The demo application, from choosing a file to a verified signature', (
     assert.equal(await page.getByText('contract.txt').count(), 0)
     const stored = await page.evaluate(() => JSON.stringify({ ...sessionStorage, ...localStorage }))
     assert.ok(!stored.includes('contract'), stored)
+    assert.deepEqual(complaints, [])
+  })
+
+  it('signs a PDF where the signer wants it to be seen, after showing it, and pdfsig agrees', async () => {
+    await rssp.addCredential(user)
+    const file = join(folder, 'lease.pdf')
+    writeFileSync(file, writtenPdf({ pages: ['Rent is 900 EUR', 'Second page'] }))
+    await choose(file)
+    const box = page.getByRole('application', { name: 'Signature' })
+    const left = page.getByLabel('From the left, mm')
+    await page.locator('.sheet canvas[width]').waitFor()
+    assert.equal(await left.inputValue(), '20')
+
+    // With the keyboard: told as it moves, and held by the edges of the page (106 × 71 mm).
+    await box.focus()
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('Shift+ArrowUp')
+    const told = page.getByRole('status').filter({ hasText: 'mm from the left' })
+    assert.match((await told.textContent()) ?? '', /^Page 1, 21 mm from the left, 30 mm from/)
+    for (let time = 0; time < 5; time += 1) await page.keyboard.press('Shift+ArrowRight')
+    assert.equal(await left.inputValue(), '35')
+    await page.keyboard.press('Alt+Shift+ArrowLeft')
+    assert.equal(await page.getByLabel('Width, mm').inputValue(), '60')
+
+    // With the mouse.
+    const from = await box.boundingBox()
+    assert.ok(from)
+    await page.mouse.move(from.x + 10, from.y + 10)
+    await page.mouse.down()
+    await page.mouse.move(from.x - 400, from.y + 10)
+    await page.mouse.up()
+    assert.equal(await left.inputValue(), '0')
+
+    // In numbers.
+    await page.getByLabel('Page', { exact: true }).fill('9')
+    await left.fill('7')
+    assert.equal(await page.getByLabel('Page', { exact: true }).inputValue(), '2')
+    await screenshot(page, 'demo-placement')
+
+    await signIn()
+    const digests = await goToApproval()
+    assert.deepEqual(digests, [createHash('sha256').update(readFileSync(file)).digest('hex')])
+    const picture = page.getByRole('img', { name: 'Page 1 of 2 of lease.pdf' })
+    const drawn = await picture.evaluate((image: HTMLImageElement) => image.naturalWidth)
+    assert.equal(drawn, 1200)
+    await screenshot(page, 'demo-approval')
+    await approve()
+    await screenshot(page, 'demo-signed-pdf')
+
+    const report = page.getByRole('region', { name: 'Validation report' })
+    assert.match((await report.textContent()) ?? '', /TOTAL-PASSED.*PAdES B-.*The whole file/)
+    assert.equal(await download('Signed PDF'), 'lease-signed.pdf')
+    const { status, stdout } = verify('pdfsig -nocert lease-signed.pdf')
+    assert.equal(status, 0)
+    assert.match(stdout, /Signature is Valid\..*Total document signed/s)
+    assert.match(verify('qpdf --check lease-signed.pdf').stdout, /No syntax or stream encoding/)
+    await button('Change one byte and check again').click()
+    await page.getByText(/in a copy, byte \d+ was changed/).waitFor()
     assert.deepEqual(complaints, [])
   })
 

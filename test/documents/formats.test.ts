@@ -15,7 +15,6 @@ describe('Signature formats', () => {
   const signatory = pki.signer('p-256')
   const algorithm = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha256 } as const
   const facts = { algorithm, signatory, signingTime: new Date('2026-11-22T12:00:00Z') }
-  const open: OpenFormat[] = []
   const documents: Partial<Record<string, Buffer>> = {}
 
   before(async () => {
@@ -24,27 +23,24 @@ describe('Signature formats', () => {
     documents['P'] = Buffer.from(await pdf.save())
     documents['X'] = Buffer.from('<contract><party>A</party></contract>')
   })
-  after(async () => {
-    await Promise.all(open.map((format) => format.close?.()))
-    pki.close()
-  })
+  after(() => pki.close())
 
   for (const format of Object.values(FORMATS)) {
     describe(format.format, () => {
-      const load = async () => {
-        const loaded = await format.load()
-        open.push(loaded)
-        return loaded
-      }
+      let loaded: OpenFormat
+      before(async () => {
+        loaded = await format.load()
+      })
+      after(() => loaded.close?.())
       const document = () => documents[format.format] ?? Buffer.from('a document')
       const request = (envelope: SignatureParameters['envelope']) => ({
         ...({ format: format.format, level: 'B-B', envelope, signedProperties: [] } as const),
         referenceUri: 'https://docs.example/1',
       })
-      const prepared = async (asked: DocumentRequest) => prepareDocument(await load(), asked, facts)
+      const prepared = (asked: DocumentRequest) => prepareDocument(loaded, asked, facts)
 
-      it('is as the registry describes it before it is loaded', async () => {
-        const { documentEnvelopes, digestEnvelopes } = await load()
+      it('is as the registry describes it before it is loaded', () => {
+        const { documentEnvelopes, digestEnvelopes } = loaded
         const described = [format.documentEnvelopes, format.digestEnvelopes]
         assert.deepEqual([documentEnvelopes, digestEnvelopes], described)
       })

@@ -15,6 +15,7 @@ import {
   RelativeDistinguishedNames,
   Time,
 } from 'pkijs'
+import { sequenceOf } from '../../src/certificates/der.js'
 import { encodeName } from '../../src/certificates/distinguished-name.js'
 
 /*
@@ -157,7 +158,7 @@ function extensionsOf(settings: MadeUpSettings & { authority: boolean }): Extens
 
 export interface CrlSettings {
   readonly issuer: MadeUp
-  readonly revoked?: readonly MadeUp[]
+  readonly revoked?: readonly Pick<MadeUp, 'serial'>[]
   readonly thisUpdate?: Date
   readonly nextUpdate?: Date | null
   readonly signedBy?: KeyObject
@@ -179,18 +180,18 @@ export function makeUpCrl(settings: CrlSettings): Buffer {
         ]
       : []),
   ]
-  const tbs = sequence(
-    new asn1js.Integer({ value: 1 }),
-    ecdsa().toSchema(),
-    nameOf(issuer.name).toSchema(),
-    utcTime(thisUpdate),
-    ...(nextUpdate ? [utcTime(nextUpdate)] : []),
-    ...(revoked.length > 0
-      ? [sequence(...revoked.map(({ serial }) => sequence(integer(serial), utcTime(thisUpdate))))]
-      : []),
-    tagged(0, sequence(...extensions.map((each) => each.toSchema()))),
+  const date = der(utcTime(thisUpdate))
+  const entries = revoked.map(({ serial }) => sequenceOf(der(integer(serial)), date))
+  const tbs = sequenceOf(
+    der(new asn1js.Integer({ value: 1 })),
+    der(ecdsa().toSchema()),
+    der(nameOf(issuer.name).toSchema()),
+    date,
+    ...(nextUpdate ? [der(utcTime(nextUpdate))] : []),
+    ...(entries.length > 0 ? [sequenceOf(...entries)] : []),
+    der(tagged(0, sequence(...extensions.map((each) => each.toSchema())))),
   )
-  return signed(der(tbs), settings.signedBy ?? issuer.key)
+  return signed(tbs, settings.signedBy ?? issuer.key)
 }
 
 export interface OcspSettings {
@@ -203,6 +204,7 @@ export interface OcspSettings {
   readonly hash?: 'sha1' | 'sha256'
   readonly thisUpdate?: Date
   readonly nextUpdate?: Date | null
+  /** What the extension holds, DER. */
   readonly nonce?: Buffer | null
   readonly signedBy?: KeyObject
   readonly responseStatus?: number
@@ -226,7 +228,7 @@ export function makeUpOcsp(settings: OcspSettings): Buffer {
     ...(nextUpdate ? [tagged(0, generalized(nextUpdate))] : []),
   )
   const nonce = settings.nonce
-    ? [tagged(1, sequence(extension('ocspNonce', false, octets(settings.nonce)).toSchema()))]
+    ? [tagged(1, sequence(nonceExtension(settings.nonce).toSchema()))]
     : []
   const responseData = sequence(
     tagged(1, nameOf(responder.name).toSchema()),
@@ -261,13 +263,18 @@ function certId(subject: MadeUp, issuer: MadeUp, hash: string): asn1js.AsnType {
 }
 
 function signed(tbs: Buffer, key: KeyObject): Buffer {
-  return der(
-    sequence(
-      asn1js.fromBER(tbs).result,
-      ecdsa().toSchema(),
-      new asn1js.BitString({ valueHex: sign('sha256', tbs, key) }),
-    ),
+  return sequenceOf(
+    ...[tbs, der(ecdsa().toSchema())],
+    der(new asn1js.BitString({ valueHex: sign('sha256', tbs, key) })),
   )
+}
+
+function nonceExtension(value: Buffer): Extension {
+  return new Extension({ extnID: OIDS.ocspNonce, extnValue: new Uint8Array(value).buffer })
+}
+
+export function noRevAvail(): Extension {
+  return new Extension({ extnID: '2.5.29.56', extnValue: new asn1js.Null().toBER() })
 }
 
 export function extension(

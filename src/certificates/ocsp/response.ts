@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import { Extension, Extensions, PublicKeyInfo } from 'pkijs'
 import type { SignatureAlgorithm } from '../../keys/algorithms.js'
+import { algorithmIdentifier } from '../algorithm-identifier.js'
 import { sequenceOf } from '../der.js'
 import { REVOCATION_REASONS, type Revocation } from '../revocation.js'
 import { NONCE, type CertificateId } from './request.js'
@@ -76,7 +77,7 @@ export function assembleOcspResponse(
 ): Buffer {
   const basic = sequenceOf(
     responseData,
-    der(signatureAlgorithm(algorithm)),
+    algorithmIdentifier(algorithm),
     der(new asn1js.BitString({ valueHex: signature })),
     der(tagged(0, asn1js.fromBER(sequenceOf(certificate)).result)),
   )
@@ -102,18 +103,6 @@ export function ocspRefusal(why: OcspRefusal): Buffer {
 export function keyHash(publicKey: Buffer, hash = 'sha1'): Buffer {
   const { subjectPublicKey } = new PublicKeyInfo({ schema: asn1js.fromBER(publicKey).result })
   return createHash(hash).update(subjectPublicKey.valueBlock.valueHexView).digest()
-}
-
-const ECDSA_OIDS = {
-  sha256: '1.2.840.10045.4.3.2',
-  sha384: '1.2.840.10045.4.3.3',
-  sha512: '1.2.840.10045.4.3.4',
-} as const
-
-function signatureAlgorithm({ scheme, hash }: SignatureAlgorithm): asn1js.AsnType {
-  if (scheme !== 'ecdsa') throw new Error('OCSP responses are signed with ECDSA')
-  const oid = new asn1js.ObjectIdentifier({ value: ECDSA_OIDS[hash.name] })
-  return new asn1js.Sequence({ value: [oid] })
 }
 
 export function wholeSeconds(date: Date): Date {

@@ -1,5 +1,8 @@
-import { Type } from '@sinclair/typebox'
+import { Type, type Static } from '@sinclair/typebox'
+import { Ajv } from 'ajv'
 import type { ConformanceLevel, SignedProperty } from '../../documents/ades.js'
+import type { PdfAppearance } from '../../documents/pades/pdf-appearance.js'
+import { CONTAINER_TYPES, type ContainerType } from '../../documents/asic/container-type.js'
 import type { Documents } from '../../documents/documents.js'
 import {
   envelopeFor,
@@ -39,6 +42,38 @@ const ITEM = {
   circumstantialData: Text('Free data of the application.'),
 }
 
+const closed = { additionalProperties: false }
+const Points = (description: string, minimum = 0) =>
+  Type.Number({ minimum, maximum: 14_400, description })
+
+/** An extension of ours: no edition of the specification says how a signature looks. */
+const Appearance = Type.Object(
+  {
+    fieldName: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 200, description: 'An empty field, or a new one.' }),
+    ),
+    page: Type.Optional(Type.Integer({ minimum: 1, description: 'Page of a new field.' })),
+    rect: Type.Optional(
+      Type.Object(
+        {
+          x: Points('From the left edge of the page.'),
+          y: Points('From its lower edge.'),
+          width: Points('In points, 1/72 inch.', 1),
+          height: Points('In points.', 1),
+        },
+        closed,
+      ),
+    ),
+    text: Type.Optional(Type.String({ maxLength: 2000, description: 'With line feeds.' })),
+    fontSize: Type.Optional(Type.Number({ minimum: 1, maximum: 144 })),
+    image: Type.Optional(
+      Type.String({ contentEncoding: 'base64', description: 'A PNG or JPEG file.' }),
+    ),
+  },
+  closed,
+)
+const isAppearance = new Ajv().compile<Static<typeof Appearance>>(Appearance)
+
 const UNFIT_DOCUMENTS = 'Invalid array parameter documents'
 const UNFIT_DIGESTS = 'Invalid object parameter documentDigests'
 
@@ -58,6 +93,12 @@ export const DocumentItems = Type.Optional(
       ...ITEM,
       document: Text('The document, Base64.'),
       documentType: Text('sod or sfd.'),
+      container: Text(
+        'ASiC-S or ASiC-E, our own extension: document and C or X signature come back as one archive.',
+      ),
+      appearance: Text(
+        'Of a PDF: where the signature is seen, and what is seen of it (docs/signdoc.md).',
+      ),
     }),
     { complaint: UNFIT_DOCUMENTS, description: 'Documents to sign.' },
   ),
@@ -77,7 +118,14 @@ export const UNFIT_ITEMS: readonly Refusal[] = [
   ...missing('string', 'signAlgo', 'signAlgoParams', 'hashAlgorithmOID', 'signature_format'),
   ...invalid('signAlgo', 'signAlgoParams', 'hashAlgorithmOID', 'signature_format'),
   ...invalid('conformance_level', 'signed_envelope_property', 'signed_props'),
-  ...invalid('label', 'referenceUri', 'circumstantialData', 'documentType'),
+  ...invalid(
+    'label',
+    'referenceUri',
+    'circumstantialData',
+    'documentType',
+    'container',
+    'appearance',
+  ),
 ]
 
 type Item = Readonly<Record<string, unknown>>
@@ -187,9 +235,13 @@ async function requestOf(
 ): Promise<DocumentRequest> {
   const name = textOf(item, 'signature_format')
   if (name === null) throw new MissingParameterError('signature_format', 'string')
-  const format = await documents.format(name.toUpperCase())
-  if (!format) throw new InvalidParameterError('signature_format')
-  for (const other of ['label', 'circumstantialData', 'documentType']) textOf(item, other, 'invalid')
+  const known = await documents.format(name.toUpperCase())
+  if (!known) throw new InvalidParameterError('signature_format')
+  const container = containerOf(item, content)
+  const format = container ? await documents.format(known.format, container) : known
+  if (!format) throw new InvalidParameterError('container')
+  for (const other of ['label', 'circumstantialData', 'documentType'])
+    textOf(item, other, 'invalid')
   const referenceUri = textOf(item, 'referenceUri', 'invalid')
   if (referenceUri !== null && referenceUri.length > LONGEST_URI) {
     throw new InvalidParameterError('referenceUri')
@@ -200,10 +252,21 @@ async function requestOf(
     envelope: envelopeFor(format, content, textOf(item, 'signed_envelope_property', 'invalid')),
     signedProperties: signedPropertiesOf(item['signed_props']),
     referenceUri,
+    ...(container && { container }),
+    ...appearanceOf(item, format.format === 'P' && content.document !== undefined),
     content,
   }
   await documents.rejectUnfitProperties(request)
   return request
+}
+
+/** Who sends a digest has nothing to put into one. */
+function containerOf(item: Item, { document }: DocumentContent): ContainerType | undefined {
+  const text = textOf(item, 'container', 'invalid')
+  if (text === null) return undefined
+  const type = CONTAINER_TYPES.find((each) => each === text)
+  if (!type || !document) throw new InvalidParameterError('container')
+  return type
 }
 
 const LONGEST_URI = 2000
@@ -232,6 +295,20 @@ function signedPropertiesOf(value: unknown): SignedProperty[] {
     if (given !== null && typeof given !== 'string') throw refusal
     return { name, value: given }
   })
+}
+
+/** Only a PDF has any. */
+function appearanceOf(
+  { appearance = null }: Item,
+  isPdf: boolean,
+): { readonly appearance?: PdfAppearance } {
+  if (appearance === null) return {}
+  if (!isPdf || !isAppearance(appearance)) throw new InvalidParameterError('appearance')
+  const { image, ...rest } = appearance
+  if (image === undefined) return { appearance: rest }
+  const bytes = decodeDocument(image)
+  if (!bytes) throw new InvalidParameterError('appearance')
+  return { appearance: { ...rest, image: bytes } }
 }
 
 function has(item: Item, name: string): boolean {

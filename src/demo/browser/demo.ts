@@ -13,8 +13,23 @@ import {
   type ServerMetadata,
 } from './oauth.js'
 import { maskParameters, type Exchange } from './protocol-log.js'
-import { Service, type CredentialInfo, type Tokens } from './service.js'
-import { forgetSession, loadSession, newSession, saveSession, type Session } from './session.js'
+import { USUAL, type Placement } from './placement.js'
+import { samplePdf } from './sample-pdf.js'
+import {
+  Service,
+  type CredentialInfo,
+  type Report,
+  type ServiceInfo,
+  type Tokens,
+} from './service.js'
+import {
+  forgetSession,
+  loadSession,
+  newSession,
+  saveSession,
+  type ServiceFacts,
+  type Session,
+} from './session.js'
 import { tamper, verify } from './verification.js'
 
 export const MOST_DOCUMENTS = 20
@@ -25,6 +40,9 @@ const LONGEST_URL = 2083
 export interface DemoDocument extends StoredDocument {
   /** SHA-256, hexadecimal. */
   readonly fingerprint: string
+  readonly isPdf: boolean
+  /** Where the signature is seen on a PDF; null for nowhere. */
+  readonly placement: Placement | null
 }
 
 /** A credential with what its certificate says, and how this page would sign with it. */
@@ -35,13 +53,26 @@ export interface Choice {
   readonly signing: Signing
 }
 
-export interface SignedDocument {
+/** A document with a signature apart from it. */
+export interface DetachedSignature {
+  readonly kind: 'detached'
   readonly document: DemoDocument
   readonly signature: Bytes
   readonly valid: boolean
   /** The same check over a copy with one byte changed, once it was asked for. */
   readonly tampered?: { readonly valid: boolean; readonly at: number }
 }
+
+export interface SignedPdf {
+  readonly kind: 'pdf'
+  readonly document: DemoDocument
+  readonly signed: Bytes
+  readonly report: Report
+  readonly valid: boolean
+  readonly tampered?: { readonly valid: boolean; readonly at: number }
+}
+
+export type SignedDocument = DetachedSignature | SignedPdf
 
 export interface Result {
   readonly choice: Choice
@@ -136,7 +167,7 @@ export class Demo {
           })
           break
         }
-        const document = await withFingerprint({
+        const document = await this.#read({
           name: file.name,
           content: new Uint8Array(await file.arrayBuffer()),
         })
@@ -153,8 +184,22 @@ export class Demo {
   }
 
   async addSample(): Promise<void> {
-    const text = `Sample agreement\n\nMade on ${new Date().toUTCString()} to try out remote signing.\n`
-    await this.addDocuments([new File([text], 'sample-agreement.txt', { type: 'text/plain' })])
+    const content = samplePdf(`Made on ${new Date().toUTCString()} to try out remote signing.`)
+    await this.addDocuments([new File([content], 'sample-agreement.pdf')])
+  }
+
+  /** A PDF does where the service signs PDFs; anything else gets a signature apart from it. */
+  becomesSignedPdf({ isPdf }: DemoDocument): boolean {
+    return isPdf && Boolean(this.#session.service?.pdfLevel)
+  }
+
+  /** Where the signature is to be seen on a PDF. */
+  place({ fingerprint }: DemoDocument, placement: Placement | null): void {
+    this.#save({ placements: { ...this.#session.placements, [fingerprint]: placement } })
+    const documents = this.state.documents.map((document) =>
+      document.fingerprint === fingerprint ? { ...document, placement } : document,
+    )
+    this.#show({ documents })
   }
 
   async removeDocument(document: DemoDocument): Promise<void> {
@@ -183,6 +228,7 @@ export class Demo {
     await this.#attempt('Going to the signing service…', async () => {
       const { hash } = chosen.signing
       const digests = await Promise.all(documents.map(({ content }) => digest(hash, content)))
+      await this.#leaveDocuments(documents)
       // The list has been read, so nothing that could read it again stays behind.
       await this.#revokeTokens()
       await this.#leaveFor('credential', {
@@ -199,13 +245,23 @@ export class Demo {
   async checkTampered(signed: SignedDocument): Promise<void> {
     const { result } = this.state
     if (!result) return
+    await this.#attempt('Checking a copy with one byte changed…', async () => {
+      const tampered = await this.#verifyTampered(signed, result)
+      const documents = result.documents.map((other) =>
+        other === signed ? { ...signed, tampered } : other,
+      )
+      this.#show({ result: { ...result, documents } })
+    })
+  }
+
+  async #verifyTampered(signed: SignedDocument, { choice }: Result) {
+    if (signed.kind === 'pdf') {
+      const { content, at } = tamper(signed.signed)
+      return { at, valid: isPassed(await this.#service.validate(signed.document.name, content)) }
+    }
     const { content, at } = tamper(signed.document.content)
-    const { certificate, signing } = result.choice
-    const valid = await verify(certificate.publicKey, signing.hash, content, signed.signature)
-    const documents = result.documents.map((other) =>
-      other === signed ? { ...signed, tampered: { valid, at } } : other,
-    )
-    this.#show({ result: { ...result, documents } })
+    const { publicKey } = choice.certificate
+    return { at, valid: await verify(publicKey, choice.signing.hash, content, signed.signature) }
   }
 
   /** Gives up what is left of the rights to sign, and forgets everything. */
@@ -241,16 +297,34 @@ export class Demo {
 
   async #restore(): Promise<void> {
     await this.#store.clearOld()
-    const documents = await Promise.all((await this.#store.load()).map(withFingerprint))
+    const documents = await Promise.all((await this.#store.load()).map((each) => this.#read(each)))
     this.#show({ documents })
     if (documents.length > 0 && this.#session.credentials) await this.#showCredentials()
   }
 
-  async #findService(): Promise<NonNullable<Session['service']>> {
+  async #findService(): Promise<ServiceFacts> {
     if (this.#session.service) return this.#session.service
-    const [{ name }, server] = await Promise.all([this.#service.info(), this.#service.metadata()])
-    this.#save({ service: { name, server } })
-    return { name, server }
+    const [info, server] = await Promise.all([this.#service.info(), this.#service.metadata()])
+    const service = { name: info.name, server, pdfLevel: pdfLevelOf(info) }
+    this.#save({ service })
+    return service
+  }
+
+  async #read(document: StoredDocument): Promise<DemoDocument> {
+    const fingerprint = toHex(await digest(SHA_256, document.content))
+    const isPdf = new TextDecoder('latin1').decode(document.content.slice(0, 5)) === '%PDF-'
+    const { placements = {} } = this.#session
+    const placement = fingerprint in placements ? (placements[fingerprint] ?? null) : USUAL
+    return { ...document, fingerprint, isPdf, placement: isPdf ? placement : null }
+  }
+
+  /** Without a token, as after a reload, or where there is no room, the signer sees fingerprints alone. */
+  async #leaveDocuments(documents: readonly DemoDocument[]): Promise<void> {
+    const token = this.#tokens?.access_token
+    if (token === undefined) return
+    for (const { isPdf, name, content } of documents) {
+      if (isPdf) await this.#service.deposit(token, name, content).catch(() => undefined)
+    }
   }
 
   async #receive(callback: Callback, query: string): Promise<void> {
@@ -265,7 +339,7 @@ export class Demo {
     this.#replaceSession(without(this.#session, 'pending'))
     switch (callback.kind) {
       case 'none':
-        if (this.#session.signatures) await this.#showResult()
+        if (this.#session.signatures && this.state.chosen) await this.#showResult()
         return
       case 'untrusted':
         this.#warn('The answer was not taken', { text: UNTRUSTED[callback.why] })
@@ -299,17 +373,44 @@ export class Demo {
     if (!chosen) throw new Error('The certificate that was chosen is no longer known here.')
     this.#busy('Signing…')
     this.#tokens = await this.#service.redeem(this.#requireServer(), code, pending, redirectUri())
-    const hashes = await Promise.all(
-      documents.map(async ({ content }) => toBase64(await digest(chosen.signing.hash, content))),
-    )
-    const signatures = await this.#service.signHash(
-      this.#tokens.access_token,
-      chosen.info.credentialID,
-      hashes,
-      chosen.signing,
-    )
-    this.#save({ signatures })
+    const { access_token } = this.#tokens
+    const pdfs = documents.filter((document) => this.becomesSignedPdf(document))
+    const others = documents.filter((document) => !this.becomesSignedPdf(document))
+    await this.#store.saveSigned(await this.#signPdfs(access_token, chosen, pdfs))
+    this.#save({ signatures: await this.#signHashes(access_token, chosen, others) })
     await this.#showResult()
+  }
+
+  async #signPdfs(
+    token: string,
+    { info, signing, certificate }: Choice,
+    documents: readonly DemoDocument[],
+  ): Promise<readonly StoredDocument[]> {
+    if (documents.length === 0) return []
+    const level = this.#session.service?.pdfLevel ?? ''
+    const text = `Signed by ${certificate.subject}\n${new Date().toISOString().slice(0, 10)}`
+    const signed = await this.#service.signPdfs(
+      token,
+      info.credentialID,
+      documents.map(({ content, placement }) => ({ content, level, placement, text })),
+      signing,
+    )
+    return documents.flatMap(({ name }, index) => {
+      const content = signed[index]
+      return content ? [{ name, content }] : []
+    })
+  }
+
+  async #signHashes(
+    token: string,
+    { info, signing }: Choice,
+    documents: readonly DemoDocument[],
+  ): Promise<readonly string[]> {
+    if (documents.length === 0) return []
+    const hashes = await Promise.all(
+      documents.map(async ({ content }) => toBase64(await digest(signing.hash, content))),
+    )
+    return this.#service.signHash(token, info.credentialID, hashes, signing)
   }
 
   async #showCredentials(): Promise<void> {
@@ -322,24 +423,31 @@ export class Demo {
   async #showResult(): Promise<void> {
     const { chosen, documents } = this.state
     const signatures = (this.#session.signatures ?? []).map(fromBase64)
-    if (!chosen || signatures.length !== documents.length) {
+    const pdfs = await this.#store.loadSigned()
+    if (!chosen || signatures.length + pdfs.length !== documents.length) {
       throw new Error('The signatures do not belong to the documents that are here.')
     }
     this.#busy('Checking the signatures…')
-    const { publicKey } = chosen.certificate
-    const signed = await Promise.all(
-      documents.map(async (document, index) => {
-        const signature = signatures[index] ?? new Uint8Array()
-        const valid = await verify(publicKey, chosen.signing.hash, document.content, signature)
-        return { document, signature, valid }
-      }),
-    )
+    const signed: SignedDocument[] = []
+    const [nextPdf, nextSignature] = [pdfs.values(), signatures.values()]
+    for (const document of documents) {
+      signed.push(
+        this.becomesSignedPdf(document)
+          ? await this.#checkPdf(document, nextPdf.next().value?.content ?? new Uint8Array())
+          : await checkDetached(document, nextSignature.next().value ?? new Uint8Array(), chosen),
+      )
+    }
     const result = {
       choice: chosen,
       chainHolds: await chainHolds(chosen.chain),
       documents: signed,
     }
     this.#show({ step: 'result', result })
+  }
+
+  async #checkPdf(document: DemoDocument, signed: Bytes): Promise<SignedPdf> {
+    const report = await this.#service.validate(document.name, signed)
+    return { kind: 'pdf', document, signed, report, valid: isPassed(report) }
   }
 
   // Going away
@@ -451,8 +559,25 @@ function redirectUri(): string {
   return `${location.origin}/demo/`
 }
 
-async function withFingerprint(document: StoredDocument): Promise<DemoDocument> {
-  return { ...document, fingerprint: toHex(await digest(SHA_256, document.content)) }
+async function checkDetached(
+  document: DemoDocument,
+  signature: Bytes,
+  { certificate, signing }: Choice,
+): Promise<DetachedSignature> {
+  const valid = await verify(certificate.publicKey, signing.hash, document.content, signature)
+  return { kind: 'detached', document, signature, valid }
+}
+
+function isPassed({ indication }: Report): boolean {
+  return indication === 'TOTAL-PASSED'
+}
+
+/** Longest-lived first. */
+const PDF_LEVELS = ['AdES-B-LT', 'AdES-B-T', 'AdES-B-B']
+
+function pdfLevelOf({ methods, signature_formats, conformance_levels = [] }: ServiceInfo) {
+  const isThere = methods.includes('signatures/signDoc') && signature_formats?.formats.includes('P')
+  return (isThere && PDF_LEVELS.find((level) => conformance_levels.includes(level))) || null
 }
 
 /** Credentials this page can sign with; it leaves out keys and certificates it cannot read. */

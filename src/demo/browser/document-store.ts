@@ -15,8 +15,7 @@ const STORE = 'documents'
 const A_DAY = 24 * 60 * 60 * 1000
 
 /**
- * Keeps the chosen documents in this browser while it is at the signing service; they never leave
- * it. What a closed tab left behind is removed after a day.
+ * Keeps the chosen documents in this browser while it is at the signing service. What a closed tab left behind is removed after a day.
  */
 export class DocumentStore {
   readonly #session: string
@@ -34,8 +33,24 @@ export class DocumentStore {
     await inStore('readwrite', (store) => store.put(record))
   }
 
+  /** What the documents became, until they are taken away. */
+  async saveSigned(documents: readonly StoredDocument[]): Promise<void> {
+    const record: Record = { session: this.#signed, savedAt: Date.now(), documents }
+    await inStore('readwrite', (store) => store.put(record))
+  }
+
+  async loadSigned(): Promise<readonly StoredDocument[]> {
+    const record = await inStore('readonly', (store) => store.get(this.#signed))
+    return (record as Record | undefined)?.documents ?? []
+  }
+
   async clear(): Promise<void> {
     await inStore('readwrite', (store) => store.delete(this.#session))
+    await inStore('readwrite', (store) => store.delete(this.#signed))
+  }
+
+  get #signed(): string {
+    return `${this.#session} signed`
   }
 
   async clearOld(): Promise<void> {

@@ -1,5 +1,6 @@
 import { useRef, useState } from 'preact/hooks'
 import { MOST_DOCUMENTS, type Demo, type State } from './demo.js'
+import { PlacementEditor } from './placement-editor.js'
 import { fileSize, Fingerprint, Icon, plural, StepHeading } from './parts.js'
 
 export function DocumentsStep({
@@ -16,8 +17,9 @@ export function DocumentsStep({
     <section class="card" aria-busy={busy !== undefined}>
       <StepHeading takeFocus={takeFocus}>What do you want to sign?</StepHeading>
       <p>
-        Any file will do. It stays in this browser: only its fingerprint, a hash from which the
-        content cannot be restored, goes to the signing service.
+        A PDF becomes a signed PDF: the signing service shows it to you before you approve, and puts
+        the signature into it. Any other file stays in this browser: only its fingerprint, a hash
+        from which the content cannot be restored, goes to the service.
       </p>
       <FilePicker demo={demo} disabled={busy !== undefined} hasDocuments={documents.length > 0} />
       {documents.length > 0 && <Documents demo={demo} state={state} />}
@@ -141,6 +143,9 @@ function Documents({ demo, state: { documents, busy } }: { demo: Demo; state: St
             >
               <Icon name="cross" />
             </button>
+            {demo.becomesSignedPdf(document) && (
+              <PlacementEditor demo={demo} document={document} disabled={busy !== undefined} />
+            )}
           </li>
         ))}
       </ul>

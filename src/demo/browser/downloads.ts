@@ -5,11 +5,19 @@ export const CHAIN_FILE = 'signer-chain.pem'
 
 /** A name that every file system takes as it is, so that the printed command finds the file. */
 export function signatureFile(documentName: string): string {
+  return `${safeName(documentName)}.sig`
+}
+
+export function signedFile(documentName: string): string {
+  return `${safeName(documentName).replace(/\.pdf$/i, '')}-signed.pdf`
+}
+
+function safeName(documentName: string): string {
   const safe = documentName
     .replace(/[^\p{L}\p{N}._()+ -]/gu, '_')
     .replace(/^[.\- ]+/, '')
     .trimEnd()
-  return `${safe || 'document'}.sig`
+  return safe || 'document'
 }
 
 export function chainPem(chain: readonly Bytes[]): string {

@@ -1,6 +1,14 @@
+import type { ComponentChildren } from 'preact'
 import { useMemo } from 'preact/hooks'
-import type { Demo, Result, SignedDocument, State } from './demo.js'
-import { CHAIN_FILE, chainPem, opensslCommand, signatureFile } from './downloads.js'
+import type { Demo, DetachedSignature, Result, SignedDocument, SignedPdf, State } from './demo.js'
+import {
+  CHAIN_FILE,
+  chainPem,
+  opensslCommand,
+  shellQuote,
+  signatureFile,
+  signedFile,
+} from './downloads.js'
 import { toBase64 } from './encoding.js'
 import { readCertificate } from './certificate.js'
 import { CopyButton, day, Download, Icon, plural, StepHeading } from './parts.js'
@@ -24,12 +32,24 @@ export function ResultStep({
       <h3>{plural(result.documents.length, 'signature')}</h3>
       <div class="signatures">
         {result.documents.map((signed) => (
-          <Signature
+          <details
             key={signed.document.fingerprint}
-            demo={demo}
-            result={result}
-            signed={signed}
-          />
+            class="signature"
+            open={result.documents.length === 1}
+          >
+            <summary>
+              <span class={`badge ${signed.valid ? 'good' : 'bad'}`}>
+                <Icon name={signed.valid ? 'check' : 'cross'} />
+                {signed.valid ? 'Valid' : 'Not valid'}
+              </span>
+              <bdi class="document-name">{signed.document.name}</bdi>
+            </summary>
+            {signed.kind === 'pdf' ? (
+              <SignedPdfBody demo={demo} signed={signed} />
+            ) : (
+              <DetachedBody demo={demo} result={result} signed={signed} />
+            )}
+          </details>
         ))}
       </div>
       <div class="actions">
@@ -73,11 +93,7 @@ function Verdict({ result, takeFocus }: { result: Result; takeFocus: boolean }) 
         </StepHeading>
         <p>
           {valid
-            ? `This browser has just checked ${
-                result.documents.length === 1
-                  ? 'the signature over your document'
-                  : `all ${result.documents.length} signatures over your documents`
-              } with the public key of the certificate.`
+            ? checkedBy(result.documents)
             : 'At least one signature or certificate does not fit. Do not rely on it.'}
         </p>
       </div>
@@ -129,64 +145,193 @@ function Signer({ result }: { result: Result }) {
   )
 }
 
-function Signature({
+function checkedBy(documents: readonly SignedDocument[]): string {
+  const what =
+    documents.length === 1
+      ? 'The signature over your document'
+      : `All ${documents.length} signatures over your documents`
+  const [some, all] = [documents.some(isPdf), documents.every(isPdf)]
+  if (all) return `${what} passed validation by the service just now.`
+  return some
+    ? `${what} passed: PDFs were validated by the service, the others by this browser.`
+    : `${what} passed: this browser has just checked with the public key of the certificate.`
+}
+
+function isPdf({ kind }: SignedDocument): boolean {
+  return kind === 'pdf'
+}
+
+function DetachedBody({
   demo,
   result,
   signed,
 }: {
   demo: Demo
   result: Result
-  signed: SignedDocument
+  signed: DetachedSignature
 }) {
-  const { document, signature, valid } = signed
+  const { document, signature } = signed
   const base64 = useMemo(() => toBase64(signature), [signature])
   const command = opensslCommand(document.name, result.choice.signing.hash)
   return (
-    <details class="signature" open={result.documents.length === 1}>
-      <summary>
-        <span class={`badge ${valid ? 'good' : 'bad'}`}>
-          <Icon name={valid ? 'check' : 'cross'} />
-          {valid ? 'Valid' : 'Not valid'}
-        </span>
-        <bdi class="document-name">{document.name}</bdi>
-      </summary>
-      <div class="signature-body">
-        <div class="value-heading">
-          <h4>Signature, Base64</h4>
-          <CopyButton text={base64} label="signature" />
-        </div>
-        <pre class="value" tabIndex={0} aria-label="Signature, Base64">
-          {base64}
-        </pre>
-        <div class="actions">
-          <Download name={signatureFile(document.name)} content={signature}>
-            Signature (.sig)
-          </Download>
-          <button type="button" class="secondary" onClick={() => void demo.checkTampered(signed)}>
-            Change one byte and check again
-          </button>
-        </div>
-        <div aria-live="polite">
-          {signed.tampered && (
-            <p class={`outcome ${signed.tampered.valid ? 'bad' : 'good'}`}>
-              <span class="badge bad">
-                <Icon name="cross" />
-                {signed.tampered.valid ? 'Still valid?' : 'Not valid'}
-              </span>
-              {signed.tampered.valid
-                ? 'That must not happen.'
-                : `As it should be: in a copy, byte ${signed.tampered.at + 1} was changed, and the signature no longer fits. The original is untouched.`}
-            </p>
-          )}
-        </div>
-        <div class="value-heading">
-          <h4>Check it yourself, without this page</h4>
-          <CopyButton text={command} label="command" />
-        </div>
-        <pre class="value command" tabIndex={0} aria-label="Command that checks the signature">
-          {command}
-        </pre>
+    <div class="signature-body">
+      <div class="value-heading">
+        <h4>Signature, Base64</h4>
+        <CopyButton text={base64} label="signature" />
       </div>
-    </details>
+      <pre class="value" tabIndex={0} aria-label="Signature, Base64">
+        {base64}
+      </pre>
+      <div class="actions">
+        <Download name={signatureFile(document.name)} content={signature}>
+          Signature (.sig)
+        </Download>
+        <TamperButton demo={demo} signed={signed} />
+      </div>
+      <Tampered signed={signed} />
+      <Command text={command} />
+    </div>
+  )
+}
+
+/** The signed PDF, and what the service's validation says of it. */
+function SignedPdfBody({ demo, signed }: { demo: Demo; signed: SignedPdf }) {
+  const name = signedFile(signed.document.name)
+  return (
+    <div class="signature-body">
+      <div class="actions">
+        <Download name={name} content={signed.signed}>
+          Signed PDF
+        </Download>
+        <TamperButton demo={demo} signed={signed} />
+      </div>
+      <Tampered signed={signed} />
+      <ValidationReport signed={signed} />
+      <Command text={`pdfsig ${shellQuote(name)}`} />
+    </div>
+  )
+}
+
+const INDICATIONS = {
+  'TOTAL-PASSED': 'Passed',
+  INDETERMINATE: 'Not certain',
+  'TOTAL-FAILED': 'Failed',
+} as const
+
+function ValidationReport({ signed: { report } }: { signed: SignedPdf }) {
+  return (
+    <section aria-label="Validation report">
+      <h4>Validation report</h4>
+      {report.signatures.map((signature, index) => (
+        <dl class="facts" key={index}>
+          <Fact name="Result">
+            {INDICATIONS[signature.indication]}{' '}
+            <span class="muted">
+              {signature.indication}
+              {signature.subIndication && `, ${signature.subIndication}`}
+            </span>
+          </Fact>
+          <Fact name="Format">
+            {signature.format}
+            {signature.level && ` ${signature.level}`}
+          </Fact>
+          {signature.signer && (
+            <Fact name="Signer">
+              <bdi>{signature.signer.subject}</bdi>
+            </Fact>
+          )}
+          {signature.bestSignatureTime && (
+            <Fact name="Signed before">{moment(signature.bestSignatureTime)}</Fact>
+          )}
+          {!signature.bestSignatureTime && signature.claimedSigningTime && (
+            <Fact name="Signed, as it says">{moment(signature.claimedSigningTime)}</Fact>
+          )}
+          {signature.coverage && (
+            <Fact name="Covers">
+              {signature.coverage.wholeDocument
+                ? 'The whole file'
+                : 'An earlier state: something was added since'}
+            </Fact>
+          )}
+          <Findings findings={signature.findings} />
+        </dl>
+      ))}
+      {report.signatures.length === 0 && <p>There is no signature in it.</p>}
+      {report.findings.length > 0 && (
+        <dl class="facts">
+          <Findings findings={report.findings} />
+        </dl>
+      )}
+    </section>
+  )
+}
+
+function Findings({ findings }: { findings: SignedPdf['report']['findings'] }) {
+  if (findings.length === 0) return null
+  return (
+    <Fact name="Notes">
+      <ul class="findings">
+        {findings.map(({ severity, text }) => (
+          <li key={text} class={severity}>
+            {text}
+          </li>
+        ))}
+      </ul>
+    </Fact>
+  )
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}
+
+function moment(time: string): string {
+  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'long' }).format(
+    new Date(time),
+  )
+}
+
+function TamperButton({ demo, signed }: { demo: Demo; signed: SignedDocument }) {
+  return (
+    <button type="button" class="secondary" onClick={() => void demo.checkTampered(signed)}>
+      Change one byte and check again
+    </button>
+  )
+}
+
+function Tampered({ signed: { tampered } }: { signed: SignedDocument }) {
+  return (
+    <div aria-live="polite">
+      {tampered && (
+        <p class={`outcome ${tampered.valid ? 'bad' : 'good'}`}>
+          <span class="badge bad">
+            <Icon name="cross" />
+            {tampered.valid ? 'Still valid?' : 'Not valid'}
+          </span>
+          {tampered.valid
+            ? 'That must not happen.'
+            : `As it should be: in a copy, byte ${tampered.at + 1} was changed, and the signature no longer fits. The original is untouched.`}
+        </p>
+      )}
+    </div>
+  )
+}
+
+function Command({ text }: { text: string }) {
+  return (
+    <>
+      <div class="value-heading">
+        <h4>Check it yourself, without this page</h4>
+        <CopyButton text={text} label="command" />
+      </div>
+      <pre class="value command" tabIndex={0} aria-label="Command that checks the signature">
+        {text}
+      </pre>
+    </>
   )
 }

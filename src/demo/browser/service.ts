@@ -1,4 +1,5 @@
 import type { HashAlgorithm, KeyInfo } from './algorithms.js'
+import { fromBase64, toBase64, type Bytes } from './encoding.js'
 import type { Http } from './http.js'
 import {
   revocationRequest,
@@ -6,6 +7,29 @@ import {
   type PendingAuthorization,
   type ServerMetadata,
 } from './oauth.js'
+import { rectangleOf, type Placement } from './placement.js'
+
+/** A validation report, as far as this page shows it. */
+export interface Report {
+  readonly indication: Indication | null
+  readonly signatures: readonly {
+    readonly indication: Indication
+    readonly subIndication: string | null
+    readonly format: string
+    readonly level: string | null
+    readonly signer: { readonly subject: string } | null
+    readonly claimedSigningTime: string | null
+    readonly bestSignatureTime: string | null
+    readonly coverage: { readonly wholeDocument: boolean } | null
+    readonly findings: readonly Finding[]
+  }[]
+  readonly findings: readonly Finding[]
+}
+type Indication = 'TOTAL-PASSED' | 'INDETERMINATE' | 'TOTAL-FAILED'
+interface Finding {
+  readonly severity: 'error' | 'warning' | 'information'
+  readonly text: string
+}
 
 /** CSC API v2, `credentials/list`, as far as this page uses it. */
 export interface CredentialInfo {
@@ -21,6 +45,23 @@ export interface CredentialInfo {
   readonly multisign: number
 }
 
+/** CSC API v2, `info`, as far as this page uses it. */
+export interface ServiceInfo {
+  readonly name: string
+  readonly methods: readonly string[]
+  readonly signature_formats?: { readonly formats: readonly string[] }
+  readonly conformance_levels?: readonly string[]
+}
+
+/** A PDF to sign, and where the signature is seen on it. */
+export interface PdfToSign {
+  readonly content: Bytes
+  readonly level: string
+  readonly placement: Placement | null
+  /** What is written there. */
+  readonly text: string
+}
+
 export interface Tokens {
   readonly access_token: string
   readonly refresh_token?: string
@@ -33,12 +74,12 @@ export class Service {
     this.#http = http
   }
 
-  async info(): Promise<{ name: string }> {
+  async info(): Promise<ServiceInfo> {
     return (await this.#http.call({
       title: 'Ask the service what it is',
       path: '/csc/v2/info',
       body: {},
-    })) as { name: string }
+    })) as ServiceInfo
   }
 
   async metadata(): Promise<ServerMetadata> {
@@ -99,6 +140,53 @@ export class Service {
       body: { credentialID, hashes, hashAlgorithmOID: hash.oid, signAlgo },
     })) as { signatures: readonly string[] }
     return signatures
+  }
+
+  /** So that the signer sees the document before agreeing; without it, only its fingerprint. */
+  async deposit(token: string, label: string, content: Bytes): Promise<void> {
+    await this.#http.call({
+      title: 'Leave the document for the approval page',
+      path: '/csc/v2/documents/deposit',
+      token,
+      body: { document: toBase64(content), label },
+    })
+  }
+
+  async signPdfs(
+    token: string,
+    credentialID: string,
+    documents: readonly PdfToSign[],
+    { signAlgo, hash }: { hash: HashAlgorithm; signAlgo: string },
+  ): Promise<readonly Bytes[]> {
+    const { DocumentWithSignature = [] } = (await this.#http.call({
+      title: 'Sign the approved PDF',
+      path: '/csc/v2/signatures/signDoc',
+      token,
+      body: {
+        credentialID,
+        documents: documents.map(({ content, level, placement, text }) => ({
+          document: toBase64(content),
+          signature_format: 'P',
+          conformance_level: level,
+          // Whatever was signed before stays as it is.
+          signed_envelope_property: 'Revision',
+          signAlgo,
+          hashAlgorithmOID: hash.oid,
+          ...(placement
+            ? { appearance: { page: placement.page, rect: rectangleOf(placement), text } }
+            : {}),
+        })),
+      },
+    })) as { DocumentWithSignature?: readonly string[] }
+    return DocumentWithSignature.map(fromBase64)
+  }
+
+  async validate(name: string, document: Bytes): Promise<Report> {
+    return (await this.#http.call({
+      title: 'Have the signed PDF checked',
+      path: '/verification',
+      body: { document: toBase64(document), name, lang: 'en' },
+    })) as Report
   }
 
   /** Ends what the tokens allow. A token that is dead already is what we want. */

@@ -1,6 +1,15 @@
 import type { PendingAuthorization, ServerMetadata } from './oauth.js'
 import type { Exchange } from './protocol-log.js'
+import type { Placement } from './placement.js'
 import type { CredentialInfo } from './service.js'
+
+/** What is known of the service. */
+export interface ServiceFacts {
+  readonly name: string
+  readonly server: ServerMetadata
+  /** The best level it makes of signed PDFs; null when it makes none. */
+  readonly pdfLevel: string | null
+}
 
 /**
  * What survives the two trips to the signing service: for this tab only, and no token among it.
@@ -9,10 +18,13 @@ import type { CredentialInfo } from './service.js'
 export interface Session {
   readonly id: string
   /** The service that was asked; answers are held against it (RFC 9207). */
-  readonly service?: { readonly name: string; readonly server: ServerMetadata }
+  readonly service?: ServiceFacts
+  /** Where signatures are seen, by fingerprint of the PDF; null for nowhere. */
+  readonly placements?: Readonly<Record<string, Placement | null>>
   readonly pending?: PendingAuthorization
   readonly credentials?: readonly CredentialInfo[]
   readonly chosen?: string
+  /** Of documents that are no PDF, in their order. */
   readonly signatures?: readonly string[]
   readonly log: readonly Exchange[]
 }

@@ -36,6 +36,20 @@ export class Cades implements AdesFormat {
       resolve(preparedDigest(digest, parameters))
     })
   }
+
+  /** Another signer beside those of a detached signature over that content. */
+  prepareBeside(
+    signature: Buffer,
+    content: Buffer,
+    parameters: SignatureParameters,
+  ): Promise<PreparedSignature> {
+    return new Promise((resolve) => {
+      const { content: own, frame } = existingSignatures(signature)
+      if (own !== null) throw new UnfitDocumentError(NOT_DETACHED)
+      const digest = digestOf(content, parameters.algorithm.hash.name)
+      resolve(prepare({ type: frame.contentType, digest, octets: null }, parameters, frame))
+    })
+  }
 }
 
 function preparedDocument(document: Buffer, parameters: SignatureParameters): PreparedSignature {
@@ -47,6 +61,7 @@ function preparedDocument(document: Buffer, parameters: SignatureParameters): Pr
       return prepare(newContent(digestOf(document, hash.name), null), parameters)
     case 'Parallel': {
       const { content, frame } = existingSignatures(document)
+      if (content === null) throw new UnfitDocumentError(DETACHED)
       const digest = digestOf(content, hash.name)
       return prepare({ type: frame.contentType, digest, octets: content }, parameters, frame)
     }
@@ -88,14 +103,12 @@ function newContent(digest: Buffer, octets: Buffer | null): SignedContent {
   return { type: ID_DATA, digest, octets }
 }
 
+const DETACHED = 'The signature to add to is detached: it does not hold its content'
+const NOT_DETACHED = 'The signature to add to is not detached: it holds a content of its own'
+
 /** What a signature that was handed over holds. @throws {UnfitDocumentError} */
-function existingSignatures(document: Buffer): { content: Buffer; frame: SignatureFrame } {
+function existingSignatures(document: Buffer): { content: Buffer | null; frame: SignatureFrame } {
   const { frame, content, signers } = readExisting(document)
-  if (content === null) {
-    throw new UnfitDocumentError(
-      'The signature to add to is detached: it does not hold its content',
-    )
-  }
   if (signers.length === 0) throw new UnfitDocumentError('The CMS to add to is not signed')
   if (frame.contentType === ID_TST_INFO) {
     throw new UnfitDocumentError('A timestamp takes no second signature')

@@ -32,7 +32,7 @@ export interface Area {
 }
 
 /** Draws a look upright, whichever way the page is turned; the result is for `AP`. */
-export async function drawLook(
+export function drawLook(
   document: PdfDocument,
   revision: Revision,
   {
@@ -41,9 +41,9 @@ export async function drawLook(
     height,
     rotation,
   }: { look: Look; width: number; height: number; rotation: Rotation },
-): Promise<PdfRef> {
+): PdfRef {
   const { imageArea, textArea } = divided(look, { x: 0, y: 0, width, height })
-  const image = look.image && imageArea ? await embedImage(document, look.image) : null
+  const image = look.image && imageArea ? embedImage(document, look.image) : null
   const font = look.text !== undefined && look.text !== '' ? embedFont(document) : null
   const drawn = [
     image && imageArea ? drawImage(image, imageArea) : '',
@@ -163,6 +163,9 @@ interface Block {
 }
 
 function fitted(font: EmbeddedFont, { text, width, height, fontSize }: Block) {
+  if (fontSize !== undefined && !(fontSize > 0)) {
+    throw new UnfitDocumentError('The font size of the appearance is not above zero')
+  }
   const smallest = fontSize ?? SMALLEST_SIZE
   for (let size = fontSize ?? LARGEST_SIZE; size >= smallest; size -= SIZE_STEP) {
     const lines = wrapped(font, text, width / size)

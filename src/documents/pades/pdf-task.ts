@@ -38,7 +38,7 @@ export interface OpenPlace {
 export async function performPdfTask(file: Uint8Array, task: PdfTask): Promise<Appended> {
   const document = await PdfDocument.open(file)
   if (task.kind === 'sign') {
-    const { bytes, contents, digest } = await signatureRevision(document, task.request)
+    const { bytes, contents, digest } = signatureRevision(document, task.request)
     return { bytes, open: { ...contents, digest } }
   }
   const store = securityStoreRevision(document, [], task)

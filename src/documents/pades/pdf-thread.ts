@@ -18,6 +18,10 @@ export type PdfThreadMessage =
 if (parentPort === null) throw new Error('This file is a thread')
 const port = parentPort
 
+// The library warns of what it meets; what matters of that is in the answers.
+// eslint-disable-next-line no-console
+console.warn = () => undefined
+
 port.on('message', (message: PdfThreadTask) => {
   void answer(message).then((reply) => {
     const transferred: TransferListItem[] = reply.kind === 'done' ? [reply.buffer] : []

@@ -187,12 +187,7 @@ const TOO_SLOW = 'The PDF takes too long to read'
 function startWorker(megabytes: number): Worker {
   const fromSource = import.meta.filename.endsWith('.ts')
   const url = new URL(`./pdf-thread.${fromSource ? 'ts' : 'js'}`, import.meta.url)
-  const options = { resourceLimits: { maxOldGenerationSizeMb: megabytes }, stderr: true }
+  const options = { resourceLimits: { maxOldGenerationSizeMb: megabytes } }
   const load = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(url)}) })`
-  const worker = fromSource
-    ? new Worker(load, { ...options, eval: true })
-    : new Worker(url, options)
-  // The library warns there of what it meets; what matters of that is in the answers.
-  worker.stderr.resume()
-  return worker
+  return fromSource ? new Worker(load, { ...options, eval: true }) : new Worker(url, options)
 }

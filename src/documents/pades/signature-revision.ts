@@ -51,10 +51,7 @@ export interface OpenRevision {
 const SUB_FILTER = 'ETSI.CAdES.detached'
 
 /** Appends a signature field with everything but the signature. */
-export async function signatureRevision(
-  document: PdfDocument,
-  request: SignatureRequest,
-): Promise<OpenRevision> {
+export function signatureRevision(document: PdfDocument, request: SignatureRequest): OpenRevision {
   const form = readForm(document)
   const existing = chosenField(form, request.appearance)
   rejectForbidden(document, form, {
@@ -66,8 +63,8 @@ export async function signatureRevision(
   const gaps = new SignatureGaps(request.room)
   const lock = existing && lockOf(document, existing.field)
   const signature = revision.add(signatureDictionary(request, gaps, lock))
-  if (existing) await fillField(document, revision, { existing, signature, request })
-  else await addField(document, revision, { form, signature, request })
+  if (existing) fillField(document, revision, { existing, signature, request })
+  else addField(document, revision, { form, signature, request })
   if (request.certification) certify(document, revision, signature)
   return gaps.close(document.bytes, [], revision.write(document.bytes.length), request.hash)
 }
@@ -225,11 +222,11 @@ interface Filling {
   readonly request: SignatureRequest
 }
 
-async function fillField(
+function fillField(
   document: PdfDocument,
   revision: Revision,
   { existing, signature, request }: Filling,
-): Promise<void> {
+): void {
   const { field, widget } = existing
   const { appearance, description, hash, usualText } = request
   rejectAgainstSeed(document, field, { subFilter: SUB_FILTER, hash, reason: description.reason })
@@ -243,7 +240,7 @@ async function fillField(
     const isTurned = rotation === 90 || rotation === 270
     const area = isTurned ? { width: height, height: width } : { width, height }
     const drawn = { look: look ?? { text: usualText }, ...area, rotation }
-    setEntry(widget.object, 'AP', PdfDict.of({ N: await drawLook(document, revision, drawn) }))
+    setEntry(widget.object, 'AP', PdfDict.of({ N: drawLook(document, revision, drawn) }))
     revision.change(widget.home)
   } else if (look) {
     throw new UnfitDocumentError(
@@ -264,11 +261,11 @@ interface Adding {
   readonly request: SignatureRequest
 }
 
-async function addField(
+function addField(
   document: PdfDocument,
   revision: Revision,
   { form, signature, request: { appearance } }: Adding,
-): Promise<void> {
+): void {
   const { rect } = appearance
   const look = lookOf(appearance)
   if (look && !rect)
@@ -280,7 +277,7 @@ async function addField(
   if (rect) {
     const { width, height } = rect
     const drawn = { look: look ?? {}, width, height, rotation: page.rotation }
-    widget.set('AP', PdfDict.of({ N: await drawLook(document, revision, drawn) }))
+    widget.set('AP', PdfDict.of({ N: drawLook(document, revision, drawn) }))
     if (page.rotation !== 0) widget.set('MK', PdfDict.of({ R: PdfNumber.of(page.rotation) }))
   }
   joinForm(document, revision, { form, page, field: revision.add(widget) })

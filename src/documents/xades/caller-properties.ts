@@ -35,46 +35,50 @@ interface PropertyRule {
   readonly ofText?: (text: string) => XmlText | null
   /** Whether it may be there more than once. */
   readonly repeats: boolean
-  /** Local names of children that its schema type has, in the namespace of XAdES. */
-  readonly children: readonly string[]
-  /** Of which at least one has to be there. */
-  readonly oneOf: readonly string[]
 }
-
-const ROLES = ['ClaimedRoles', 'CertifiedRolesV2', 'SignedAssertions']
-const PLACES = ['City', 'StreetAddress', 'StateOrProvince', 'PostalCode', 'CountryName']
-const POLICIES = ['SignaturePolicyId', 'SignaturePolicyImplied']
-const TIMESTAMPS = ['EncapsulatedTimeStamp']
 
 /** @see EN 319 132-1, 5.2; what applications may send by the CSC API, 11.11 */
 const RULES: Readonly<Record<string, PropertyRule>> = {
-  SignaturePolicyIdentifier: { repeats: false, children: POLICIES, oneOf: POLICIES },
+  SignaturePolicyIdentifier: { repeats: false },
   SignatureProductionPlaceV2: {
-    ...{ repeats: false, children: PLACES, oneOf: PLACES },
+    repeats: false,
     ofText: (city) => property('SignatureProductionPlaceV2', element('xades:City', {}, text(city))),
   },
   SignerRoleV2: {
-    ...{ repeats: false, children: ROLES, oneOf: ROLES },
+    repeats: false,
     ofText: (role) => {
       const claimed = element('xades:ClaimedRole', {}, text(role))
       return property('SignerRoleV2', element('xades:ClaimedRoles', {}, claimed))
     },
   },
-  CommitmentTypeIndication: {
-    repeats: true,
-    children: [
-      ...['CommitmentTypeId', 'ObjectReference', 'AllSignedDataObjects'],
-      'CommitmentTypeQualifiers',
-    ],
-    oneOf: ['CommitmentTypeId'],
-    ofText: commitmentType,
-  },
-  AllDataObjectsTimeStamp: { repeats: true, children: TIMESTAMPS, oneOf: TIMESTAMPS },
-  IndividualDataObjectsTimeStamp: {
-    repeats: true,
-    children: ['Include', ...TIMESTAMPS],
-    oneOf: ['Include'],
-  },
+  CommitmentTypeIndication: { repeats: true, ofText: commitmentType },
+  AllDataObjectsTimeStamp: { repeats: true },
+  IndividualDataObjectsTimeStamp: { repeats: true },
+}
+
+const IDENTIFIER = /^Identifier (Description )?(DocumentationReferences )?$/
+
+/** The children that the schema has for elements of XAdES, in order; others may hold anything. */
+const CONTENT_MODELS: Readonly<Record<string, RegExp>> = {
+  SignaturePolicyIdentifier: /^(SignaturePolicyId|SignaturePolicyImplied) $/,
+  SignaturePolicyId: /^SigPolicyId (ds:Transforms )?SigPolicyHash (SigPolicyQualifiers )?$/,
+  SigPolicyId: IDENTIFIER,
+  SigPolicyHash: /^ds:DigestMethod ds:DigestValue $/,
+  SigPolicyQualifiers: /^(SigPolicyQualifier )+$/,
+  DocumentationReferences: /^(DocumentationReference )+$/,
+  SignatureProductionPlaceV2:
+    /^(?=.)(City )?(StreetAddress )?(StateOrProvince )?(PostalCode )?(CountryName )?$/,
+  SignerRoleV2: /^(?=.)(ClaimedRoles )?(CertifiedRolesV2 )?(SignedAssertions )?$/,
+  ClaimedRoles: /^(ClaimedRole )+$/,
+  CertifiedRolesV2: /^(CertifiedRole )+$/,
+  SignedAssertions: /^(SignedAssertion )+$/,
+  CommitmentTypeIndication:
+    /^CommitmentTypeId ((ObjectReference )+|AllSignedDataObjects )(CommitmentTypeQualifiers )?$/,
+  CommitmentTypeId: IDENTIFIER,
+  CommitmentTypeQualifiers: /^(CommitmentTypeQualifier )*$/,
+  AllDataObjectsTimeStamp: /^(ds:CanonicalizationMethod )?(EncapsulatedTimeStamp )+$/,
+  IndividualDataObjectsTimeStamp:
+    /^(Include )+(ds:CanonicalizationMethod )?(EncapsulatedTimeStamp )+$/,
 }
 
 /** What every signature of ours has; naming it without a value asks for nothing new. */
@@ -122,7 +126,7 @@ function callerProperty({ name, value }: { name: string; value: string }): Calle
     if ([...ids.values()].some((count) => count > 1)) return null
     // The element alone: what stands around it is not part of it.
     const xml = source.slice(rootStart, rootLimit)
-    const facts = withTree(xml, (tree) => read(tree, name, rule))
+    const facts = withTree(xml, (tree) => read(tree, name))
     return { name, text: parsedElement(xml), ids: [...ids.keys()], ...facts }
   } catch (error) {
     const isUnfit = error instanceof UnfitDocumentError || error instanceof MalformedSignatureError
@@ -164,22 +168,31 @@ function commitmentType(name: string): XmlText | null {
   )
 }
 
-function read(tree: XmlTree, name: string, rule: PropertyRule) {
+function read(tree: XmlTree, name: string) {
   const { root } = tree
   if (!is(root, 'xades', name)) malformed(name)
-  const children = childElements(root)
-  const isCanonicalization = (child: XmlElement) =>
-    rule.oneOf === TIMESTAMPS && is(child, 'ds', 'CanonicalizationMethod')
-  const isAllowed = (child: XmlElement) =>
-    child.namespaceUri === NAMESPACES.xades && rule.children.includes(child.name)
-  if (!children.every((child) => isAllowed(child) || isCanonicalization(child))) malformed(name)
-  if (!children.some((child) => rule.oneOf.includes(child.name))) malformed(name)
+  rejectOtherContent(root)
   // In another document, they would come into the namespace that is the default there.
   if (tree.elements('//*[namespace-uri()=""]').length > 0) malformed(name)
+  const children = childElements(root)
   const tokens = children
     .filter((child) => is(child, 'xades', 'EncapsulatedTimeStamp'))
     .map(bytesOf)
   return { tokens, id: attributeOf(root, 'Id'), referenceId: referenceIdIn(children, name) }
+}
+
+function rejectOtherContent(parent: XmlElement): void {
+  const model = Object.hasOwn(CONTENT_MODELS, parent.name) ? CONTENT_MODELS[parent.name] : undefined
+  if (model === undefined) return
+  const children = childElements(parent)
+  const names = children.map((child) => `${prefixOf(child)}${child.name} `)
+  if (!model.test(names.join(''))) malformed(parent.name)
+  for (const child of children) if (child.namespaceUri === NAMESPACES.xades) rejectOtherContent(child)
+}
+
+function prefixOf({ namespaceUri }: XmlElement): string {
+  if (namespaceUri === NAMESPACES.xades) return ''
+  return namespaceUri === NAMESPACES.ds ? 'ds:' : 'other:'
 }
 
 /** An application cannot know how references will be called. So the one it names gets that name. */

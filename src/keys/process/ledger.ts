@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { keyAndValidity, type KeyAndValidity } from '../../certificates/certificate.js'
-import { isStatement, timestampTime } from '../../certificates/statement.js'
+import { isStatement, requestedKey, timestampTime } from '../../certificates/statement.js'
 import { boundFacts, type BoundCredential } from '../../credentials/binding.js'
 import {
   allowsSignatureAlgorithm,
@@ -234,25 +234,30 @@ const SIGNERS: Readonly<Record<StatementKind, readonly OwnKeyName[]>> = {
   crl: ['root', 'issuing'],
   'ocsp-response': ['ocsp'],
   timestamp: ['tsa'],
+  'certificate-request': [],
 }
 
 /** More than a token may take that is busy: what comes out later says another time than it was made. */
 const MOST_CLOCK_DIFFERENCE_MS = 60_000
 
 /**
- * Each of our own keys signs one kind of statement. A timestamp is about now, whatever the server says.
+ * Each of our own keys signs one kind of statement. A timestamp is about now, whatever the server says. A
+ * key that is nobody's asks to be certified itself.
  * @throws {RefusedUseError}
  */
 export function demandStatement(
-  standing: KeyStanding,
+  { authority, wasCredentials }: KeyStanding,
   statement: ServiceStatement,
-  now: Date,
+  { publicKey, now }: { readonly publicKey: Buffer | null; readonly now: Date },
 ): void {
-  const { kind, tstInfo } = statement
-  const { authority, wasCredentials } = standing
-  const mayDo = authority !== null && SIGNERS[kind].includes(authority)
+  const { kind, toBeSigned, tstInfo } = statement
+  const isNobodys = authority === null && kind === 'certificate-request'
+  const mayDo = isNobodys || (authority !== null && SIGNERS[kind].includes(authority))
   if (wasCredentials || !mayDo) throw new RefusedUseError(`a ${kind} by a key that is not for it`)
   if (!isStatement(statement)) throw new RefusedUseError(`what is no ${kind}`)
+  if (isNobodys && (!publicKey || requestedKey(toBeSigned)?.equals(publicKey) !== true)) {
+    throw new RefusedUseError('a certificate-request for another key')
+  }
   if (tstInfo === null) return
   const time = timestampTime(tstInfo)
   if (!time || Math.abs(time.getTime() - now.getTime()) > MOST_CLOCK_DIFFERENCE_MS) {

@@ -151,6 +151,7 @@ const STATEMENT_KINDS: readonly unknown[] = [
   'crl',
   'ocsp-response',
   'timestamp',
+  'certificate-request',
 ] satisfies StatementKind[]
 
 function isAlgorithm(value: unknown): value is WireAlgorithm {

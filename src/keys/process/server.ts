@@ -240,7 +240,7 @@ export class KeyServer {
   async #attest(statement: ServiceStatement): Promise<Buffer> {
     const { keyId, toBeSigned, algorithm } = statement
     const { standing, publicKey } = await this.#ownKey(keyId)
-    demandStatement(standing, statement, this.#now())
+    demandStatement(standing, statement, { publicKey, now: this.#now() })
     const signature = await attestWith(this.#custody, statement)
     const digest = createHash(algorithm.hash.name).update(toBeSigned).digest()
     if (publicKey && (await verifyDigest(publicKey, digest, signature, algorithm))) return signature

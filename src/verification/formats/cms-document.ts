@@ -10,10 +10,14 @@ import { MOST_SIGNATURES, type DocumentReading } from './document-reading.js'
 export function readCms(der: Buffer, contents: readonly DetachedContent[]): DocumentReading {
   const data = readSignedData(der)
   if (data.contentType === CONTENT_TYPES.timestampInfo) return readTimestampDocument(der, contents)
-  const digestOf = data.content ? digestOfBytes(data.content) : detachedDigest(contents)
+  // What was handed in is what people ask about, also where the signature holds something else.
+  const isGiven = contents.length > 0
+  const digestOf =
+    data.content && !isGiven ? digestOfBytes(data.content) : detachedDigest(contents)
+  const content = isGiven ? (contents[0]?.bytes ?? null) : data.content
   const signatures = cmsSignatures(
     { ...data, signers: data.signers.slice(0, MOST_SIGNATURES) },
-    digestOf,
+    { digestOf, content },
     { kinds: ['CAdES', 'CMS'], place: null, certificates: [] },
   )
   const count = data.signers.length

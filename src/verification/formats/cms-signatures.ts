@@ -21,7 +21,7 @@ const MOST_TIMESTAMPS = 50
 /** The signatures of a SignedData, each with its timestamps. */
 export function cmsSignatures(
   data: SignedData,
-  digestOf: DigestOf,
+  { digestOf, content }: { readonly digestOf: DigestOf; readonly content: Buffer | null },
   as: {
     /** Names of the format with and without a signing-certificate attribute. */
     readonly kinds: readonly [ades: SignatureKind, plain: SignatureKind]
@@ -33,7 +33,6 @@ export function cmsSignatures(
   return data.signers.map((info) => {
     const valued = certificateValues(info)
     const certificates = [...data.material.certificates, ...valued, ...as.certificates]
-    const { content } = data
     const checked = checkSigner(info, data, certificates, { digestOf, content })
     const timestamps = signerTimestamps(data, info, { digestOf, certificates })
     return {

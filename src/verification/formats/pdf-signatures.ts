@@ -280,7 +280,8 @@ function signatureEvidence(
   const { signed, contents } = field.bytes
   try {
     const data = readSignedData(contents, true)
-    const evidence = cmsSignatures(data, digestOfBytes(signed), {
+    const over = { digestOf: digestOfBytes(signed), content: signed }
+    const evidence = cmsSignatures(data, over, {
       kinds: [kind, 'PDF'],
       place: field.name,
       certificates: store.certificates,

@@ -26,9 +26,9 @@ export async function readDocument(
       case 'PDF':
         return await readPdf(bytes)
       case 'ASiC-E':
-        return await readAsic(bytes, readDocument)
+        return await readAsic(bytes)
       case 'XML':
-        return await readXml(bytes, contents)
+        return readXml(bytes, contents)
       case 'JWS':
         return readJws(bytes, contents)
       case 'CMS':

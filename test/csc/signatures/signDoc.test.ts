@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createVerify, randomUUID } from 'node:crypto'
 import type { Credential } from '../../../src/credentials/credential.js'
 import { signingCertificate } from '../../../src/credentials/credentials.js'
+import { readZip } from '../../../src/documents/asic/zip.js'
 import { FORMATS } from '../../../src/documents/formats.js'
 import { HsmUnavailableError, TimestampUnavailableError } from '../../../src/errors.js'
 import { HASH_ALGORITHMS, pssParams } from '../../../src/keys/algorithms.js'
@@ -162,7 +163,10 @@ describe('POST signatures/signDoc', () => {
 
     it('an approved digest, which the bytes to be signed name', async () => {
       const body = request(await approved(), { documentDigests: [digestItem()] })
-      const { SignatureObject: [signature] = [] } = (await signDoc(body)) as Record<string, string[]>
+      const { SignatureObject: [signature] = [] } = (await signDoc(body)) as Record<
+        string,
+        string[]
+      >
       assertSigned(signature)
       assert.ok(readPlain(signature ?? '').toBeSigned.includes(digest.toString('base64')))
     })
@@ -187,6 +191,17 @@ describe('POST signatures/signDoc', () => {
       assert.ok(opensslVerifiesCms(Buffer.from(whole, 'base64'), certificates))
       assert.ok(opensslVerifiesCms(Buffer.from(apart, 'base64'), certificates, document))
       assert.ok(!opensslVerifiesCms(Buffer.from(apart, 'base64'), certificates, Buffer.from('x')))
+    })
+
+    it('a document into a container, whose signature openssl verifies', async () => {
+      const asked = item({ signature_format: 'C', container: 'ASiC-S', referenceUri: 'bill.xml' })
+      const body = await signDoc(request(await approved(), { documents: [asked] }))
+      const [archive = ''] = body['DocumentWithSignature'] as string[]
+      const files = await readZip(Buffer.from(archive, 'base64'))
+      const fileNamed = (name: string) => files.find((file) => file.name === name)?.bytes
+      assert.deepEqual(fileNamed('bill.xml'), document)
+      const signature = fileNamed('META-INF/signature.p7s') ?? Buffer.alloc(0)
+      assert.ok(opensslVerifiesCms(signature, credential.certificates, document))
     })
 
     it('several documents in several formats, in the order of the request', async () => {
@@ -250,8 +265,7 @@ describe('POST signatures/signDoc', () => {
     })
 
     it('with a credential token as bearer, and as SAD', async () => {
-      const approve = () =>
-        rssp.credentialToken({ user, client, credential, digests: [digest] })
+      const approve = () => rssp.credentialToken({ user, client, credential, digests: [digest] })
       const bearer = await rssp.call(
         ...(['signatures/signDoc', { ...request(''), SAD: null }, await approve()] as const),
       )
@@ -280,7 +294,11 @@ describe('POST signatures/signDoc', () => {
 
   describe('refuses, and reserves nothing: (S1, S62)', () => {
     const cases: [string, Json, string][] = [
-      ['neither documents nor digests', { documents: [] }, 'Empty documentDigests and documents objects'],
+      [
+        'neither documents nor digests',
+        { documents: [] },
+        'Empty documentDigests and documents objects',
+      ],
       [
         'both',
         { documents: [item()], documentDigests: [digestItem()] },
@@ -292,6 +310,28 @@ describe('POST signatures/signDoc', () => {
         'digests that are no array',
         { documentDigests: digestItem() },
         'Invalid object parameter documentDigests',
+      ],
+      ...['ASiC-X', 7].map((container): [string, Json, string] => [
+        `the container ${container}`,
+        { documents: [item({ signature_format: 'C', container })] },
+        'Invalid parameter container',
+      ]),
+      [
+        'a container for a digest',
+        { documentDigests: [digestItem({ signature_format: 'C', container: 'ASiC-E' })] },
+        'Invalid parameter container',
+      ],
+      [
+        'an envelope that a container does not have',
+        {
+          documents: [
+            item({
+              ...{ signature_format: 'C', container: 'ASiC-E' },
+              signed_envelope_property: 'Attached',
+            }),
+          ],
+        },
+        'Invalid parameter signed_envelope_property',
       ],
       [
         'an item without anything to sign',
@@ -338,7 +378,11 @@ describe('POST signatures/signDoc', () => {
         { documents: [item({ signAlgo: 5 })] },
         'Missing (or invalid type) string parameter signAlgo',
       ],
-      ['an unknown signAlgo', { documents: [item({ signAlgo: '1.2' })] }, 'Invalid parameter signAlgo'],
+      [
+        'an unknown signAlgo',
+        { documents: [item({ signAlgo: '1.2' })] },
+        'Invalid parameter signAlgo',
+      ],
       [
         'the signAlgo of another key',
         { documents: [item({ signAlgo: RSA_SHA256 })] },
@@ -393,7 +437,9 @@ describe('POST signatures/signDoc', () => {
         'properties the format cannot carry, by their names',
         {
           documents: [
-            item({ signed_props: [{ attribute_name: 'Reason' }, { attribute_name: 'SignerRoleV2' }] }),
+            item({
+              signed_props: [{ attribute_name: 'Reason' }, { attribute_name: 'SignerRoleV2' }],
+            }),
           ],
         },
         'Invalid parameter signed_props (Reason)',
@@ -477,7 +523,10 @@ describe('POST signatures/signDoc', () => {
     it('more documents than were approved', async () => {
       const documents = [item(), item()]
       await assertRefused(
-        ...([request(await approved(), { documents }), 'Numbers of signatures is too high'] as const),
+        ...([
+          request(await approved(), { documents }),
+          'Numbers of signatures is too high',
+        ] as const),
       )
     })
 
@@ -560,7 +609,9 @@ describe('POST signatures/signDoc', () => {
     })
 
     it('at the authority for timestamps: does not use the key', async () => {
-      const body = request(await approved(), { documents: [item({ conformance_level: 'AdES-B-T' })] })
+      const body = request(await approved(), {
+        documents: [item({ conformance_level: 'AdES-B-T' })],
+      })
       rssp.clock.advance(90)
       body['SAD'] = await approved()
       timestampFailure = new TimestampUnavailableError('away')
@@ -606,7 +657,10 @@ describe('POST signatures/signDoc', () => {
 
   describe('later (operationMode A)', () => {
     const later = async (more: Json = {}, headers = {}): Promise<string> => {
-      const body = await signDoc(request(await approved(), { operationMode: 'A', ...more }), headers)
+      const body = await signDoc(
+        request(await approved(), { operationMode: 'A', ...more }),
+        headers,
+      )
       assert.deepEqual(Object.keys(body), ['responseID'])
       return body['responseID'] as string
     }
@@ -639,7 +693,12 @@ describe('POST signatures/signDoc', () => {
       }
       rssp.clock.advance(61)
       assertRefusal(
-        ...([await poll(responseID), 400, 'invalid_request', 'Invalid parameter requestID'] as const),
+        ...([
+          await poll(responseID),
+          400,
+          'invalid_request',
+          'Invalid parameter requestID',
+        ] as const),
       )
       await rssp.services.expiredRows.remove(rssp.clock.now())
       const over = { expiresAt: { lt: rssp.clock.now() } }

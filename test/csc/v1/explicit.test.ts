@@ -355,7 +355,7 @@ describe('CSC API v1, explicit credentials', () => {
   it('say 501 for methods of other versions', async () => {
     for (const method of [
       ...['credentials/getChallenge', 'credentials/authorizeCheck', 'signatures/signDoc'],
-      ...['signatures/signPolling', 'signatures/timestamp', 'oauth2/pushed_authorize'],
+      ...['signatures/signPolling', 'oauth2/pushed_authorize'],
     ]) {
       const { status, body } = await app.call(method, {}, token)
       assert.deepEqual([status, body.error], [501, 'not_implemented'], method)

@@ -62,7 +62,30 @@ const UNFIT: Readonly<Record<string, SignedProperty>> = {
     'CommitmentTypeIndication',
     x(
       'CommitmentTypeIndication',
-      '<x:CommitmentTypeId/><x:ObjectReference>other.xml#x</x:ObjectReference>',
+      '<x:CommitmentTypeId><x:Identifier>urn:x</x:Identifier></x:CommitmentTypeId>' +
+        '<x:ObjectReference>other.xml#x</x:ObjectReference>',
+    ),
+  ),
+  'a commitment to nothing': property(
+    'CommitmentTypeIndication',
+    x(
+      'CommitmentTypeIndication',
+      '<x:CommitmentTypeId><x:Identifier>urn:x</x:Identifier></x:CommitmentTypeId>',
+    ),
+  ),
+  'a commitment without an identifier': property(
+    'CommitmentTypeIndication',
+    x('CommitmentTypeIndication', '<x:CommitmentTypeId/><x:AllSignedDataObjects/>'),
+  ),
+  'children in another order': property(
+    'SignatureProductionPlaceV2',
+    x('SignatureProductionPlaceV2', '<x:CountryName>DE</x:CountryName><x:City>Köln</x:City>'),
+  ),
+  'a policy without a digest': property(
+    'SignaturePolicyIdentifier',
+    x(
+      'SignaturePolicyIdentifier',
+      '<x:SignaturePolicyId><x:SigPolicyId><x:Identifier>urn:x</x:Identifier></x:SigPolicyId></x:SignaturePolicyId>',
     ),
   ),
   'a control character in a text': { name: 'SignerRoleV2', value: 'a\u0001b' },

@@ -64,7 +64,7 @@ describe('XAdES', () => {
 
   it('names the algorithms by the URIs of RFC 9231', async () => {
     const methods = []
-    for (const [key, scheme, hash] of [ALGORITHMS[2], ALGORITHMS[6], ALGORITHMS[8]] as const) {
+    for (const [key, scheme, hash] of [2, 6, 8].flatMap((index) => ALGORITHMS.slice(index, index + 1))) {
       const { bytes } = await sign(DOCUMENT, { key, algorithm: algorithmOf(scheme, hash) })
       methods.push(/<ds:SignatureMethod Algorithm="([^"]+)"/.exec(bytes.toString())?.[1])
     }

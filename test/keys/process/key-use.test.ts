@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto'
 import type { Activation } from '../../../src/activation/activations.js'
 import { parseCertificate, type ParsedCertificate } from '../../../src/certificates/certificate.js'
+import { encodeRequestInfo } from '../../../src/certificates/certification-request.js'
+import { encodeName } from '../../../src/certificates/distinguished-name.js'
+import { requestCertificate } from '../../../src/certificates/proof-of-possession.js'
 import { signingCertificate } from '../../../src/credentials/credentials.js'
 import type { Credential } from '../../../src/credentials/credential.js'
 import { HsmUnavailableError } from '../../../src/errors.js'
@@ -208,7 +211,10 @@ describe('The key process, asked by a server that lies', function () {
 
     it('other bytes than those of the digest', () =>
       assertRefused(
-        ...([showing(Buffer.from('<SignedInfo/>')), 'other bytes than those of the digest'] as const),
+        ...([
+          showing(Buffer.from('<SignedInfo/>')),
+          'other bytes than those of the digest',
+        ] as const),
       ))
 
     it('bytes that name another digest, even when the ledger has theirs', async () => {
@@ -577,6 +583,32 @@ describe('The key process, asked by a server that lies', function () {
           const asked = attest('tsa', 'timestamp', timestampAttributes(info), info)
           await refuses(asked, 'a timestamp of another time')
         }
+      })
+
+      it('lets a key ask for a certificate of its own until it is somebody’s', async () => {
+        const { client, custody } = rssp.services.keys
+        assert.ok(client)
+        const { keyId, publicKey } = await custody.generate('p-256')
+        const subject = encodeName({ commonName: 'Eva' })
+        await requestCertificate(custody, keyId, { subject, publicKey })
+        const kind = 'certificate-request'
+        const ask = (
+          id: string,
+          key: Buffer,
+          toBeSigned = encodeRequestInfo({ subject, publicKey: key }),
+        ) => client.attest({ kind, keyId: id, toBeSigned, tstInfo: null, algorithm: ECDSA })
+        const other = signingCertificate(credential).publicKey
+        await refuses(ask(keyId, other), 'a certificate-request for another key')
+        const why = 'a certificate-request by a key that is not for it'
+        await refuses(ask(credential.keyId, other), why)
+        for (const name of ['root', 'issuing', 'ocsp', 'tsa']) {
+          const { keyId: own, certificate } = await authority(name)
+          await refuses(ask(own, certificate.publicKey), why)
+        }
+        const { tbs } = signingCertificate(credential)
+        await refuses(ask(keyId, publicKey, tbs), 'what is no certificate-request')
+        await refuses(ask('0'.repeat(32), publicKey), 'a certificate-request for another key')
+        await custody.destroy(keyId)
       })
 
       it('signs no statement by the key of a credential, or of nobody', async () => {

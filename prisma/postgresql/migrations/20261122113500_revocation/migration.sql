@@ -32,3 +32,18 @@ CREATE INDEX "IssuedCertificate_status_notAfter_idx" ON "IssuedCertificate"("sta
 
 -- CreateIndex
 CREATE INDEX "IssuedCertificate_issuedAt_idx" ON "IssuedCertificate"("issuedAt");
+
+-- CreateTable
+CREATE TABLE "CertificateRequest" (
+    "id" TEXT NOT NULL,
+    "keyId" TEXT NOT NULL,
+    "keyAlgorithm" TEXT NOT NULL,
+    "terms" TEXT NOT NULL,
+    "binding" TEXT NOT NULL,
+    "createdAt" TIMESTAMP(3) NOT NULL,
+
+    CONSTRAINT "CertificateRequest_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateIndex
+CREATE UNIQUE INDEX "CertificateRequest_keyId_key" ON "CertificateRequest"("keyId");

@@ -4,23 +4,36 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { TimestampToken } from '../../src/timestamping/timestamp-token.js'
-import { SHA256, SHA384, SHA512, startRssp, type Answer, type Rssp } from '../support/rssp.js'
+import { TimestampToken } from '../../../src/timestamping/timestamp-token.js'
+import {
+  SHA256,
+  SHA384,
+  SHA512,
+  startRssp,
+  type Answer,
+  type Rssp,
+  type TestUser,
+} from '../../support/rssp.js'
 
 const DIGEST = createHash('sha256').update('a document').digest()
 const HASH = DIGEST.toString('base64')
 const SHA1 = '1.3.14.3.2.26'
 
+let rssp: Rssp
+
+before(async () => {
+  rssp = await startRssp()
+})
+after(() => rssp.close())
+
 describe('POST /signatures/timestamp', () => {
-  let rssp: Rssp
+  let user: TestUser
   let token: string
 
   before(async () => {
-    rssp = await startRssp()
-    const user = await rssp.addUser()
+    user = await rssp.addUser()
     token = await rssp.serviceToken(user, await rssp.addClient())
   })
-  after(() => rssp.close())
 
   const request = (changes: Record<string, unknown> = {}) => ({
     ...{ hash: HASH, hashAlgo: SHA256 },
@@ -79,6 +92,18 @@ describe('POST /signatures/timestamp', () => {
 
   it('puts no nonce into the token without one', async () => {
     assert.equal(read((await stamp()).body).nonce, null)
+  })
+
+  it('gives a token whose certificates can be validated later, like those of signers', async () => {
+    const { certificates } = read((await stamp()).body)
+    const credential = await rssp.addCredential(user)
+    const { validation, authority } = rssp.services
+    const found = await validation.source.validationData([
+      ...certificates,
+      ...credential.certificates,
+    ])
+    assert.ok(found.certificates.some((each) => each.equals(authority.rootCertificate)))
+    assert.deepEqual([found.ocspResponses.length, found.crls.length], [2, 1])
   })
 
   it('takes the hash in Base64 of either alphabet', async () => {
@@ -158,18 +183,12 @@ describe('POST /signatures/timestamp', () => {
 })
 
 describe('POST /tsa', () => {
-  let rssp: Rssp
   const QUERY = 'application/timestamp-query'
-
-  before(async () => {
-    rssp = await startRssp({ settings: { timestamping: { timeServers: [] } } })
-  })
-  after(() => rssp.close())
 
   const post = (
     body: Buffer | string,
     headers: Record<string, string> = { 'Content-Type': QUERY },
-  ) => fetch(`${rssp.baseUrl}/tsa`, { method: 'POST', headers, body })
+  ) => fetch(`${rssp.baseUrl}/tsa`, { method: 'POST', headers, body: Buffer.from(body) })
 
   it('answers a query of openssl with a reply that openssl verifies', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'openrssp-tsa-'))
@@ -222,19 +241,19 @@ describe('POST /tsa', () => {
 })
 
 describe('Without a timestamping authority', () => {
-  let rssp: Rssp
+  let other: Rssp
 
   before(async () => {
-    rssp = await startRssp({ settings: { timestamping: { source: 'none' } } })
+    other = await startRssp({ settings: { timestamping: { source: 'none' } } })
   })
-  after(() => rssp.close())
+  after(() => other.close())
 
   it('there is neither the method nor the address', async () => {
-    const { status, body } = await rssp.call('signatures/timestamp', {})
+    const { status, body } = await other.call('signatures/timestamp', {})
     assert.deepEqual([status, body.error], [501, 'not_implemented'])
-    const info = await rssp.call('info', {})
+    const info = await other.call('info', {})
     assert.ok(!info.body.methods.includes('signatures/timestamp'))
-    const answer = await fetch(`${rssp.baseUrl}/tsa`, { method: 'POST' })
+    const answer = await fetch(`${other.baseUrl}/tsa`, { method: 'POST' })
     assert.equal(answer.status, 404)
   })
 })

@@ -1,0 +1,124 @@
+import * as asn1js from 'asn1js'
+import { UnfitCertificateError } from '../errors.js'
+import type { IssuedCertificate, SubjectName } from './certificate-authority.js'
+import { listedOids } from './certificate.js'
+import { nameAttributes } from './distinguished-name.js'
+import { buildPath, PathCertificate } from './path.js'
+import { KEY_USAGE_BITS, type CertificateProfile } from './profiles.js'
+
+/** What a certificate has to be for, that somebody else issued. */
+export interface Certified {
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Buffer
+  readonly subject: SubjectName
+  /** DER: whose certificates are believed. */
+  readonly anchors: readonly Buffer[]
+  readonly now: Date
+  /** What the certificate has to be for, where something was asked for; any use for signatures otherwise. */
+  readonly profile?: Pick<CertificateProfile, 'keyUsage' | 'policyOid'>
+}
+
+const KEY_USAGE = '2.5.29.15'
+/** digitalSignature and contentCommitment. */
+const SIGNING_BITS = 0xc0
+const MOST_CERTIFICATES = 10
+
+/**
+ * The certificate among those that somebody else gave that is for our key and our signer, with its chain up
+ * to an anchor.
+ * @throws {UnfitCertificateError} when there is none, or it is not what was asked for (S16, S104)
+ */
+export function demandCertified(
+  given: readonly Buffer[],
+  { publicKey, subject, anchors, now, profile }: Certified,
+): IssuedCertificate {
+  if (given.length > MOST_CERTIFICATES) throw new UnfitCertificateError('there are too many')
+  const certificates = given.map(readPathCertificate)
+  const [end, another] = certificates.filter(({ parsed }) => parsed.publicKey.equals(publicKey))
+  if (!end) throw new UnfitCertificateError('it is for another key')
+  if (another) throw new UnfitCertificateError('there are two for the key')
+  if (now > end.parsed.notAfter) throw new UnfitCertificateError('it is expired')
+  if (now < end.parsed.notBefore) throw new UnfitCertificateError('it is not valid yet')
+  if (end.isAuthority && isCertificateAuthority(end)) {
+    throw new UnfitCertificateError('it is that of an authority')
+  }
+  if (!maySign(end)) throw new UnfitCertificateError('its key is not for signatures')
+  if (profile) rejectOtherProfile(end, profile)
+  rejectOtherSubject(end, subject)
+  const path = buildPath(end, certificates, anchors.map(readPathCertificate), now)
+  if (!path || path.length < 2) {
+    throw new UnfitCertificateError('there is no chain from it to a trusted root')
+  }
+  const [certificate, ...chain] = path.map(({ der }) => der)
+  if (!certificate) throw new UnfitCertificateError('there is none')
+  return { certificate, chain }
+}
+
+function readPathCertificate(der: Buffer): PathCertificate {
+  try {
+    return new PathCertificate(der)
+  } catch (cause) {
+    throw new UnfitCertificateError('it cannot be read', { cause })
+  }
+}
+
+function isCertificateAuthority({ parsed }: PathCertificate): boolean {
+  const value = parsed.extensions.find(({ oid }) => oid === '2.5.29.19')?.value
+  const block = value && asn1js.fromBER(value).result
+  const [ca] = block instanceof asn1js.Sequence ? block.valueBlock.value : []
+  return ca instanceof asn1js.Boolean && ca.getValue()
+}
+
+function maySign(end: PathCertificate): boolean {
+  const usage = usageOf(end)
+  return usage === null || (usage & SIGNING_BITS) !== 0
+}
+
+/** The first eight bits of the key usage; null when there is none. */
+function usageOf({ parsed }: PathCertificate): number | null {
+  const value = parsed.extensions.find(({ oid }) => oid === KEY_USAGE)?.value
+  if (!value) return null
+  const bits = asn1js.fromBER(value).result
+  const [byte = 0] = bits instanceof asn1js.BitString ? bits.valueBlock.valueHexView : []
+  return byte
+}
+
+function rejectOtherProfile(
+  end: PathCertificate,
+  { keyUsage, policyOid }: NonNullable<Certified['profile']>,
+): void {
+  const usage = usageOf(end) ?? 0
+  const isUsable = keyUsage.every((name) => (usage & (0x80 >> KEY_USAGE_BITS[name])) !== 0)
+  if (!isUsable) throw new UnfitCertificateError('it is for another use')
+  const policies = listedOids(end.parsed, 'certificatePolicies')
+  if (policyOid !== undefined && !policies.includes(policyOid)) {
+    throw new UnfitCertificateError('it is under another policy')
+  }
+}
+
+/** Members that say who somebody is. What a CA numbers them by is its own affair. */
+const IDENTITY = ['givenName', 'surname', 'organization', 'country'] as const
+
+/**
+ * The signer as they are on record, and nobody else: what the certificate says of them agrees, and it names
+ * them by name.
+ */
+function rejectOtherSubject({ parsed }: PathCertificate, subject: SubjectName): void {
+  const attributes = nameAttributes(parsed.subjectName)
+  const differs = IDENTITY.some((name) => {
+    const [known, said] = [subject[name], attributes[name]]
+    return known !== undefined && said !== undefined && !isSameText(known, said)
+  })
+  if (differs) throw new UnfitCertificateError('it is for somebody else')
+  const { commonName, givenName, surname } = subject
+  const isNamed = isSameText(attributes.commonName ?? '', commonName)
+  const isPerson =
+    givenName !== undefined && attributes.givenName !== undefined && surname !== undefined
+  const isNamedInParts = isPerson && attributes.surname !== undefined
+  if (!isNamed && !isNamedInParts) throw new UnfitCertificateError('it is for somebody else')
+}
+
+function isSameText(one: string, other: string): boolean {
+  const plain = (text: string) => text.normalize('NFC').trim().replace(/\s+/g, ' ').toLowerCase()
+  return plain(one) === plain(other)
+}

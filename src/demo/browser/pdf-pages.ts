@@ -1,0 +1,42 @@
+/* Loaded only when there is a PDF to be looked at; a file of its own for that reason. */
+import { getDocument, GlobalWorkerOptions } from 'pdfjs-dist/legacy/build/pdf.mjs'
+import type { Bytes } from './encoding.js'
+import { millimetres, type PageSize } from './placement.js'
+
+export interface OpenPdf {
+  readonly pages: number
+  sizeOf(page: number): Promise<PageSize>
+  /** @param width in pixels of the screen */
+  draw(page: number, canvas: HTMLCanvasElement, width: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** Nothing in the document is executed, and nothing outside of it is fetched. */
+export async function openPdf(content: Bytes): Promise<OpenPdf> {
+  GlobalWorkerOptions.workerSrc = new URL('pdf.worker.js', import.meta.url).href
+  const loading = getDocument({
+    // It is taken away by the worker.
+    data: content.slice(),
+    isEvalSupported: false,
+    enableXfa: false,
+    useWasm: false,
+    verbosity: 0,
+  })
+  const document = await loading.promise
+  return {
+    pages: document.numPages,
+    async sizeOf(page) {
+      const { width, height } = (await document.getPage(page)).getViewport({ scale: 1 })
+      return { width: millimetres(width), height: millimetres(height) }
+    },
+    async draw(number, canvas, width) {
+      const page = await document.getPage(number)
+      const scale = (width * devicePixelRatio) / page.getViewport({ scale: 1 }).width
+      const viewport = page.getViewport({ scale })
+      canvas.width = Math.floor(viewport.width)
+      canvas.height = Math.floor(viewport.height)
+      await page.render({ canvas, viewport }).promise
+    },
+    close: () => loading.destroy(),
+  }
+}

@@ -1,0 +1,253 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { Demo, DemoDocument } from './demo.js'
+import type { Bytes } from './encoding.js'
+import type { OpenPdf } from './pdf-pages.js'
+import {
+  A4,
+  afterKey,
+  describePlacement,
+  USUAL,
+  within,
+  type PageSize,
+  type Placement,
+} from './placement.js'
+
+/** Widest that a page is shown, in pixels. */
+const WIDEST = 480
+
+/** A file of its own: few come here with a PDF. */
+const PDF_MODULE: string = './pdf.js'
+
+/** Where the signature is seen on a PDF: with the mouse, with arrow keys, or with numbers. */
+export function PlacementEditor({
+  demo,
+  document,
+  disabled,
+}: {
+  demo: Demo
+  document: DemoDocument
+  disabled: boolean
+}) {
+  const { placement, fingerprint } = document
+  const pdf = usePdf(document.content)
+  const page = placement?.page ?? 1
+  const size = usePageSize(pdf, page)
+  const pages = pdf === 'unreadable' || pdf === null ? Number.MAX_SAFE_INTEGER : pdf.pages
+  const place = (wanted: Placement): Placement => {
+    const placed = within(wanted, size, pages)
+    demo.place(document, placed)
+    return placed
+  }
+  // A page may be smaller than what is usual.
+  useEffect(() => {
+    if (placement && !isSame(placement, within(placement, size, pages))) place(placement)
+  }, [size, pages])
+  const id = `place-${fingerprint.slice(0, 8)}`
+  return (
+    <fieldset class="placement" disabled={disabled}>
+      <legend class="for-ears">Signature on {document.name}</legend>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={placement !== null}
+          onChange={(event) => {
+            if (event.currentTarget.checked) place(USUAL)
+            else demo.place(document, null)
+          }}
+        />
+        Show the signature on a page
+      </label>
+      {placement && (
+        <>
+          {pdf === 'unreadable' ? (
+            <p class="hint">
+              This browser cannot show the document. You can still say where the signature goes.
+            </p>
+          ) : (
+            <Page {...{ pdf, size, placement, place, disabled, id }} />
+          )}
+          <Numbers {...{ placement, place, id }} />
+        </>
+      )}
+    </fieldset>
+  )
+}
+
+/** The page, with the box on it that can be moved. */
+function Page({
+  pdf,
+  size,
+  placement,
+  place,
+  disabled,
+  id,
+}: {
+  pdf: OpenPdf | null
+  size: PageSize
+  placement: Placement
+  place: (wanted: Placement) => Placement
+  disabled: boolean
+  id: string
+}) {
+  const canvas = useRef<HTMLCanvasElement>(null)
+  const sheet = useRef<HTMLDivElement>(null)
+  const dragged = useRef<{ x: number; y: number; from: Placement; resizes: boolean } | null>(null)
+  useEffect(() => {
+    if (pdf && canvas.current) void pdf.draw(placement.page, canvas.current, WIDEST)
+  }, [pdf, placement.page])
+
+  const perMillimetre = () => (sheet.current?.clientWidth ?? 1) / size.width
+  const drag = (event: PointerEvent) => {
+    const { current } = dragged
+    if (!current) return
+    const right = (event.clientX - current.x) / perMillimetre()
+    const up = (current.y - event.clientY) / perMillimetre()
+    const { from } = current
+    place(
+      current.resizes
+        ? { ...from, width: from.width + right, height: from.height - up, bottom: from.bottom + up }
+        : { ...from, left: from.left + right, bottom: from.bottom + up },
+    )
+  }
+  const take = (event: PointerEvent, resizes: boolean) => {
+    if (disabled) return
+    event.stopPropagation()
+    ;(event.currentTarget as HTMLElement).setPointerCapture(event.pointerId)
+    dragged.current = { x: event.clientX, y: event.clientY, from: placement, resizes }
+  }
+  const release = () => {
+    dragged.current = null
+  }
+  const percent = (part: number, whole: number) => `${(100 * part) / whole}%`
+  return (
+    <div class="sheet" ref={sheet} style={{ aspectRatio: `${size.width} / ${size.height}` }}>
+      <canvas ref={canvas} aria-hidden="true" />
+      <div
+        class="signature-box"
+        role="application"
+        aria-roledescription="movable box"
+        aria-label="Signature"
+        aria-describedby={`${id}-keys ${id}-where`}
+        tabIndex={disabled ? -1 : 0}
+        style={{
+          left: percent(placement.left, size.width),
+          bottom: percent(placement.bottom, size.height),
+          width: percent(placement.width, size.width),
+          height: percent(placement.height, size.height),
+        }}
+        onKeyDown={(event) => {
+          const moved = disabled ? null : afterKey(placement, event)
+          if (!moved) return
+          event.preventDefault()
+          place(moved)
+        }}
+        onPointerDown={(event) => {
+          take(event, false)
+        }}
+        onPointerMove={drag}
+        onPointerUp={release}
+        onPointerCancel={release}
+      >
+        <span aria-hidden="true">Signature</span>
+        <span
+          class="signature-corner"
+          aria-hidden="true"
+          onPointerDown={(event) => {
+            take(event, true)
+          }}
+          onPointerMove={drag}
+          onPointerUp={release}
+          onPointerCancel={release}
+        />
+      </div>
+      <p class="for-ears" id={`${id}-keys`}>
+        Arrow keys move it by a millimetre, with Shift by ten. With Alt they change its size.
+      </p>
+      <p class="for-ears" id={`${id}-where`} role="status">
+        {describePlacement(placement)}
+      </p>
+    </div>
+  )
+}
+
+const FIELDS = [
+  ['page', 'Page'],
+  ['left', 'From the left, mm'],
+  ['bottom', 'From the bottom, mm'],
+  ['width', 'Width, mm'],
+  ['height', 'Height, mm'],
+] as const
+
+/** The same in numbers. */
+function Numbers({
+  placement,
+  place,
+  id,
+}: {
+  placement: Placement
+  place: (wanted: Placement) => Placement
+  id: string
+}) {
+  return (
+    <div class="numbers">
+      {FIELDS.map(([member, label]) => (
+        <p key={member}>
+          <label for={`${id}-${member}`}>{label}</label>
+          <input
+            id={`${id}-${member}`}
+            type="number"
+            inputMode="numeric"
+            min={member === 'page' ? 1 : 0}
+            step={1}
+            value={placement[member]}
+            onChange={(event) => {
+              const input = event.currentTarget
+              // What was out of bounds is corrected, also where nothing changes by it.
+              input.value = String(place({ ...placement, [member]: input.valueAsNumber })[member])
+            }}
+          />
+        </p>
+      ))}
+    </div>
+  )
+}
+
+function isSame(one: Placement, other: Placement): boolean {
+  return FIELDS.every(([member]) => one[member] === other[member])
+}
+
+/** Null until it is open. */
+function usePdf(content: Bytes): OpenPdf | 'unreadable' | null {
+  const [pdf, setPdf] = useState<OpenPdf | 'unreadable' | null>(null)
+  useEffect(() => {
+    let isGone = false
+    const opening = import(PDF_MODULE).then((module: typeof import('./pdf-pages.js')) =>
+      module.openPdf(content),
+    )
+    opening.then(
+      (open) => {
+        if (!isGone) setPdf(open)
+      },
+      () => {
+        if (!isGone) setPdf('unreadable')
+      },
+    )
+    return () => {
+      isGone = true
+      opening.then(
+        (open) => open.close(),
+        () => undefined,
+      )
+    }
+  }, [content])
+  return pdf
+}
+
+function usePageSize(pdf: OpenPdf | 'unreadable' | null, page: number): PageSize {
+  const [size, setSize] = useState(A4)
+  useEffect(() => {
+    if (pdf === null || pdf === 'unreadable') return
+    pdf.sizeOf(page).then(setSize, () => undefined)
+  }, [pdf, page])
+  return size
+}
