@@ -715,17 +715,18 @@ export class Subject {
   }
 }
 
-function numberOfHashes({ hashes, hash, documentDigests }: Json): number {
-  if (!Array.isArray(documentDigests)) return lengthOf(hashes ?? hash)
-  const items = documentDigests as (Json | null)[]
-  return items.reduce((sum, item) => sum + lengthOf(item?.['hashes']), 0)
+function numberOfHashes({ hashes, hash, documentDigests, documents }: Json): number {
+  const items = (Array.isArray(documentDigests) ? documentDigests : []) as (Json | null)[]
+  const ofDigests = items.reduce((sum, item) => sum + lengthOf(item?.['hashes']), 0)
+  return lengthOf(hashes ?? hash) + ofDigests + lengthOf(documents)
 }
 
 /** What is signed later counts at once. */
 function numberOfSignatures(answer: Answer, asked: number): number {
   if (answer.status >= 300) return 0
   if (answer.has('responseID')) return asked
-  return lengthOf(answer.get('signatures') ?? answer.get('SignatureObject'))
+  const members = ['signatures', 'SignatureObject', 'DocumentWithSignature']
+  return members.reduce((sum, name) => sum + lengthOf(answer.get(name)), 0)
 }
 
 function lengthOf(value: unknown): number {

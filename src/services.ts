@@ -246,7 +246,10 @@ async function assemble(
   metrics.watch({
     async backlogs() {
       const [head, cursor] = [await noticeStore.head(), await noticeStore.cursor()]
-      return [{ queue: 'notices', waiting: cursor === null ? 0 : head - cursor }]
+      return [
+        { queue: 'notices', waiting: cursor === null ? 0 : head - cursor },
+        { queue: 'announcements', waiting: await announcements.waiting() },
+      ]
     },
   })
   const notices = new Notices({

@@ -5,7 +5,7 @@ import { demand, same, succeeded } from '../expectations.js'
 import { newPkce, type Changes } from '../oauth-client.js'
 import { NotApplicable } from '../outcome.js'
 import { requirement, type Chapter, type Requirement } from '../requirement.js'
-import { codeOf, type Subject } from '../subject.js'
+import { codeOf, type Authorised, type Subject } from '../subject.js'
 
 const RAR = { clause: 'CSC v2.0.0.2 §8.4.2; RFC 9396' }
 const should = { ...RAR, level: 'SHOULD' } as const
@@ -197,9 +197,27 @@ function detailFor(
   }
 }
 
-async function approvedCode(t: Subject, changes: Json = {}) {
-  const credential = await t.credential({ mode: 'oauth2code' })
-  const documents = t.documentsFor(credential)
+/** What was approved by details that say what the digests are taken over. */
+export async function approvedAs(
+  t: Subject,
+  hashType: string,
+  credential: KnownCredential,
+  document: Document,
+): Promise<Authorised> {
+  const changes = { documentDigests: [{ hash: document.base64, hashType }] }
+  const { code, code_verifier } = await approvedCode(t, changes, { credential, document })
+  const bearer = succeeded(await t.redeem(code, code_verifier)).string('access_token')
+  const algorithm = t.algorithmFor(credential, document)
+  return { credential, documents: [document], bearer, SAD: null, algorithm }
+}
+
+async function approvedCode(
+  t: Subject,
+  changes: Json = {},
+  about: { readonly credential?: KnownCredential; readonly document?: Document } = {},
+) {
+  const credential = about.credential ?? (await t.credential({ mode: 'oauth2code' }))
+  const documents = about.document ? [about.document] : t.documentsFor(credential)
   const { code_verifier, code_challenge } = newPkce()
   const detail = detailFor(credential, documents, changes)
   const text = JSON.stringify([detail])

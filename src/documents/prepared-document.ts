@@ -14,6 +14,7 @@ import type {
   SignedProperty,
 } from './ades.js'
 import type { ContainerType } from './asic/container-type.js'
+import { contentDigest } from './content-digest.js'
 import type { PdfAppearance } from './pades/pdf-appearance.js'
 
 /** One signature to make, over a document or over the digest of one. */
@@ -39,18 +40,12 @@ export function hashTypesOf({ document }: DocumentContent): readonly HashType[] 
   return document ? ['sodr', 'sdr'] : ['sdr']
 }
 
-/** From here on the digest is made beside the event loop. */
-const LARGE = 1024 * 1024
-
 /** The digest that has to be authorised. */
 export async function documentDigest(
   { document, digest }: DocumentContent,
   hash: HashAlgorithm,
 ): Promise<Buffer> {
-  if (!document) return digest
-  if (document.length < LARGE) return createHash(hash.name).update(document).digest()
-  const name = hash.name.replace('sha', 'SHA-')
-  return Buffer.from(await crypto.subtle.digest(name, document as Buffer<ArrayBuffer>))
+  return document ? contentDigest(document, hash) : digest
 }
 
 class DocumentToBeSigned {

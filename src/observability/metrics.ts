@@ -205,7 +205,7 @@ export class Metrics implements CommitObserver, GateObserver {
     })
     this.#gauge(
       'backlog',
-      'Work waiting for a background job, by queue: audit records not looked at for notices.',
+      'Work waiting for a background job, by queue: audit records not looked at for notices, results not announced yet.',
       ['queue'],
       'max',
       {

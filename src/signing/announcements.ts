@@ -7,6 +7,9 @@ import type { PublicPost } from './public-post.js'
 /** After the first attempt, and each further one, it is tried again so much later; then given up. */
 const RETRY_SECONDS = [30, 120, 600, 1800] as const
 
+/** Announcements under way at a time. */
+const AT_ONCE = 8
+
 /** A result to be announced: where to, sealed, and how often that was tried. */
 export interface DueAnnouncement {
   readonly idHash: string
@@ -18,6 +21,8 @@ export interface DueAnnouncement {
 export interface AnnouncementStore {
   /** Those whose time has come and whose result can still be fetched. */
   due(now: Date): Promise<DueAnnouncement[]>
+  /** Results that can still be fetched and are not announced yet, whether their time has come or not. */
+  waiting(now: Date): Promise<number>
   /** Takes one attempt, until `next`. Of concurrent calls exactly one gets true. */
   claim(due: DueAnnouncement, next: Date): Promise<boolean>
   /** It was announced, or given up, with the attempt that was claimed; false when another came after it. */
@@ -55,10 +60,19 @@ export class Announcements {
     return this.#secrets.seal(contextOf(idHash), JSON.stringify([responseID, responseUri.href]))
   }
 
+  /** For metrics. */
+  waiting(): Promise<number> {
+    return this.#store.waiting(this.#now())
+  }
+
+  /** Several at a time: an application that is slow to answer keeps nobody else waiting. */
   async deliverDue(): Promise<void> {
-    for (const due of await this.#store.due(this.#now())) {
-      if (due.state !== 'under way') await this.#deliver(due)
+    const found = await this.#store.due(this.#now())
+    const due = found.filter(({ state }) => state !== 'under way').values()
+    const deliver = async () => {
+      for (const each of due) await this.#deliver(each)
     }
+    await Promise.all(Array.from({ length: AT_ONCE }, deliver))
   }
 
   async #deliver(due: DueAnnouncement): Promise<void> {

@@ -369,6 +369,12 @@ export class DatabaseActivationStore
     return (await Promise.all(found)).flat()
   }
 
+  waiting(now: Date): Promise<number> {
+    return this.#database.read.signingJob.count({
+      where: { announcement: { not: null }, expiresAt: { gt: now } },
+    })
+  }
+
   claim({ idHash, attempts }: DueAnnouncement, next: Date): Promise<boolean> {
     return committed(this.#database, {
       changes: [

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { configuredProfiles } from '../../src/certificates/configured-profiles.js'
 import {
   certificateProfile,
   SIGNER_PROFILE,
+  TIME_STAMPING,
   type CertificateProfileSettings,
   type KeyUsage,
 } from '../../src/certificates/profiles.js'
@@ -28,6 +30,24 @@ describe('Certificate profiles', () => {
     ['with a policy that is text', { policyOid: 'qcp-n-qscd' }],
     ['with an extended key usage that is no OID', { extendedKeyUsage: ['emailProtection'] }],
     ['with an extended key usage twice', { extendedKeyUsage: ['1.2.3', '1.2.3'] }],
+    ['of timestamping among others', { extendedKeyUsage: [TIME_STAMPING, '1.2.3'] }],
+    ['of timestamping that is not critical', { extendedKeyUsage: [TIME_STAMPING] }],
+    ['with a critical purpose that is none', { extendedKeyUsageIsCritical: true }],
+    ['that nobody checks, and are of signers', { revocation: 'unchecked' }],
+    ['that cannot be revoked for a year', { revocation: 'unavailable' }],
+    [
+      'that are qualified and do not say what for',
+      { qcStatements: { compliance: true, sscd: true, type: null, disclosures: [] } },
+    ],
+    [
+      'whose terms are not behind HTTPS',
+      {
+        qcStatements: {
+          ...{ compliance: false, sscd: false, type: 'esign' as const },
+          disclosures: [{ url: 'http://example.org/pds', language: 'en' }],
+        },
+      },
+    ],
   ]
   for (const [title, settings] of bad) {
     it(`are refused ${title}`, () => {
@@ -50,6 +70,24 @@ describe('Certificate profiles', () => {
     const profile = certificateProfile({ ...GOOD, keyUsage })
     keyUsage.push('keyCertSign')
     assert.deepEqual(profile.keyUsage, ['contentCommitment'])
+  })
+
+  it('are valid for days or for seconds, not both and not neither', () => {
+    const { validityDays, ...timeless } = GOOD
+    assert.throws(() => certificateProfile(timeless), /: validity$/)
+    assert.throws(() => certificateProfile({ ...GOOD, validitySeconds: 60 }), /: validity$/)
+    assert.equal(certificateProfile(GOOD).validitySeconds, (validityDays ?? 0) * 86_400)
+  })
+
+  it('are those of the configuration, with what it adds', () => {
+    const empty = { signer: {}, seal: {}, oneTime: {}, tsa: {} }
+    const settings = { signerValidityDays: 90, profiles: { ...empty, tsa: { policyOid: '1.2.3' } } }
+    const profiles = configuredProfiles(settings)
+    assert.equal(profiles.signer.validitySeconds, 90 * 86_400)
+    assert.deepEqual(profiles.tsa.extendedKeyUsage, [TIME_STAMPING])
+    assert.equal(profiles.tsa.policyOid, '1.2.3')
+    assert.equal(profiles.oneTime.validitySeconds, 60)
+    assert.equal(profiles.oneTime.revocation, 'unavailable')
   })
 
   it('let the keys of signers commit to content, and no more', () => {

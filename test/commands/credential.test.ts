@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import {
   agreementOfOwner,
@@ -8,6 +11,7 @@ import {
 import { CommandError } from '../../src/commands/command-line.js'
 import type { User } from '../../src/identity/user.js'
 import type { Client, ClientStore } from '../../src/oauth/client.js'
+import { OtherAuthority, pemOf } from '../support/other-authority.js'
 import { Installation } from './openrssp.js'
 
 describe('openrssp credential create', () => {
@@ -51,6 +55,31 @@ describe('openrssp credential create', () => {
       ['explicit', expression, 'eu_eidas_aes'],
     )
     assert.ok(!JSON.stringify(row).includes(PIN))
+  })
+
+  it('makes a key whose certificate comes from elsewhere', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'openrssp-csr-'))
+    const file = (name: string) => join(folder, name)
+    const other = new OtherAuthority()
+    try {
+      const out = ['--out', file('request.pem')]
+      const { credentialID } = await installation.json('credential', 'csr', 'alice', ...out)
+      const pem = readFileSync(file('request.pem'), 'utf8')
+      const csr = Buffer.from(pem.replace(/-----.*?-----/g, ''), 'base64')
+      writeFileSync(file('anchors.pem'), pemOf(other.root.certificate))
+      const bring = (...certificates: Buffer[]) => {
+        writeFileSync(file('chain.pem'), certificates.map(pemOf).join(''))
+        const files = ['--certificate', file('chain.pem'), '--anchors', file('anchors.pem')]
+        return installation.run('credential', 'import', credentialID, ...files)
+      }
+      const expired = other.certify(csr, { notAfter: new Date(Date.now() - 1000) })
+      const refused = await bring(expired, other.issuing.certificate)
+      assert.equal(refused.stderr.trim(), 'The certificate does not fit: it is expired.')
+      const taken = await bring(other.certify(csr), other.issuing.certificate)
+      assert.deepEqual([taken.code, stored(credentialID)['status']], [0, 'enabled'])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 
   it('refuses objects for a seal', async () => {

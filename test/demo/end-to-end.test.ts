@@ -103,7 +103,12 @@ describe('The demo application, from choosing a file to a verified signature', (
     const otp = page.getByLabel('One-time code')
     await otp.fill(totpCode(user.totpSecret, rssp.clock.now()))
     await page.getByRole('button', { name: /^Approve/ }).click()
-    await heading(/^Signed by /).waitFor()
+    await heading(/^Signed by /)
+      .waitFor()
+      .catch(async (error: unknown) => {
+        console.log(await page.locator('body').innerText(), complaints)
+        throw error
+      })
   }
 
   async function download(name: string | RegExp): Promise<string> {

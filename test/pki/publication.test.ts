@@ -7,6 +7,8 @@ import { promisify } from 'node:util'
 import * as asn1js from 'asn1js'
 import { CertificateRevocationList } from 'pkijs'
 import { parseCertificate } from '../../src/certificates/certificate.js'
+import { certificateProfile, SIGNER_SETTINGS } from '../../src/certificates/profiles.js'
+import { change, sql } from '../../src/storage/database.js'
 import type { Credential } from '../../src/credentials/credential.js'
 import { startRssp, type Rssp, type TestUser } from '../support/rssp.js'
 
@@ -158,6 +160,40 @@ describe('Revocation, as others see it', function () {
     writeFileSync(join(folder, 'other.pem'), pem(leaf(other)))
     const { output } = await ocsp('-cert', 'leaf.pem', '-cert', 'other.pem')
     assert.match(output, /leaf\.pem: good[^]*other\.pem: revoked[^]*cessationOfOperation/)
+  })
+
+  it('knows certificates that were issued before there was a record of them', async () => {
+    const other = await rssp.addCredential(user)
+    await rssp.services.credentials.suspend(other.id, 'operator', 'test')
+    writeFileSync(join(folder, 'other.pem'), pem(leaf(other)))
+    const keys = [credential.keyId, other.keyId].map((keyId) =>
+      change(sql`DELETE FROM "IssuedCertificate" WHERE "keyId" = ${keyId}`, 1),
+    )
+    await rssp.services.database.commit({ changes: keys })
+    const before = await ocsp('-cert', 'leaf.pem', '-cert', 'other.pem')
+    assert.match(before.output, /leaf\.pem: unknown[^]*other\.pem: unknown/)
+    await rssp.services.earlierCertificates.reconcile()
+    const after = await ocsp('-cert', 'leaf.pem', '-cert', 'other.pem')
+    assert.match(after.output, /leaf\.pem: good[^]*other\.pem: revoked[^]*certificateHold/)
+  })
+
+  it('revokes what was issued for a key that never became a credential’s', async () => {
+    const { custody, authority, earlierCertificates } = rssp.services
+    const profile = certificateProfile(SIGNER_SETTINGS)
+    const key = await custody.generate('p-256')
+    const subject = { commonName: 'Nobody' }
+    const { certificate } = await authority.issue({ ...key, subject, profile })
+    writeFileSync(join(folder, 'lost.pem'), pem(certificate))
+    await earlierCertificates.reconcile()
+    assert.match((await ocsp('-cert', 'lost.pem')).output, /lost\.pem: good/)
+    const { serialNumber } = parseCertificate(certificate)
+    const earlier = new Date(Date.now() - 2 * 3_600_000)
+    const aged = sql`UPDATE "IssuedCertificate" SET "issuedAt" = ${earlier}
+                      WHERE "serialNumber" = ${serialNumber}`
+    await rssp.services.database.commit({ changes: [change(aged, 1)] })
+    await earlierCertificates.reconcile()
+    const { output } = await ocsp('-cert', 'lost.pem')
+    assert.match(output, /lost\.pem: revoked[^]*cessationOfOperation/)
   })
 
   describe('Lists', () => {

@@ -24,12 +24,15 @@ describe('Announcements of asynchronous results', () => {
   let service: string
   const posted: { url: string; headers: Record<string, string>; body: Buffer }[] = []
   let status = 204
+  let holdUp: (sent: { body: Buffer }) => Promise<void> = () => Promise.resolve()
   const digest = digestOf('document')
 
   before(async () => {
-    const post: PublicPost = (url, { headers, body }) => {
+    const post: PublicPost = async (url, { headers, body }) => {
       posted.push({ url: url.href, headers: { ...headers }, body })
-      return status === 0 ? Promise.reject(new Error('unreachable')) : Promise.resolve(status)
+      await holdUp({ body })
+      if (status === 0) throw new Error('unreachable')
+      return status
     }
     const settings = { policy: { responseUriHosts: ['app.example', 'other.example:8443'] } }
     rssp = await startRssp({ settings, post })
@@ -67,6 +70,10 @@ describe('Announcements of asynchronous results', () => {
     const requestID = body.responseID as string
     while ((await rssp.call('signatures/signPolling', { requestID }, service)).status === 202);
     return requestID
+  }
+  const waiting = async () => {
+    const line = /^openrssp_backlog\{queue="announcements"\} (\d+)$/m
+    return Number(line.exec(await rssp.services.metrics.text())?.[1])
   }
   const deliver = () => rssp.services.announcements.deliverDue()
   const sentFor = (responseID: string) =>
@@ -148,6 +155,29 @@ describe('Announcements of asynchronous results', () => {
       [rssp, replica, rssp, replica].map(({ services }) => services.announcements.deliverDue()),
     )
     assert.equal(sentFor(responseID).length, 1)
+  })
+
+  it('wait for nobody who is slow to answer', async () => {
+    const [slow, next] = [await signed(), await signed()]
+    const sent = new Set<string>()
+    let answer = (): void => undefined
+    const held = new Promise<void>((resolve) => (answer = resolve))
+    holdUp = async ({ body }) => {
+      sent.add((JSON.parse(body.toString()) as { responseID: string }).responseID)
+      if (sent.size < 2) await held
+      else answer()
+    }
+    await deliver()
+    holdUp = () => Promise.resolve()
+    assert.deepEqual(sent, new Set([slow, next]))
+  })
+
+  it('that wait are counted for whoever watches the service', async () => {
+    const before = await waiting()
+    await signed()
+    assert.equal(await waiting(), before + 1)
+    await deliver()
+    assert.equal(await waiting(), before)
   })
 
   it('are kept sealed', async () => {

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { InvalidParameterError, UnfitDocumentError } from '../../errors.js'
 import type { AdesFormat, PreparedSignature, SignatureParameters, SignedProperty } from '../ades.js'
+import { contentDigest } from '../content-digest.js'
 import { raised } from './levels.js'
 import { readSignedData, type ReadSignedData } from './read-signed-data.js'
 import {
@@ -25,56 +25,45 @@ export class Cades implements AdesFormat {
     return unfitProperties(properties)
   }
 
-  prepareDocument(document: Buffer, parameters: SignatureParameters): Promise<PreparedSignature> {
-    return new Promise((resolve) => {
-      resolve(preparedDocument(document, parameters))
-    })
+  async prepareDocument(
+    document: Buffer,
+    parameters: SignatureParameters,
+  ): Promise<PreparedSignature> {
+    const { hash } = parameters.algorithm
+    switch (parameters.envelope) {
+      case 'Attached':
+        return prepare(newContent(await contentDigest(document, hash), document), parameters)
+      case 'Detached':
+        return prepare(newContent(await contentDigest(document, hash), null), parameters)
+      case 'Parallel': {
+        const { content: octets, frame } = existingSignatures(document)
+        if (octets === null) throw new UnfitDocumentError(DETACHED)
+        const digest = await contentDigest(octets, hash)
+        return prepare({ type: frame.contentType, digest, octets }, parameters, frame)
+      }
+      default:
+        throw new InvalidParameterError('signed_envelope_property')
+    }
   }
 
-  prepareDigest(digest: Buffer, parameters: SignatureParameters): Promise<PreparedSignature> {
-    return new Promise((resolve) => {
-      resolve(preparedDigest(digest, parameters))
-    })
+  async prepareDigest(digest: Buffer, parameters: SignatureParameters): Promise<PreparedSignature> {
+    if (parameters.envelope !== 'Detached') {
+      throw new InvalidParameterError('signed_envelope_property')
+    }
+    return Promise.resolve(prepare(newContent(digest, null), parameters))
   }
 
   /** Another signer beside those of a detached signature over that content. */
-  prepareBeside(
+  async prepareBeside(
     signature: Buffer,
     content: Buffer,
     parameters: SignatureParameters,
   ): Promise<PreparedSignature> {
-    return new Promise((resolve) => {
-      const { content: own, frame } = existingSignatures(signature)
-      if (own !== null) throw new UnfitDocumentError(NOT_DETACHED)
-      const digest = digestOf(content, parameters.algorithm.hash.name)
-      resolve(prepare({ type: frame.contentType, digest, octets: null }, parameters, frame))
-    })
+    const { content: own, frame } = existingSignatures(signature)
+    if (own !== null) throw new UnfitDocumentError(NOT_DETACHED)
+    const digest = await contentDigest(content, parameters.algorithm.hash)
+    return prepare({ type: frame.contentType, digest, octets: null }, parameters, frame)
   }
-}
-
-function preparedDocument(document: Buffer, parameters: SignatureParameters): PreparedSignature {
-  const { hash } = parameters.algorithm
-  switch (parameters.envelope) {
-    case 'Attached':
-      return prepare(newContent(digestOf(document, hash.name), document), parameters)
-    case 'Detached':
-      return prepare(newContent(digestOf(document, hash.name), null), parameters)
-    case 'Parallel': {
-      const { content, frame } = existingSignatures(document)
-      if (content === null) throw new UnfitDocumentError(DETACHED)
-      const digest = digestOf(content, hash.name)
-      return prepare({ type: frame.contentType, digest, octets: content }, parameters, frame)
-    }
-    default:
-      throw new InvalidParameterError('signed_envelope_property')
-  }
-}
-
-function preparedDigest(digest: Buffer, parameters: SignatureParameters): PreparedSignature {
-  if (parameters.envelope !== 'Detached') {
-    throw new InvalidParameterError('signed_envelope_property')
-  }
-  return prepare(newContent(digest, null), parameters)
 }
 
 function prepare(
@@ -126,8 +115,4 @@ function readExisting(document: Buffer): ReadSignedData {
       cause,
     })
   }
-}
-
-function digestOf(bytes: Buffer, hash: string): Buffer {
-  return createHash(hash).update(bytes).digest()
 }

@@ -65,7 +65,7 @@ function readSigner(block: asn1js.AsnType): ReadSignerInfo {
     version: numberOf(fields[0]),
     encoded: asItStands(block),
     fields: fields.map(asItStands),
-    value: Buffer.from(signature.getValue()),
+    value: octetsOf(signature),
     unsignedAttributes: hasUnsigned ? childrenOf(last).map(asItStands) : [],
   }
 }
@@ -75,7 +75,15 @@ function contentOf(block: asn1js.AsnType): Buffer {
   if (!(octets instanceof asn1js.OctetString) || others.length > 0) {
     throw new Error('The content is no OCTET STRING')
   }
-  return Buffer.from(octets.getValue())
+  return octetsOf(octets)
+}
+
+/** Of a value in one piece, or in pieces, which BER allows. */
+function octetsOf(block: asn1js.AsnType): Buffer {
+  if (!(block instanceof asn1js.OctetString)) throw new Error('A piece is no OCTET STRING')
+  if (!block.idBlock.isConstructed) return Buffer.from(block.valueBlock.valueHexView)
+  const pieces = block.valueBlock.value.filter((one) => !(one instanceof asn1js.EndOfContent))
+  return Buffer.concat(pieces.map(octetsOf))
 }
 
 function parse(bytes: Buffer): asn1js.AsnType {

@@ -4,7 +4,7 @@ import { childrenOf } from '../../certificates/distinguished-name.js'
 import { UnfitSignedPropertiesError } from '../../errors.js'
 import type { HashAlgorithm } from '../../keys/algorithms.js'
 import type { SignedProperty } from '../ades.js'
-import type { Attribute } from './attributes.js'
+import { ATTRIBUTE_OIDS, type Attribute } from './attributes.js'
 import { contextTag, encoded, joined, objectIdentifier, sequence } from './der-encoding.js'
 import { ID_DATA } from './signed-data.js'
 import { timestampsDigest } from './timestamp-imprint.js'
@@ -77,11 +77,24 @@ const PROPERTIES: Readonly<Record<string, PropertyFacts>> = {
   },
 }
 
+/** What is in every signature; one may ask for it, and not say what it is. */
+const ALWAYS_THERE: readonly string[] = [
+  ...['content-type', ATTRIBUTE_OIDS.contentType],
+  ...['message-digest', ATTRIBUTE_OIDS.messageDigest],
+  ...['signing-time', ATTRIBUTE_OIDS.signingTime],
+  ...['signing-certificate-v2', ATTRIBUTE_OIDS.signingCertificateV2],
+]
+
+function isThereAnyway({ name, value }: SignedProperty): boolean {
+  return value === null && ALWAYS_THERE.includes(name)
+}
+
 /** The names among them that CAdES does not know, that came before, or whose values are no good. */
 export function unfitProperties(properties: readonly SignedProperty[]): string[] {
   const seen = new Set<string>()
   return properties
     .filter((property) => {
+      if (isThereAnyway(property)) return false
       const facts = factsOf(property)
       if (facts === null || seen.has(facts.oid)) return true
       seen.add(facts.oid)
@@ -97,7 +110,8 @@ export function propertyAttributes(
 ): Attribute[] {
   const unfit = unfitProperties(properties)
   if (unfit.length > 0) throw new UnfitSignedPropertiesError(unfit)
-  return properties.map((property) => {
+  const asked = properties.filter((property) => !isThereAnyway(property))
+  return asked.map((property) => {
     const facts = factsOf(property)
     const value = facts && givenOrComputed(property.value, facts, subject)
     if (!facts || !value) throw new UnfitSignedPropertiesError([property.name])

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { InvalidParameterError, UnfitDocumentError } from '../../errors.js'
 import type { HashName } from '../../keys/algorithms.js'
 import type { AdesFormat, PreparedSignature, SignatureParameters, SignedProperty } from '../ades.js'
+import { contentDigest } from '../content-digest.js'
 import { existingSignatures } from './existing-signatures.js'
 import { encodeJson, type JsonObject } from './json.js'
 import { jwsAlgorithm } from './jws-algorithms.js'
@@ -26,65 +27,56 @@ export class Jades implements AdesFormat {
     return unfitProperties(properties)
   }
 
-  prepareDocument(document: Buffer, parameters: SignatureParameters): Promise<PreparedSignature> {
-    return new Promise((resolve) => {
-      resolve(preparedDocument(document, parameters))
-    })
+  async prepareDocument(
+    document: Buffer,
+    parameters: SignatureParameters,
+  ): Promise<PreparedSignature> {
+    switch (parameters.envelope) {
+      case 'Attached': {
+        const payload = document.toString('base64url')
+        const jwsOf = (one: JsonObject) => JSON.stringify({ payload, ...one })
+        return prepare(parameters, attached(payload, parameters, jwsOf))
+      }
+      case 'Parallel': {
+        const { payload, signatures } = existingSignatures(document)
+        const jwsOf = (one: JsonObject) =>
+          `{"payload":"${payload}","signatures":[${[...signatures, JSON.stringify(one)].join(',')}]}`
+        return prepare(parameters, attached(payload, parameters, jwsOf))
+      }
+      case 'Detached': {
+        const digest = await contentDigest(document, parameters.algorithm.hash)
+        return prepare(
+          parameters,
+          detached(digest, () => document, parameters),
+        )
+      }
+      default:
+        throw new InvalidParameterError('signed_envelope_property')
+    }
   }
 
-  prepareDigest(digest: Buffer, parameters: SignatureParameters): Promise<PreparedSignature> {
-    return new Promise((resolve) => {
-      resolve(preparedDigest(digest, parameters))
-    })
+  async prepareDigest(digest: Buffer, parameters: SignatureParameters): Promise<PreparedSignature> {
+    const { envelope, level } = parameters
+    if (envelope !== 'Detached') throw new InvalidParameterError('signed_envelope_property')
+    if (level === 'B-LTA') throw new UnfitDocumentError(NO_DATA_TO_ARCHIVE)
+    return Promise.resolve(prepare(parameters, detached(digest, null, parameters)))
   }
 }
+
+const NO_DATA_TO_ARCHIVE =
+  'JAdES at level B-LTA needs the document, which its archive timestamp is over'
 
 /** One of the forms of a JWS, made of the members that each signature has. */
 interface JwsForm {
   /** What goes before the signature in the signing input: base64url of the payload, or nothing. */
   readonly payload: string
   /** Of the signed data, as a timestamp over them would be. */
-  readonly contentDigest: Buffer
+  readonly contentDigest: () => Buffer
   /** For an archive timestamp; null where nobody has them. */
-  readonly signedData: Buffer | null
+  readonly signedData: (() => Buffer) | null
   readonly detached: DetachedData | null
   /** The text of the JWS. */
   readonly jwsOf: (signature: JsonObject) => string
-}
-
-function preparedDocument(document: Buffer, parameters: SignatureParameters): PreparedSignature {
-  switch (parameters.envelope) {
-    case 'Attached': {
-      const payload = document.toString('base64url')
-      return prepare(
-        parameters,
-        attached(payload, parameters, (one) => JSON.stringify({ payload, ...one })),
-      )
-    }
-    case 'Parallel': {
-      const { payload, signatures } = existingSignatures(document)
-      const jwsOf = (one: JsonObject) =>
-        `{"payload":"${payload}","signatures":[${[...signatures, JSON.stringify(one)].join(',')}]}`
-      return prepare(parameters, attached(payload, parameters, jwsOf))
-    }
-    case 'Detached': {
-      const digest = digestOf(document, parameters)
-      return prepare(parameters, detached(digest, document, parameters))
-    }
-    default:
-      throw new InvalidParameterError('signed_envelope_property')
-  }
-}
-
-function preparedDigest(digest: Buffer, parameters: SignatureParameters): PreparedSignature {
-  const { envelope, level } = parameters
-  if (envelope !== 'Detached') throw new InvalidParameterError('signed_envelope_property')
-  if (level === 'B-LTA') {
-    throw new UnfitDocumentError(
-      'JAdES at level B-LTA needs the document, which its archive timestamp is over',
-    )
-  }
-  return prepare(parameters, detached(digest, null, parameters))
 }
 
 function attached(
@@ -92,22 +84,22 @@ function attached(
   parameters: SignatureParameters,
   jwsOf: JwsForm['jwsOf'],
 ): JwsForm {
-  const signedData = Buffer.from(payload)
-  const contentDigest = digestOf(signedData, parameters)
+  const signedData = () => Buffer.from(payload)
+  const { name } = parameters.algorithm.hash
+  const contentDigest = () => createHash(name).update(payload).digest()
   return { payload, contentDigest, signedData, detached: null, jwsOf }
 }
 
 /** The payload counts as empty then. @see TS 119 182-1, 5.2.8.3.3 */
 function detached(
   digest: Buffer,
-  signedData: Buffer | null,
+  signedData: (() => Buffer) | null,
   { referenceUri, algorithm }: SignatureParameters,
 ): JwsForm {
   const uri = referenceUri ?? namedInformation(digest, algorithm.hash.name)
-  const contentDigest = digest
   return {
     payload: '',
-    contentDigest,
+    contentDigest: () => digest,
     signedData,
     detached: { uri, digest },
     jwsOf: JSON.stringify,
@@ -143,8 +135,4 @@ function prepare(parameters: SignatureParameters, form: JwsForm): PreparedSignat
       }
     },
   }
-}
-
-function digestOf(bytes: Buffer, { algorithm }: SignatureParameters): Buffer {
-  return createHash(algorithm.hash.name).update(bytes).digest()
 }

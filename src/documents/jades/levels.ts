@@ -18,7 +18,7 @@ export interface LevelRequest {
   readonly protectedHeader: string
   readonly signature: string
   /** The octets of the signed data as they went into the signature; null where nobody has them. */
-  readonly signedData: Buffer | null
+  readonly signedData: (() => Buffer) | null
   readonly sources: ProofSources
 }
 
@@ -88,7 +88,7 @@ async function archiveTimestamp(
 ): Promise<string> {
   if (signedData === null) throw new Error('An archive timestamp needs the signed data')
   const covered = [
-    signedData,
+    signedData(),
     Buffer.from(`.${protectedHeader}.${signature}.`),
     Buffer.from(elements.join('')),
   ]

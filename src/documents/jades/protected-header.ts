@@ -21,7 +21,7 @@ export interface DetachedData {
 export function protectedHeader(
   { algorithm, signatory, signingTime, signedProperties }: SignatureParameters,
   /** Of the octets that a timestamp over the signed data is over. */
-  contentDigest: Buffer,
+  contentDigest: () => Buffer,
   detached: DetachedData | null,
 ): JsonObject {
   const { hash } = algorithm

@@ -9,7 +9,7 @@ import type { Json, JsonObject } from './json.js'
 /** What properties may have to do with. */
 export interface PropertySubject {
   /** Of the octets a signed data timestamp is over, under that hash. */
-  readonly contentDigest: Buffer
+  readonly contentDigest: () => Buffer
   readonly hash: HashAlgorithm
 }
 
@@ -112,11 +112,20 @@ const PROPERTIES: Readonly<Record<string, PropertyFacts>> = {
   },
 }
 
+/** What is in every signature; one may ask for it, and not say what it is. */
+const ALWAYS_THERE: readonly string[] = ['alg', 'iat', 'x5c']
+
+function isThereAnyway({ name, value }: SignedProperty): boolean {
+  return value === null && ALWAYS_THERE.includes(name)
+}
+
 /** The names among them that JAdES does not know, that came before, or whose values are no good. */
 export function unfitProperties(properties: readonly SignedProperty[]): string[] {
   const seen = new Set<string>()
   return properties
-    .filter(({ name, value }) => {
+    .filter((property) => {
+      const { name, value } = property
+      if (isThereAnyway(property)) return false
       const isNew = !seen.has(name)
       seen.add(name)
       return !isNew || value === null || valueOf(name, value) === null
@@ -131,7 +140,8 @@ export function propertyMembers(
 ): JsonObject {
   const unfit = unfitProperties(properties)
   if (unfit.length > 0) throw new UnfitSignedPropertiesError(unfit)
-  const members = properties.map(({ name, value }): [string, Json] => {
+  const asked = properties.filter((property) => !isThereAnyway(property))
+  const members = asked.map(({ name, value }): [string, Json] => {
     const member = value === null ? null : valueOf(name, value)
     const fits = member !== null && (PROPERTIES[name]?.fits?.(member, subject) ?? true)
     if (!fits) throw new UnfitSignedPropertiesError([name])
@@ -185,6 +195,6 @@ function commitment(text: string): Json | null {
 function timestampsContent(value: Json, { contentDigest, hash }: PropertySubject): boolean {
   const { tstTokens } = value as { tstTokens: { val: string }[] }
   return tstTokens.every(({ val }) =>
-    timestampsDigest(Buffer.from(val, 'base64'), contentDigest, hash),
+    timestampsDigest(Buffer.from(val, 'base64'), contentDigest(), hash),
   )
 }

@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
-import { parseCertificate } from '../../../src/certificates/certificate.js'
-import { EmbeddedAuthority } from '../../../src/certificates/embedded/embedded-authority.js'
+import { listedOids, parseCertificate } from '../../../src/certificates/certificate.js'
+import {
+  EmbeddedAuthority,
+  type EmbeddedAuthorityOptions,
+} from '../../../src/certificates/embedded/embedded-authority.js'
 import { CertificateLintError } from '../../../src/certificates/lint.js'
-import { certificateProfile, SIGNER_PROFILE } from '../../../src/certificates/profiles.js'
+import {
+  certificateProfile,
+  ONE_TIME_SETTINGS,
+  SIGNER_PROFILE,
+  SIGNER_SETTINGS,
+} from '../../../src/certificates/profiles.js'
 import { SignatureWithheldError } from '../../../src/errors.js'
 import type { KeyCustody } from '../../../src/keys/key-custody.js'
 import { MemoryAuthorityStore, MemoryCertificateStore } from '../../support/authority-store.js'
@@ -30,7 +38,7 @@ describe('The embedded authority', () => {
   let clock = NOW
   const now = () => clock
 
-  const open = (changes: { custody?: KeyCustody; store?: MemoryAuthorityStore } = {}) =>
+  const open = (changes: Partial<EmbeddedAuthorityOptions> = {}) =>
     EmbeddedAuthority.open({
       ...{ custody, store, now, subject: SUBJECT, issued: new MemoryCertificateStore() },
       ...changes,
@@ -88,6 +96,40 @@ describe('The embedded authority', () => {
     assert.match(text, /email:eva@example\.org/)
     assert.match(text, /Version: 3/)
     assert.match(text, /Signature Algorithm: ecdsa-with-SHA384/)
+  })
+
+  it('issues one-time certificates that begin now, end in a minute and are never revoked', async () => {
+    const { publicKey } = await custody.generate('p-256')
+    const { certificate } = await issue(publicKey, PERSON, certificateProfile(ONE_TIME_SETTINGS))
+    const { notBefore, notAfter, extensions } = parseCertificate(certificate)
+    assert.deepEqual([+notBefore, +notAfter - +notBefore], [Math.floor(+NOW / 1000) * 1000, 60_000])
+    const oids = extensions.map(({ oid }) => oid)
+    assert.ok(oids.includes('2.5.29.56') && oids.includes('0.4.0.194121.2.1'))
+    assert.ok(!oids.includes('2.5.29.31'))
+  })
+
+  it('states what makes a certificate qualified', async () => {
+    const { publicKey } = await custody.generate('p-256')
+    const disclosures = [{ url: 'https://example.org/pds.pdf', language: 'en' }]
+    const qcStatements = { compliance: true, sscd: true, type: 'esign' as const, disclosures }
+    const profile = certificateProfile({ ...SIGNER_SETTINGS, qcStatements })
+    const { certificate } = await issue(publicKey, PERSON, profile)
+    const parsed = parseCertificate(certificate)
+    const stated = ['0.4.0.1862.1.1', '0.4.0.1862.1.4', '0.4.0.1862.1.6', '0.4.0.1862.1.5']
+    assert.deepEqual(listedOids(parsed, 'qcStatements'), stated)
+  })
+
+  it('has every certificate on record before it signs it', async () => {
+    const issued = new MemoryCertificateStore()
+    const recorded = await open({ issued })
+    const { publicKey } = await custody.generate('p-256')
+    const request = { keyId: 'here', publicKey, subject: PERSON, profile: SIGNER_PROFILE }
+    const { certificate } = await recorded.issue(request)
+    const { serialNumber, notAfter } = parseCertificate(certificate)
+    const { revocation, ...record } = issued.certificates.get(serialNumber) ?? {}
+    assert.deepEqual([revocation, record.notAfter, record.profile], [null, notAfter, 'signer'])
+    issued.register = () => Promise.reject(new Error('no room'))
+    await assert.rejects(recorded.issue(request), /no room/)
   })
 
   it('gives every certificate another random serial number of 16 bytes', async () => {

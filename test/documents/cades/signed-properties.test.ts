@@ -96,12 +96,20 @@ describe('Signed properties of CAdES', () => {
     assert.notDeepEqual(propertyAttributes(sent, later), one)
   })
 
+  it('takes what is in every signature as asked for already', () => {
+    const always = ['content-type', 'message-digest', 'signing-time', '1.2.840.113549.1.9.16.2.47']
+    const sent = always.map((name) => property(name, null))
+    assert.deepEqual(unfitProperties(sent), [])
+    assert.deepEqual(propertyAttributes(sent, SUBJECT), [])
+  })
+
   it('names what it does not know, what is no value, what comes twice and what lacks a value', () => {
     const commitment = Buffer.from('300406022a03', 'hex').toString('base64')
     const unfit = [
       property('Reason', 'because'),
       property('1.2.840.113549.1.9.4', Buffer.from('0420', 'hex').toString('base64')),
-      property('signing-certificate-v2', null),
+      property('signing-time', '2026-11-22'),
+      property('certificate-values', null),
       property('__proto__', 'x'),
       property('mime-type', 'not a type'),
       property('commitment-type-indication', 'proofOfNothing'),
