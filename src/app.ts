@@ -25,6 +25,7 @@ import { reference } from './reference/reference.js'
 import type { Logger } from './observability/logger.js'
 import { health, type HealthChecks } from './observability/health.js'
 import type { Metrics } from './observability/metrics.js'
+import { verify, type VerifyParts } from './verify/verify.js'
 import { showMetrics } from './observability/metrics-listener.js'
 import { observeRequests, requestId } from './observability/requests.js'
 import type { Tracing } from './observability/tracing.js'
@@ -54,6 +55,8 @@ export interface AppParts {
   readonly publication: PublicationParts
   /** Null when it does not answer by itself. */
   readonly timestampAuthority: TimestampAuthority | null
+  /** Null where signatures are not checked for everybody. */
+  readonly verify: VerifyParts | null
   readonly checks: HealthChecks
   readonly entrance: Entrance
   /** Through which pass pages and OAuth endpoints, address by address. */
@@ -97,6 +100,7 @@ export function createApp(parts: AppParts): Koa {
     app.use(oauthBelow(each))
     app.use(mountCsc(each, { services: csc, logger }))
   }
+  if (parts.verify) app.use(verify(parts.verify))
   app.use(takeTurns(parts.pageGate))
   app.use(interactions(parts.interactions).routes())
   app.use(parts.interactions.identity.routes().routes())

@@ -10,6 +10,8 @@ import { recordStart, type Services } from './services.js'
 
 const SWEEP_SECONDS = 5
 const CLEAN_UP_SECONDS = 600
+/** Lists of revoked certificates are also signed when somebody asks. */
+const AUTHORITY_SECONDS = 60
 
 export interface RunningServer {
   readonly port: number
@@ -164,7 +166,7 @@ function startChores(services: Services): () => Promise<void> {
     every(SWEEP_SECONDS, 'announcements', () => announcements.deliverDue()),
     every(config.notices.everySeconds, 'notices', () => notices.run(stopping.signal)),
     every(CLEAN_UP_SECONDS, 'keys', checkKeys, true),
-    every(SWEEP_SECONDS, 'authority', prepareAuthority),
+    every(AUTHORITY_SECONDS, 'authority', prepareAuthority),
     every(
       CLEAN_UP_SECONDS,
       'certificates',

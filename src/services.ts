@@ -3,7 +3,7 @@ import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { Notices } from './account/notices.js'
 import { SECTIONS } from './account/sections.js'
 import { AccountVisits } from './account/visit.js'
-import { Gate } from './admission/gate.js'
+import { Gate, type GateLimits } from './admission/gate.js'
 import { Activations } from './activation/activations.js'
 import { ApprovalNotices } from './activation/approval-notices.js'
 import { ApprovalRequests } from './activation/approval-requests.js'
@@ -99,6 +99,8 @@ import type { ClockState } from './timestamping/clock.js'
 import { openTimestamping } from './timestamping/open-timestamping.js'
 import type { TimestampSource } from './timestamping/timestamp-source.js'
 import { Transactions } from './transactions/transactions.js'
+import { Verification } from './verification/verification.js'
+import { VERIFICATION_PATH } from './verify/verification-endpoint.js'
 
 /** What a test may put in the place of the real thing. */
 export interface Overrides {
@@ -228,7 +230,7 @@ async function assemble(
   const sessions = new SignerSessions({ provider, baseUrl })
   const departure = new Departure()
   const entrance = new Entrance(
-    { ...config.overload, ...limits, documentPaths: new Set(DOCUMENT_PATHS) },
+    { ...config.overload, ...limits, documentPaths: new Set([...DOCUMENT_PATHS, VERIFICATION_PATH]) },
     metrics,
   )
   const passwords = limitPasswordsWaiting(config.overload.passwordsWaiting, metrics)
@@ -272,6 +274,12 @@ async function assemble(
     limits: { documents: perApplication, bytes: bytesPerApplication },
   })
   const drawing = new IsolatedProcesses({ addons: true })
+  const examining = new IsolatedProcesses(examinationLimits(config))
+  const verification = new Verification({
+    ...{ isolated: examining, now, anchors: () => validation.anchors },
+    source: { validationData: (certificates) => validation.source.whatThereIs(certificates) },
+  })
+  const verificationGate = new Gate('verification', verificationGateLimits(config), metrics)
   const views = new DocumentViews({ isolated: drawing })
   const documentPages = new DocumentPages({ deposits, views, pages })
   const checks = {
@@ -323,6 +331,12 @@ async function assemble(
         clientId: config.policy.authLogin?.client ?? null,
       }),
     },
+    verify: config.verification.enabled
+      ? {
+          ...{ verification, gate: verificationGate, pages, limits, logger },
+          defaultLanguage: config.service.lang,
+        }
+      : null,
     checks,
   })
   return {
@@ -330,7 +344,7 @@ async function assemble(
     ...{ ...pki, timestamping, validation, certificateRequests },
     ...{ app, logger, custody, credentials, accounts, passkeys, factors, sentCodes },
     ...{ transactions, activations, approvals, signing, announcements, oauthRecords, notices },
-    deposits,
+    ...{ deposits, verification },
     expiredRows: new ExpiredRows(database),
     choresLease: new Lease({ database, now, name: 'chores', seconds: CHORES_LEASE_SECONDS }),
     ...{ departure, metrics, tracing, gates, register, keyPool, keys },
@@ -338,12 +352,26 @@ async function assemble(
       await Promise.all([signingJobs.settled(), documentJobs.settled()])
       await documentSigning.close()
       timestamping.close()
-      await drawing.close()
+      await Promise.all([drawing.close(), examining.close()])
       await keys.close()
       await records.close()
       await tracing.close()
     },
   }
+}
+
+function examinationLimits({ verification }: Config) {
+  const { documentsAtOnce: processes, seconds, memoryMegabytes } = verification
+  const heapMegabytes = Math.ceil(memoryMegabytes / 4)
+  return { processes, seconds, memoryMegabytes, heapMegabytes }
+}
+
+/** One address has a document looked at and few waiting, and leaves the rest to others. */
+function verificationGateLimits({ verification }: Config): GateLimits {
+  const { documentsAtOnce: atOnce, waiting, waitingPerAddress: waitingEach } = verification
+  const atOnceEach = Math.max(1, atOnce - 1)
+  const patienceSeconds = 2 * verification.seconds
+  return { atOnce, atOnceEach, waiting, waitingEach, patienceSeconds, resting: 0, restingEach: 0 }
 }
 
 /** Nobody sets this one: by it a clock that was set is noticed. A clock for tests is moved on, not set. */

@@ -9,7 +9,7 @@ const LAYERS = [
   ['config', 'audit', 'observability', 'admission', 'isolation'],
   ['keys', 'credentials', 'identity', 'certificates', 'timestamping'],
   ['transactions', 'activation', 'signing', 'documents', 'verification'],
-  ['http', 'pages', 'csc', 'oauth', 'account', 'demo', 'reference', 'pki'],
+  ['http', 'pages', 'csc', 'oauth', 'account', 'demo', 'reference', 'pki', 'verify'],
   ['storage'],
   ['sandbox', 'workers', 'commands'],
 ]
@@ -67,7 +67,7 @@ describe('The layout of src', () => {
   })
 
   it('keeps façades away from the ledger’s tables and the token', () => {
-    const facades = ['http', 'pages', 'csc', 'oauth', 'account', 'demo']
+    const facades = ['http', 'pages', 'csc', 'oauth', 'account', 'demo', 'verify']
     const wrong = imports.filter(
       ({ file, target }) =>
         facades.includes(folderOf(file)) &&

@@ -137,6 +137,17 @@ export async function polled(t: Subject, requestID: string, bearer: string): Pro
 const STAMP = { clause: 'CSC v2.0.0.2 §11.13' }
 const RFC3161 = { clause: 'RFC 3161 §2.4.2' }
 
+const SHOULD_422 = { clause: 'ETSI EN 319 422 §5.2', level: 'SHOULD' } as const
+const RFC5816 = { clause: 'RFC 5816 §2.2.1' }
+const RFC3161_KEY = { clause: 'RFC 3161 §2.3' }
+const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
+const SHA1 = '1.3.14.3.2.26'
+const MD5 = '1.2.840.113549.2.5'
+const OTHER_HASHES = [
+  { name: 'SHA-384', oid: '2.16.840.1.101.3.4.2.2', bytes: 48 },
+  { name: 'SHA-512', oid: '2.16.840.1.101.3.4.2.3', bytes: 64 },
+]
+
 export const timestamp: Chapter = {
   name: 'signatures/timestamp',
   versions: ['v2', 'v1', 'v0'],
@@ -182,6 +193,81 @@ export const timestamp: Chapter = {
     requirement('takes clientData', STAMP, async (t) => {
       await stamped(t, { clientData: 'order 17' })
     }),
+    ...[
+      ['zeros in front of the nonce', '00000000000000FF'],
+      ['a nonce whose first bit is set', 'FFEEDDCCBBAA9988'],
+      ['a nonce in small letters', 'deadbeef01'],
+      ['a nonce of one digit', '7'],
+      ['a nonce of zero', '0'],
+    ].map(([what = '', nonce = '']) =>
+      requirement(`takes ${what} as the positive number it is`, STAMP, async (t) => {
+        const token = await stamped(t, { nonce })
+        const digits = nonce.toLowerCase().replace(/^0+/, '')
+        same(token.nonce, digits, 'nonce')
+        const first = Number.parseInt(token.nonceOctets?.slice(0, 2) ?? 'ff', 16)
+        demand(first < 0x80, 'the nonce is a negative number')
+      }),
+    ),
+    requirement('puts no nonce into the token without one', STAMP, async (t) => {
+      same((await stamped(t, {})).nonceOctets, null, 'nonce')
+    }),
+    ...OTHER_HASHES.map(({ name, oid, bytes }) =>
+      requirement(`takes ${name}, or says that it does not`, STAMP, async (t) => {
+        const hash = Buffer.alloc(bytes, 7)
+        const answer = await stamp(t, { hash: hash.toString('base64'), hashAlgo: oid })
+        if (answer.status !== 200) return void refused(answer, { words: invalid('hashAlgo') })
+        const token = read(answer)
+        same(
+          [token.hashAlgorithm, token.digest.toString('hex')],
+          [oid, hash.toString('hex')],
+          'imprint',
+        )
+      }),
+    ),
+    requirement('gives tokens of version 1 under a policy', RFC3161, async (t) => {
+      const { version, policy } = await stamped(t, {})
+      same(version, 1, 'version')
+      demand(/^[0-2](\.\d+)+$/.test(policy), `the policy is ${policy}`)
+    }),
+    requirement('never gives a serial number twice', RFC3161, async (t) => {
+      const tokens = [await stamped(t, {}), await stamped(t, {}), await stamped(t, {})]
+      same(new Set(tokens.map(({ serialNumber }) => serialNumber)).size, 3, 'serial numbers')
+    }),
+    requirement('says how accurate its time is', SHOULD_422, async (t) => {
+      const { accuracy } = await stamped(t, {})
+      demand(accuracy !== null && accuracy > 0 && accuracy <= 1, `its accuracy is ${accuracy}`)
+    }),
+    requirement('signs a token once, as a SignedData of version 3', RFC3161, async (t) => {
+      const { signatures, syntaxVersion } = await stamped(t, {})
+      same([signatures, syntaxVersion], [1, 3], 'signatures and version')
+    }),
+    requirement('signs tokens with no weak hash', SHOULD_422, async (t) => {
+      const { digestAlgorithms } = await stamped(t, {})
+      const weak = digestAlgorithms.filter((oid) => oid === SHA1 || oid === MD5)
+      same(weak, [], 'weak hashes')
+    }),
+    requirement('puts the certificate of the authority into the token', RFC3161, async (t) => {
+      void (await stamped(t, {})).signer
+    }),
+    requirement('names the certificate in a signed attribute', RFC5816, async (t) => {
+      ;(await stamped(t, {})).rejectOtherCertificate()
+    }),
+    requirement('signs with a key that is for timestamps alone', RFC3161_KEY, async (t) => {
+      const { oids, critical } = (await stamped(t, {})).signerUse
+      same([oids, critical], [[TIME_STAMPING], true], 'extended key usage')
+    }),
+    requirement('signs while the certificate of the authority is valid', RFC3161_KEY, async (t) => {
+      const { signer, time } = await stamped(t, {})
+      const isValid = time >= signer.notBefore.value && time <= signer.notAfter.value
+      demand(isValid, 'its time is outside of the validity of its certificate')
+    }),
+    requirement('refuses a number for clientData', STAMP, async (t) => {
+      refused(await stamp(t, { clientData: 1 }), { words: invalid('clientData') })
+    }),
+    requirement('gives no timestamp without a token', STAMP, async (t) => {
+      const body = { hash: newDocument().base64, hashAlgo: SHA256.oid }
+      refusedSomehow(await t.call('signatures/timestamp', body))
+    }),
   ],
 }
 
@@ -199,7 +285,11 @@ async function stamp(t: Subject, changes: Json): Promise<Answer> {
 }
 
 async function stamped(t: Subject, changes: Json): Promise<TimeStampToken> {
-  const timestamp = succeeded(await stamp(t, changes)).string('timestamp')
+  return read(await stamp(t, changes))
+}
+
+function read(answer: Answer): TimeStampToken {
+  const timestamp = succeeded(answer).string('timestamp')
   demand(isBase64(timestamp), 'timestamp is not plain Base64')
   return TimeStampToken.read(Buffer.from(timestamp, 'base64'))
 }

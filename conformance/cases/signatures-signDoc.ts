@@ -164,10 +164,14 @@ export const signDoc: Chapter = {
         words: [UNKNOWN_TOKEN, EXPIRED_TOKEN],
       })
     }),
-    requirement('refuses a call without SAD and with no more than a service token', DOC, async (t) => {
-      const answer = await signDigest(t, { SAD: undefined }, {}, await t.serviceToken())
-      refused(answer, { words: missing('SAD') })
-    }),
+    requirement(
+      'refuses a call without SAD and with no more than a service token',
+      DOC,
+      async (t) => {
+        const answer = await signDigest(t, { SAD: undefined }, {}, await t.serviceToken())
+        refused(answer, { words: missing('SAD') })
+      },
+    ),
     ...CALL_ROWS.map(([what, changes, words]) =>
       requirement(`refuses ${what}`, DOC, async (t) => {
         refused(await signDigest(t, changes), { words })
@@ -312,10 +316,14 @@ export const signDoc: Chapter = {
     requirement('takes a text for hashes', SHOULD, async (t) => {
       const { authorised, document } = await spare(t)
       const item = { ...digestItem(t, authorised, document), hashes: document.base64 }
-      same(only(await send(t, authorised, { documentDigests: [item] }), 'SignatureObject').length, 1, 'signatures')
+      same(
+        only(await send(t, authorised, { documentDigests: [item] }), 'SignatureObject').length,
+        1,
+        'signatures',
+      )
     }),
     requirement('signs several digests of one item in their order', DOC, async (t) => {
-      const [one, two] = await spares(t, 2)
+      const [one, two] = await spares(t, [undefined, undefined])
       if (!one || !two) return
       const hashes = [two, one].map(({ document }) => document.base64)
       const item = { ...digestItem(t, one.authorised, one.document), hashes }
@@ -323,7 +331,7 @@ export const signDoc: Chapter = {
       inOrder(t, only(answer, 'SignatureObject'), [two, one])
     }),
     requirement('signs several items in their order', DOC, async (t) => {
-      const [one, two] = await spares(t, 2)
+      const [one, two] = await spares(t, [undefined, undefined])
       if (!one || !two) return
       const documentDigests = [two, one].map(({ authorised, document }) =>
         digestItem(t, authorised, document),
@@ -334,8 +342,8 @@ export const signDoc: Chapter = {
     requirement('signs documents in several formats in one call', SHOULD, async (t) => {
       const formats = formatsOf(t)
       if (formats.length < 2) t.notApplicable('one format only')
-      const [one, two] = [await spare(t, formats[0]), await spare(t, formats[1])]
-      if (one.authorised !== two.authorised) t.skip('they are of two approvals')
+      const [one, two] = await spares(t, formats.slice(0, 2))
+      if (!one || !two) return
       const documents = [one, two].map(({ authorised, document }, index) =>
         documentItem(authorised, document, { signature_format: formats[index] }),
       )
@@ -370,7 +378,7 @@ export const signDoc: Chapter = {
     requirement('returns validation data for a PDF by digest at AdES-B-LT', DOC, async (t) => {
       needsFormat(t, 'P')
       needsLevel(t, 'AdES-B-LT')
-      const { authorised, document } = await spare(t, 'P')
+      const { authorised, document } = await spare(t)
       const changes = { signature_format: 'P', conformance_level: 'AdES-B-LT' }
       const documentDigests = [{ ...digestItem(t, authorised, document), ...changes }]
       const answer = await send(t, authorised, { documentDigests, returnValidationInfo: true })
@@ -419,16 +427,20 @@ export const signDoc: Chapter = {
       const bearer = await t.serviceToken(0, t.otherClient())
       refusedSomehow(await send(t, { ...authorised, bearer }, { SAD, documentDigests }, 0))
     }),
-    requirement('answers a responseID in mode A, and what was signed to signPolling', ASYNC, async (t) => {
-      needsAsynchronous(t)
-      const { authorised, document } = await spare(t)
-      const documentDigests = [digestItem(t, authorised, document)]
-      const answer = succeeded(await send(t, authorised, { documentDigests, operationMode: 'A' }))
-      same(answer.has('SignatureObject'), false, 'SignatureObject')
-      const result = await polled(t, answer.string('responseID'), await t.serviceToken())
-      const [signature = ''] = only(result, 'SignatureObject')
-      verifyAdes(formatsOf(t)[0] ?? '', signature, expected(authorised, document, true))
-    }),
+    requirement(
+      'answers a responseID in mode A, and what was signed to signPolling',
+      ASYNC,
+      async (t) => {
+        needsAsynchronous(t)
+        const { authorised, document } = await spare(t)
+        const documentDigests = [digestItem(t, authorised, document)]
+        const answer = succeeded(await send(t, authorised, { documentDigests, operationMode: 'A' }))
+        same(answer.has('SignatureObject'), false, 'SignatureObject')
+        const result = await polled(t, answer.string('responseID'), await t.serviceToken())
+        const [signature = ''] = only(result, 'SignatureObject')
+        verifyAdes(formatsOf(t)[0] ?? '', signature, expected(authorised, document, true))
+      },
+    ),
     requirement('answers a signed document to signPolling', ASYNC, async (t) => {
       needsAsynchronous(t)
       const [format = 'C'] = formatsOf(t)
@@ -444,11 +456,15 @@ export const signDoc: Chapter = {
       const documentDigests = [digestItem(t, authorised, document)]
       succeeded(await send(t, authorised, { documentDigests }))
     }),
-    requirement('signs no document by a digest that was approved as dtbsr', HASH_TYPES, async (t) => {
-      const { authorised, document } = await agreedAs(t, 'dtbsr')
-      const documentDigests = [digestItem(t, authorised, document)]
-      refusedSomehow(await send(t, authorised, { documentDigests }, 0))
-    }),
+    requirement(
+      'signs no document by a digest that was approved as dtbsr',
+      HASH_TYPES,
+      async (t) => {
+        const { authorised, document } = await agreedAs(t, 'dtbsr')
+        const documentDigests = [digestItem(t, authorised, document)]
+        refusedSomehow(await send(t, authorised, { documentDigests }, 0))
+      },
+    ),
     requirement('signs no hash that was approved as sdr', HASH_TYPES, async (t) => {
       const { authorised } = await agreedAs(t, 'sdr')
       refusedSomehow(await t.sign(authorised))
@@ -467,7 +483,11 @@ export const signDoc: Chapter = {
       const levels = levelsOf(t)
       const known = ['ADES-B-B', 'ADES-B-T', 'ADES-B-LT', 'ADES-B-LTA']
       const highest = Math.max(...levels.map((level) => known.indexOf(level)))
-      same(known.slice(0, highest + 1).filter((level) => !levels.includes(level)), [], 'left out')
+      same(
+        known.slice(0, highest + 1).filter((level) => !levels.includes(level)),
+        [],
+        'left out',
+      )
     }),
     requirement('has validationInfo in info as a boolean', DOC, (t) => {
       same(typeof t.info.get('validationInfo'), 'boolean', 'type of validationInfo')
@@ -494,24 +514,27 @@ interface Pool {
 const POOL_SECONDS = 150
 const MOST_TOGETHER = 24
 
-async function spare(t: Subject, format = formatsOf(t)[0] ?? 'C'): Promise<Spare> {
-  needsFormat(t, format)
-  for (;;) {
-    const pool = await poolOf(t)
-    const document = pool.left[kindFor(format)].shift()
-    if (document) return { authorised: pool.authorised, document }
-    t.forget('documents to sign')
-  }
+/** @param format for which the document has to be of the right kind; absent where its digest will do */
+async function spare(t: Subject, format?: string): Promise<Spare> {
+  const [found] = await spares(t, [format])
+  if (!found) t.skip('no document to sign')
+  return found
 }
 
-async function spares(t: Subject, count: number): Promise<Spare[]> {
-  const found: Spare[] = []
-  while (found.length < count) found.push(await spare(t))
-  const [first] = found
-  if (found.some(({ authorised }) => authorised !== first?.authorised)) {
-    t.skip('they are of two approvals')
+/** Of one approval. */
+async function spares(t: Subject, formats: readonly (string | undefined)[]): Promise<Spare[]> {
+  for (let tries = 0; tries < 2; tries += 1) {
+    const { authorised, left } = await poolOf(t)
+    const found = formats.flatMap((format) => {
+      const most = KINDS.toSorted((one, other) => left[other].length - left[one].length)
+      const [kind = 'text'] = format === undefined ? most : [kindFor(format)]
+      const document = left[kind].shift()
+      return document ? [{ authorised, document }] : []
+    })
+    if (found.length === formats.length) return found
+    t.forget('documents to sign')
   }
-  return found
+  return t.skip('no approval is for as many documents')
 }
 
 /** A SAD signs in one call: then each has its own. */
@@ -520,13 +543,20 @@ function poolOf(t: Subject): Promise<Pool> {
     const credential = await t.preferred({})
     const [{ hash } = newDocument()] = t.documentsFor(credential)
     const rounds = Math.floor(Math.min(MOST_TOGETHER, credential.multisign) / KINDS.length)
-    const kinds = rounds < 1 || credential.mode === 'explicit' ? [] : Array<DocumentKind[]>(rounds).fill([...KINDS]).flat()
-    const documents = (kinds.length > 0 ? kinds : KINDS.slice(0, credential.multisign)).map((kind) =>
-      newDocumentOf(kind, hash),
+    const kinds =
+      rounds < 1 || credential.mode === 'explicit'
+        ? []
+        : Array<DocumentKind[]>(rounds)
+            .fill([...KINDS])
+            .flat()
+    const documents = (kinds.length > 0 ? kinds : KINDS.slice(0, credential.multisign)).map(
+      (kind) => newDocumentOf(kind, hash),
     )
     const authorised = await t.authorise(credential, documents)
     const left = { text: [], xml: [], pdf: [] } as Pool['left']
-    documents.forEach((document, index) => left[KINDS[index % KINDS.length] ?? 'text'].push(document))
+    documents.forEach((document, index) =>
+      left[KINDS[index % KINDS.length] ?? 'text'].push(document),
+    )
     return { authorised, left }
   })
 }
@@ -561,7 +591,7 @@ async function signedDocument(t: Subject, format: string, changes: Json = {}): P
 
 async function signedDigest(t: Subject, changes: Json = {}) {
   const format = changes['signature_format'] as string | undefined
-  const { authorised, document } = await spare(t, format)
+  const { authorised, document } = await spare(t)
   const documentDigests = [{ ...digestItem(t, authorised, document), ...changes }]
   const answer = await send(t, authorised, { documentDigests })
   const [signature = ''] = only(answer, 'SignatureObject')
@@ -604,7 +634,12 @@ function documentItem({ algorithm }: Authorised, document: Document, changes: Js
 }
 
 /** @param signatures that are asked for and may be made; 0 for what has to be refused */
-async function send(t: Subject, authorised: Authorised, changes: Json, signatures = 1): Promise<Answer> {
+async function send(
+  t: Subject,
+  authorised: Authorised,
+  changes: Json,
+  signatures = 1,
+): Promise<Answer> {
   const { credential, SAD, bearer } = authorised
   const body = { credentialID: credential.id, ...(SAD === null ? {} : { SAD }), ...changes }
   const answer = await t.callToSign('signatures/signDoc', body, bearer)
@@ -623,7 +658,12 @@ async function signDigest(
   const [document = newDocument()] = authorised.documents
   const item = { ...digestItem(t, authorised, document), ...itemChanges }
   const SAD = authorised.SAD === null ? {} : { SAD: authorised.SAD }
-  const body = { credentialID: authorised.credential.id, ...SAD, documentDigests: [item], ...changes }
+  const body = {
+    credentialID: authorised.credential.id,
+    ...SAD,
+    documentDigests: [item],
+    ...changes,
+  }
   return t.callToSign('signatures/signDoc', body, bearer ?? authorised.bearer)
 }
 

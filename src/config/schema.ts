@@ -3,6 +3,7 @@ import { CertificateAuthoritySchema } from './certificate-authority.js'
 import { IdentityProvidersSchema } from './identity-providers.js'
 import { TimestampingSchema } from './timestamping.js'
 import { ValidationSchema } from './validation.js'
+import { VerificationSchema } from './verification.js'
 
 const closed = { additionalProperties: false }
 
@@ -626,6 +627,7 @@ export const ConfigSchema = Type.Object(
     identityProviders: IdentityProvidersSchema,
     timestamping: TimestampingSchema,
     validation: ValidationSchema,
+    verification: VerificationSchema,
     proxy: Type.Object(
       {
         trusted: Type.Boolean({

@@ -84,8 +84,9 @@ export class DocumentPages {
   ): Promise<boolean> {
     const { document, number, action, lang } = asked
     if (part === 'content') {
-      this.#pages.sendFile(ctx, 'application/octet-stream', document.content)
       ctx.attachment(displayText(document.label ?? '', 200) || `document-${number}`)
+      // Whatever its name says, it is nothing that a browser opens.
+      this.#pages.sendFile(ctx, 'application/octet-stream', document.content)
       return true
     }
     if (part !== undefined && part !== 'picture') return false

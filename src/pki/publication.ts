@@ -40,7 +40,10 @@ export function publication(parts: PublicationParts): Middleware {
       return answerOcsp(ctx, parts)
     }
     const send = files.get(ctx.path)
-    if (!send) return next()
+    if (!send) {
+      await next()
+      return
+    }
     setRoute(ctx, ctx.path)
     if (refusesMethod(ctx, ['GET', 'HEAD'])) return
     await send(ctx)

@@ -19,6 +19,7 @@ import {
   insert,
   sql,
   sweep,
+  valuesOf,
   type Change,
   type Database,
   type Statement,
@@ -56,6 +57,25 @@ export function standing(authorisationId: string, now: Date): Statement {
          SELECT 1 FROM "Transaction" t
            JOIN "OAuthRecord" g ON g."grantId" = t."grantId" AND g."model" = 'Grant'
           WHERE t."id" = a."transactionId" AND g."revokedAt" IS NOT NULL))`
+}
+
+/** Rows that one statement changes: what holds for all of them is looked at once, and their SQL is said once. */
+const MOST_AT_ONCE = 50
+
+function someAtOnce<Row>(rows: readonly Row[]): Row[][] {
+  const count = Math.ceil(rows.length / MOST_AT_ONCE)
+  return Array.from({ length: count }, (_, index) =>
+    rows.slice(index * MOST_AT_ONCE, (index + 1) * MOST_AT_ONCE),
+  )
+}
+
+function reservedAs({ rowId, digest, derived }: Reservation): (string | null)[] {
+  const { toBeSigned, derivation = null } = derived ?? {}
+  return [rowId, digest.toString('base64'), toBeSigned?.toString('base64') ?? null, derivation]
+}
+
+function signedAs({ rowId, signature }: { rowId: string; signature: Buffer }): string[] {
+  return [rowId, signature.toString('base64')]
 }
 
 /** Whoever comes without a SAD comes with the token of the approval, which must not have been traded. */
@@ -271,17 +291,17 @@ export class DatabaseActivationStore
               }),
             ]),
         ...(request.job === null ? [] : recordJob(request.job, operationId, rows, now)),
-        ...request.rows.map(({ rowId, digest, derived }) =>
+        ...someAtOnce(request.rows).map((some) =>
           change(
             sql`UPDATE "AuthorisedDigest"
                  SET "state" = 'reserved', "operationId" = ${operationId}, "reservedUntil" = ${reservedUntil},
-                     "signAlgorithm" = ${signAlgorithm}, "digest" = ${digest.toString('base64')},
-                     "toBeSigned" = ${derived?.toBeSigned.toString('base64') ?? null},
-                     "derivation" = ${derived?.derivation ?? null}
-               WHERE "id" = ${rowId} AND "authorisationId" = ${authorisationId}
+                     "signAlgorithm" = ${signAlgorithm}, "digest" = v."column2",
+                     "toBeSigned" = v."column3", "derivation" = v."column4"
+                FROM (${valuesOf(some.map(reservedAs))}) v
+               WHERE "id" = v."column1" AND "authorisationId" = ${authorisationId}
                  AND "state" IN ('authorised', 'released')
                  AND ${standing(authorisationId, now)} AND ${untraded(authorisationId, sadHash)}`,
-            1,
+            some.length,
           ),
         ),
       ],
@@ -403,13 +423,14 @@ export class DatabaseActivationStore
   consume(request: Parameters<ActivationStore['consume']>[0]): Promise<boolean> {
     const { authorisationId, operationId, now } = request
     return committed(this.#database, {
-      changes: request.signatures.map(({ rowId, signature }) =>
+      changes: someAtOnce(request.signatures).map((some) =>
         change(
           sql`UPDATE "AuthorisedDigest"
-                 SET "state" = 'consumed', "signature" = ${signature.toString('base64')}, "settledAt" = ${now}
-               WHERE "id" = ${rowId} AND "operationId" = ${operationId} AND "state" = 'reserved'
+                 SET "state" = 'consumed', "signature" = v."column2", "settledAt" = ${now}
+                FROM (${valuesOf(some.map(signedAs))}) v
+               WHERE "id" = v."column1" AND "operationId" = ${operationId} AND "state" = 'reserved'
                  AND ${standing(authorisationId, now)}`,
-          1,
+          some.length,
         ),
       ),
       audit: request.audit,

@@ -54,6 +54,11 @@ export type Value = string | number | boolean | Date | Uint8Array | null
 
 export const sql = Prisma.sql
 
+/** A table of texts, whose columns both databases call `column1` and so on. */
+export function valuesOf(rows: readonly (readonly (string | null)[])[]): Statement {
+  return sql`VALUES ${Prisma.join(rows.map((row) => sql`(${Prisma.join([...row])})`))}`
+}
+
 /** A time as `rows` returns it: text in SQLite, a Date elsewhere. */
 export type StoredDate = string | Date
 

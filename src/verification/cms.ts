@@ -9,6 +9,7 @@ import {
   octetsOf,
   oidOf,
   readFirstElement,
+  smallIntegerOf,
   takeContext,
   timeOf,
   type Block,
@@ -79,6 +80,7 @@ export const ATTRIBUTES = {
 } as const
 
 const OCSP_RESPONSE = '1.3.6.1.5.5.7.16.2'
+const VERSIONS: readonly number[] = [1, 3, 4, 5]
 const MOST_SIGNERS = 100
 const MOST_CERTIFICATES = 500
 
@@ -93,7 +95,9 @@ export function readSignedData(der: Uint8Array, padded = false): SignedData {
   const [type, wrapped] = childrenOf(block)
   if (oidOf(type) !== CONTENT_TYPES.signedData) throw new Error('Not SignedData')
   const fields = childrenOf(childrenOf(wrapped)[0])
-  fields.splice(0, 2) // version and digestAlgorithms: each signer says its own
+  const [version, digestAlgorithms] = fields.splice(0, 2)
+  if (!VERSIONS.includes(smallIntegerOf(version))) throw new Error('Another version of CMS')
+  const announced = childrenOf(digestAlgorithms).map((each) => orNull(() => readHash(each)))
   const [contentType, content] = childrenOf(fields.shift())
   const certificates = elementsOf(takeContext(fields, 0))
   const revocations = elementsOf(takeContext(fields, 1))
@@ -102,6 +106,8 @@ export function readSignedData(der: Uint8Array, padded = false): SignedData {
     throw new Error('Too many signers or certificates')
   }
   const infos = signers.map(readSignerInfo)
+  if (!infos.every(({ hash }) => announced.includes(hash)))
+    throw new Error('A hash is not announced')
   return {
     contentType: oidOf(contentType),
     contentTypeDer: bytesOf(contentType),

@@ -63,9 +63,7 @@ export class Conclusions {
       ...methodFindings(evidence, time),
       ...chain.findings.map((each) => settled(each, { chain, proven: best ?? control, notBefore })),
       ...orderFindings(timestamps),
-      ...timestamps.flatMap(({ kind, indication }) =>
-        indication === 'TOTAL-PASSED' ? [] : [remark('timestamp-not-valid', kind)],
-      ),
+      ...timestamps.flatMap(timestampFindings),
       ...(best === null && control === null ? [remark('no-proof-of-time')] : []),
     ]
     return {
@@ -339,6 +337,21 @@ function settled(
     return { ...finding, subIndication: 'REVOKED' }
   }
   return finding
+}
+
+/**
+ * A timestamp that nobody can validate proves nothing. One that is broken says that somebody changed what
+ * it was to prove: then the rest is not believed either.
+ */
+function timestampFindings({ kind, indication }: TimestampConclusion): Finding[] {
+  switch (indication) {
+    case 'TOTAL-PASSED':
+      return []
+    case 'INDETERMINATE':
+      return [remark('timestamp-not-valid', kind)]
+    case 'TOTAL-FAILED':
+      return [problem('SIG_CONSTRAINTS_FAILURE', 'timestamp-not-valid', kind)]
+  }
 }
 
 /** Content before signature, signature before archive. */

@@ -134,7 +134,7 @@ describe('The keys of our own services', () => {
     const next = await keys.open('tsa')
     assert.notDeepEqual(next.certificate, first.certificate)
     await replica.prepare()
-    assert.equal(shared.records.get('tsa')?.certificate, next.certificate)
+    assert.deepEqual(shared.records.get('tsa')?.certificate, next.certificate)
     const info = tstInfo(now())
     for (const key of [seen, next]) await key.sign(timestampAttributes(info), info)
   })

@@ -103,12 +103,7 @@ describe('The demo application, from choosing a file to a verified signature', (
     const otp = page.getByLabel('One-time code')
     await otp.fill(totpCode(user.totpSecret, rssp.clock.now()))
     await page.getByRole('button', { name: /^Approve/ }).click()
-    await heading(/^Signed by /)
-      .waitFor()
-      .catch(async (error: unknown) => {
-        console.log(await page.locator('body').innerText(), complaints)
-        throw error
-      })
+    await heading(/^Signed by /).waitFor()
   }
 
   async function download(name: string | RegExp): Promise<string> {
@@ -243,7 +238,7 @@ describe('The demo application, from choosing a file to a verified signature', (
 
     // In numbers.
     await page.getByLabel('Page', { exact: true }).fill('9')
-    await left.fill('7')
+    await page.keyboard.press('Tab')
     assert.equal(await page.getByLabel('Page', { exact: true }).inputValue(), '2')
     await screenshot(page, 'demo-placement')
 

@@ -48,8 +48,7 @@ export class RemoteAuthority implements CertificateAuthority {
     readonly profile: CertificateProfile
   }): Promise<IssuedCertificate> {
     const { keyId, publicKey, subject, profile } = request
-    const { email: _email, ...name } = subject
-    const asked = { subject: encodeName(name), publicKey }
+    const asked = { subject: encodeName(subject), publicKey }
     const csr = await requestCertificate(this.#custody, keyId, asked)
     const given = await this.#enrolment.enrol(csr, keyId)
     const [anchors, now] = [this.#anchors, this.#now()]

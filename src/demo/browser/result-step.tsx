@@ -11,6 +11,7 @@ import {
 } from './downloads.js'
 import { toBase64 } from './encoding.js'
 import { readCertificate } from './certificate.js'
+import type { Report } from './service.js'
 import { CopyButton, day, Download, Icon, plural, StepHeading } from './parts.js'
 
 export function ResultStep({
@@ -40,7 +41,7 @@ export function ResultStep({
             <summary>
               <span class={`badge ${signed.valid ? 'good' : 'bad'}`}>
                 <Icon name={signed.valid ? 'check' : 'cross'} />
-                {signed.valid ? 'Valid' : 'Not valid'}
+                {validityOf(signed)}
               </span>
               <bdi class="document-name">{signed.document.name}</bdi>
             </summary>
@@ -88,13 +89,17 @@ function Verdict({ result, takeFocus }: { result: Result; takeFocus: boolean }) 
               Signed by <bdi>{subject}</bdi>
             </>
           ) : (
-            'This does not verify'
+            <>
+              {result.documents.some(isUnchecked) ? 'Signed, not checked' : 'This does not verify'}
+            </>
           )}
         </StepHeading>
         <p>
           {valid
             ? checkedBy(result.documents)
-            : 'At least one signature or certificate does not fit. Do not rely on it.'}
+            : result.documents.some(isUnchecked)
+              ? 'The service could not check it just now. Take it away, and check it later.'
+              : 'At least one signature or certificate does not fit. Do not rely on it.'}
         </p>
       </div>
     </div>
@@ -157,6 +162,15 @@ function checkedBy(documents: readonly SignedDocument[]): string {
     : `${what} passed: this browser has just checked with the public key of the certificate.`
 }
 
+function isUnchecked(signed: SignedDocument): boolean {
+  return signed.kind === 'pdf' && signed.report === null
+}
+
+function validityOf(signed: SignedDocument): string {
+  if (isUnchecked(signed)) return 'Not checked'
+  return signed.valid ? 'Valid' : 'Not valid'
+}
+
 function isPdf({ kind }: SignedDocument): boolean {
   return kind === 'pdf'
 }
@@ -206,7 +220,7 @@ function SignedPdfBody({ demo, signed }: { demo: Demo; signed: SignedPdf }) {
         <TamperButton demo={demo} signed={signed} />
       </div>
       <Tampered signed={signed} />
-      <ValidationReport signed={signed} />
+      {signed.report && <ValidationReport report={signed.report} />}
       <Command text={`pdfsig ${shellQuote(name)}`} />
     </div>
   )
@@ -218,7 +232,7 @@ const INDICATIONS = {
   'TOTAL-FAILED': 'Failed',
 } as const
 
-function ValidationReport({ signed: { report } }: { signed: SignedPdf }) {
+function ValidationReport({ report }: { report: Report }) {
   return (
     <section aria-label="Validation report">
       <h4>Validation report</h4>
@@ -266,7 +280,7 @@ function ValidationReport({ signed: { report } }: { signed: SignedPdf }) {
   )
 }
 
-function Findings({ findings }: { findings: SignedPdf['report']['findings'] }) {
+function Findings({ findings }: { findings: Report['findings'] }) {
   if (findings.length === 0) return null
   return (
     <Fact name="Notes">

@@ -87,7 +87,11 @@ export class DocumentViews {
       if (view) this.#drawn.set(key, view)
       return view
     } catch (error) {
-      if (error instanceof IsolationError) return { kind: 'unshowable', why: 'too-much' }
+      if (error instanceof IsolationError) {
+        const tooMuch = { kind: 'unshowable', why: 'too-much' } as const
+        this.#drawn.set(key, tooMuch)
+        return tooMuch
+      }
       if (!isServiceError(error) || error.kind !== 'overloaded') throw error
       return { kind: 'unshowable', why: 'busy' }
     }

@@ -56,7 +56,12 @@ export class PdfDocument {
   /** The object itself where it is a reference. */
   resolve(object: PdfObject | undefined): PdfObject | undefined {
     if (!(object instanceof PdfRef)) return object
-    return this.pdf.context.registry.resolve(object) ?? undefined
+    try {
+      return this.pdf.context.registry.resolve(object) ?? undefined
+    } catch (error) {
+      if (error instanceof UnfitDocumentError) throw error
+      throw damaged('an object in it cannot be read', { cause: error })
+    }
   }
 
   lookUp(dict: PdfDict, key: string): PdfObject | undefined {

@@ -173,7 +173,7 @@ function read(tree: XmlTree, name: string) {
   if (!is(root, 'xades', name)) malformed(name)
   rejectOtherContent(root)
   // In another document, they would come into the namespace that is the default there.
-  if (tree.elements('//*[namespace-uri()=""]').length > 0) malformed(name)
+  if (tree.count('//*[namespace-uri()=""]') > 0) malformed(name)
   const children = childElements(root)
   const tokens = children
     .filter((child) => is(child, 'xades', 'EncapsulatedTimeStamp'))

@@ -151,8 +151,7 @@ function namesSignatures(xpath: XmlElement, pattern: RegExp): boolean {
 function canonical(data: ReferencedData, request: CanonicalizationRequest): Buffer {
   if (data.kind === 'octets') return canonicalDocument(new XmlSource(data.octets), request)
   const { source, id, without: unwanted } = data
-  source.rejectCostly(request)
-  source.spend()
+  source.spendOn(request)
   // References within a document leave comments out, whatever the method. @see XML Signature, 4.4.3.3
   const uncommented = { ...request, withComments: false }
   return source.use((tree) => {
@@ -172,7 +171,7 @@ function canonical(data: ReferencedData, request: CanonicalizationRequest): Buff
 }
 
 function canonicalDocument(source: XmlSource, request: CanonicalizationRequest): Buffer {
-  source.rejectCostly(request)
+  source.spendOn(request)
   return source.use((tree) => tree.canonicalDocument(request))
 }
 

@@ -1,5 +1,6 @@
 import { XmlCData, XmlElement, XmlText } from 'libxml2-wasm'
 import { NAMESPACES } from './identifiers.js'
+import { childNodes } from './xml-tree.js'
 
 /** A signature that is not built as its schema says. The message says what is wrong. */
 export class MalformedSignatureError extends Error {
@@ -93,7 +94,7 @@ export function required(
 
 /** Of a structure: elements and white space; comments and processing instructions say nothing. */
 export function childElements(parent: XmlElement): XmlElement[] {
-  return parent.find('node()').flatMap((node) => {
+  return childNodes(parent).flatMap((node) => {
     const isText = node instanceof XmlText || node instanceof XmlCData
     if (isText && node.content.trim() !== '') malformed(parent.name)
     return node instanceof XmlElement ? [node] : []
@@ -102,12 +103,12 @@ export function childElements(parent: XmlElement): XmlElement[] {
 
 /** Of anything: an Object may hold text, too. */
 export function elementsIn(parent: XmlElement): XmlElement[] {
-  return parent.find('*').filter((node) => node instanceof XmlElement)
+  return childNodes(parent).filter((node) => node instanceof XmlElement)
 }
 
 /** The text of an element that may hold nothing but text: a comment could hide part of a value. */
 export function textOf(element: XmlElement): string {
-  const nodes = element.find('node()')
+  const nodes = childNodes(element)
   if (!nodes.every((node) => node instanceof XmlText)) malformed(element.name)
   return nodes.map((node) => node.content).join('')
 }

@@ -4,7 +4,12 @@ import type { AdesSignature, SignatureParameters } from '../ades.js'
 import { EXCLUSIVELY, EXCLUSIVE_CANONICALIZATION, TRANSFORMS } from './identifiers.js'
 import { mediaTypeOf, UNKNOWN_MEDIA_TYPE } from './media-type.js'
 import { transform, type DocumentReference, type SignatureIds } from './signature-text.js'
-import { readXades, type DetachedData, type XadesReading } from './xades-reader.js'
+import {
+  readXades,
+  rejectManySignatures,
+  type DetachedData,
+  type XadesReading,
+} from './xades-reader.js'
 import { encodeXml } from './xml-characters.js'
 import { XML_LIMITS } from './xml-scan.js'
 import { OUTER_SIGNATURES, XmlSource } from './xml-source.js'
@@ -73,7 +78,9 @@ export function enveloped(document: Buffer, parameters: SignatureParameters): Su
 }
 
 function withoutSignatures(source: XmlSource): { octets: Buffer; isSigned: boolean } {
+  source.spendOn(EXCLUSIVELY)
   return source.use((tree) => {
+    rejectManySignatures(tree)
     if (tree.finds(OUTER_SIGNATURES, tree.root)) {
       throw new UnfitDocumentError('The document is a signature; others cannot be put into it')
     }

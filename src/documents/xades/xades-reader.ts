@@ -43,7 +43,7 @@ import {
   signatureTimestampInput,
 } from './timestamp-imprint.js'
 import { OUTER_SIGNATURES, xpathOfId, xpathOfSignature, XmlSource } from './xml-source.js'
-import type { XmlTree } from './xml-tree.js'
+import { siblings, type XmlTree } from './xml-tree.js'
 
 /** What lies outside of the XML, for signatures that are detached. */
 export interface DetachedData {
@@ -157,8 +157,10 @@ const MOST_REFERENCES = 200
  */
 export function readXades(bytes: Buffer, detached: DetachedData = NO_DETACHED_DATA): XadesReading {
   const source = new XmlSource(bytes)
-  const count = source.use((tree) => tree.elements(OUTER_SIGNATURES).length)
-  if (count > MOST_SIGNATURES) throw new UnfitDocumentError('Too many signatures')
+  const count = source.use((tree) => {
+    rejectManySignatures(tree)
+    return tree.elements(OUTER_SIGNATURES).length
+  })
   const signatures: XadesSignature[] = []
   const unreadable: UnreadableSignature[] = []
   for (let index = 0; index < count; index++) {
@@ -167,6 +169,13 @@ export function readXades(bytes: Buffer, detached: DetachedData = NO_DETACHED_DA
     else signatures.push(read)
   }
   return { signatures, unreadable }
+}
+
+/** Those within others count, too. @throws {UnfitDocumentError} */
+export function rejectManySignatures(tree: XmlTree): void {
+  if (tree.count('//ds:Signature') > MOST_SIGNATURES) {
+    throw new UnfitDocumentError('Too many signatures')
+  }
 }
 
 function readSignature(
@@ -178,7 +187,6 @@ function readSignature(
     const [element] = tree.elements(xpathOfSignature(index))
     if (element === undefined) throw new UnfitDocumentError('A signature is missing')
     const path = pathOf(element)
-    source.spend()
     prune(element)
     try {
       return new SignatureReader({ source, tree, index, detached }, element, path).read()
@@ -192,9 +200,7 @@ function readSignature(
 /** Leaves what is above and in the signature: all that its own parts are canonicalised in. */
 function prune(signature: XmlElement): void {
   for (let each: XmlElement | null = signature; each !== null; each = parentOf(each)) {
-    const kept = each
-    // The axes of brothers take quadratic time.
-    for (const node of each.find('../node()')) if (!node.isSameNode(kept)) node.remove()
+    for (const node of siblings(each)) node.remove()
   }
 }
 
@@ -290,7 +296,6 @@ class SignatureReader {
   #canonicalization(method: XmlElement): Canonicalization {
     const canonicalization = canonicalizationOf(algorithmOf(method))
     if (canonicalization === null) malformed('ds:CanonicalizationMethod')
-    this.#context.source.rejectCostly(canonicalization)
     return canonicalization
   }
 

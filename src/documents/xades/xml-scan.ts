@@ -4,15 +4,16 @@ import { UnfitDocumentError } from '../../errors.js'
 /** What a document may hold. Everything that comes after the scan takes time in proportion to it. */
 export const XML_LIMITS = {
   /** UTF-16 code units. */
-  characters: 32 * 1024 * 1024,
+  characters: 16 * 1024 * 1024,
   /** Below the 256 at which libxml2 stops. */
   depth: 200,
   /** Namespace declarations included. */
   attributesOfAnElement: 256,
   /** Elements, attributes, and all that stands between elements. */
-  nodes: 1_000_000,
-  /** Comparisons of namespaces that a canonicalisation needs. */
-  namespaceWork: 100_000_000,
+  nodes: 500_000,
+  processingInstructions: 10_000,
+  /** Comparisons of namespaces that one canonicalisation needs. */
+  namespaceWork: 50_000_000,
   /** libxml2 takes no more in one piece, nor does what is built upon it. */
   bytesOfText: 10_000_000,
 } as const
@@ -27,7 +28,8 @@ export interface ScannedXml {
   /** One past the last character of the root. */
   readonly rootLimit: number
   readonly nodes: number
-  /** Comparisons of namespaces that an inclusive canonicalisation of all of it needs, at most. */
+  /** Comparisons of namespaces that canonicalisations of all of it need, at most. */
+  readonly exclusiveWork: number
   readonly inclusiveWork: number
   /** How often each value of an attribute that may be an identifier occurs. */
   readonly ids: ReadonlyMap<string, number>
@@ -53,7 +55,7 @@ export function scanXml(text: string): ScannedXml {
   parser.on('text', (content) => scan.content(content))
   parser.on('cdata', (content) => scan.content(content))
   parser.on('comment', (content) => scan.content(content))
-  parser.on('processinginstruction', ({ body }) => scan.content(body))
+  parser.on('processinginstruction', ({ body }) => scan.instruction(body))
   try {
     parser.write(text).close()
   } catch (cause) {
@@ -83,6 +85,7 @@ class Scan {
   #declared = 0
   #used = 0
   #nodes = 0
+  #instructions = 0
   #exclusiveWork = 0
   #inclusiveWork = 0
   #rootStart = 0
@@ -132,6 +135,14 @@ class Scan {
     this.#count(1)
   }
 
+  instruction(body: string): void {
+    this.#instructions++
+    if (this.#instructions > XML_LIMITS.processingInstructions) {
+      reject('Too many processing instructions')
+    }
+    this.content(body)
+  }
+
   #count(nodes: number): void {
     this.#nodes += nodes
     if (this.#nodes > XML_LIMITS.nodes) reject('The XML has too many parts')
@@ -146,6 +157,7 @@ class Scan {
       rootIsEmpty: this.#rootIsEmpty,
       rootLimit: limit,
       nodes: this.#nodes,
+      exclusiveWork: this.#exclusiveWork,
       inclusiveWork: this.#inclusiveWork,
       ids: this.#ids,
     }

@@ -4,7 +4,9 @@ import { ID_ATTRIBUTES, scanXml, XML_LIMITS, type ScannedXml } from './xml-scan.
 import { withTree, type CanonicalizationRequest, type XmlTree } from './xml-tree.js'
 
 /** Nodes that may be passed over while one document is worked on; some seconds. */
-const WORK = 12_000_000
+const WORK = 4_000_000
+/** Comparisons of namespaces that take as long as passing over a node. */
+const COMPARISONS = 50
 
 /** A document that was scanned, and a bound on what is done with it. */
 export class XmlSource {
@@ -23,21 +25,22 @@ export class XmlSource {
 
   /** Gives a tree to one use, and frees it. Every use gets a new one, which it may change. */
   use<T>(use: (tree: XmlTree) => T): T {
-    this.spend()
+    this.#spend(this.scan.nodes)
     return withTree(this.characters.text, use)
   }
 
-  /** Before every pass over the whole document. */
-  spend(): void {
-    this.#workLeft -= this.scan.nodes
-    if (this.#workLeft < 0) {
-      throw new UnfitDocumentError('The XML has too many references for its size')
-    }
+  /** Before a canonicalisation. */
+  spendOn({ version }: CanonicalizationRequest): void {
+    const { exclusiveWork, inclusiveWork } = this.scan
+    const comparisons = version === 'exclusive' ? exclusiveWork : inclusiveWork
+    if (comparisons > XML_LIMITS.namespaceWork) throw new UnfitDocumentError('Too many namespaces')
+    this.#spend(this.scan.nodes + comparisons / COMPARISONS)
   }
 
-  rejectCostly({ version }: CanonicalizationRequest): void {
-    if (version !== 'exclusive' && this.scan.inclusiveWork > XML_LIMITS.namespaceWork) {
-      throw new UnfitDocumentError('Too many namespaces')
+  #spend(nodes: number): void {
+    this.#workLeft -= nodes
+    if (this.#workLeft < 0) {
+      throw new UnfitDocumentError('The XML has too many references for its size')
     }
   }
 

@@ -4,6 +4,7 @@ import {
   XmlDocument,
   XmlElement,
   XmlError,
+  XmlTreeNode,
   type XmlNode,
   type XmlOutputBufferHandler,
 } from 'libxml2-wasm'
@@ -32,6 +33,10 @@ export class XmlTree {
     return within.find(xpath, NAMESPACES).filter((node) => node instanceof XmlElement)
   }
 
+  count(xpath: string): number {
+    return Number(this.#document.eval(`count(${xpath})`, NAMESPACES))
+  }
+
   /** Whether the expression finds this very element. */
   finds(xpath: string, element: XmlElement): boolean {
     return this.#document.find(xpath, NAMESPACES).some((node) => node.isSameNode(element))
@@ -58,6 +63,37 @@ export class XmlTree {
   dispose(): void {
     this.#document.dispose()
   }
+}
+
+/** All of them, in order. */
+export function childNodes(parent: XmlElement): XmlNode[] {
+  return parent.firstChild === null ? [] : [parent.firstChild, ...following(parent.firstChild)]
+}
+
+/** Nodes before and behind, with the same parent. */
+export function siblings(element: XmlElement): XmlNode[] {
+  return [...preceding(element), ...following(element)]
+}
+
+/*
+ * Not in one expression: libxml2 brings what it finds into order, which takes quadratic time among
+ * brothers. The library cannot go on from a processing instruction otherwise.
+ */
+
+function* following(start: XmlNode): Generator<XmlNode> {
+  for (let node = next(start); node !== null; node = next(node)) yield node
+}
+
+function* preceding(start: XmlNode): Generator<XmlNode> {
+  for (let node = previous(start); node !== null; node = previous(node)) yield node
+}
+
+function next(node: XmlNode): XmlNode | null {
+  return node instanceof XmlTreeNode ? node.next : node.get('following-sibling::node()[1]')
+}
+
+function previous(node: XmlNode): XmlNode | null {
+  return node instanceof XmlTreeNode ? node.prev : node.get('preceding-sibling::node()[1]')
 }
 
 /**

@@ -12,8 +12,7 @@ export function readCms(der: Buffer, contents: readonly DetachedContent[]): Docu
   if (data.contentType === CONTENT_TYPES.timestampInfo) return readTimestampDocument(der, contents)
   // What was handed in is what people ask about, also where the signature holds something else.
   const isGiven = contents.length > 0
-  const digestOf =
-    data.content && !isGiven ? digestOfBytes(data.content) : detachedDigest(contents)
+  const digestOf = data.content && !isGiven ? digestOfBytes(data.content) : detachedDigest(contents)
   const content = isGiven ? (contents[0]?.bytes ?? null) : data.content
   const signatures = cmsSignatures(
     { ...data, signers: data.signers.slice(0, MOST_SIGNATURES) },

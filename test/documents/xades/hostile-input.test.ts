@@ -10,7 +10,7 @@ import { SigningPki } from '../../support/signing-pki.js'
 
 const ALGORITHM = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha256 } as const
 const DS = 'http://www.w3.org/2000/09/xmldsig#'
-/** Of all of this together, on a machine that has other things to do, too. */
+/** On a machine that has other things to do, too. */
 const MOST_MILLISECONDS = 5000
 
 describe('XAdES, hostile input', () => {
@@ -104,10 +104,10 @@ describe('XAdES, hostile input', () => {
       const levels = Array.from({ length: 100 }, (_, level) => `<a ${declared(level)}>`)
       return levels.join('') + '<b/>'.repeat(100_000) + '</a>'.repeat(100)
     },
-    'one text without end': () => `<a>${'x'.repeat(20_000_000)}</a>`,
-    'one comment without end': () => `<a><!--${'x'.repeat(20_000_000)}--></a>`,
+    'one text without end': () => `<a>${'x'.repeat(12_000_000)}</a>`,
+    'one comment without end': () => `<a><!--${'x'.repeat(12_000_000)}--></a>`,
     'one name without end': () => `<${'x'.repeat(5_000_000)}/>`,
-    'one attribute without end': () => `<a b="${'x'.repeat(20_000_000)}"/>`,
+    'one attribute without end': () => `<a b="${'x'.repeat(12_000_000)}"/>`,
     'signatures without end': () =>
       `<a>${`<ds:Signature xmlns:ds="${DS}"/>`.repeat(100_000)}</a>`,
     'signatures in signatures': () =>
@@ -120,6 +120,15 @@ describe('XAdES, hostile input', () => {
         Array.from({ length: 250 }, (_, index) => `xmlns:p${index}="urn:${index}"`).join(' '),
       ),
     'comments before the end': () => `<a>${'<!-- </a> -->'.repeat(300_000)}</a>${'<!-- -->'.repeat(100_000)}`,
+    'comments in a signature': () =>
+      `<a>${signature(1).replace('<ds:SignedInfo>', `<ds:SignedInfo>${'<!-- -->'.repeat(300_000)}`)}</a>`,
+    'instructions in a signature': () =>
+      `<a>${signature(1).replace('<ds:SignedInfo>', `<ds:SignedInfo>${'<?p?>'.repeat(9000)}`)}</a>`,
+    'instructions without end': () => `<a>${'<?p?>'.repeat(400_000)}</a>`,
+    'objects of a signature': () =>
+      `<a>${signature(1).replace('</ds:Signature>', `${'<ds:Object/>'.repeat(300_000)}</ds:Signature>`)}</a>`,
+    'identifiers without end': () =>
+      `<a>${Array.from({ length: 200_000 }, (_, index) => `<b Id="b${index}"/>`).join('')}${signature(50, '#b1')}</a>`,
     'entities of entities': () =>
       `<!DOCTYPE a [<!ENTITY b "${'b'.repeat(1000)}">${Array.from(
         { length: 50 },
@@ -130,10 +139,11 @@ describe('XAdES, hostile input', () => {
   for (const [name, costly] of Object.entries(COSTLY)) {
     it(`does not lose its time over ${name}`, async () => {
       const bytes = Buffer.from(costly())
-      const began = performance.now()
+      const began = process.cpuUsage()
       readOrRefuse(bytes)
       await refused(xades.prepareDocument(bytes, parameters('Enveloped')))
-      assert.ok(performance.now() - began < MOST_MILLISECONDS, `${performance.now() - began} ms`)
+      const { user } = process.cpuUsage(began)
+      assert.ok(user / 1000 < MOST_MILLISECONDS, `${user / 1000} ms`)
     })
   }
 
@@ -178,15 +188,19 @@ describe('XAdES, hostile input', () => {
 
 /** A document with one signature that refers to all of it again and again. */
 function withReferences(references: number, elements: number, attributes: string): string {
+  return `<a ${attributes}>${'<b/>'.repeat(elements)}${signature(references)}</a>`
+}
+
+function signature(references: number, uri = ''): string {
   const reference =
-    `<ds:Reference URI=""><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>` +
+    `<ds:Reference URI="${uri}"><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>` +
     '<ds:DigestValue>AAAA</ds:DigestValue></ds:Reference>'
   return (
-    `<a ${attributes}>${'<b/>'.repeat(elements)}<ds:Signature xmlns:ds="${DS}"><ds:SignedInfo>` +
+    `<ds:Signature xmlns:ds="${DS}"><ds:SignedInfo>` +
     '<ds:CanonicalizationMethod Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315"/>' +
     '<ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>' +
     `${reference.repeat(references)}</ds:SignedInfo><ds:SignatureValue>AAAA</ds:SignatureValue>` +
-    '</ds:Signature></a>'
+    '</ds:Signature>'
   )
 }
 
