@@ -1,4 +1,4 @@
-import { createHash, verify, X509Certificate, type KeyObject } from 'node:crypto'
+import { createHash, verify, type KeyObject, type X509Certificate } from 'node:crypto'
 import { fromBER, OctetString } from 'asn1js'
 import { Certificate, ContentInfo, SignedData, type Attribute } from 'pkijs'
 import { isBase64, RSA_PSS, type Algorithm, type Document } from './algorithms.js'
@@ -73,8 +73,8 @@ function verifyCms(der: Buffer, expected: Expected, covered?: Buffer): Found {
 
 function readSignedData(der: Buffer): SignedData {
   try {
-    const { content } = new ContentInfo({ schema: fromBER(trimmed(der)).result })
-    return new SignedData({ schema: content as unknown })
+    const outer = new ContentInfo({ schema: fromBER(trimmed(der)).result })
+    return new SignedData({ schema: outer.content as unknown })
   } catch {
     throw new NotMet('it is no CMS SignedData')
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { fromBER, OctetString, Sequence, type AsnType } from 'asn1js'
+import { fromBER, ObjectIdentifier, OctetString, Sequence, type AsnType } from 'asn1js'
 import {
   Certificate,
   ContentInfo,
@@ -139,7 +139,8 @@ export class TimeStampToken {
     const [first] = childrenOf(childrenOf(value)[0])
     const fields = childrenOf(first)
     const algorithm = fields[0] instanceof Sequence ? fields.shift() : undefined
-    const [oid = ''] = childrenOf(algorithm).map(({ valueBlock }) => valueBlock.toString())
+    const [type] = childrenOf(algorithm)
+    const oid = type instanceof ObjectIdentifier ? type.valueBlock.toString() : ''
     const byDefault = named.type === SIGNING_CERTIFICATE ? 'sha1' : 'sha256'
     const hash = algorithm ? HASHES[oid] : byDefault
     if (hash === undefined) throw new NotMet(`the certificate is named by hash ${oid}`)

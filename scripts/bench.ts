@@ -10,11 +10,14 @@ import { measureMillion } from './bench/million.js'
 import { measurePostgresql } from './bench/postgresql.js'
 import { startBaseline } from './bench/processes.js'
 import { judge, table, type Figure } from './bench/report.js'
+import { measureSignDoc } from './bench/sign-doc.js'
 import { measureSigning } from './bench/signing.js'
 import { measureStartUp } from './bench/start-up.js'
 import { measureTimestamps } from './bench/timestamp.js'
 
-const CASES = ['signing', 'postgresql', 'timestamp', 'flows', 'million', 'start-up'] as const
+const CASES = [
+  ...(['signing', 'signdoc', 'postgresql', 'timestamp', 'flows', 'million', 'start-up'] as const),
+]
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -45,6 +48,9 @@ for (const name of wanted) {
     }
     case 'postgresql':
       figures.push(...(await measurePostgresql({ extent, say })))
+      break
+    case 'signdoc':
+      figures.push(...(await withInstallation((made) => measureSignDoc(made, { extent, say }))))
       break
     case 'timestamp':
       figures.push(...(await withInstallation((made) => measureTimestamps(made, { extent, say }))))

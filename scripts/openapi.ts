@@ -7,12 +7,14 @@ import { CSC_MOUNTS } from '../src/csc/index.js'
 import { cscDocument } from './openapi/csc-document.js'
 import { oauthDocument } from './openapi/oauth-document.js'
 import type { Json } from './openapi/schemas.js'
+import { verificationDocument } from './openapi/verification-document.js'
 
 const FOLDER = 'openapi'
 
 const documents: readonly [string, Json][] = [
   ...CSC_MOUNTS.map((mount): [string, Json] => [`csc-${mount.version}.json`, cscDocument(mount)]),
   ['oauth.json', oauthDocument()],
+  ['verification.json', verificationDocument()],
 ]
 
 /** Authorization answers with redirects alone; metadata, keys and health are refused to nobody. */

@@ -1,6 +1,7 @@
 /**
  * A signature application in one file: it signs a document through the double-redirect flow, using
- * nothing but the public API, and lets openssl judge the result. It plays the signer's browser too.
+ * nothing but the public API, and lets openssl judge the result, or pdfsig where it is a PDF, which comes
+ * back with its signature inside. It plays the signer's browser too.
  */
 import { spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
@@ -49,6 +50,7 @@ if (!wanted) fail(`${user.username} has no ${values.algorithm} key.`)
 const hashName = HASH_FOR[values.algorithm] ?? 'sha256'
 const hash = HASHES[hashName]
 const document = readDocument(file)
+const isPdf = document.subarray(0, 1024).includes('%PDF-')
 const digest = createHash(hashName).update(document).digest()
 const cookies = new Map()
 
@@ -75,18 +77,46 @@ const credentialToken = await authorize({
 })
 step('4. The digest was shown and approved with a one-time code')
 
-const { signatures } = await api('signatures/signHash', credentialToken, {
-  credentialID: credential.credentialID,
-  hashes: [digest.toString('base64')],
-  hashAlgorithmOID: hash.oid,
-  signAlgo: credential.key.curve ? hash.ecdsa : hash.rsa,
-})
+const signAlgo = credential.key.curve ? hash.ecdsa : hash.rsa
 const names = { signature: `${basename(file)}.sig`, certificate: `${basename(file)}.pem` }
-writeFileSync(names.signature, Buffer.from(signatures[0], 'base64'))
-writeFileSync(names.certificate, credential.cert.certificates.map(toPem).join(''))
-step(`5. Signed: ${names.signature} (${names.certificate} holds the certificates)`)
+if (isPdf) await signPdf()
+else await signHash()
 
-verifyWithOpenssl()
+/** The PDF goes to the service, which puts the signature into it; that this is the PDF agreed to, it checks. */
+async function signPdf() {
+  const signed = `${basename(file).replace(/\.pdf$/i, '')}.signed.pdf`
+  const { DocumentWithSignature } = await api('signatures/signDoc', credentialToken, {
+    credentialID: credential.credentialID,
+    documents: [
+      {
+        document: document.toString('base64'),
+        signature_format: 'P',
+        conformance_level: 'AdES-B-B',
+        signed_envelope_property: 'Revision',
+        signAlgo,
+      },
+    ],
+  })
+  writeFileSync(signed, Buffer.from(DocumentWithSignature[0], 'base64'))
+  step(`5. Signed: ${signed}`)
+  const { error, stdout } = spawnSync('pdfsig', [signed], { encoding: 'utf8' })
+  if (error) return step('6. pdfsig (poppler-utils) is not there to look at it')
+  step(`6. pdfsig ${signed}\n${stdout.trim()}`)
+  process.exitCode = stdout.includes('Signature is Valid') ? 0 : 1
+}
+
+async function signHash() {
+  const { signatures } = await api('signatures/signHash', credentialToken, {
+    credentialID: credential.credentialID,
+    hashes: [digest.toString('base64')],
+    hashAlgorithmOID: hash.oid,
+    signAlgo,
+  })
+  writeFileSync(names.signature, Buffer.from(signatures[0], 'base64'))
+  writeFileSync(names.certificate, credential.cert.certificates.map(toPem).join(''))
+  step(`5. Signed: ${names.signature} (${names.certificate} holds the certificates)`)
+  verifyWithOpenssl()
+}
 
 /** One redirect: the authorization request, the signer's pages, the code, the token. */
 async function authorize(parameters) {

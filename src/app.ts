@@ -20,7 +20,7 @@ import type { InteractionParts } from './oauth/interaction-steps.js'
 import { interactions } from './oauth/interactions.js'
 import { OAUTH_ROUTES } from './oauth/routes.js'
 import { PASSKEY_SCRIPT_PATH } from './pages/passkey.js'
-import { AUTHORIZATION_SERVER, documents, type DescribedApi } from './reference/documents.js'
+import { AUTHORIZATION_SERVER, documents, VERIFICATION, type DescribedApi } from './reference/documents.js'
 import { reference } from './reference/reference.js'
 import type { Logger } from './observability/logger.js'
 import { health, type HealthChecks } from './observability/health.js'
@@ -44,7 +44,8 @@ function describedApis(services: AppParts['csc']): DescribedApi[] {
       .filter((each) => !each.isOn({ ...services, methods: [] }))
       .map(({ path }) => path),
   }))
-  return [...apis, AUTHORIZATION_SERVER]
+  const { verification } = services.config
+  return [...apis, AUTHORIZATION_SERVER, ...(verification.enabled ? [VERIFICATION] : [])]
 }
 
 export interface AppParts {

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { auditCommands } from './commands/audit.js'
+import { authorityCommands } from './commands/authority.js'
 import { clientCommands } from './commands/client.js'
 import { CommandError, configCommandError, printable } from './commands/command-line.js'
 import { databaseCommands } from './commands/database.js'
@@ -9,6 +10,7 @@ import { sandboxCommands } from './commands/sandbox.js'
 import { serveCommand } from './commands/serve.js'
 import { tokenCommands } from './commands/token.js'
 import { userCommands } from './commands/user.js'
+import { verifyCommand } from './commands/verify.js'
 import { ConfigError } from './config/load.js'
 import { VERSION } from './version.js'
 
@@ -21,11 +23,13 @@ serveCommand(program)
 userCommands(program)
 clientCommands(program)
 credentialCommands(program)
+authorityCommands(program)
 auditCommands(program)
 databaseCommands(program)
 tokenCommands(program)
 hsmCommands(program)
 sandboxCommands(program)
+verifyCommand(program)
 
 // oidc-provider asks for a newer Node.js as it loads; our tests say that it runs on this one too.
 const { warn } = console

@@ -267,8 +267,10 @@ export class UnfitDocumentError extends ServiceError {
 export class UnfitSignedPropertiesError extends ServiceError {
   override readonly name = 'UnfitSignedPropertiesError'
   readonly kind = 'unfit-signed-properties'
+  readonly names: readonly string[]
   constructor(names: readonly string[]) {
     super(`Invalid parameter signed_props (${names.join(', ')})`)
+    this.names = names
   }
 }
 

@@ -230,7 +230,11 @@ async function assemble(
   const sessions = new SignerSessions({ provider, baseUrl })
   const departure = new Departure()
   const entrance = new Entrance(
-    { ...config.overload, ...limits, documentPaths: new Set([...DOCUMENT_PATHS, VERIFICATION_PATH]) },
+    {
+      ...config.overload,
+      ...limits,
+      documentPaths: new Set([...DOCUMENT_PATHS, VERIFICATION_PATH]),
+    },
     metrics,
   )
   const passwords = limitPasswordsWaiting(config.overload.passwordsWaiting, metrics)
@@ -419,7 +423,7 @@ async function openAuthority(
     publicationUrl: config.certificateAuthority.publicationUrl ?? config.baseUrl,
   })
   const serviceKeys = new ServiceKeys({
-    ...{ ...issuedBy, authority, verify },
+    ...{ ...issuedBy, authority, issued, verify },
     profiles: configuredProfiles(config.certificateAuthority),
   })
   const { root, issuing } = authority

@@ -167,10 +167,52 @@ async function approvedRequest(
   credential: Credential,
   count: number,
 ): Promise<PreparedRequest> {
-  const { transactions, activations, oauthRecords, secrets, now } = services
   const digests = Array.from({ length: count }, () => {
     return createHash('sha256').update(randomBytes(16)).digest()
   })
+  return signHashRequest(credential, await approve(services, credential, digests), digests)
+}
+
+/** Approvals of one PDF, each for several uses, as requests to `signatures/signDoc` in a file. */
+export async function prepareSignDoc(
+  services: Services,
+  request: {
+    readonly credential: Credential
+    readonly document: Buffer
+    readonly tokens: number
+    readonly uses: number
+    readonly file: string
+  },
+): Promise<void> {
+  const { credential, document, tokens, uses, file } = request
+  const digest = createHash('sha256').update(document).digest()
+  const body = JSON.stringify({
+    credentialID: credential.id,
+    documents: [
+      {
+        document: document.toString('base64'),
+        ...{ signature_format: 'P', signed_envelope_property: 'Revision' },
+        signAlgo: SIGN_ALGO['p-256'],
+      },
+    ],
+  })
+  const lines: string[] = []
+  for (let made = 0; made < tokens; made += 1) {
+    const token = await approve(services, credential, Array<Buffer>(uses).fill(digest))
+    const line = { path: '/csc/v2/signatures/signDoc', headers: headers(token), body }
+    lines.push(`${JSON.stringify(line)}\n`)
+  }
+  writeFileSync(file, lines.join(''))
+}
+
+/** @returns the token of the approval */
+async function approve(
+  services: Services,
+  credential: Credential,
+  digests: readonly Buffer[],
+): Promise<string> {
+  const { transactions, activations, oauthRecords, secrets, now } = services
+  const count = digests.length
   const transaction = await transactions.open(randomUUID(), {
     ...{ clientId: BENCH_CLIENT.id, credential, hashAlgorithm: HASH_ALGORITHMS.sha256 },
     ...{ numSignatures: count, items: digests.map((digest) => ({ digest, label: null })) },
@@ -188,7 +230,7 @@ async function approvedRequest(
     { ...owner, kind: 'AccessToken', grantId: id, scope: 'credential' },
     TOKEN_SECONDS,
   )
-  return signHashRequest(credential, token, digests)
+  return token
 }
 
 /** Requests of the service scope, a line for each. */

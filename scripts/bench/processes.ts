@@ -57,7 +57,7 @@ export interface Running {
 }
 
 /** One of the baselines, which say where they listen. */
-export async function startBaseline(name: 'echo' | 'bare'): Promise<Running> {
+export async function startBaseline(name: 'echo' | 'bare' | 'documents'): Promise<Running> {
   const begun = performance.now()
   const child = forkModule(name)
   const [message] = (await once(child, 'message')) as [{ ready: string }]

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { ApprovalRequest } from '../activation/approval-request.js'
 import { confirmationNumber } from '../activation/approval-requests.js'
 import { isApprovedAnywhere, isApprovedByCode, type Credential } from '../credentials/credential.js'
-import { PasskeyRefusedError } from '../identity/passkeys.js'
+import { PasskeyRefusedError } from '../identity/passkey-refusal.js'
 import type { GivenFactor, ProvenFactor } from '../identity/signing-factors.js'
 import {
   codePurpose,

@@ -1,5 +1,6 @@
 import { hasSecondFactor } from '../identity/enrolment.js'
-import { passkeyName, PasskeyRefusedError, type PasskeyPurpose } from '../identity/passkeys.js'
+import { PasskeyRefusedError } from '../identity/passkey-refusal.js'
+import { passkeyName, type PasskeyPurpose } from '../identity/passkeys.js'
 import { PASSKEY_FIELD } from '../pages/passkey.js'
 import { viewOf } from './pages/account-page.js'
 import {

@@ -14,6 +14,7 @@ export interface CertificationRequest {
 
 const ATTRIBUTES_TAG = 0
 const MOST_BYTES = 64 * 1024
+const SEQUENCE = 0x30
 
 /** CertificationRequestInfo, DER. @see RFC 2986, 4.1 */
 export function encodeRequestInfo({ subject, publicKey }: CertificationRequest): Buffer {
@@ -45,8 +46,10 @@ export function assembleRequest(
  * @throws {Error} when it is none, or its signature does not prove that its sender has the key
  */
 export function readCertificationRequest(der: Buffer): CertificationRequest {
-  if (der.length > MOST_BYTES || !isDer(der)) throw new Error('Not a certification request')
+  const isSequence = der[0] === SEQUENCE && der.length <= MOST_BYTES && isDer(der)
+  if (!isSequence) throw new Error('Not a certification request')
   const signed = readSigned(der)
+  if (signed.rest.length > 0) throw new Error('Not a certification request')
   const request = readRequestInfo(asn1js.fromBER(signed.tbs).result)
   if (request === null) throw new Error('Not a certification request')
   if (signed.isSignedBy(publicKeyOf(request.publicKey))) return request

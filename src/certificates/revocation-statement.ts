@@ -227,6 +227,7 @@ function readExtensions(der: Buffer): Extension[] {
 /** Only the entry itself is read; of a long list everything else takes longer than it is worth. */
 function isListed(revoked: Buffer, { serialInteger }: PathCertificate): boolean {
   const serial = Buffer.from(serialInteger.toBER())
+  if (!revoked.includes(serial)) return false
   for (const entry of elementsIn(revoked)) {
     const [number, , extensions] = elementsIn(entry)
     if (!number?.equals(serial)) continue

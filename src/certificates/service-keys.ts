@@ -10,7 +10,9 @@ import { keyAndValidity, parseCertificate } from './certificate.js'
 import type { AuthorityRecord, AuthorityStore, ServiceName } from './embedded/authority-store.js'
 import { checkedAuthority, type Authority } from './embedded/checked-authority.js'
 import type { EmbeddedAuthority } from './embedded/embedded-authority.js'
+import type { IssuedCertificateStore } from './issued-certificates.js'
 import type { CertificateProfile } from './profiles.js'
+import type { FinalReason } from './revocation.js'
 
 /** The key of a service with its certificate. It stays the same for as long as the object is used. */
 export interface ServiceKey {
@@ -98,7 +100,7 @@ export class ServiceKeys {
   async prepare(): Promise<void> {
     for (const name of ['ocsp', 'tsa'] as const) {
       const { certificate } = await this.open(name)
-      if (this.#isWornOut(name, certificate)) await this.#renew(name)
+      if (this.#isWornOut(name, certificate)) await this.#renewWornOut(name)
     }
   }
 
@@ -108,14 +110,42 @@ export class ServiceKeys {
     return used > FACTS[name].usedForDays * DAY_MS
   }
 
-  async #renew(name: ServiceName): Promise<void> {
-    const { custody, store } = this.#parts
+  async #renewWornOut(name: ServiceName): Promise<void> {
+    const former = await this.#parts.store.load(name)
+    if (former && this.#isWornOut(name, former.certificate)) await this.#replace(name, former, true)
+  }
+
+  /**
+   * Another key at once.
+   * @param revoked why the certificate of the one before is revoked; null when it stays good
+   * @returns the new certificate, DER; null when somebody else was faster
+   */
+  async renew(name: ServiceName, revoked: FinalReason | null): Promise<Buffer | null> {
+    const { store, issued, now } = this.#parts
+    await this.open(name)
     const former = await store.load(name)
-    if (!former || !this.#isWornOut(name, former.certificate)) return
+    const made = former && (await this.#replace(name, former, revoked === null))
+    if (!former || !made) return null
+    if (revoked !== null) {
+      const { serialNumber } = parseCertificate(former.certificate)
+      const event = auditEvent('certificate.revoked', { serialNumber, reason: revoked })
+      await issued.revoke(serialNumber, { at: now(), reason: revoked }, [event])
+    }
+    return made.certificate
+  }
+
+  async #replace(
+    name: ServiceName,
+    former: AuthorityRecord,
+    isTrusted: boolean,
+  ): Promise<AuthorityRecord | null> {
+    const { custody, store } = this.#parts
     const made = await this.#make(name)
-    const replaced = await store.replace(name, former.keyId, made, [issued(made)])
+    const audit = [issuedEvent(made)]
+    const replaced = await store.replace(name, former.keyId, made, isTrusted, audit)
     if (!replaced) await custody.destroy(made.keyId)
     this.#opened.delete(name)
+    return replaced ? made : null
   }
 
   async #load(name: ServiceName): Promise<CertifiedKey> {
@@ -129,7 +159,7 @@ export class ServiceKeys {
   async #makeFirst(name: ServiceName): Promise<AuthorityRecord> {
     const { custody, store } = this.#parts
     const made = await this.#make(name)
-    await store.save(name, made, [issued(made)])
+    await store.save(name, made, [issuedEvent(made)])
     const kept = await store.load(name)
     if (kept === null) throw new Error(`The ${name} key could not be stored`)
     if (kept.keyId !== made.keyId) await custody.destroy(made.keyId)
@@ -157,6 +187,7 @@ interface ServiceKeysParts {
   readonly custody: KeyCustody
   readonly store: AuthorityStore
   readonly authority: Pick<EmbeddedAuthority, 'issue' | 'issuing' | 'chain'>
+  readonly issued: Pick<IssuedCertificateStore, 'revoke'>
   readonly subject: { readonly organization: string; readonly country: string }
   readonly profiles: Readonly<Record<ServiceName, CertificateProfile>>
   readonly now: () => Date
@@ -208,7 +239,7 @@ class CertifiedKey implements OcspKey, TimestampKey {
   }
 }
 
-function issued({ certificate }: AuthorityRecord) {
+function issuedEvent({ certificate }: AuthorityRecord) {
   const { serialNumber, subject } = parseCertificate(certificate)
   const sha256 = createHash('sha256').update(certificate).digest('hex')
   return auditEvent('certificate.issued', { serialNumber, subject, sha256 })

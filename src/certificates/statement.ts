@@ -3,6 +3,7 @@ import * as asn1js from 'asn1js'
 import type { ServiceStatement, StatementKind } from '../keys/key-custody.js'
 import { readRequestInfo } from './certification-request.js'
 import { elementsIn, isDer } from './der.js'
+import { readDer } from './read-der.js'
 
 const ID_CT_TST_INFO = '1.2.840.113549.1.9.16.1.4'
 const CONTENT_TYPE = '1.2.840.113549.1.9.3'
@@ -18,12 +19,13 @@ export function isStatement(statement: ServiceStatement): boolean {
   const { kind, toBeSigned, tstInfo, algorithm } = statement
   if (kind === 'timestamp' && tstInfo !== null) {
     return GOOD_ATTRIBUTES.isGood(toBeSigned, digestOf(tstInfo, algorithm), () => {
-      return isDer(toBeSigned) && isAboutTimestamp(asn1js.fromBER(toBeSigned).result, statement)
+      const attributes = readDer(toBeSigned)
+      return attributes !== null && isAboutTimestamp(attributes, statement)
     })
   }
-  if (!isDer(toBeSigned) || (statement.tstInfo !== null) !== (kind === 'timestamp')) return false
-  const { result } = asn1js.fromBER(toBeSigned)
-  return FORMS[kind](result, statement)
+  const block = readDer(toBeSigned)
+  if (block === null || (statement.tstInfo !== null) !== (kind === 'timestamp')) return false
+  return FORMS[kind](block, statement)
 }
 
 const FORMS: Readonly<
@@ -84,8 +86,8 @@ function isAboutTimestamp(
 
 /** The key that a CertificationRequestInfo names: SubjectPublicKeyInfo, DER; null when it is none. */
 export function requestedKey(requestInfo: Buffer): Buffer | null {
-  if (!isDer(requestInfo)) return null
-  return readRequestInfo(asn1js.fromBER(requestInfo).result)?.publicKey ?? null
+  const block = readDer(requestInfo)
+  return block && (readRequestInfo(block)?.publicKey ?? null)
 }
 
 function digestOf(tstInfo: Buffer, { hash }: ServiceStatement['algorithm']): Buffer {
@@ -124,8 +126,8 @@ export function timestampTime(tstInfo: Buffer): Date | null {
   const fields = [...elementsIn(tstInfo)]
   const isTstInfo = TST_INFO.every((tag, index) => fields[index]?.[0] === tag)
   const time = isTstInfo && fields[TST_INFO.length - 1]
-  const { result } = time ? asn1js.fromBER(time) : {}
-  return result instanceof asn1js.GeneralizedTime ? result.toDate() : null
+  const read = time ? readDer(time) : null
+  return read instanceof asn1js.GeneralizedTime ? read.toDate() : null
 }
 
 const TAGS = { integer: 0x02, oid: 0x06, generalizedTime: 0x18, sequence: 0x30 }

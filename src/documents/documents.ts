@@ -91,7 +91,7 @@ export class Documents {
 
   async close(): Promise<void> {
     const loaded = await Promise.all(this.#loaded.values())
-    await Promise.all(loaded.map((format) => format.close?.()))
+    for (const format of loaded) await format.close?.()
   }
 
   /** @throws {UnfitSignedPropertiesError} naming all that the format cannot carry */

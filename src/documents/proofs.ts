@@ -68,7 +68,7 @@ function distinct(elements: readonly Buffer[]): Buffer[] {
 }
 
 function certificatesOf(token: Buffer): Buffer[] {
-  const { content } = ContentInfo.fromBER(new Uint8Array(token))
-  const { certificates = [] } = new SignedData({ schema: content as unknown })
+  const outer = ContentInfo.fromBER(new Uint8Array(token))
+  const { certificates = [] } = new SignedData({ schema: outer.content as unknown })
   return certificates.map((each) => Buffer.from(each.toSchema().toBER()))
 }

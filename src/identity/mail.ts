@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { createTransport } from 'nodemailer'
 import type { Config } from '../config/schema.js'
 import { MessageNotSentError } from '../errors.js'
 import { NO_MESSENGER, outbox, type Messenger } from './messenger.js'
@@ -21,7 +20,7 @@ type SmtpSettings = Extract<NonNullable<Config['mail']>, { transport: 'smtp' }>
 function smtp(settings: SmtpSettings): Messenger {
   const { host, port, from, user, passwordFile, caFile } = settings
   const pass = passwordFile === undefined ? '' : readFileSync(passwordFile, 'utf8').trim()
-  const transport = createTransport({
+  const options = {
     ...{ host, port, requireTLS: settings.allowPlainText !== true, secure: port === 465 },
     ...(user === undefined ? {} : { auth: { user, pass } }),
     ...(caFile === undefined ? {} : { tls: { ca: readFileSync(caFile) } }),
@@ -30,18 +29,25 @@ function smtp(settings: SmtpSettings): Messenger {
     socketTimeout: 10_000,
     disableFileAccess: true,
     disableUrlAccess: true,
-  })
+  }
+  // A start waits for no library that only the first message needs.
+  const transport = lazily(async () => (await import('nodemailer')).createTransport(options))
   return {
     async send({ to, subject, text }) {
       try {
         // As one address, never as a list: whoever vouched for it may have been lied to.
-        await transport.sendMail({ from, to: { name: '', address: to }, subject, text })
+        await (await transport()).sendMail({ from, to: { name: '', address: to }, subject, text })
       } catch (error) {
         const why = isRefusedAddress(error) ? 'address-refused' : 'unavailable'
         throw new MessageNotSentError(why, { cause: error })
       }
     },
   }
+}
+
+function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null
+  return () => (made ??= make())
 }
 
 /** Refused for good (RFC 5321, 4.2.1), and because of where it goes: trying again will not help. */

@@ -1,26 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { isIP } from 'node:net'
-import {
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-  type AuthenticationResponseJSON,
-  type AuthenticatorTransport,
-  type PublicKeyCredentialCreationOptionsJSON,
-  type PublicKeyCredentialRequestOptionsJSON,
-  type RegistrationResponseJSON,
+import type {
+  AuthenticationResponseJSON,
+  AuthenticatorTransport,
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON,
 } from '@simplewebauthn/server'
-import {
-  cose,
-  decodeAttestationObject,
-  decodeClientDataJSON,
-  decodeCredentialPublicKey,
-  isoBase64URL,
-} from '@simplewebauthn/server/helpers'
 import type { AuditLog } from '../audit/audit-log.js'
 import { auditEvent, type AuditEvent } from '../audit/events.js'
 import type { Secrets } from '../config/secrets.js'
 import type { Accounts } from './accounts.js'
 import { ENROLMENT_CODE } from './enrolment.js'
+import { PasskeyRefusedError } from './passkey-refusal.js'
 import type { User } from './user.js'
 
 /** The public half of a key pair that a person's own device keeps. */
@@ -86,25 +77,6 @@ export interface PasskeyPurpose {
   readonly facts: readonly string[]
 }
 
-/**
- * - `unknown`: no passkey that opens anything here, whatever the reason
- * - `expired`: the question was answered already, or too late
- * - `cloned`: the authenticator has counted fewer signatures than it had before
- * - `taken`: enrolled already
- * - `refused`: what came back does not stand up
- */
-export type PasskeyRefusal = 'unknown' | 'expired' | 'cloned' | 'taken' | 'refused'
-
-/** The answer opens nothing. `message` is for the audit log. */
-export class PasskeyRefusedError extends Error {
-  override readonly name = 'PasskeyRefusedError'
-  readonly kind: PasskeyRefusal
-  constructor(kind: PasskeyRefusal, why: string) {
-    super(why)
-    this.kind = kind
-  }
-}
-
 /** An answer found right. It counts once it is used up, which succeeds once. */
 export interface ProvenPasskey {
   readonly user: User
@@ -124,10 +96,11 @@ const PASSKEY_TIMEOUT_SECONDS = 120
 const MAX_PASSKEYS = 20
 const MAX_NAME_LENGTH = 60
 
-const { COSEALG, COSEKEYS } = cose
-/** In the order of preference. */
-const ALGORITHMS = [COSEALG.EdDSA, COSEALG.ES256, COSEALG.RS256]
-const MIN_RSA_BYTES = 256
+/** EdDSA, ES256 and RS256, in the order of preference (RFC 9053, RFC 8812). */
+const ALGORITHMS = [-8, -7, -257]
+
+/** The library that reads answers is large, and most processes never get one. */
+const answers = () => import('./passkey-answer.js')
 
 /** Passkeys (WebAuthn, level 3): the person's own device proves who is there, and for what. */
 export class Passkeys {
@@ -228,6 +201,7 @@ export class Passkeys {
     userId: string | null,
   ): Promise<ProvenPasskey> {
     return this.#recordRefusal(purpose, userId, async (known) => {
+      const { readAssertion, verifyAssertion } = await answers()
       const response = readAssertion(answer)
       const challenge = await this.#expectedChallenge(response.response.clientDataJSON, purpose)
       const passkey = await this.#store.find(response.id)
@@ -236,7 +210,7 @@ export class Passkeys {
       const user = await this.#ownerOf(passkey, userId)
       known.ownerId = user.id
       rejectOtherHandle(response, user, userId === null)
-      const counter = await this.#verify(response, passkey, challenge)
+      const counter = await verifyAssertion(response, passkey, this.#expectation(challenge))
       const challengeHash = hash(challenge)
       return {
         user,
@@ -259,9 +233,11 @@ export class Passkeys {
     const { answer, name, codeHash } = request
     const proof = codeHash === null ? 'sign-in' : ENROLMENT_CODE
     await this.#recordRefusal(purpose, user.id, async () => {
+      const { readAttestation, verifyAttestation } = await answers()
       const response = readAttestation(answer)
       const challenge = await this.#expectedChallenge(response.response.clientDataJSON, purpose)
-      const { id, publicKey, counter } = await this.#verifyNew(response, challenge)
+      const expected = { ...this.#expectation(challenge), algorithms: ALGORITHMS }
+      const { id, publicKey, counter } = await verifyAttestation(response, expected)
       const passkey = {
         ...{ id, publicKey, counter, name, userId: user.id, lastUsedAt: null },
         transports: response.response.transports ?? [],
@@ -305,6 +281,7 @@ export class Passkeys {
 
   /** The challenge that was answered, made again from the facts as they are now. */
   async #expectedChallenge(clientDataJSON: string, { facts }: PasskeyPurpose): Promise<string> {
+    const { readClientData } = await answers()
     const { challenge, crossOrigin } = readClientData(clientDataJSON)
     const asked = await this.#store.findChallenge(hash(challenge))
     if (!asked || asked.expiresAt <= this.#now()) {
@@ -328,46 +305,8 @@ export class Passkeys {
     return user
   }
 
-  /** @returns the counter of the authenticator */
-  async #verify(
-    response: AuthenticationResponseJSON,
-    { id, publicKey, counter, transports }: Passkey,
-    expectedChallenge: string,
-  ): Promise<number> {
-    const { verified, authenticationInfo } = await verifyAuthenticationResponse({
-      ...{ response, expectedChallenge },
-      expectedOrigin: this.#origin,
-      expectedRPID: this.#rpId ?? [],
-      requireUserVerification: true,
-      credential: {
-        id,
-        publicKey: isoBase64URL.toBuffer(publicKey),
-        // Judged below, once it is certain that the authenticator has signed it.
-        counter: 0,
-        transports: [...transports] as AuthenticatorTransport[],
-      },
-    }).catch(refuse)
-    if (!verified) throw new PasskeyRefusedError('refused', 'signature does not verify')
-    const { newCounter } = authenticationInfo
-    if ((newCounter > 0 || counter > 0) && newCounter <= counter) {
-      throw new PasskeyRefusedError('cloned', `counter ${newCounter} after ${counter}`)
-    }
-    return newCounter
-  }
-
-  async #verifyNew(response: RegistrationResponseJSON, expectedChallenge: string) {
-    const { verified, registrationInfo } = await verifyRegistrationResponse({
-      ...{ response, expectedChallenge },
-      expectedOrigin: this.#origin,
-      expectedRPID: this.#rpId ?? [],
-      requireUserVerification: true,
-      supportedAlgorithmIDs: ALGORITHMS,
-    }).catch(refuse)
-    if (!verified) throw new PasskeyRefusedError('refused', 'attestation does not verify')
-    const { id, publicKey, counter } = registrationInfo.credential
-    if (id !== response.id) throw new PasskeyRefusedError('refused', 'id of another passkey')
-    rejectWeakKey(publicKey)
-    return { id, publicKey: isoBase64URL.fromBuffer(publicKey), counter }
+  #expectation(challenge: string) {
+    return { challenge, origin: this.#origin, rpId: this.#rpId ?? [] }
   }
 
   async #spend(purpose: PasskeyPurpose, use: Parameters<PasskeyStore['use']>[0]): Promise<boolean> {
@@ -449,110 +388,4 @@ function rejectOtherHandle(
   if (given === undefined ? required : given !== userHandle(user.id)) {
     throw new PasskeyRefusedError('refused', 'user handle of someone else')
   }
-}
-
-function rejectWeakKey(publicKey: ReturnType<typeof isoBase64URL.toBuffer>): void {
-  const key = decodeCredentialPublicKey(publicKey)
-  if (!cose.isCOSEPublicKeyRSA(key)) return
-  if ((key.get(COSEKEYS.n)?.length ?? 0) < MIN_RSA_BYTES) {
-    throw new PasskeyRefusedError('refused', 'RSA key is too short')
-  }
-}
-
-/** What the library throws is about the answer: it is given nothing else to fail on. */
-function refuse(error: unknown): never {
-  const why = error instanceof Error ? error.message : String(error)
-  throw new PasskeyRefusedError('refused', why.slice(0, 200))
-}
-
-function readClientData(clientDataJSON: string): { challenge: string; crossOrigin: boolean } {
-  try {
-    const { challenge, crossOrigin = false } = decodeClientDataJSON(clientDataJSON)
-    if (typeof challenge === 'string')
-      return { challenge, crossOrigin: (crossOrigin as unknown) !== false }
-  } catch {
-    // Said below.
-  }
-  throw new PasskeyRefusedError('refused', 'malformed client data')
-}
-
-const BASE64URL = /^[\w-]+$/
-/** 1023 bytes (WebAuthn, 4). */
-const MAX_ID_LENGTH = 1364
-
-type Members = Readonly<Record<string, unknown>>
-
-/** The members of an answer we look at; the rest of what came is dropped. */
-function readAnswer(answer: string): { id: string; response: Members } {
-  const { id, response } = asObject(parse(answer))
-  if (typeof id !== 'string' || id.length > MAX_ID_LENGTH || !BASE64URL.test(id)) throw malformed()
-  return { id, response: asObject(response) }
-}
-
-function readAssertion(answer: string): AuthenticationResponseJSON {
-  const { id, response } = readAnswer(answer)
-  return {
-    ...{ id, rawId: id, type: 'public-key', clientExtensionResults: {} },
-    response: {
-      clientDataJSON: bytes(response['clientDataJSON']),
-      authenticatorData: bytes(response['authenticatorData']),
-      signature: bytes(response['signature']),
-      ...(response['userHandle'] == null ? {} : { userHandle: bytes(response['userHandle']) }),
-    },
-  }
-}
-
-function readAttestation(answer: string): RegistrationResponseJSON {
-  const { id, response } = readAnswer(answer)
-  const { transports = [] } = response
-  const attestationObject = bytes(response['attestationObject'])
-  rejectCertificates(attestationObject)
-  return {
-    ...{ id, rawId: id, type: 'public-key', clientExtensionResults: {} },
-    response: {
-      clientDataJSON: bytes(response['clientDataJSON']),
-      attestationObject,
-      transports: (Array.isArray(transports) ? transports : []).filter(isTransport).slice(0, 10),
-    },
-  }
-}
-
-/** None was asked for; checking one could make this server fetch what the certificate points to. */
-function rejectCertificates(attestationObject: string): void {
-  let certified: boolean
-  try {
-    const attestation = decodeAttestationObject(isoBase64URL.toBuffer(attestationObject))
-    const format = attestation.get('fmt')
-    certified =
-      format === 'packed' ? attestation.get('attStmt').get('x5c') !== undefined : format !== 'none'
-  } catch {
-    throw malformed()
-  }
-  if (certified) throw new PasskeyRefusedError('refused', 'attestation that was not asked for')
-}
-
-function isTransport(value: unknown): value is AuthenticatorTransport {
-  return typeof value === 'string' && /^[a-z-]{1,20}$/.test(value)
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw malformed()
-  }
-}
-
-function asObject(value: unknown): Members {
-  if (typeof value !== 'object' || value === null) throw malformed()
-  return value as Members
-}
-
-function bytes(value: unknown): string {
-  if (typeof value !== 'string' || !BASE64URL.test(value)) throw malformed()
-  return value
-}
-
-function malformed(): PasskeyRefusedError {
-  return new PasskeyRefusedError('refused', 'malformed')
 }

@@ -1,7 +1,7 @@
 import { isApprovedByCode, type Credential } from '../credentials/credential.js'
 import { InvalidParameterError, isServiceError, TooManySignaturesError } from '../errors.js'
 import type { IdBb } from '../identity/id-bb.js'
-import { PasskeyRefusedError } from '../identity/passkeys.js'
+import { PasskeyRefusedError } from '../identity/passkey-refusal.js'
 import type { GivenFactor } from '../identity/signing-factors.js'
 import type { User } from '../identity/user.js'
 import { IdentityRefusedError } from '../identity/verified-identity.js'

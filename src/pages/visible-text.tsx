@@ -3,7 +3,7 @@
  * tabs), directional controls, zero-width ones, what has no meaning; and more combining marks than four.
  */
 const UNSEEN =
-  /(?![\n\t\uFE0E\uFE0F])[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2028\u2029\u2800]|(?<=\p{M}{4})\p{M}/gu
+  /(?!\n|\t|\uFE0E|\uFE0F)[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2028\u2029\u2800]|(?<=\p{M}{4})\p{M}/gu
 
 /**
  * Text of somebody else, whole: each character that a reader would not see stands there by its number.

@@ -28,7 +28,10 @@ export function timestampAuthority({
   logger,
 }: TimestampAuthorityParts): Middleware {
   return async (ctx, next) => {
-    if (ctx.path !== TSA_PATH) return next()
+    if (ctx.path !== TSA_PATH) {
+      await next()
+      return
+    }
     setRoute(ctx, TSA_PATH)
     ctx.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' })
     if (ctx.method !== 'POST') {

@@ -19,6 +19,12 @@ export const AUTHORIZATION_SERVER: DescribedApi = {
   paths: ['/oauth2/openapi.json'],
 }
 
+export const VERIFICATION: DescribedApi = {
+  file: 'verification.json',
+  name: 'Verification',
+  paths: ['/verification/openapi.json'],
+}
+
 interface Document {
   readonly paths: Readonly<Record<string, object>>
   readonly servers: readonly { readonly url: string }[]

@@ -5,7 +5,7 @@ import type {
   AuthorityStore,
   ServiceName,
 } from '../certificates/embedded/authority-store.js'
-import { change, committed, insert, sql, sweep, type Database } from './database.js'
+import { change, committed, insert, sql, sweep, type Change, type Database } from './database.js'
 import { ownKey } from './key-store.js'
 import { formerName } from './ledger-facts.js'
 
@@ -35,24 +35,33 @@ export class DatabaseAuthorityStore implements AuthorityStore {
     name: ServiceName,
     keyId: string,
     next: AuthorityRecord,
+    isTrusted: boolean,
     audit: readonly AuditEvent[],
   ): Promise<boolean> {
     const former = formerName(name)
     const changes = [
-      sweep(
-        sql`UPDATE "HsmKey" SET "state" = 'ending'
-             WHERE "state" = 'owned' AND "keyId" = (
-               SELECT "keyId" FROM "AuthorityKey" WHERE "name" = ${former})`,
-      ),
-      sweep(sql`DELETE FROM "AuthorityKey" WHERE "name" = ${former}`),
+      ...dropped(former),
       change(
         sql`UPDATE "AuthorityKey" SET "name" = ${former}
              WHERE "name" = ${name} AND "keyId" = ${keyId}`,
         1,
       ),
+      ...(isTrusted ? [] : dropped(former)),
       insert('AuthorityKey', { name, keyId: next.keyId, certificate: next.certificate }),
       ownKey(next.keyId, null),
     ]
     return committed(this.#database, { changes, audit })
   }
+}
+
+/** The key of that name goes, if there is one. */
+function dropped(name: string): Change[] {
+  return [
+    sweep(
+      sql`UPDATE "HsmKey" SET "state" = 'ending'
+           WHERE "state" = 'owned' AND "keyId" = (
+             SELECT "keyId" FROM "AuthorityKey" WHERE "name" = ${name})`,
+    ),
+    sweep(sql`DELETE FROM "AuthorityKey" WHERE "name" = ${name}`),
+  ]
 }

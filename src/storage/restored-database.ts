@@ -1,6 +1,7 @@
 import type { AuditHead } from '../audit/chain.js'
 import { auditEvent } from '../audit/events.js'
 import { newestTotpStep } from '../identity/totp.js'
+import { revokeCertificateOf } from './issued-certificate-store.js'
 import { endKeyOf } from './key-store.js'
 import {
   change,
@@ -45,6 +46,7 @@ export class RestoredDatabase {
       while (await this.#whole({ statement, rows: BATCH }));
       await this.#database.commit({ changes: [sweep(statement)] })
     }
+    await this.#database.commit({ changes: [sweep(SKIP_LIST_NUMBERS)] })
     const event = auditEvent('database.restored', {
       lostHead: lost?.seq ?? null,
       endedAgain: ended.length,
@@ -56,6 +58,10 @@ export class RestoredDatabase {
     return committed(this.#database, { changes: [change(each.statement, each.rows)] })
   }
 }
+
+/** Numbers of revocation lists go up (RFC 5280, 5.2.3), beyond those that were published since the backup. */
+const SKIP_LIST_NUMBERS = sql`
+  UPDATE "RevocationList" SET "number" = "number" + 1000, "wanted" = "wanted" + 1`
 
 function outstanding(now: Date): Statement[] {
   // Whoever looked over a shoulder before the backup does not get a second use of what was seen.
@@ -101,8 +107,11 @@ function endedAgain({ event, id }: EndedSince, now: Date): Change[] {
     case 'credential.revoked':
     case 'credential.deleted': {
       const status = event === 'credential.revoked' ? 'revoked' : 'deleted'
+      // Whether the certificate of a deleted one was revoked is not known here; it has no key either way.
+      const reason = status === 'revoked' ? 'unspecified' : 'cessationOfOperation'
       return [
         endKeyOf(id),
+        ...revokeCertificateOf(id, now, reason),
         sweep(
           sql`UPDATE "Credential" SET "status" = ${status}, "statusChangedAt" = ${now}
                WHERE "id" = ${id} AND "status" NOT IN ('revoked', 'deleted')`,

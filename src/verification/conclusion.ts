@@ -38,10 +38,10 @@ const SKEW_MS = 60_000
 export class Conclusions {
   readonly #trust: Trust
   /**
-   * Certificates of which nobody knows whether they were revoked. Only such as a trusted authority issued:
-   * nobody else tells us where to look.
+   * Paths with certificates of which nobody knows whether they were revoked, by their lower end. Only such
+   * as lead to a trusted authority: nobody else tells us where to look.
    */
-  readonly wanted = new Map<string, KnownCertificate>()
+  readonly wanted = new Map<string, CertificatePath>()
 
   constructor(trust: Trust) {
     this.#trust = trust
@@ -205,7 +205,7 @@ export class Conclusions {
       const certificate = path[at]
       if (!certificate) continue
       if (status.status === 'unknown') {
-        this.wanted.set(certificate.fingerprint, certificate)
+        this.wanted.set(path[0]?.fingerprint ?? '', path)
         findings.push(problem('TRY_LATER', 'revocation-unknown', certificate.subject))
       }
       if (status.status === 'revoked' && status.at <= time) {

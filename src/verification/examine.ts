@@ -5,7 +5,7 @@ import { Conclusions, indicate, type SignatureConclusion } from './conclusion.js
 import type { DetachedContent, Material } from './evidence.js'
 import { remark } from './findings.js'
 import { readDocument } from './formats/read-document.js'
-import { worst } from './indications.js'
+import { worst, type Indication } from './indications.js'
 import { readCertificate } from './known-certificate.js'
 import type { Report, Unworded } from './report.js'
 import { readCrl, readOcspResponse } from './revocation.js'
@@ -24,8 +24,8 @@ export interface Examination {
 
 export interface Examined {
   readonly report: Unworded<Omit<Report, 'lang'>>
-  /** Certificates of which more would have to be known, DER. */
-  readonly wanted: readonly Buffer[]
+  /** Chains of certificates, DER, of which more would have to be known. */
+  readonly wanted: readonly (readonly Buffer[])[]
 }
 
 /** Validates one document. Runs in a process of its own: all that reads the document happens in here. */
@@ -46,7 +46,7 @@ export async function examine(examination: Examination): Promise<Examined> {
   const findings = [...reading.findings, ...(isEmpty && !failed ? [remark('nothing-signed')] : [])]
   const indications = [
     ...signatures.map(({ indication }) => indication),
-    ...(signatures.length === 0 ? timestamps.map(({ indication }) => indication) : []),
+    ...timestamps.flatMap(({ indication }) => weightOf(indication, signatures.length > 0)),
     ...(failed ? [indicate(findings).indication] : []),
   ]
   return {
@@ -63,8 +63,14 @@ export async function examine(examination: Examination): Promise<Examined> {
       timestamps,
       findings,
     },
-    wanted: [...conclusions.wanted.values()].map(({ der }) => der),
+    wanted: [...conclusions.wanted.values()].map((path) => path.map(({ der }) => der)),
   }
+}
+
+/** Beside signatures a timestamp counts only when somebody tampered with it. */
+function weightOf(indication: Indication, besideSignatures: boolean): Indication[] {
+  if (!besideSignatures) return [indication]
+  return indication === 'TOTAL-FAILED' ? ['INDETERMINATE'] : []
 }
 
 function materialOf({ certificates, crls, ocspResponses }: ValidationData): Material {

@@ -20,7 +20,7 @@ const FindingSchema = Type.Object(
     severity: literals(['error', 'warning', 'information'] as const),
     text: Type.String({ description: 'The same for people, in the language asked for.' }),
   },
-  closed,
+  { ...closed, title: 'Finding' },
 )
 
 const CertificateSchema = Type.Object(
@@ -46,7 +46,7 @@ const CertificateSchema = Type.Object(
       closed,
     ),
   },
-  closed,
+  { ...closed, title: 'Certificate' },
 )
 
 const TimestampSchema = Type.Object(
@@ -62,7 +62,7 @@ const TimestampSchema = Type.Object(
     chain: Type.Array(CertificateSchema),
     findings: Type.Array(FindingSchema),
   },
-  closed,
+  { ...closed, title: 'Timestamp' },
 )
 
 const CoverageSchema = Type.Object(
@@ -80,7 +80,7 @@ const CoverageSchema = Type.Object(
       ),
     ),
   },
-  { ...closed, description: 'Of signatures in PDF: what they are over.' },
+  { ...closed, title: 'Coverage', description: 'Of signatures in PDF: what they are over.' },
 )
 
 const SignatureSchema = Type.Object(
@@ -110,7 +110,7 @@ const SignatureSchema = Type.Object(
     coverage: Type.Union([CoverageSchema, Type.Null()]),
     findings: Type.Array(FindingSchema),
   },
-  closed,
+  { ...closed, title: 'Signature' },
 )
 
 /** A validation report after EN 319 102-1, for programs. */

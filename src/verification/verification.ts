@@ -77,12 +77,12 @@ export class Verification {
   }
 
   /** Null when there is nothing new. What cannot be had now leaves the signature undecided. */
-  async #lookUp(wanted: readonly Buffer[]): Promise<ValidationData | null> {
+  async #lookUp(wanted: Examined['wanted']): Promise<ValidationData | null> {
     if (!this.#source || wanted.length === 0) return null
     const source = this.#source
     const found = await Promise.all(
       wanted.map((each) =>
-        source.validationData([each]).catch((error: unknown) => {
+        source.validationData(each).catch((error: unknown) => {
           if (error instanceof ValidationDataUnavailableError) return NOTHING
           throw error
         }),

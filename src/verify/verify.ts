@@ -29,7 +29,10 @@ export interface VerifyParts extends VerifyServices {
 /** `POST /verification` as JSON for applications; for people the same address is a page with a form. */
 export function verify(parts: VerifyParts): Middleware {
   return async (ctx, next) => {
-    if (ctx.path !== VERIFICATION_PATH) return next()
+    if (ctx.path !== VERIFICATION_PATH) {
+      await next()
+      return
+    }
     setRoute(ctx, VERIFICATION_PATH)
     if (ctx.method === 'GET' || ctx.method === 'HEAD') {
       const lang = languageOf(ctx, parts)

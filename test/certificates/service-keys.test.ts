@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { verify, X509Certificate } from 'node:crypto'
+import { parseCertificate } from '../../src/certificates/certificate.js'
 import { EmbeddedAuthority } from '../../src/certificates/embedded/embedded-authority.js'
 import { certificateProfile, OCSP_SETTINGS, TSA_SETTINGS } from '../../src/certificates/profiles.js'
 import { ServiceKeys } from '../../src/certificates/service-keys.js'
@@ -22,6 +23,7 @@ const profiles = { ocsp: certificateProfile(OCSP_SETTINGS), tsa: certificateProf
 describe('The keys of our own services', () => {
   let custody: KeyCustody
   let store: MemoryAuthorityStore
+  const issued = new MemoryCertificateStore()
   let authority: EmbeddedAuthority
   let later = 0
   const now = () => new Date(Date.now() + later)
@@ -30,7 +32,7 @@ describe('The keys of our own services', () => {
     new ServiceKeys({
       custody,
       store,
-      authority,
+      ...{ authority, issued },
       subject,
       profiles,
       now,
@@ -44,7 +46,7 @@ describe('The keys of our own services', () => {
     const publicationUrl = 'http://127.0.0.1:8700'
     authority = await EmbeddedAuthority.open({
       ...{ custody, store, now, subject, publicationUrl },
-      issued: new MemoryCertificateStore(),
+      issued,
     })
   })
   beforeEach(() => (later = 0))
@@ -137,6 +139,21 @@ describe('The keys of our own services', () => {
     assert.deepEqual(shared.records.get('tsa')?.certificate, next.certificate)
     const info = tstInfo(now())
     for (const key of [seen, next]) await key.sign(timestampAttributes(info), info)
+  })
+
+  it('can be replaced at once, and the certificate of one that was stolen revoked', async () => {
+    const shared = new MemoryAuthorityStore()
+    const keys = openKeys({ store: shared })
+    const stolen = await keys.open('tsa')
+    assert.ok(await keys.renew('tsa', 'keyCompromise'))
+    const { serialNumber } = parseCertificate(stolen.certificate)
+    assert.equal(issued.certificates.get(serialNumber)?.revocation?.reason, 'keyCompromise')
+    const next = await keys.open('tsa')
+    assert.notDeepEqual(next.certificate, stolen.certificate)
+    assert.ok(await keys.renew('tsa', null))
+    const { revocation } =
+      issued.certificates.get(parseCertificate(next.certificate).serialNumber) ?? {}
+    assert.equal(revocation, null)
   })
 
   it('are not taken from a store that was tampered with', async () => {

@@ -370,8 +370,8 @@ describe('Validation data', () => {
     assert.deepEqual(asked, [])
   })
 
-  it('reads a list of hundred thousand in no time', async () => {
-    const many = Array.from({ length: 100_000 }, (_, index) => ({
+  it('reads a list of thirty thousand in no time', async () => {
+    const many = Array.from({ length: 30_000 }, (_, index) => ({
       serial: Buffer.from(`41${index.toString(16).padStart(16, '0')}`, 'hex'),
     }))
     const crl = makeUpCrl({ issuer: issuing, revoked: many })
@@ -380,6 +380,9 @@ describe('Validation data', () => {
     const begun = performance.now()
     await source().validationData([signer.certificate])
     assert.ok(performance.now() - begun < 2000)
+    const longer = makeUpCrl({ issuer: issuing, revoked: [...many, signer] })
+    answers.set('/issuing.crl', () => longer)
+    await rejects([signer], /Signer: it is revoked/)
   })
 
   function source(

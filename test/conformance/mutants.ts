@@ -184,6 +184,8 @@ const CREATE_DELETE = 'credentials/create and delete'
 const HEADER = 'Malformed authorization header.'
 const FOREIGN = 'Hash is not authorized by the SAD.'
 
+const SIGN_DOC = '/signatures/signDoc'
+
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'info says an edition of v1',
@@ -935,6 +937,48 @@ export const MUTANTS: readonly Mutant[] = [
     chapter: 'authorization server metadata',
     proxy: members('oauth-authorization-server', () => ({ issuer: 'https://other.example' })),
   },
+  {
+    name: 'signDoc takes digests nobody agreed to',
+    chapter: 'signatures/signDoc',
+    proxy: answers(SIGN_DOC, ({ json }) => {
+      const isForeign = /authorized|authroized/.test(String(json['error_description']))
+      return isForeign ? { status: 200, json: { SignatureObject: ['AAAA'] } } : null
+    }),
+  },
+  {
+    name: 'signDoc gives a signature that does not verify',
+    chapter: 'signatures/signDoc',
+    proxy: members(SIGN_DOC, signaturesAs('SignatureObject', lastByteFlipped)),
+  },
+  {
+    name: 'signDoc gives a signature of a digest for a document',
+    chapter: 'signatures/signDoc',
+    proxy: answers(SIGN_DOC, ({ status, json: { SignatureObject } }) =>
+      status === 200 && SignatureObject
+        ? { json: { DocumentWithSignature: SignatureObject } }
+        : null,
+    ),
+  },
+  {
+    name: 'signDoc changes what it signs',
+    chapter: 'signatures/signDoc',
+    proxy: members(SIGN_DOC, signaturesAs('DocumentWithSignature', anEarlyByteFlipped)),
+  },
+  {
+    name: 'signDoc gives signatures in another order',
+    chapter: 'signatures/signDoc',
+    proxy: members(SIGN_DOC, ({ SignatureObject }) =>
+      Array.isArray(SignatureObject) ? { SignatureObject: SignatureObject.toReversed() } : {},
+    ),
+  },
+  {
+    name: 'signDoc leaves the timestamps out',
+    chapter: 'signatures/signDoc',
+    proxy: requests(SIGN_DOC, (asked) => {
+      const text = JSON.stringify(asked).replaceAll('AdES-B-T', 'AdES-B-B')
+      return JSON.parse(text) as Json
+    }),
+  },
 ]
 
 function wantsToken(forward: Fetch): Fetch {
@@ -1020,6 +1064,26 @@ function deletesNothing(forward: Fetch): Fetch {
     const isReal = pathOf(url).endsWith('credentials/delete') && revoke === undefined
     return isReal ? Promise.resolve(new Response(null, { status: 204 })) : forward(url, init)
   }
+}
+
+function signaturesAs(name: string, change: (bytes: Buffer) => Buffer): (json: Json) => Json {
+  return ({ [name]: signatures }) =>
+    Array.isArray(signatures)
+      ? {
+          [name]: (signatures as string[]).map((each) =>
+            change(Buffer.from(each, 'base64')).toString('base64'),
+          ),
+        }
+      : {}
+}
+
+function lastByteFlipped(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.with(-1, (bytes.at(-1) ?? 0) ^ 1))
+}
+
+/** Behind the header of a PDF. */
+function anEarlyByteFlipped(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.with(40, (bytes[40] ?? 0) ^ 1))
 }
 
 function withoutLabels({ authorization_details }: Json): Json {

@@ -56,7 +56,7 @@ describe('openrssp-conformance', function () {
         [],
         name,
       )
-      for (const { clause } of requirements) assert.match(clause, /^(CSC|RFC|OWASP) /)
+      for (const { clause } of requirements) assert.match(clause, /^(CSC|RFC|OWASP|ETSI) /)
     }
   })
 
@@ -274,9 +274,7 @@ describe('openrssp-conformance', function () {
         titled: (title) => title.startsWith('gives a t'),
       })
       assert.ok(
-        results.some(
-          ({ outcome, message }) => outcome === 'fail' && complaint.test(message ?? ''),
-        ),
+        results.some(({ outcome, message }) => outcome === 'fail' && complaint.test(message ?? '')),
         JSON.stringify(results.map(({ title, message }) => [title, message])),
       )
     })

@@ -53,10 +53,18 @@ describe('POST info', () => {
         'signatures/signPolling',
         'signatures/timestamp',
       ],
-      validationInfo: false,
-      supportedHashTypes: ['dtbsr'],
-      signature_formats: { formats: [], envelope_properties: [] },
-      conformance_levels: [],
+      validationInfo: true,
+      supportedHashTypes: ['dtbsr', 'sdr', 'sodr'],
+      signature_formats: {
+        formats: ['C', 'X', 'P', 'J'],
+        envelope_properties: [
+          ['Attached', 'Detached', 'Parallel'],
+          ['Enveloped', 'Enveloping', 'Detached'],
+          ['Certification', 'Revision'],
+          ['Attached', 'Detached', 'Parallel'],
+        ],
+      },
+      conformance_levels: ['AdES-B-B', 'AdES-B-T', 'AdES-B-LT', 'AdES-B-LTA'],
     })
     assert.equal(signAlgorithms.algos.length, signAlgorithms.algoParams.length)
   })

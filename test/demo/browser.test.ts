@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHash, generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   CURVES,
   digest,
@@ -31,6 +34,15 @@ import {
   readCallback,
   tokenRequest,
 } from '../../src/demo/browser/oauth.js'
+import {
+  A4,
+  afterKey,
+  describePlacement,
+  rectangleOf,
+  USUAL,
+  within,
+} from '../../src/demo/browser/placement.js'
+import { samplePdf } from '../../src/demo/browser/sample-pdf.js'
 import { maskAuthorization, maskJson, maskParameters } from '../../src/demo/browser/protocol-log.js'
 import { rawEcdsaSignature, tamper, verify } from '../../src/demo/browser/verification.js'
 
@@ -276,6 +288,57 @@ describe('The demo application: OAuth', () => {
   it('does not take an answer nobody in this tab asked for', () => {
     const callback = readCallback(`?code=c-1&state=s-1&iss=${iss}`, undefined, issuer)
     assert.deepEqual(callback, { kind: 'untrusted', why: 'unexpected' })
+  })
+})
+
+describe('The demo application: where a signature is seen', () => {
+  const key = (name: string, more: { shiftKey?: boolean; altKey?: boolean } = {}) => {
+    return afterKey(USUAL, { key: name, shiftKey: false, altKey: false, ...more })
+  }
+
+  it('moves by arrow keys, further with Shift, and grows with Alt', () => {
+    assert.deepEqual(key('ArrowUp'), { ...USUAL, bottom: 21 })
+    assert.deepEqual(key('ArrowLeft', { shiftKey: true }), { ...USUAL, left: 10 })
+    assert.deepEqual(key('ArrowRight', { altKey: true }), { ...USUAL, width: 71 })
+    assert.deepEqual(key('ArrowDown', { altKey: true, shiftKey: true }), { ...USUAL, height: 12 })
+    for (const other of ['Tab', 'Enter', 'a', 'constructor']) assert.equal(key(other), null)
+  })
+
+  it('stays on the page, whatever is asked for', () => {
+    const far = { page: 9, left: 1e9, bottom: -5, width: 500, height: 1 }
+    assert.deepEqual(within(far, A4, 2), { page: 2, left: 0, bottom: 0, width: 210, height: 10 })
+    const nothing = { page: NaN, left: NaN, bottom: NaN, width: NaN, height: NaN }
+    assert.deepEqual(within(nothing, A4, 2), { page: 1, left: 0, bottom: 0, width: 25, height: 10 })
+    const tiny = within(USUAL, { width: 9.9, height: 5.5 }, 1)
+    assert.deepEqual(tiny, { page: 1, left: 0, bottom: 0, width: 9, height: 5 })
+    for (const [left, is] of [
+      [139.6, 140],
+      [141, 140],
+    ] as const) {
+      assert.equal(within({ ...USUAL, left }, A4, 1).left, is)
+    }
+  })
+
+  it('is asked for in points, from the lower left', () => {
+    const rectangle = rectangleOf({ page: 1, left: 25.4, bottom: 0, width: 50.8, height: 12.7 })
+    assert.deepEqual(rectangle, { x: 72, y: 0, width: 144, height: 36 })
+  })
+
+  it('is told in words', () => {
+    assert.equal(
+      describePlacement(USUAL),
+      'Page 1, 20 mm from the left, 20 mm from the bottom, 70 by 22 mm',
+    )
+  })
+
+  it('has a sample to try it on that is a PDF, whatever is written in it', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'openrssp-sample-'))
+    try {
+      writeFileSync(join(folder, 'a.pdf'), samplePdf('Made (today) \\ by ) us'))
+      execFileSync('qpdf', ['--check', join(folder, 'a.pdf')])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 })
 

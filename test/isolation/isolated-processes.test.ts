@@ -10,14 +10,14 @@ function task<Name extends keyof Mischief>(name: Name) {
   return isolatedTask<Mischief[Name]>(new URL('./mischief.js', import.meta.url), name)
 }
 
-describe('Isolated processes', () => {
+describe('Isolated processes (S64)', () => {
   const isolated = new IsolatedProcesses({
-    ...{ processes: 1, waiting: 2, seconds: 1, heapMegabytes: 64, memoryMegabytes: 512 },
+    ...{ processes: 1, waiting: 2, seconds: 0.6, heapMegabytes: 64, memoryMegabytes: 512 },
   })
   after(() => isolated.close())
 
   const ends = async (name: keyof Mischief, why: IsolationError['why']) => {
-    await assert.rejects(isolated.run(task(name), undefined as never), { why })
+    await assert.rejects(isolated.run(task(name), undefined), { why })
     // And the next task does not notice.
     const bytes = Buffer.from('ab')
     assert.deepEqual(await isolated.run(task('double'), { bytes }), Buffer.from('abab'))
@@ -51,7 +51,7 @@ describe('Isolated processes', () => {
   })
 
   it('tell a refusal of a document from a failure', async () => {
-    const refused = isolated.run(task('refuse'), undefined as never)
+    const refused = isolated.run(task('refuse'), undefined)
     await assert.rejects(refused, new UnfitDocumentError('The document is encrypted'))
     await ends('fail', 'failure')
   })

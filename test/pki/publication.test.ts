@@ -10,6 +10,7 @@ import { parseCertificate } from '../../src/certificates/certificate.js'
 import { certificateProfile, SIGNER_SETTINGS } from '../../src/certificates/profiles.js'
 import { change, sql } from '../../src/storage/database.js'
 import type { Credential } from '../../src/credentials/credential.js'
+import { timestampAttributes, tstInfo } from '../support/statements.js'
 import { startRssp, type Rssp, type TestUser } from '../support/rssp.js'
 
 const run = promisify(execFile)
@@ -194,6 +195,25 @@ describe('Revocation, as others see it', function () {
     await earlierCertificates.reconcile()
     const { output } = await ocsp('-cert', 'lost.pem')
     assert.match(output, /lost\.pem: revoked[^]*cessationOfOperation/)
+  })
+
+  it('knows the certificates of our own services, and revokes those of keys that were stolen', async () => {
+    const { serviceKeys, database } = rssp.services
+    const stolen = await serviceKeys.open('tsa')
+    writeFileSync(join(folder, 'tsa.pem'), pem(stolen.certificate))
+    assert.match((await ocsp('-cert', 'tsa.pem')).output, /tsa\.pem: good/)
+    assert.ok(await serviceKeys.renew('tsa', null))
+    const next = await serviceKeys.open('tsa')
+    const info = tstInfo(rssp.clock.now())
+    await stolen.sign(timestampAttributes(info), info) // others still use it
+    assert.ok(await serviceKeys.renew('tsa', 'keyCompromise'))
+    writeFileSync(join(folder, 'next.pem'), pem(next.certificate))
+    const { output } = await ocsp('-cert', 'tsa.pem', '-cert', 'next.pem')
+    assert.match(output, /tsa\.pem: good[^]*next\.pem: revoked[^]*keyCompromise/)
+    const names = await database.read.authorityKey.findMany({ select: { name: true } })
+    assert.deepEqual(names.map(({ name }) => name).toSorted(), ['issuing', 'ocsp', 'root', 'tsa'])
+    await rssp.services.register.destroyAbandoned()
+    assert.equal(await database.read.hsmKey.count({ where: { state: 'ending' } }), 0)
   })
 
   describe('Lists', () => {

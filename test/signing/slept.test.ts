@@ -32,6 +32,7 @@ describe('A process that slept between taking an announcement and sending it', (
         ...{ secrets, signingKey: await exportJWK(privateKey), now: () => new Date(now) },
         store: {
           due: () => Promise.resolve(due),
+          waiting: () => Promise.resolve(due.length),
           claim: () => {
             now += seconds * 1000
             return Promise.resolve(true)

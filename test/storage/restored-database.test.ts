@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { signingCertificate } from '../../src/credentials/credentials.js'
 import { totpCode } from '../../src/identity/totp.js'
 import { RestoredDatabase } from '../../src/storage/restored-database.js'
 import {
@@ -52,5 +53,17 @@ describe('After a backup was restored (S18, S77)', () => {
     const events = await rssp.auditEvents()
     const event = events.find((each) => each.event === 'database.restored')
     assert.deepEqual(event?.detail, { lostHead: null, endedAgain: 0 })
+  })
+
+  it('what was revoked since is revoked again, in a list whose number was not used before', async () => {
+    const { revocationLists, ocspResponder } = rssp.services
+    const credential = await rssp.addCredential(user)
+    const { number } = await revocationLists.current('issuing')
+    await restored().end(null, [{ event: 'credential.revoked', id: credential.id }])
+    const list = await revocationLists.current('issuing')
+    assert.ok(list.number > number + 500)
+    const certificate = signingCertificate(credential)
+    assert.ok(list.bytes.includes(Buffer.from(certificate.serialNumber, 'hex')))
+    assert.ok(await ocspResponder.current(certificate))
   })
 })

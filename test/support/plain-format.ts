@@ -38,7 +38,6 @@ class PlainFormat implements AdesFormat {
     return this.prepareDigest(digest, parameters)
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- as the interface has it
   async prepareDigest(
     digest: Buffer,
     { signingTime, level, envelope, algorithm, signatory }: SignatureParameters,

@@ -18,7 +18,10 @@ export interface XmlsecOptions {
 }
 
 /** Whether xmlsec1, which shares no code with ours but libxml2, takes signature and certificate. */
-export function xmlsecVerifies(xml: Buffer, { root, files = {}, signature }: XmlsecOptions): boolean {
+export function xmlsecVerifies(
+  xml: Buffer,
+  { root, files = {}, signature }: XmlsecOptions,
+): boolean {
   const directory = mkdtempSync(join(tmpdir(), 'openrssp-xmlsec-'))
   try {
     const all = { ...files, 'signed.xml': xml, 'root.pem': root }

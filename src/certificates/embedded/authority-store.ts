@@ -27,12 +27,14 @@ export interface AuthorityStore {
   ): Promise<void>
   /**
    * Puts another record in the place of that with the key `keyId`, which goes on being the service's
-   * until the next one is replaced: others may be signing with it. False when it is not there any more.
+   * until the next one is replaced: others may be signing with it. One that is not trusted any more ends at
+   * once. False when it is not there any more.
    */
   replace(
     name: ServiceName,
     keyId: string,
     record: AuthorityRecord,
+    isTrusted: boolean,
     audit: readonly AuditEvent[],
   ): Promise<boolean>
 }

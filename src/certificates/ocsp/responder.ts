@@ -28,7 +28,7 @@ export interface OcspAnswer {
 const VALID_SECONDS = 3600
 const KEPT_ANSWERS = 20_000
 /** Signatures for single askers that are under way at a time. What was signed before costs nothing. */
-const MOST_FRESH = 64
+const MOST_FRESH = 8
 
 /**
  * Answers whether certificates of the issuing authority are good. An answer without a nonce is signed once

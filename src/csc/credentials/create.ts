@@ -34,6 +34,7 @@ export const create = defineCscEndpoint({
       'The signer has no second authentication factor',
     ),
     'hsm-unavailable',
+    'certificate-unavailable',
     'too-many-requests',
   ],
 

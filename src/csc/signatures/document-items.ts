@@ -179,6 +179,8 @@ function contentsOf(item: Item, otherwise: string): DocumentContent[] {
   if (has(item, 'document')) {
     const bytes = typeof document === 'string' ? decodeDocument(document) : null
     if (!bytes) throw new RefusedRequestError(BAD_DOCUMENT)
+    // The text is larger than the document; nobody reads it any more, and the body lives on for a while.
+    Object.assign(item, { document: DECODED })
     return [{ document: bytes }]
   }
   const texts: readonly unknown[] = Array.isArray(hashes) ? hashes : [hashes]
@@ -281,6 +283,9 @@ function levelOf(text: string | null, documents: Documents): ConformanceLevel {
   }
   return level
 }
+
+/** Stands in the body where the text of a document was. */
+const DECODED = '…'
 
 const MOST_PROPERTIES = 50
 

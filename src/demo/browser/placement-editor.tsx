@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Demo, DemoDocument } from './demo.js'
 import type { Bytes } from './encoding.js'
-import type { OpenPdf } from './pdf-pages.js'
+import type * as pdfPages from './pdf-pages.js'
 import {
   A4,
   afterKey,
@@ -82,7 +82,7 @@ function Page({
   disabled,
   id,
 }: {
-  pdf: OpenPdf | null
+  pdf: pdfPages.OpenPdf | null
   size: PageSize
   placement: Placement
   place: (wanted: Placement) => Placement
@@ -217,13 +217,11 @@ function isSame(one: Placement, other: Placement): boolean {
 }
 
 /** Null until it is open. */
-function usePdf(content: Bytes): OpenPdf | 'unreadable' | null {
-  const [pdf, setPdf] = useState<OpenPdf | 'unreadable' | null>(null)
+function usePdf(content: Bytes): pdfPages.OpenPdf | 'unreadable' | null {
+  const [pdf, setPdf] = useState<pdfPages.OpenPdf | 'unreadable' | null>(null)
   useEffect(() => {
     let isGone = false
-    const opening = import(PDF_MODULE).then((module: typeof import('./pdf-pages.js')) =>
-      module.openPdf(content),
-    )
+    const opening = import(PDF_MODULE).then((module: typeof pdfPages) => module.openPdf(content))
     opening.then(
       (open) => {
         if (!isGone) setPdf(open)
@@ -243,7 +241,7 @@ function usePdf(content: Bytes): OpenPdf | 'unreadable' | null {
   return pdf
 }
 
-function usePageSize(pdf: OpenPdf | 'unreadable' | null, page: number): PageSize {
+function usePageSize(pdf: pdfPages.OpenPdf | 'unreadable' | null, page: number): PageSize {
   const [size, setSize] = useState(A4)
   useEffect(() => {
     if (pdf === null || pdf === 'unreadable') return

@@ -45,7 +45,8 @@ export function within(placement: Placement, page: PageSize, pages: number): Pla
 
 function between(least: number, value: number, most: number): number {
   const whole = Number.isFinite(value) ? Math.round(value) : least
-  return Math.max(Math.min(least, most), Math.min(whole, Math.floor(most)))
+  const top = Math.floor(most)
+  return Math.max(Math.min(least, top), Math.min(whole, top))
 }
 
 const ARROWS: Readonly<Partial<Record<string, readonly [number, number]>>> = {
@@ -63,8 +64,9 @@ export function afterKey(
   placement: Placement,
   { key, shiftKey, altKey }: { key: string; shiftKey: boolean; altKey: boolean },
 ): Placement | null {
-  const [right, up] = ARROWS[key] ?? []
-  if (right === undefined || up === undefined) return null
+  const arrow = Object.hasOwn(ARROWS, key) ? ARROWS[key] : undefined
+  if (!arrow) return null
+  const [right, up] = arrow
   const step = shiftKey ? 10 : 1
   const { left, bottom, width, height } = placement
   return altKey

@@ -11,7 +11,7 @@ import {
 } from './downloads.js'
 import { toBase64 } from './encoding.js'
 import { readCertificate } from './certificate.js'
-import type { Report } from './service.js'
+import type { Coverage, Report } from './service.js'
 import { CopyButton, day, Download, Icon, plural, StepHeading } from './parts.js'
 
 export function ResultStep({
@@ -232,6 +232,21 @@ const INDICATIONS = {
   'TOTAL-FAILED': 'Failed',
 } as const
 
+const COVERAGE = {
+  whole: 'The whole file',
+  extended: 'The whole document; what proves its validity was added since',
+  changed: 'An earlier state: something was changed since',
+} as const
+
+/** For years to come, certificates and timestamps are added to a PDF once it is signed. */
+function coverageOf({ wholeDocument, changes }: Coverage): keyof typeof COVERAGE {
+  if (wholeDocument) return 'whole'
+  const areProof = changes.every(
+    ({ kind, allowed }) => allowed && (kind === 'validation-data' || kind === 'timestamp'),
+  )
+  return areProof ? 'extended' : 'changed'
+}
+
 function ValidationReport({ report }: { report: Report }) {
   return (
     <section aria-label="Validation report">
@@ -261,11 +276,7 @@ function ValidationReport({ report }: { report: Report }) {
             <Fact name="Signed, as it says">{moment(signature.claimedSigningTime)}</Fact>
           )}
           {signature.coverage && (
-            <Fact name="Covers">
-              {signature.coverage.wholeDocument
-                ? 'The whole file'
-                : 'An earlier state: something was added since'}
-            </Fact>
+            <Fact name="Covers">{COVERAGE[coverageOf(signature.coverage)]}</Fact>
           )}
           <Findings findings={signature.findings} />
         </dl>

@@ -20,10 +20,15 @@ export interface Report {
     readonly signer: { readonly subject: string } | null
     readonly claimedSigningTime: string | null
     readonly bestSignatureTime: string | null
-    readonly coverage: { readonly wholeDocument: boolean } | null
+    readonly coverage: Coverage | null
     readonly findings: readonly Finding[]
   }[]
   readonly findings: readonly Finding[]
+}
+/** What a signature in a PDF is over. */
+export interface Coverage {
+  readonly wholeDocument: boolean
+  readonly changes: readonly { readonly kind: string; readonly allowed: boolean }[]
 }
 type Indication = 'TOTAL-PASSED' | 'INDETERMINATE' | 'TOTAL-FAILED'
 interface Finding {

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import * as asn1js from 'asn1js'
-import { parseCertificate } from '../../certificates/certificate.js'
 import { childrenOf } from '../../certificates/distinguished-name.js'
 import {
   HASH_ALGORITHMS,
@@ -35,11 +34,23 @@ export const ATTRIBUTE_OIDS = {
   signatureTimestamp: '1.2.840.113549.1.9.16.2.14',
   archiveTimestampV3: '0.4.0.1733.2.4',
   atsHashIndexV3: '0.4.0.19122.1.5',
+  // of TS 101 733: over all certificates and CRLs as they stand, so that none may be added
+  archiveTimestamp: '1.2.840.113549.1.9.16.2.27',
+  archiveTimestampV2: '1.2.840.113549.1.9.16.2.48',
+  longTermValidation: '0.4.0.1733.2.2',
 } as const
 
 /** Attribute, DER. */
 export function encodeAttribute({ type, values }: Attribute): Buffer {
   return joined(sequence(objectIdentifier(type), setOf(values)))
+}
+
+/** OID of the type of an Attribute, DER. */
+export function attributeType(attribute: Buffer): string {
+  const { result } = asn1js.fromBER(attribute, { parseEmbedded: false })
+  const [type] = childrenOf(result)
+  if (!(type instanceof asn1js.ObjectIdentifier)) throw new Error('An attribute has no type')
+  return type.valueBlock.toString()
 }
 
 export function contentType(oid: string): Attribute {
@@ -77,36 +88,34 @@ export function algorithmProtection(algorithm: SignatureAlgorithm): Attribute {
 
 /** Names the certificate of the signer alone, by digest and by issuer and number. @see RFC 5035, 3 */
 export function signingCertificateV2(certificate: Buffer, hash: HashAlgorithm): Attribute {
+  const { issuer, serialNumber } = issuanceOf(certificate)
   const isDefault = hash === HASH_ALGORITHMS.sha256
   const digest = createHash(hash.name).update(certificate).digest()
+  const generalNames = sequence(contextTag(DIRECTORY_NAME, [issuer]))
   const id = sequence(
     isDefault ? [] : [digestAlgorithmIdentifier(hash)],
     octetString(digest),
-    issuerSerial(certificate),
+    sequence(generalNames, [serialNumber]),
   )
   return { type: ATTRIBUTE_OIDS.signingCertificateV2, values: [joined(sequence(sequence(id)))] }
 }
 
-/** IssuerAndSerialNumber, both parts as the certificate has them. @see RFC 5652, 10.2.4 */
-export function issuerAndSerialNumber(certificate: Buffer): Buffer {
-  const { issuerName } = parseCertificate(certificate)
-  return joined(sequence([issuerName], [serialNumber(certificate)]))
-}
-
 const DIRECTORY_NAME = 4
 
-function issuerSerial(certificate: Buffer) {
-  const { issuerName } = parseCertificate(certificate)
-  const generalNames = sequence(contextTag(DIRECTORY_NAME, [issuerName]))
-  return sequence(generalNames, [serialNumber(certificate)])
+/** IssuerAndSerialNumber, both parts as the certificate has them. @see RFC 5652, 10.2.4 */
+export function issuerAndSerialNumber(certificate: Buffer): Buffer {
+  const { issuer, serialNumber } = issuanceOf(certificate)
+  return joined(sequence([issuer], [serialNumber]))
 }
 
-/** INTEGER, DER. */
-function serialNumber(certificate: Buffer): Buffer {
-  const fields = childrenOf(asn1js.fromBER(parseCertificate(certificate).tbs).result)
-  const serial = fields.find((field) => field instanceof asn1js.Integer)
-  if (serial === undefined) throw new Error('A certificate has no serial number')
-  return asItStands(serial)
+/** Name and INTEGER, DER; all of a certificate would take ten times as long to read. */
+function issuanceOf(certificate: Buffer): { issuer: Buffer; serialNumber: Buffer } {
+  const [tbs] = childrenOf(asn1js.fromBER(certificate, { parseEmbedded: false }).result)
+  const fields = childrenOf(tbs)
+  const at = fields.findIndex((field) => field instanceof asn1js.Integer)
+  const [serialNumber, , issuer] = fields.slice(at)
+  if (at < 0 || !serialNumber || !issuer) throw new Error('Not an X.509 certificate')
+  return { issuer: asItStands(issuer), serialNumber: asItStands(serialNumber) }
 }
 
 function asItStands(block: asn1js.AsnType): Buffer {

@@ -1,6 +1,7 @@
 import { InvalidParameterError, UnfitDocumentError } from '../../errors.js'
 import type { AdesFormat, PreparedSignature, SignatureParameters, SignedProperty } from '../ades.js'
 import { contentDigest } from '../content-digest.js'
+import { ATTRIBUTE_OIDS, attributeType } from './attributes.js'
 import { raised } from './levels.js'
 import { readSignedData, type ReadSignedData } from './read-signed-data.js'
 import {
@@ -97,19 +98,38 @@ const NOT_DETACHED = 'The signature to add to is not detached: it holds a conten
 
 /** What a signature that was handed over holds. @throws {UnfitDocumentError} */
 function existingSignatures(document: Buffer): { content: Buffer | null; frame: SignatureFrame } {
-  const { frame, content, signers } = readExisting(document)
+  const { frame, content, signers, unsignedTypes } = readExisting(document)
   if (signers.length === 0) throw new UnfitDocumentError('The CMS to add to is not signed')
   if (frame.contentType === ID_TST_INFO) {
     throw new UnfitDocumentError('A timestamp takes no second signature')
+  }
+  if (unsignedTypes.some((type) => FORBIDDING.includes(type))) {
+    throw new UnfitDocumentError(
+      'A signature there has an archive timestamp that another signer would break',
+    )
   }
   const otherSigners = signers.map(({ encoded }) => encoded)
   const otherSignersVersion = Math.max(...signers.map(({ version }) => version))
   return { content, frame: { ...frame, otherSigners, otherSignersVersion } }
 }
 
-function readExisting(document: Buffer): ReadSignedData {
+/** Attributes over all certificates and CRLs there are. @see EN 319 122-1, 5.5.3 */
+const FORBIDDING: readonly string[] = [
+  ATTRIBUTE_OIDS.archiveTimestamp,
+  ATTRIBUTE_OIDS.archiveTimestampV2,
+  ATTRIBUTE_OIDS.longTermValidation,
+]
+
+interface ReadSignatures extends ReadSignedData {
+  /** Of all unsigned attributes: OIDs. */
+  readonly unsignedTypes: readonly string[]
+}
+
+function readExisting(document: Buffer): ReadSignatures {
   try {
-    return readSignedData(document)
+    const read = readSignedData(document)
+    const attributes = read.signers.flatMap(({ unsignedAttributes }) => unsignedAttributes)
+    return { ...read, unsignedTypes: attributes.map(attributeType) }
   } catch (cause) {
     throw new UnfitDocumentError('The document to add a signature to is no CMS signature', {
       cause,

@@ -160,7 +160,8 @@ function valueOfAttribute(der: Buffer, type: string): Buffer | null {
 function hasForm(der: Buffer, { schema }: PropertyFacts): boolean {
   const block = parse(der)
   if (!asn1js.compareSchema(block, block, schema).verified) return false
-  return !(schema instanceof asn1js.Sequence) || count(block) <= count(schema)
+  // none of the sequences may be empty, whatever of them is optional
+  return !(schema instanceof asn1js.Sequence) || (count(block) > 0 && count(block) <= count(schema))
 }
 
 function count(block: asn1js.AsnType): number {

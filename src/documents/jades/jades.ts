@@ -113,8 +113,8 @@ function namedInformation(digest: Buffer, hash: HashName): string {
 
 function prepare(parameters: SignatureParameters, form: JwsForm): PreparedSignature {
   const { algorithm, signatory, level } = parameters
-  const { signatureOf } = jwsAlgorithm(algorithm, signatory.certificate)
-  const header = encodeJson(protectedHeader(parameters, form.contentDigest, form.detached))
+  const { name, signatureOf } = jwsAlgorithm(algorithm, signatory.certificate)
+  const header = encodeJson(protectedHeader(name, parameters, form.contentDigest, form.detached))
   return {
     toBeSigned: Buffer.from(`${header}.${form.payload}`),
     complete: async (value, sources) => {

@@ -1,7 +1,12 @@
 import { derToJose } from 'ecdsa-sig-formatter'
-import { parseCertificate } from '../../certificates/certificate.js'
+import { keyAndValidity } from '../../certificates/certificate.js'
 import { InvalidParameterError } from '../../errors.js'
-import type { HashName, KeyAlgorithm, SignatureAlgorithm } from '../../keys/algorithms.js'
+import {
+  keyAlgorithmOf,
+  type HashName,
+  type KeyAlgorithm,
+  type SignatureAlgorithm,
+} from '../../keys/algorithms.js'
 
 /** How JWS and JAdES call a hash. @see TS 119 182-1, 5.2.2.2 */
 export const HASH_IDS: Readonly<Record<HashName, 'S256' | 'S384' | 'S512'>> = {
@@ -36,7 +41,7 @@ export function jwsAlgorithm(
     const name = `${family}${hash.bytes * 8}`
     return { name, signatureOf: (value) => value.toString('base64url') }
   }
-  const { keyAlgorithm } = parseCertificate(certificate)
+  const keyAlgorithm = keyAlgorithmOf(keyAndValidity(certificate).publicKey)
   const row = keyAlgorithm && ECDSA[keyAlgorithm]
   if (row?.hash !== hash.name) throw new InvalidParameterError('signAlgo')
   return { name: row.name, signatureOf: (value) => derToJose(value, row.name) }

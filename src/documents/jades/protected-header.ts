@@ -3,7 +3,7 @@ import type { HashName } from '../../keys/algorithms.js'
 import type { SignatureParameters } from '../ades.js'
 import { certificatesToEmbed } from '../signatory.js'
 import type { Json, JsonObject } from './json.js'
-import { HASH_IDS, jwsAlgorithm } from './jws-algorithms.js'
+import { HASH_IDS } from './jws-algorithms.js'
 import { propertyMembers } from './signed-properties.js'
 
 const OBJECT_ID_BY_URI_HASH = 'http://uri.etsi.org/19182/ObjectIdByURIHash'
@@ -19,6 +19,7 @@ export interface DetachedData {
  * signatures. @see TS 119 182-1 v1.2.1, 5.1 and 5.2
  */
 export function protectedHeader(
+  alg: string,
   { algorithm, signatory, signingTime, signedProperties }: SignatureParameters,
   /** Of the octets that a timestamp over the signed data is over. */
   contentDigest: () => Buffer,
@@ -27,7 +28,7 @@ export function protectedHeader(
   const { hash } = algorithm
   const certificates = certificatesToEmbed(signatory)
   return {
-    alg: jwsAlgorithm(algorithm, signatory.certificate).name,
+    alg,
     ...certificateDigest(signatory.certificate, hash.name),
     x5c: certificates.map((certificate) => certificate.toString('base64')),
     iat: Math.floor(signingTime.getTime() / 1000),

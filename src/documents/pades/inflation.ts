@@ -14,9 +14,9 @@ let isLimited = false
 export function limitInflation(): void {
   if (isLimited) return
   isLimited = true
-  const getDecodedData = Reflect.get(PdfStream.prototype, 'getDecodedData') as () => Uint8Array
+  const getDecodedData: unknown = Reflect.get(PdfStream.prototype, 'getDecodedData')
   PdfStream.prototype.getDecodedData = function decoded(this: PdfStream) {
-    return decode(this, () => getDecodedData.call(this))
+    return decode(this, () => (getDecodedData as () => Uint8Array).call(this))
   }
 }
 

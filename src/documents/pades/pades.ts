@@ -65,21 +65,27 @@ export class Pades implements AdesFormat {
   }
 
   /** @param digest over the byte range of a PDF prepared elsewhere */
-  async prepareDigest(digest: Buffer, parameters: SignatureParameters): Promise<PreparedSignature> {
-    const cms = prepareCms(digest, parameters)
-    return {
-      toBeSigned: cms.toBeSigned,
-      complete: async (value, sources) => {
-        const { data, token } = await timestamped(cms.complete(value), parameters, sources)
-        const bytes = encodeSignedData(data)
-        const validationInfo = await validationData(parameters, token, sources)
-        return { bytes, holdsDocument: false, validationInfo }
-      },
-    }
+  prepareDigest(digest: Buffer, parameters: SignatureParameters): Promise<PreparedSignature> {
+    return new Promise((resolve) => {
+      resolve(preparedBlob(prepareCms(digest, parameters), parameters))
+    })
   }
 
   async close(): Promise<void> {
     await this.#threads.close()
+  }
+}
+
+/** A CMS that somebody else puts into a PDF, and its validation data beside it. */
+function preparedBlob(cms: PreparedSignedData, parameters: SignatureParameters): PreparedSignature {
+  return {
+    toBeSigned: cms.toBeSigned,
+    complete: async (value, sources) => {
+      const { data, token } = await timestamped(cms.complete(value), parameters, sources)
+      const bytes = encodeSignedData(data)
+      const validationInfo = await validationData(parameters, token, sources)
+      return { bytes, holdsDocument: false, validationInfo }
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-import { type PdfDict, PdfRef } from '@libpdf/core'
+import type { PdfDict, PdfRef } from '@libpdf/core'
 import { UnfitDocumentError } from '../../errors.js'
 import type { PdfRectangle } from './pdf-appearance.js'
 import { damaged, entry, isDict, type Kept, type PdfDocument } from './pdf-document.js'

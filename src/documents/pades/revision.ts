@@ -215,7 +215,10 @@ function encrypted(object: PdfObject, ref: PdfRef, encryption: Encryption): PdfO
   const { objectNumber, generation } = ref
   const inner = (item: PdfObject) => encrypted(item, ref, encryption)
   if (object instanceof PdfString) {
-    return PdfString.fromBytes(encryption.encryptString(object.bytes, objectNumber, generation))
+    const { bytes } = object
+    return PdfString.fromBytes(
+      repeatably(bytes, ref, () => encryption.encryptString(bytes, objectNumber, generation)),
+    )
   }
   if (object instanceof PdfArray) return new PdfArray([...object].map(inner))
   if (!(object instanceof PdfDict)) return object
@@ -224,7 +227,29 @@ function encrypted(object: PdfObject, ref: PdfRef, encryption: Encryption): PdfO
     inner(value),
   ])
   if (!(object instanceof PdfStream)) return new PdfDict(entries)
-  return new PdfStream(entries, encryption.encryptStream(object.data, objectNumber, generation))
+  const { data } = object
+  const sealed = repeatably(data, ref, () =>
+    encryption.encryptStream(data, objectNumber, generation),
+  )
+  return new PdfStream(entries, sealed)
+}
+
+/**
+ * Has the library take initialisation vectors from a digest of what it encrypts, and of where that
+ * stands: preparing the same twice has to give the same, and equal texts still encrypt to different bytes.
+ */
+function repeatably<T>(plain: Uint8Array, ref: PdfRef, encrypt: () => T): T {
+  const vector = createHash('sha512').update(`${ref.toString()}\n`).update(plain).digest()
+  const getRandomValues = (array: Uint8Array) => {
+    array.set(vector.subarray(0, array.length))
+    return array
+  }
+  Object.defineProperty(crypto, 'getRandomValues', { value: getRandomValues, configurable: true })
+  try {
+    return encrypt()
+  } finally {
+    Reflect.deleteProperty(crypto, 'getRandomValues')
+  }
 }
 
 /** Takes what the library encodes, at positions counted from the beginning of the file. */

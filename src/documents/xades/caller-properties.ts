@@ -1,4 +1,4 @@
-import { XmlElement } from 'libxml2-wasm'
+import type { XmlElement } from 'libxml2-wasm'
 import { UnfitDocumentError } from '../../errors.js'
 import type { SignedProperty } from '../ades.js'
 import { NAMESPACES } from './identifiers.js'
@@ -155,7 +155,9 @@ const OID = /^[0-2](?:\.(?:0|[1-9]\d*))+$/
 
 /** By the names of EN 319 132-1, 5.2.3, by OID, or by URI. */
 function commitmentType(name: string): XmlText | null {
-  const known = COMMITMENT_TYPES.find((type) => `proofof${type}`.toLowerCase() === name.toLowerCase())
+  const known = COMMITMENT_TYPES.find(
+    (type) => `proofof${type}`.toLowerCase() === name.toLowerCase(),
+  )
   const uri = known === undefined ? name : `http://uri.etsi.org/01903/v1.2.2#ProofOf${known}`
   if (!OID.test(uri) && !URL.canParse(uri)) return null
   const identifier = OID.test(uri)
@@ -187,7 +189,8 @@ function rejectOtherContent(parent: XmlElement): void {
   const children = childElements(parent)
   const names = children.map((child) => `${prefixOf(child)}${child.name} `)
   if (!model.test(names.join(''))) malformed(parent.name)
-  for (const child of children) if (child.namespaceUri === NAMESPACES.xades) rejectOtherContent(child)
+  for (const child of children)
+    if (child.namespaceUri === NAMESPACES.xades) rejectOtherContent(child)
 }
 
 function prefixOf({ namespaceUri }: XmlElement): string {

@@ -39,11 +39,13 @@ export async function unsignedProperties(request: LevelRequest): Promise<XmlText
 }
 
 function timestamped(
-  input: Buffer,
+  input: readonly Buffer[],
   hash: HashAlgorithm,
   sources: ProofSources,
 ): Promise<Buffer> {
-  return sources.timestamp(createHash(hash.name).update(input).digest(), hash)
+  const imprint = createHash(hash.name)
+  for (const piece of input) imprint.update(piece)
+  return sources.timestamp(imprint.digest(), hash)
 }
 
 /** @see EN 319 132-1, 5.1.4.4 */
@@ -56,7 +58,7 @@ function timestampProperty(name: string, id: string, token: Buffer): XmlText {
   )
 }
 
-function signatureValueInput({ content, value }: LevelRequest): Buffer {
+function signatureValueInput({ content, value }: LevelRequest): Buffer[] {
   return withTree(signatureText(content, value, []), (tree) =>
     signatureTimestampInput(tree, signatureParts(tree.root), EXCLUSIVELY),
   )
@@ -77,7 +79,10 @@ async function withValidationData(
   const own = present.without(await sources.validationData(certificatesToValidate(signatory, [])))
   const proofOf = async (tokens: readonly Buffer[], uri: string | null) => {
     const inside = distinct(tokens.flatMap((each) => TimestampToken.parse(each).certificates))
-    const subjects = certificatesToValidate({ certificate: signatory.certificate, chain: [] }, inside)
+    const subjects = certificatesToValidate(
+      { certificate: signatory.certificate, chain: [] },
+      inside,
+    )
     const data = await sources.validationData(subjects.slice(1))
     return timestampValidationData(present.without(data, inside), uri)
   }

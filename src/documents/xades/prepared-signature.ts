@@ -2,7 +2,11 @@ import { createHash } from 'node:crypto'
 import { derToJose } from 'ecdsa-sig-formatter'
 import { parseCertificate } from '../../certificates/certificate.js'
 import { UnfitDocumentError, UnfitSignedPropertiesError } from '../../errors.js'
-import { HASH_ALGORITHMS, type KeyAlgorithm, type SignatureAlgorithm } from '../../keys/algorithms.js'
+import {
+  HASH_ALGORITHMS,
+  type KeyAlgorithm,
+  type SignatureAlgorithm,
+} from '../../keys/algorithms.js'
 import { TimestampToken } from '../../timestamping/timestamp-token.js'
 import type {
   AdesSignature,
@@ -23,7 +27,7 @@ import {
   type SignatureContent,
   type SignatureIds,
 } from './signature-text.js'
-import { heldObjects, type Subject } from './subjects.js'
+import { heldObjects, placed, type Subject } from './subjects.js'
 import type { XadesReading } from './xades-reader.js'
 import type { XmlText } from './xml-text.js'
 import { withTree } from './xml-tree.js'
@@ -42,8 +46,10 @@ export function prepare(subject: Subject, parameters: SignatureParameters): Prep
   const toBeSigned = withTree(signatureText(content, Buffer.alloc(0), []), (tree) =>
     tree.canonicalElement(signatureParts(tree.root).signedInfo, EXCLUSIVELY),
   )
-  const draft = subject.place(signatureText(content, draftValue(algorithm), []))
-  rejectUnsound(subject.reread(draft.bytes), content.ids)
+  if (subject.reread !== null) {
+    const draft = placed(signatureText(content, draftValue(algorithm), []), subject.place)
+    rejectUnsound(subject.reread(draft.bytes), content.ids)
+  }
   const references = level === 'B-LTA' ? referencedOctets(subject, content) : null
   const contentTimestamps = properties.filter(({ tokens }) => tokens.length > 0)
   const complete = async (value: Buffer, sources: ProofSources): Promise<AdesSignature> => {
@@ -52,8 +58,8 @@ export function prepare(subject: Subject, parameters: SignatureParameters): Prep
       ...{ level, content, signatory, references, contentTimestamps, sources },
       value: inPlace,
     })
-    const placed = subject.place(signatureText(content, inPlace, unsigned))
-    return { ...placed, validationInfo: null }
+    const result = placed(signatureText(content, inPlace, unsigned), subject.place)
+    return { ...result, validationInfo: null }
   }
   return { toBeSigned, complete }
 }
@@ -90,7 +96,11 @@ function idsOf(parameters: SignatureParameters, { seed }: Subject): SignatureIds
   const { algorithm, envelope, signatory, signingTime, referenceUri } = parameters
   const facts = [algorithm.scheme, algorithm.hash.name, envelope, signingTime.toISOString()]
   const properties = parameters.signedProperties.map(({ name, value }) => [name, value])
-  return signatureIds(seed, signatory.certificate, JSON.stringify([...facts, referenceUri, properties]))
+  return signatureIds(
+    seed,
+    signatory.certificate,
+    JSON.stringify([...facts, referenceUri, properties]),
+  )
 }
 
 /** The signed properties, as they are in their place. */
@@ -115,7 +125,9 @@ function demandedReferenceId(
   const isTaken = new Set(names).size < names.length || names.some((name) => takenIds.has(name))
   const isAmbiguous = another !== undefined || (id !== null && references.length > 1)
   if (isTaken || isAmbiguous) {
-    const naming = properties.filter(({ ids, referenceId }) => ids.length > 0 || referenceId !== null)
+    const naming = properties.filter(
+      ({ ids, referenceId }) => ids.length > 0 || referenceId !== null,
+    )
     throw new UnfitSignedPropertiesError(naming.map(({ name }) => name))
   }
   return id

@@ -162,6 +162,7 @@ function canonical(data: ReferencedData, request: CanonicalizationRequest): Buff
       tree.remove(unwanted)
     }
     if (id === null) return tree.canonicalDocument(uncommented)
+    source.spendOnce()
     const [element, another] = tree.elements(xpathOfId(id))
     if (element === undefined || another !== undefined) {
       throw new UnsupportedReferenceError('No element, or more than one, has this identifier')

@@ -1,6 +1,9 @@
-import { XmlCData, XmlElement, XmlText } from 'libxml2-wasm'
+import { XmlCData, XmlElement, XmlText, type XmlNode } from 'libxml2-wasm'
 import { NAMESPACES } from './identifiers.js'
 import { childNodes } from './xml-tree.js'
+
+/** Of one element of a signature. */
+const MOST_CHILDREN = 5000
 
 /** A signature that is not built as its schema says. The message says what is wrong. */
 export class MalformedSignatureError extends Error {
@@ -94,7 +97,7 @@ export function required(
 
 /** Of a structure: elements and white space; comments and processing instructions say nothing. */
 export function childElements(parent: XmlElement): XmlElement[] {
-  return childNodes(parent).flatMap((node) => {
+  return nodesIn(parent).flatMap((node) => {
     const isText = node instanceof XmlText || node instanceof XmlCData
     if (isText && node.content.trim() !== '') malformed(parent.name)
     return node instanceof XmlElement ? [node] : []
@@ -103,12 +106,20 @@ export function childElements(parent: XmlElement): XmlElement[] {
 
 /** Of anything: an Object may hold text, too. */
 export function elementsIn(parent: XmlElement): XmlElement[] {
-  return childNodes(parent).filter((node) => node instanceof XmlElement)
+  return nodesIn(parent).filter((node) => node instanceof XmlElement)
+}
+
+function nodesIn(parent: XmlElement): XmlNode[] {
+  const nodes: XmlNode[] = []
+  for (const node of childNodes(parent)) {
+    if (nodes.push(node) > MOST_CHILDREN) malformed(parent.name)
+  }
+  return nodes
 }
 
 /** The text of an element that may hold nothing but text: a comment could hide part of a value. */
 export function textOf(element: XmlElement): string {
-  const nodes = childNodes(element)
+  const nodes = nodesIn(element)
   if (!nodes.every((node) => node instanceof XmlText)) malformed(element.name)
   return nodes.map((node) => node.content).join('')
 }

@@ -1,16 +1,12 @@
 import { createHash } from 'node:crypto'
 import { UnfitDocumentError } from '../../errors.js'
 import type { AdesSignature, SignatureParameters } from '../ades.js'
+import { contentDigest } from '../content-digest.js'
 import { EXCLUSIVELY, EXCLUSIVE_CANONICALIZATION, TRANSFORMS } from './identifiers.js'
 import { mediaTypeOf, UNKNOWN_MEDIA_TYPE } from './media-type.js'
 import { transform, type DocumentReference, type SignatureIds } from './signature-text.js'
-import {
-  readXades,
-  rejectManySignatures,
-  type DetachedData,
-  type XadesReading,
-} from './xades-reader.js'
-import { encodeXml } from './xml-characters.js'
+import { readXades, rejectManySignatures, type XadesReading } from './xades-reader.js'
+import { encodeXml, type XmlCharacters } from './xml-characters.js'
 import { XML_LIMITS } from './xml-scan.js'
 import { OUTER_SIGNATURES, XmlSource } from './xml-source.js'
 import { base64, element, text, type XmlText } from './xml-text.js'
@@ -23,10 +19,28 @@ export interface Subject {
   readonly seed: Buffer
   /** Identifiers that are in use around the signature. */
   readonly takenIds: ReadonlyMap<string, number>
-  /** Puts a signature in its place. */
-  readonly place: (signature: XmlText) => Omit<AdesSignature, 'validationInfo'>
-  /** Reads what was placed, as a stranger would, and checks what was there before. */
-  readonly reread: (bytes: Buffer) => XadesReading
+  readonly place: Place
+  /** Reads what was placed, as a stranger would, and checks what was there before; null when that was done. */
+  readonly reread: ((bytes: Buffer) => XadesReading) | null
+}
+
+/** Where a signature comes to stand. Plain data: it travels between threads. */
+export interface Place extends Omit<XmlCharacters, 'text'> {
+  readonly before: string
+  readonly after: string
+  readonly holdsDocument: boolean
+}
+
+export function placed(signature: XmlText, place: Place): Omit<AdesSignature, 'validationInfo'> {
+  const { before, after, holdsDocument } = place
+  const text = before + signature + after
+  return { bytes: encodeXml({ ...place, text }), holdsDocument }
+}
+
+/** A document of its own. */
+function ownDocument(before: string, after: string, holdsDocument: boolean): Place {
+  const form = { encoding: 'utf-8', hasByteOrderMark: false } as const
+  return { ...form, before: DECLARATION + before, after, holdsDocument }
 }
 
 export interface SubjectReference extends Omit<DocumentReference, 'id' | 'uri'> {
@@ -51,29 +65,28 @@ export function enveloped(document: Buffer, parameters: SignatureParameters): Su
   const { octets, isSigned } = withoutSignatures(source)
   const before = isSigned ? readXades(document) : null
   return {
-    references: [
-      {
-        uri: '',
-        type: null,
-        transforms: [
-          // Not the enveloped-signature transform: a second signature would break the first.
-          transform(TRANSFORMS.xpath, element('ds:XPath', {}, text(NO_SIGNATURES))),
-          transform(EXCLUSIVE_CANONICALIZATION),
-        ],
-        digest: digestOf(octets, parameters),
-        mediaType: 'text/xml',
-        octets,
-        isHeld: false,
-      },
-    ],
+    references: [wholeDocument(digestOf(octets, parameters), octets)],
     seed: document,
     takenIds: source.scan.ids,
-    place: (signature) => ({ bytes: spliced(source, signature), holdsDocument: true }),
+    place: endOfRoot(source),
     reread: (bytes) => {
       const after = readXades(bytes)
       if (before !== null) rejectBroken(before, after)
       return after
     },
+  }
+}
+
+/** @param octets what the reference means; null where they are not needed any more */
+export function wholeDocument(digest: Buffer, octets: Buffer | null): SubjectReference {
+  return {
+    ...{ uri: '', type: null, mediaType: 'text/xml', isHeld: false },
+    transforms: [
+      // Not the enveloped-signature transform: a second signature would break the first.
+      transform(TRANSFORMS.xpath, element('ds:XPath', {}, text(NO_SIGNATURES))),
+      transform(EXCLUSIVE_CANONICALIZATION),
+    ],
+    ...{ digest, octets },
   }
 }
 
@@ -91,12 +104,12 @@ function withoutSignatures(source: XmlSource): { octets: Buffer; isSigned: boole
 }
 
 /** In front of the end tag of the root; a root without content gets one. */
-function spliced({ characters, scan }: XmlSource, signature: XmlText): Buffer {
-  const before = characters.text.slice(0, scan.rootEnd)
-  const after = characters.text.slice(scan.rootEnd)
-  const opened = `${before}>${signature}</${scan.rootName}>${after.slice('/>'.length)}`
-  const text = scan.rootIsEmpty ? opened : `${before}${signature}${after}`
-  return encodeXml({ ...characters, text })
+function endOfRoot({ characters, scan }: XmlSource): Place {
+  const { encoding, hasByteOrderMark, text } = characters
+  const [before, after] = [text.slice(0, scan.rootEnd), text.slice(scan.rootEnd)]
+  const form = { encoding, hasByteOrderMark, holdsDocument: true }
+  if (!scan.rootIsEmpty) return { ...form, before, after }
+  return { ...form, before: `${before}>`, after: `</${scan.rootName}>${after.slice('/>'.length)}` }
 }
 
 /** References that matched before have to match after. */
@@ -119,11 +132,14 @@ function rejectBroken(before: XadesReading, after: XadesReading): void {
 const MOST_ENVELOPED = Math.floor(XML_LIMITS.bytesOfText / 4) * 3
 
 /** Base64 of any bytes: what is signed is exactly them, and their digest is that of the document. */
-export function enveloping(document: Buffer, parameters: SignatureParameters): Subject {
+export async function enveloping(
+  document: Buffer,
+  { algorithm }: SignatureParameters,
+): Promise<Subject> {
   if (document.length > MOST_ENVELOPED) {
     throw new UnfitDocumentError('The document is too large for an enveloping signature')
   }
-  const digest = digestOf(document, parameters)
+  const digest = await contentDigest(document, algorithm.hash)
   return {
     references: [
       {
@@ -138,7 +154,7 @@ export function enveloping(document: Buffer, parameters: SignatureParameters): S
     ],
     seed: digest,
     takenIds: NO_IDS,
-    place: (signature) => ({ bytes: Buffer.from(DECLARATION + signature), holdsDocument: true }),
+    place: ownDocument('', '', true),
     reread: (bytes) => readXades(bytes),
   }
 }
@@ -152,22 +168,28 @@ export function heldObjects({ references }: Subject, { object }: SignatureIds): 
   })
 }
 
-export function detached(document: Buffer, parameters: SignatureParameters): Subject {
-  const found = { bytes: document }
+export async function detached(
+  document: Buffer,
+  { algorithm, referenceUri }: SignatureParameters,
+): Promise<Subject> {
+  const digest = await contentDigest(document, algorithm.hash)
   const reference = {
-    ...detachedReference(digestOf(document, parameters), parameters.referenceUri),
+    ...detachedReference(digest, referenceUri),
     mediaType: mediaTypeOf(document),
     octets: document,
   }
-  return besideDocument([reference], reference.digest, { find: () => found })
+  return besideDocument([reference], digest)
 }
 
-export function detachedDigest(digest: Buffer, { level, referenceUri }: SignatureParameters): Subject {
+export function detachedDigest(
+  digest: Buffer,
+  { level, referenceUri }: SignatureParameters,
+): Subject {
   if (level === 'B-LTA') {
     throw new UnfitDocumentError('An archive timestamp covers the document, not only its digest')
   }
   const reference = detachedReference(digest, referenceUri)
-  return besideDocument([reference], digest, { find: () => ({ digest }) })
+  return besideDocument([reference], digest)
 }
 
 function detachedReference(digest: Buffer, uri: string | null): SubjectReference {
@@ -176,16 +198,13 @@ function detachedReference(digest: Buffer, uri: string | null): SubjectReference
   return { ...nothing, uri, digest, mediaType: UNKNOWN_MEDIA_TYPE }
 }
 
-function besideDocument(
-  references: readonly SubjectReference[],
-  seed: Buffer,
-  detachedData: DetachedData,
-): Subject {
+function besideDocument(references: readonly SubjectReference[], seed: Buffer): Subject {
+  const found = new Map(references.map(({ uri, digest }) => [uri, { digest }]))
   return {
     ...{ references, seed },
     takenIds: NO_IDS,
-    place: (signature) => ({ bytes: Buffer.from(DECLARATION + signature), holdsDocument: false }),
-    reread: (bytes) => readXades(bytes, detachedData),
+    place: ownDocument('', '', false),
+    reread: (bytes) => readXades(bytes, { find: (uri) => found.get(uri) ?? null }),
   }
 }
 
@@ -201,27 +220,30 @@ export interface ContainerFile {
 const ASIC_NAMESPACE = 'http://uri.etsi.org/02918/v1.2.1#'
 
 /** References relative to the root of the container. @see EN 319 162-1, 4.4.3.2 */
-export function containerFiles(
+export async function containerFiles(
   files: readonly ContainerFile[],
-  parameters: SignatureParameters,
-): Subject {
-  const references = files.map(({ name, bytes, mediaType }) => ({
-    ...detachedReference(digestOf(bytes, parameters), containerUri(name)),
-    mediaType: mediaType ?? mediaTypeOf(bytes),
-    octets: bytes,
-  }))
+  { algorithm }: SignatureParameters,
+): Promise<Subject> {
+  const references: SubjectReference[] = []
+  for (const { name, bytes, mediaType } of files) {
+    const digest = await contentDigest(bytes, algorithm.hash)
+    references.push({
+      ...detachedReference(digest, containerUri(name)),
+      mediaType: mediaType ?? mediaTypeOf(bytes),
+      octets: bytes,
+    })
+  }
   if (new Set(references.map(({ uri }) => uri)).size !== references.length || files.length === 0) {
     throw new UnfitDocumentError('A container has files, each with a name of its own')
   }
   const seed = Buffer.concat(references.map(({ digest }) => digest))
-  const found = new Map(references.map(({ uri, octets }) => [uri, { bytes: octets }]))
   return {
-    ...besideDocument(references, seed, { find: (uri) => found.get(uri ?? '') ?? null }),
-    place: (signature) => {
-      const attributes = { 'xmlns:asic': ASIC_NAMESPACE }
-      const root = element('asic:XAdESSignatures', attributes, signature)
-      return { bytes: Buffer.from(DECLARATION + root), holdsDocument: false }
-    },
+    ...besideDocument(references, seed),
+    place: ownDocument(
+      `<asic:XAdESSignatures xmlns:asic="${ASIC_NAMESPACE}">`,
+      '</asic:XAdESSignatures>',
+      false,
+    ),
   }
 }
 

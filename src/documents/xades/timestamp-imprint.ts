@@ -3,13 +3,13 @@ import { NAMESPACES, type Canonicalization } from './identifiers.js'
 import { elementsIn, is, type QualifyingParts, type SignatureParts } from './signature-parts.js'
 import type { XmlTree } from './xml-tree.js'
 
-/** @see EN 319 132-1, 5.3 */
+/** What is hashed, one piece after the other. @see EN 319 132-1, 5.3 */
 export function signatureTimestampInput(
   tree: XmlTree,
   { signatureValue }: SignatureParts,
   canonicalization: Canonicalization,
-): Buffer {
-  return tree.canonicalElement(signatureValue, canonicalization)
+): Buffer[] {
+  return [tree.canonicalElement(signatureValue, canonicalization)]
 }
 
 export interface ArchiveTimestampInput {
@@ -21,12 +21,12 @@ export interface ArchiveTimestampInput {
   readonly timestamp: XmlElement | null
 }
 
-/** All in the order of the clause, nothing between. @see EN 319 132-1, 5.5.2.2, not distributed */
+/** The pieces in the order of the clause, nothing between. @see EN 319 132-1, 5.5.2.2, not distributed */
 export function archiveTimestampInput(
   tree: XmlTree,
   { references, parts, qualifying, timestamp }: ArchiveTimestampInput,
   canonicalization: Canonicalization,
-): Buffer {
+): Buffer[] {
   const { signedInfo, signatureValue, keyInfo, objects } = parts
   const elements = [
     signedInfo,
@@ -36,7 +36,7 @@ export function archiveTimestampInput(
     ...objects.filter((object) => !holdsQualifyingProperties(object)),
   ]
   const canonical = elements.map((element) => tree.canonicalElement(element, canonicalization))
-  return Buffer.concat([...references, ...canonical])
+  return [...references, ...canonical]
 }
 
 function propertiesBefore(
@@ -44,7 +44,10 @@ function propertiesBefore(
   { unsignedSignatureProperties: properties }: QualifyingParts,
 ): readonly XmlElement[] {
   if (timestamp === null) return properties
-  return properties.slice(0, properties.findIndex((each) => each.isSameNode(timestamp)))
+  return properties.slice(
+    0,
+    properties.findIndex((each) => each.isSameNode(timestamp)),
+  )
 }
 
 function holdsQualifyingProperties(object: XmlElement): boolean {

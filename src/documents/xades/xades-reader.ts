@@ -367,6 +367,7 @@ class SignatureReader {
     const xpath = xpathOfId((uri ?? '').slice(1))
     const [inside] = tree.elements(xpath)
     if (inside === undefined) {
+      source.spendOnce()
       const path = source.use((whole) => whole.elements(xpath).map(pathOf)[0])
       if (path === undefined) throw new UnsupportedReferenceError('An element is missing')
       return { kind: 'element', path }
@@ -380,7 +381,9 @@ class SignatureReader {
 
   /** The pruned tree has lost the brothers by which the positions above the signature are counted. */
   #pathInside(element: XmlElement): string {
-    const xpath = xpathOfId(ID_NAMES.map((name) => idOf(element, name)).find((id) => id !== null) ?? '')
+    const xpath = xpathOfId(
+      ID_NAMES.map((name) => idOf(element, name)).find((id) => id !== null) ?? '',
+    )
     return this.#context.source.use((whole) => whole.elements(xpath).map(pathOf)[0] ?? '')
   }
 
@@ -484,7 +487,7 @@ class SignatureReader {
     property: XmlElement,
     followed: readonly FollowedReference[],
     canonicalization: Canonicalization,
-  ): Buffer | null {
+  ): readonly Buffer[] | null {
     const { tree } = this.#context
     const qualifying = this.#qualifying
     const octets = (each: FollowedReference) =>
@@ -501,7 +504,7 @@ class SignatureReader {
         return archiveTimestampInput(tree, input, canonicalization)
       }
       case 'AllDataObjectsTimeStamp':
-        return joined(followed.filter((each) => !isSigned(each)).map(octets))
+        return pieces(followed.filter((each) => !isSigned(each)).map(octets))
       case 'IndividualDataObjectsTimeStamp': {
         const ids = childElements(property)
           .filter((each) => is(each, 'xades', 'Include'))
@@ -509,7 +512,7 @@ class SignatureReader {
         const included = ids.map((id) =>
           followed.find(({ reference }) => reference.id !== null && `#${reference.id}` === id),
         )
-        return joined(included.map((each) => (each === undefined ? null : octets(each))))
+        return pieces(included.map((each) => (each === undefined ? null : octets(each))))
       }
       case 'SigAndRefsTimeStamp':
       case 'RefsOnlyTimeStamp':
@@ -546,7 +549,8 @@ const TIMESTAMP_KINDS: readonly XadesTimestampKind[] = [
 
 function timestampKind(property: XmlElement): XadesTimestampKind | null {
   const kind = TIMESTAMP_KINDS.find((each) => property.name.replace(/V2$/, '') === each)
-  const isOurs = kind !== undefined && /^http:\/\/uri\.etsi\.org\/01903\/v1\.[34]\./.test(property.namespaceUri)
+  const isOurs =
+    kind !== undefined && /^http:\/\/uri\.etsi\.org\/01903\/v1\.[34]\./.test(property.namespaceUri)
   return isOurs ? kind : null
 }
 
@@ -570,31 +574,34 @@ function findCertificate(
   return certificates.find((der) => isSame(sha(hash, der), digest)) ?? null
 }
 
-function hasImprint(token: Buffer, input: Buffer | null): boolean | null {
+function hasImprint(token: Buffer, input: readonly Buffer[] | null): boolean | null {
   if (input === null) return null
   try {
     const { hashOid, digest } = TimestampToken.parse(token)
     const hash = Object.values(HASH_ALGORITHMS).find(({ oid }) => oid === hashOid)
-    return hash === undefined ? null : isSame(sha(hash.name, input), digest)
+    return hash === undefined ? null : isSame(sha(hash.name, ...input), digest)
   } catch {
     return false // the parsers throw on whatever is no token
   }
 }
 
-function sha(hash: HashName, bytes: Buffer): Buffer {
-  return createHash(hash).update(bytes).digest()
+function sha(name: HashName, ...pieces: readonly Buffer[]): Buffer {
+  const hash = createHash(name)
+  for (const piece of pieces) hash.update(piece)
+  return hash.digest()
 }
 
 function isSame(one: Buffer, other: Buffer): boolean {
   return one.length === other.length && timingSafeEqual(one, other)
 }
 
+/** Null when one is missing, or there are none. */
+function pieces(values: readonly (Buffer | null)[]): Buffer[] | null {
+  const present = all(values)
+  return present?.length === 0 ? null : present
+}
+
 function all<T>(values: readonly (T | null)[]): T[] | null {
   const present = values.filter((value) => value !== null)
   return present.length === values.length ? present : null
-}
-
-function joined(parts: readonly (Buffer | null)[]): Buffer | null {
-  const present = all(parts)
-  return present === null || present.length === 0 ? null : Buffer.concat(present)
 }

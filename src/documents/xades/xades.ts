@@ -17,9 +17,18 @@ import {
   type ContainerFile,
   type Subject,
 } from './subjects.js'
+import { XmlThreads, type XmlThreadLimits } from './xml-threads.js'
+
+/** From here on an XML document is worked on beside the event loop. */
+const LARGE = 256 * 1024
 
 const SUBJECTS: Readonly<
-  Partial<Record<EnvelopeProperty, (document: Buffer, parameters: SignatureParameters) => Subject>>
+  Partial<
+    Record<
+      EnvelopeProperty,
+      (document: Buffer, parameters: SignatureParameters) => Subject | Promise<Subject>
+    >
+  >
 > = { Enveloped: enveloped, Enveloping: enveloping, Detached: detached }
 
 /** XML signatures with the properties of EN 319 132-1, at its baseline levels. */
@@ -27,6 +36,11 @@ export class Xades implements AdesFormat {
   readonly format = 'X'
   readonly documentEnvelopes = ['Enveloped', 'Enveloping', 'Detached'] as const
   readonly digestEnvelopes = ['Detached'] as const
+  readonly #threads: XmlThreads
+
+  constructor({ threads }: { readonly threads?: Partial<XmlThreadLimits> } = {}) {
+    this.#threads = new XmlThreads(threads)
+  }
 
   unfitProperties(properties: readonly SignedProperty[]): readonly string[] {
     return unfitProperties(properties)
@@ -39,10 +53,14 @@ export class Xades implements AdesFormat {
     const { envelope } = parameters
     const subject = Object.hasOwn(SUBJECTS, envelope) ? SUBJECTS[envelope] : undefined
     if (subject === undefined) throw new InvalidParameterError('signed_envelope_property')
-    return prepare(subject(document, parameters), parameters)
+    if (envelope === 'Enveloped' && document.length > LARGE) {
+      return prepare(await this.#threads.enveloped(document, parameters), parameters)
+    }
+    return prepare(await subject(document, parameters), parameters)
   }
 
   async prepareDigest(digest: Buffer, parameters: SignatureParameters): Promise<PreparedSignature> {
+    await Promise.resolve() // what is thrown has to come as a rejection
     if (parameters.envelope !== 'Detached') {
       throw new InvalidParameterError('signed_envelope_property')
     }
@@ -57,6 +75,10 @@ export class Xades implements AdesFormat {
     files: readonly ContainerFile[],
     parameters: SignatureParameters,
   ): Promise<PreparedSignature> {
-    return prepare(containerFiles(files, parameters), parameters)
+    return prepare(await containerFiles(files, parameters), parameters)
+  }
+
+  async close(): Promise<void> {
+    await this.#threads.close()
   }
 }

@@ -33,7 +33,9 @@ const DECLARED: Readonly<Record<string, readonly Encoding[]>> = {
  * @throws {UnfitDocumentError} when the encoding is not one of ours, or the bytes are none of it
  */
 export function decodeXml(bytes: Buffer): XmlCharacters {
-  const mark = BYTE_ORDER_MARKS.find((each) => bytes.subarray(0, each.bytes.length).equals(each.bytes))
+  const mark = BYTE_ORDER_MARKS.find((each) =>
+    bytes.subarray(0, each.bytes.length).equals(each.bytes),
+  )
   const content = bytes.subarray(mark?.bytes.length ?? 0)
   const encoding = mark?.encoding ?? declaredEncoding(content.toString('latin1', 0, 200))
   const text = decode(content, encoding)
@@ -74,7 +76,9 @@ function known(name: string): readonly Encoding[] {
 function rejectContradiction(start: string, encoding: Encoding): void {
   const name = encodingName(start)
   if (name !== null && !known(name).includes(encoding)) {
-    throw new UnfitDocumentError('The declared character encoding is another than that of the bytes')
+    throw new UnfitDocumentError(
+      'The declared character encoding is another than that of the bytes',
+    )
   }
   const match = VERSION.exec(start)
   const version = match?.[1] ?? match?.[2] ?? '1.0'

@@ -96,11 +96,17 @@ class Scan {
   attribute(name: string, value: string): void {
     this.#attributes++
     if (this.#attributes > XML_LIMITS.attributesOfAnElement) reject('Too many attributes')
-    if (name === 'xmlns' || name.startsWith('xmlns:')) this.#declarations++
+    if (name === 'xmlns' || name.startsWith('xmlns:')) this.declaration(value)
     else if (name.includes(':')) this.#prefixed++
     if ((ID_ATTRIBUTES as readonly string[]).includes(name)) {
       this.#ids.set(value, (this.#ids.get(value) ?? 0) + 1)
     }
+  }
+
+  declaration(namespace: string): void {
+    this.#declarations++
+    // libxml2 leaves it as it is when it canonicalises, against the specification; others do not.
+    if (namespace.includes('&')) reject('A namespace with an ampersand cannot be signed')
   }
 
   open({ name, isSelfClosing }: SaxesTagPlain, position: number): void {

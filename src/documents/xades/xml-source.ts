@@ -4,7 +4,7 @@ import { ID_ATTRIBUTES, scanXml, XML_LIMITS, type ScannedXml } from './xml-scan.
 import { withTree, type CanonicalizationRequest, type XmlTree } from './xml-tree.js'
 
 /** Nodes that may be passed over while one document is worked on; some seconds. */
-const WORK = 4_000_000
+const WORK = 3_000_000
 /** Comparisons of namespaces that take as long as passing over a node. */
 const COMPARISONS = 50
 
@@ -35,6 +35,11 @@ export class XmlSource {
     const comparisons = version === 'exclusive' ? exclusiveWork : inclusiveWork
     if (comparisons > XML_LIMITS.namespaceWork) throw new UnfitDocumentError('Too many namespaces')
     this.#spend(this.scan.nodes + comparisons / COMPARISONS)
+  }
+
+  /** Before a search. */
+  spendOnce(): void {
+    this.#spend(this.scan.nodes)
   }
 
   #spend(nodes: number): void {

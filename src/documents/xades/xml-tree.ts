@@ -66,8 +66,11 @@ export class XmlTree {
 }
 
 /** All of them, in order. */
-export function childNodes(parent: XmlElement): XmlNode[] {
-  return parent.firstChild === null ? [] : [parent.firstChild, ...following(parent.firstChild)]
+export function* childNodes(parent: XmlElement): Generator<XmlNode> {
+  const { firstChild } = parent
+  if (firstChild === null) return
+  yield firstChild
+  yield* following(firstChild)
 }
 
 /** Nodes before and behind, with the same parent. */

@@ -5,7 +5,6 @@ import { HsmUnavailableError, SignatureWithheldError } from '../../errors.js'
 import type { Logger } from '../../observability/logger.js'
 import { certifiedKey } from '../../certificates/certified-key.js'
 import type { KeyAlgorithm } from '../algorithms.js'
-import { attestWith } from '../attest.js'
 import { certifyWith } from '../certify.js'
 import { verifyDigest } from '../digest-verifier.js'
 import type {
@@ -39,6 +38,7 @@ import {
   type Request,
   type Welcome,
 } from './protocol.js'
+import { SigningLine } from './signing-line.js'
 import { UsedNames } from './used-names.js'
 
 export interface KeyServerParts {
@@ -68,6 +68,7 @@ interface OwnKey {
  */
 export class KeyServer {
   readonly #custody: KeyCustody
+  readonly #statements: SigningLine
   readonly #ledger: Ledger
   readonly #rules: LedgerRules
   readonly #logger: Logger
@@ -84,6 +85,7 @@ export class KeyServer {
 
   constructor(parts: KeyServerParts) {
     this.#custody = parts.custody
+    this.#statements = new SigningLine(parts.custody)
     this.#ledger = parts.ledger
     this.#rules = parts.rules
     this.#logger = parts.logger
@@ -241,8 +243,8 @@ export class KeyServer {
     const { keyId, toBeSigned, algorithm } = statement
     const { standing, publicKey } = await this.#ownKey(keyId)
     demandStatement(standing, statement, { publicKey, now: this.#now() })
-    const signature = await attestWith(this.#custody, statement)
     const digest = createHash(algorithm.hash.name).update(toBeSigned).digest()
+    const signature = await this.#statements.sign(keyId, digest, algorithm)
     if (publicKey && (await verifyDigest(publicKey, digest, signature, algorithm))) return signature
     const why = 'the token returned a signature that does not verify'
     this.#logger.error({ alarm: 'wrong-signature', keyId }, why)

@@ -32,6 +32,11 @@ export function signedBytes(file: Buffer, byteRange: readonly number[]): SignedB
   }
 }
 
+/** Whether bytes end as a file does, white space apart. */
+export function endsRevision(bytes: Buffer): boolean {
+  return /%%EOF\s*$/.test(bytes.toString('latin1', Math.max(0, bytes.length - 64)))
+}
+
 /** Whether nothing but an end of line follows. */
 export function isEnd(file: Buffer, end: number): boolean {
   return /^[\r\n]{0,2}$/.test(file.toString('latin1', end, Math.min(file.length, end + 3)))

@@ -16,7 +16,7 @@ import { problem, remark, type Finding } from '../findings.js'
 import { readCertificate, type KnownCertificate } from '../known-certificate.js'
 import { readCrl, readOcspResponse } from '../revocation.js'
 import { imprintProblems, readTimestampToken, type TimestampToken } from '../timestamp-token.js'
-import { isEnd, signedBytes, type SignedBytes } from './byte-range.js'
+import { endsRevision, isEnd, signedBytes, type SignedBytes } from './byte-range.js'
 import { cmsSignatures } from './cms-signatures.js'
 import { MOST_SIGNATURES, type DocumentReading } from './document-reading.js'
 import { changesBetween, type Change } from './pdf-changes.js'
@@ -36,7 +36,7 @@ interface Permission {
   /** P of DocMDP. */
   readonly level: 1 | 2 | 3 | null
   /** Whether FieldMDP locks a field. */
-  locks(field: string): boolean
+  readonly locks: (field: string) => boolean
 }
 
 /** @throws {UnfitDocumentError} when it is no PDF that can be read without guessing */
@@ -175,7 +175,9 @@ class Revisions {
     const twofold: Change[] = added.includes('/XRefStm')
       ? [{ kind: 'other', about: 'XRefStm' }]
       : []
-    return [...twofold, ...changesBetween(earlier, later)]
+    // What no cross-reference leads to, a reader that repairs files finds all the same.
+    const loose: Change[] = endsRevision(added) ? [] : [{ kind: 'other', about: '%%EOF' }]
+    return [...twofold, ...loose, ...changesBetween(earlier, later)]
   }
 }
 

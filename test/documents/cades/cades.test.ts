@@ -220,6 +220,14 @@ describe('CAdES', () => {
       await assertUnfit(bytes, 'The signature to add to is detached: it does not hold its content')
     })
 
+    it('refuses archive timestamps of old, which another signer would break', async () => {
+      const { bytes } = await sign(DOCUMENT, { level: 'B-LTA' })
+      // the archive-time-stamp-v3 under the name of long-term-validation, which is as long
+      bytes.set([0x02], bytes.indexOf(Buffer.from('060604008d450204', 'hex')) + 7)
+      const message = 'A signature there has an archive timestamp that another signer would break'
+      await assertUnfit(bytes, message)
+    })
+
     it('refuses what is no signature', async () => {
       const truncated = (await sign(DOCUMENT, {})).bytes.subarray(0, -1)
       const longer = Buffer.concat([(await sign(DOCUMENT, {})).bytes, Buffer.from([0])])

@@ -118,6 +118,9 @@ describe('Signed properties of CAdES', () => {
       property('content-hints', ''),
       property('content-identifier', commitment),
       property('content-reference', Buffer.from('3000', 'hex').toString('base64')),
+      ...['signer-location', 'signer-attributes-v2'].map((name) =>
+        property(name, Buffer.from('3000', 'hex').toString('base64')),
+      ),
       property('signature-policy-identifier', Buffer.from('0500', 'hex').toString('base64')),
     ]
     assert.deepEqual(

@@ -145,13 +145,13 @@ describe('PAdES', () => {
     assert.match(bytes.toString('latin1'), /\/M \(D:20261122101112Z\)/)
   })
 
-  it('prepares the same bytes each time', async () => {
+  it('prepares the same bytes each time, encrypted or not', async () => {
     const parameters = parametersOf({ appearance: { rect: RECT, text: 'Ada' } })
-    const [one, other] = [
-      await pades.prepareDocument(DOCUMENT, parameters),
-      await pades.prepareDocument(DOCUMENT, parameters),
-    ]
-    assert.deepEqual(one.toBeSigned, other.toBeSigned)
+    for (const document of [DOCUMENT, qpdf(DOCUMENT, '--encrypt', '', 'owner', '256', '--')]) {
+      const one = await pades.prepareDocument(document, parameters)
+      const other = await pades.prepareDocument(document, parameters)
+      assert.deepEqual(one.toBeSigned, other.toBeSigned)
+    }
   })
 
   it('is found out when a byte before, in or behind the signature changes', async () => {

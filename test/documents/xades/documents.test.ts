@@ -1,8 +1,12 @@
 import { strict as assert } from 'node:assert'
-import type { SignatureParameters } from '../../../src/documents/ades.js'
+import type { SignatureParameters, SignedProperty } from '../../../src/documents/ades.js'
 import { readXades } from '../../../src/documents/xades/xades-reader.js'
 import { Xades } from '../../../src/documents/xades/xades.js'
-import { UnfitDocumentError } from '../../../src/errors.js'
+import {
+  OverloadedError,
+  UnfitDocumentError,
+  UnfitSignedPropertiesError,
+} from '../../../src/errors.js'
 import { HASH_ALGORITHMS } from '../../../src/keys/algorithms.js'
 import { SigningPki } from '../../support/signing-pki.js'
 import { xmlsecVerifies } from '../../support/xmlsec.js'
@@ -72,6 +76,7 @@ const UNFIT: Readonly<Record<string, Buffer | string>> = {
   'an attribute twice by namespace': '<a xmlns:p="urn:x" xmlns:q="urn:x" p:b="1" q:b="2"/>',
   'a prefix that nobody declared': '<p:a/>',
   'a name space that is relative': '<a xmlns="relative"/>',
+  'a name space of which libraries make different things': '<a xmlns="http://x/?a=1&amp;b=2"/>',
   'a document type declaration': '<!DOCTYPE a><a/>',
   'a document type declaration elsewhere': '<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
   'an external entity': '<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]><a>&e;</a>',
@@ -82,7 +87,8 @@ const UNFIT: Readonly<Record<string, Buffer | string>> = {
   'a reference to one': '<a>&#1;</a>',
   'XML 1.1': '<?xml version="1.1"?><a>&#1;</a>',
   'an encoding that nobody knows': '<?xml version="1.0" encoding="UTF-7"?><a/>',
-  'an encoding with many characters in one byte': '<?xml version="1.0" encoding="EBCDIC-CP-US"?><a/>',
+  'an encoding with many characters in one byte':
+    '<?xml version="1.0" encoding="EBCDIC-CP-US"?><a/>',
   'a mark that contradicts the declaration': Buffer.concat([
     UTF8_MARK,
     Buffer.from('<?xml version="1.0" encoding="ISO-8859-1"?><a/>'),
@@ -93,7 +99,10 @@ const UNFIT: Readonly<Record<string, Buffer | string>> = {
   'half a character': Buffer.from('<a>\ufffd</a>'.replace('\ufffd', '\u00e4'), 'latin1'),
   'half of a pair': Buffer.from([0xff, 0xfe, ...Buffer.from('<a>\ud800</a>', 'utf16le')]),
   'a longer form of a character': Buffer.from('3c613ec1813c2f613e', 'hex'),
-  'bytes that are no ASCII': Buffer.from('<?xml version="1.0" encoding="us-ascii"?><a>ä</a>', 'latin1'),
+  'bytes that are no ASCII': Buffer.from(
+    '<?xml version="1.0" encoding="us-ascii"?><a>ä</a>',
+    'latin1',
+  ),
   'a signature alone': '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"/>',
   'elements in elements in elements': '<a>'.repeat(250) + '</a>'.repeat(250),
   'attributes without end': `<a ${attributes(300)}/>`,
@@ -109,7 +118,10 @@ describe('XAdES, enveloped', () => {
   for (const [name, [document, endTag]] of Object.entries(DOCUMENTS)) {
     it(`signs a document with ${name}, and leaves its bytes alone`, async () => {
       const signed = await sign(document)
-      const at = signed.lastIndexOf(endTag, signed.length - (document.length - document.lastIndexOf(endTag)))
+      const at = signed.lastIndexOf(
+        endTag,
+        signed.length - (document.length - document.lastIndexOf(endTag)),
+      )
       assert.deepEqual(signed.subarray(at), document.subarray(document.lastIndexOf(endTag)))
       const before = document.subarray(0, document.lastIndexOf(endTag))
       assert.deepEqual(signed.subarray(0, before.length), before)
@@ -165,22 +177,57 @@ describe('XAdES, enveloped', () => {
     })
   }
 
+  describe('a large one', () => {
+    const line = '<line n="1">ten euros &amp; more</line>\r\n'
+    const document = Buffer.from(`<a xmlns="urn:a" Id="taken">${line.repeat(10_000)}</a>`)
+    after(() => xades.close())
+
+    it('is prepared in a thread, with the same result', async () => {
+      const signed = await sign(document, { level: 'B-LTA' })
+      assert.deepEqual(signed.subarray(0, document.length - 4), document.subarray(0, -4))
+      const [signature] = readXades(signed).signatures
+      assert.ok(signature)
+      assert.ok(signature.references.every(({ digestMatches }) => digestMatches === true))
+      assert.ok(signature.timestamps.every(({ imprintMatches }) => imprintMatches === true))
+      assert.ok(xmlsec(signed))
+    })
+
+    it('is refused for the same reasons', async () => {
+      const broken = Buffer.concat([document, Buffer.from('<a/>')])
+      await assert.rejects(sign(broken), new UnfitDocumentError('The XML is not well-formed'))
+      const name = 'SignatureProductionPlaceV2'
+      const place = `<x:${name} xmlns:x="http://uri.etsi.org/01903/v1.3.2#" Id="taken"><x:City/></x:${name}>`
+      const properties = [{ name, value: place }]
+      await assert.rejects(sign(document, { properties }), new UnfitSignedPropertiesError([name]))
+    })
+
+    it('is given up when it takes too long, and has to wait when there are many', async () => {
+      const hasty = new Xades({ threads: { milliseconds: 1, threads: 1, waiting: 0 } })
+      const first = sign(document, { by: hasty })
+      await assert.rejects(sign(document, { by: hasty }), OverloadedError)
+      await assert.rejects(first, UnfitDocumentError)
+    })
+  })
+
   interface Wishes {
+    readonly by?: Xades
+    readonly properties?: readonly SignedProperty[]
     readonly role?: string
     readonly level?: SignatureParameters['level']
     /** Instead of ours. */
     readonly transforms?: string
   }
 
-  async function sign(document: Buffer, { role, level, transforms }: Wishes = {}): Promise<Buffer> {
+  async function sign(document: Buffer, wishes: Wishes = {}): Promise<Buffer> {
+    const { role, level, transforms, by = xades, properties = [] } = wishes
     const signer = pki.signer('p-256')
-    const prepared = await xades.prepareDocument(document, {
+    const prepared = await by.prepareDocument(document, {
       level: level ?? 'B-B',
       envelope: 'Enveloped',
       algorithm: ALGORITHM,
       signatory: signer,
       signingTime: new Date('2026-11-22T10:11:12Z'),
-      signedProperties: role === undefined ? [] : [{ name: 'SignerRoleV2', value: role }],
+      signedProperties: role === undefined ? properties : [{ name: 'SignerRoleV2', value: role }],
       referenceUri: null,
     })
     const value = signer.sign(prepared.toBeSigned, ALGORITHM)

@@ -43,7 +43,10 @@ const UNFIT: Readonly<Record<string, SignedProperty>> = {
     'SignerRoleV2',
     FIT['SignerRoleV2']?.replace(XADES, 'http://uri.etsi.org/01903/v1.1.1#'),
   ),
-  'children that it does not have': property('SignerRoleV2', x('SignerRoleV2', '<x:City>Köln</x:City>')),
+  'children that it does not have': property(
+    'SignerRoleV2',
+    x('SignerRoleV2', '<x:City>Köln</x:City>'),
+  ),
   'no children': property('SignerRoleV2', x('SignerRoleV2', '')),
   'text between its children': property(
     'SignatureProductionPlaceV2',
@@ -101,7 +104,11 @@ describe('XAdES, signed properties', () => {
 
   for (const [name, element] of Object.entries(FIT)) {
     it(`signs ${name} as it was sent, as Base64 and as it is`, async () => {
-      for (const value of [base64(element), base64(`\ufeff<?xml version="1.0"?>\n${element}`), element]) {
+      for (const value of [
+        base64(element),
+        base64(`\ufeff<?xml version="1.0"?>\n${element}`),
+        element,
+      ]) {
         const signed = await sign([{ name, value }])
         assert.ok(signed.includes(element))
         assert.ok(readXades(signed).signatures[0]?.signedPropertyNames.includes(name))
@@ -133,7 +140,12 @@ describe('XAdES, signed properties', () => {
     const signed = await sign(names.map((name) => property(name, FIT[name])))
     assert.deepEqual(readXades(signed).signatures[0]?.signedPropertyNames, [
       ...['SigningTime', 'SigningCertificateV2', 'SignaturePolicyIdentifier'],
-      ...['SignatureProductionPlaceV2', 'SignerRoleV2', 'DataObjectFormat', 'CommitmentTypeIndication'],
+      ...[
+        'SignatureProductionPlaceV2',
+        'SignerRoleV2',
+        'DataObjectFormat',
+        'CommitmentTypeIndication',
+      ],
     ])
   })
 
@@ -181,7 +193,10 @@ describe('XAdES, signed properties', () => {
     it('are refused when they are over another, or are no timestamps', async () => {
       const name = 'AllDataObjectsTimeStamp'
       await refuses(sign([await timestamp(name, '<a xmlns="urn:a">y</a>')]), name)
-      const element = x(name, `<x:EncapsulatedTimeStamp>${base64('token')}</x:EncapsulatedTimeStamp>`)
+      const element = x(
+        name,
+        `<x:EncapsulatedTimeStamp>${base64('token')}</x:EncapsulatedTimeStamp>`,
+      )
       await refuses(sign([property(name, element)]), name)
     })
 
@@ -208,7 +223,7 @@ describe('XAdES, signed properties', () => {
 
   async function sign(
     signedProperties: readonly SignedProperty[],
-    { document = DOCUMENT, level = 'B-B' as SignatureParameters['level'] } = {},
+    { document = DOCUMENT, level = 'B-B' }: Wishes = {},
   ): Promise<Buffer> {
     const signer = pki.signer('p-256')
     const prepared = await xades.prepareDocument(document, {
@@ -223,6 +238,11 @@ describe('XAdES, signed properties', () => {
     return (await prepared.complete(value, pki)).bytes
   }
 })
+
+interface Wishes {
+  readonly document?: Buffer
+  readonly level?: SignatureParameters['level']
+}
 
 /** A property of XAdES under a prefix that is not ours. */
 function x(name: string, content: string): string {

@@ -2,7 +2,10 @@ import { strict as assert } from 'node:assert'
 import { execFileSync } from 'node:child_process'
 import { createHash, verify, X509Certificate } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { EXCLUSIVELY, EXCLUSIVE_CANONICALIZATION } from '../../../src/documents/xades/identifiers.js'
+import {
+  EXCLUSIVELY,
+  EXCLUSIVE_CANONICALIZATION,
+} from '../../../src/documents/xades/identifiers.js'
 import { prepare } from '../../../src/documents/xades/prepared-signature.js'
 import { transform } from '../../../src/documents/xades/signature-text.js'
 import type { Subject } from '../../../src/documents/xades/subjects.js'
@@ -157,7 +160,8 @@ describe('reading XAdES', () => {
       'something behind the signature': (xml) => xml.replace('</order>', '<pay>99</pay></order>'),
       'another root around it': (xml) => `<orders>${xml}<pay>99</pay></orders>`,
       'another time': (xml) => xml.replace(/(SigningTime>)2026/, '$12016'),
-      'another digest of the signer': (xml) => exchangedDigest(xml, /<xades:CertDigest>.*?<\/ds:DigestValue>/),
+      'another digest of the signer': (xml) =>
+        exchangedDigest(xml, /<xades:CertDigest>.*?<\/ds:DigestValue>/),
       'another digest': (xml) => exchangedDigest(xml, /<ds:Reference .*?<\/ds:DigestValue>/),
       'another method': (xml) => xml.replace('#ecdsa-sha256', '#ecdsa-sha512'),
       'another value': (xml) => xml.replace(/(<ds:SignatureValue [^>]*>)..../, '$1AAAA'),
@@ -177,11 +181,14 @@ describe('reading XAdES', () => {
 
     it('tells timestamps that are over something else', async () => {
       const one = await signed('Enveloped', 'B-LTA')
-      const [, value = ''] = /(<xades141:ArchiveTimeStamp .*<\/xades141:ArchiveTimeStamp>)/.exec(one) ?? []
+      const [, value = ''] =
+        /(<xades141:ArchiveTimeStamp .*<\/xades141:ArchiveTimeStamp>)/.exec(one) ?? []
       const changes = [
         one.replace('<xades:RevocationValues>', '<xades:RevocationValues Id="new">'),
         one.replace('<ds:KeyInfo>', '<ds:KeyInfo Id="new">'),
-        one.replace(value, '').replace('<xades:SignatureTimeStamp', `${value}<xades:SignatureTimeStamp`),
+        one
+          .replace(value, '')
+          .replace('<xades:SignatureTimeStamp', `${value}<xades:SignatureTimeStamp`),
         one.replace('</ds:Signature>', '<ds:Object>more</ds:Object></ds:Signature>'),
       ]
       assert.deepEqual(imprints(one), [true, true])
@@ -212,8 +219,10 @@ describe('reading XAdES', () => {
     })
 
     const WRAPPINGS: Readonly<Record<string, (xml: string) => string>> = {
-      'the identifier in front, once more': (xml) => xml.replace('<pay ', '<pay Id="part">99</pay><pay '),
-      'the identifier behind, once more': (xml) => xml.replace('</order>', '<pay Id="part">99</pay></order>'),
+      'the identifier in front, once more': (xml) =>
+        xml.replace('<pay ', '<pay Id="part">99</pay><pay '),
+      'the identifier behind, once more': (xml) =>
+        xml.replace('</order>', '<pay Id="part">99</pay></order>'),
       'the identifier under another name of such attributes': (xml) =>
         xml.replace('<pay ', '<pay xml:id="part">99</pay><pay '),
       'the identifier in lower case': (xml) => xml.replace('<pay ', '<pay id="part">99</pay><pay '),
@@ -224,7 +233,8 @@ describe('reading XAdES', () => {
         xml.replace('Id="part"', 'w:Id="part" xmlns:w="urn:w"'),
       'an XPointer': (xml) => xml.replace('URI="#part"', `URI="#xpointer(id('part'))"`),
       'an XPointer to everything': (xml) => xml.replace('URI="#part"', 'URI="#xpointer(/)"'),
-      'an identifier that is an expression': (xml) => xml.replace('URI="#part"', 'URI="#part&quot; or &quot;"'),
+      'an identifier that is an expression': (xml) =>
+        xml.replace('URI="#part"', 'URI="#part&quot; or &quot;"'),
       'a second SignedInfo': (xml) => xml.replace(/(<ds:SignedInfo>.*<\/ds:SignedInfo>)/, '$1$1'),
       'a second SignedInfo behind an instruction': (xml) =>
         xml.replace(/(<ds:SignedInfo>.*<\/ds:SignedInfo>)/, '$1<?p?>$1'),
@@ -233,7 +243,8 @@ describe('reading XAdES', () => {
       'a second DigestValue': (xml) =>
         xml.replace(/(<ds:DigestValue>.*?<\/ds:DigestValue>)/, '$1<?p?>$1'),
       'a comment in a digest': (xml) => xml.replace('<ds:DigestValue>', '<ds:DigestValue><!--x-->'),
-      'an instruction in a digest': (xml) => xml.replace('<ds:DigestValue>', '<ds:DigestValue><?x?>'),
+      'an instruction in a digest': (xml) =>
+        xml.replace('<ds:DigestValue>', '<ds:DigestValue><?x?>'),
       'an element in a digest': (xml) => xml.replace('<ds:DigestValue>', '<ds:DigestValue><x/>'),
       'a comment in the value': (xml) =>
         xml.replace('</ds:SignatureValue>', '<!--x--></ds:SignatureValue>'),
@@ -296,7 +307,12 @@ describe('reading XAdES', () => {
     }
 
     it('does not follow what it does not know, so it cannot be talked into a match', async () => {
-      const unknown = ['an XPointer', 'a filter that leaves out more', 'a style sheet', 'a weaker hash']
+      const unknown = [
+        'an XPointer',
+        'a filter that leaves out more',
+        'a style sheet',
+        'a weaker hash',
+      ]
       for (const name of unknown) {
         const xml = WRAPPINGS[name]?.(await signedPart()) ?? ''
         const [reference] = readXades(Buffer.from(xml)).signatures[0]?.references ?? []
@@ -308,7 +324,9 @@ describe('reading XAdES', () => {
     it('reports what is hidden in a second signature as one that does not hold', async () => {
       const xml = await signed()
       const hidden = `<ds:Signature xmlns:ds="${DS}"><ds:Object><pay>99</pay></ds:Object></ds:Signature>`
-      const { signatures, unreadable } = readXades(Buffer.from(xml.replace('<pay>', `${hidden}<pay>`)))
+      const { signatures, unreadable } = readXades(
+        Buffer.from(xml.replace('<pay>', `${hidden}<pay>`)),
+      )
       assert.equal(signatures.length, 1)
       assert.deepEqual(
         unreadable.map(({ path }) => path),
@@ -346,7 +364,9 @@ describe('reading XAdES', () => {
     const octets = withTree(document, (tree) =>
       tree.elements('//*[@Id]').map((element) => tree.canonicalElement(element, EXCLUSIVELY)),
     )
-    const digest = createHash('sha256').update(octets[0] ?? '').digest()
+    const digest = createHash('sha256')
+      .update(octets[0] ?? '')
+      .digest()
     const reference = {
       ...{ uri: '#part', type: null, digest, octets: null },
       ...{ mediaType: 'text/xml', isHeld: false },
@@ -356,10 +376,11 @@ describe('reading XAdES', () => {
       references: [reference],
       seed: digest,
       takenIds: new Map(),
-      place: (signature) => ({
-        bytes: Buffer.from(document.replace('</order>', `${signature}</order>`)),
-        holdsDocument: true,
-      }),
+      place: {
+        ...({ encoding: 'utf-8', hasByteOrderMark: false, holdsDocument: true } as const),
+        before: document.replace('</order>', ''),
+        after: '</order>',
+      },
       reread: (bytes) => readXades(bytes),
     }
     const prepared = prepare(subject, parametersOf())

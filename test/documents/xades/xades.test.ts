@@ -64,7 +64,9 @@ describe('XAdES', () => {
 
   it('names the algorithms by the URIs of RFC 9231', async () => {
     const methods = []
-    for (const [key, scheme, hash] of [2, 6, 8].flatMap((index) => ALGORITHMS.slice(index, index + 1))) {
+    for (const [key, scheme, hash] of [2, 6, 8].flatMap((index) =>
+      ALGORITHMS.slice(index, index + 1),
+    )) {
       const { bytes } = await sign(DOCUMENT, { key, algorithm: algorithmOf(scheme, hash) })
       methods.push(/<ds:SignatureMethod Algorithm="([^"]+)"/.exec(bytes.toString())?.[1])
     }
@@ -211,7 +213,16 @@ describe('XAdES', () => {
   })
 
   it('refuses references that lead nowhere, or back into the signature', async () => {
-    for (const referenceUri of ['', '#id', 'a b', 'a"b', 'ä', 'http://[', 'a\nb', 'x'.repeat(3000)]) {
+    for (const referenceUri of [
+      '',
+      '#id',
+      'a b',
+      'a"b',
+      'ä',
+      'http://[',
+      'a\nb',
+      'x'.repeat(3000),
+    ]) {
       const parameters = parametersOf({ envelope: 'Detached', referenceUri })
       await assert.rejects(xades.prepareDocument(DOCUMENT, parameters), UnfitDocumentError)
     }
@@ -258,13 +269,21 @@ describe('XAdES', () => {
   }
 
   function xmlsec(bytes: Buffer, document = DOCUMENT): boolean {
-    return xmlsecVerifies(bytes, { root: pki.read('root.pem'), files: { 'document.xml': document } })
+    return xmlsecVerifies(bytes, {
+      root: pki.read('root.pem'),
+      files: { 'document.xml': document },
+    })
   }
 })
 
 const PROPERTIES = {
   'B-T': ['SignatureTimeStamp'],
-  'B-LT': ['SignatureTimeStamp', 'TimeStampValidationData', 'CertificateValues', 'RevocationValues'],
+  'B-LT': [
+    'SignatureTimeStamp',
+    'TimeStampValidationData',
+    'CertificateValues',
+    'RevocationValues',
+  ],
   'B-LTA': [
     ...['SignatureTimeStamp', 'TimeStampValidationData', 'CertificateValues', 'RevocationValues'],
     'ArchiveTimeStamp',

@@ -1,0 +1,59 @@
+import type { SignatureAlgorithm } from '../algorithms.js'
+import type { KeyCustody } from '../key-custody.js'
+
+/** Long enough to keep the token busy, short enough that nobody waits for many others. */
+const MOST_TOGETHER = 32
+
+interface Waiting {
+  readonly digest: Buffer
+  readonly resolve: (signature: Buffer) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Line {
+  readonly keyId: string
+  readonly algorithm: SignatureAlgorithm
+  readonly waiting: Waiting[]
+}
+
+/**
+ * Single digests that are to be signed with one key within one turn of the event loop go to the token
+ * together, and come back together: so their answers share a message, too.
+ */
+export class SigningLine {
+  readonly #custody: Pick<KeyCustody, 'sign'>
+  readonly #lines = new Map<string, Line>()
+
+  constructor(custody: Pick<KeyCustody, 'sign'>) {
+    this.#custody = custody
+  }
+
+  /** @throws what `KeyCustody.sign` throws, of whichever of those signed together */
+  sign(keyId: string, digest: Buffer, algorithm: SignatureAlgorithm): Promise<Buffer> {
+    const name = `${keyId} ${algorithm.scheme} ${algorithm.hash.name}`
+    const line = this.#lines.get(name) ?? { keyId, algorithm, waiting: [] }
+    if (line.waiting.length === 0) {
+      this.#lines.set(name, line)
+      setImmediate(() => this.#begin(name))
+    }
+    return new Promise((resolve, reject) => line.waiting.push({ digest, resolve, reject }))
+  }
+
+  #begin(name: string): void {
+    const line = this.#lines.get(name)
+    this.#lines.delete(name)
+    while (line && line.waiting.length > 0) {
+      void this.#sign(line, line.waiting.splice(0, MOST_TOGETHER))
+    }
+  }
+
+  async #sign({ keyId, algorithm }: Line, together: readonly Waiting[]): Promise<void> {
+    try {
+      const digests = together.map(({ digest }) => digest)
+      const signatures = await this.#custody.sign(keyId, digests, algorithm)
+      together.forEach(({ resolve }, index) => resolve(signatures[index] ?? Buffer.alloc(0)))
+    } catch (error) {
+      for (const { reject } of together) reject(error)
+    }
+  }
+}

@@ -1,0 +1,295 @@
+import assert from 'node:assert/strict'
+import { PdfArray, PdfDict, PdfName, PdfNumber, PdfRef, PdfStream, PdfString } from '@libpdf/core'
+import type { SignatureParameters } from '../../src/documents/ades.js'
+import { Pades } from '../../src/documents/pades/pades.js'
+import { PdfDocument, setEntry, type Kept } from '../../src/documents/pades/pdf-document.js'
+import { Revision } from '../../src/documents/pades/revision.js'
+import { readForm } from '../../src/documents/pades/signature-fields.js'
+import { HASH_ALGORITHMS } from '../../src/keys/algorithms.js'
+import { SigningPki } from '../support/signing-pki.js'
+import { writtenPdf } from '../support/written-pdf.js'
+import { examined, remembering, verdicts } from './examined.js'
+
+const ALGORITHM = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha256 } as const
+
+/** A page with a text field and an empty signature field. */
+const FORM = writtenPdf({
+  catalog: '/AcroForm 20 0 R',
+  page: '/Annots [21 0 R 22 0 R]',
+  objects: {
+    20: '<< /Fields [21 0 R 22 0 R] /DA (/F1 12 Tf) /DR << /Font << /F1 3 0 R >> >> >>',
+    21: '<< /Type /Annot /Subtype /Widget /FT /Tx /T (amount) /V (10) /Rect [10 10 90 30] /P 100 0 R /AP << /N 23 0 R >> >>',
+    22: '<< /Type /Annot /Subtype /Widget /FT /Sig /T (second) /Rect [10 40 90 60] /P 100 0 R >>',
+    23: '<< /Type /XObject /Subtype /Form /BBox [0 0 80 20] /Length 23 >>\nstream\nBT /F1 12 Tf (10) Tj ET\nendstream',
+  },
+})
+
+type Change = (document: PdfDocument, revision: Revision) => void
+
+describe('Changes of a PDF after signing (S62)', () => {
+  const pades = new Pades()
+  let pki: SigningPki
+  let material: Awaited<ReturnType<SigningPki['validationData']>>
+  let approved: Buffer
+  let certified: Buffer
+  before(async () => {
+    pki = new SigningPki()
+    material = await pki.validationData([pki.signer('p-256').certificate])
+    approved = await sign(FORM)
+    certified = await sign(FORM, { envelope: 'Certification' })
+  })
+  // The threads of PAdES end with the process.
+  after(() => pki.close())
+
+  async function sign(document: Buffer, more: Partial<SignatureParameters> = {}) {
+    const signatory = pki.signer('p-256')
+    const prepared = await pades.prepareDocument(document, {
+      ...{ level: 'B-B', envelope: 'Revision', algorithm: ALGORITHM, signatory },
+      ...{ signingTime: new Date(), signedProperties: [], referenceUri: null },
+      ...more,
+    })
+    const value = signatory.sign(prepared.toBeSigned, ALGORITHM)
+    return (await prepared.complete(value, remembering(pki))).bytes
+  }
+
+  const examine = (pdf: Buffer) => examined(pdf, [pki.root], { material })
+
+  async function kindsAfter(pdf: Buffer) {
+    const report = await examine(pdf)
+    const [first] = report.signatures
+    return {
+      verdict: verdicts(report)[0],
+      kinds: [...new Set(first?.coverage?.changes.map(({ kind }) => kind))],
+      wholeDocument: first?.coverage?.wholeDocument,
+    }
+  }
+
+  it('are none when there are none', async () => {
+    const { verdict, kinds, wholeDocument } = await kindsAfter(approved)
+    assert.deepEqual([verdict, kinds, wholeDocument], ['TOTAL-PASSED', [], true])
+  })
+
+  it('may be another signature in a field that waited for it, and validation data', async () => {
+    const twice = await sign(approved, { level: 'B-LTA' })
+    const { verdict, kinds, wholeDocument } = await kindsAfter(twice)
+    assert.equal(verdict, 'TOTAL-PASSED')
+    assert.deepEqual(kinds.toSorted(), ['signature', 'timestamp', 'validation-data'])
+    assert.equal(wholeDocument, false)
+  })
+
+  const page = (document: PdfDocument): Kept<PdfDict> => {
+    const home = PdfRef.of(100)
+    return { object: document.resolve(home) as PdfDict, home }
+  }
+  const field = (document: PdfDocument, name: 'amount' | 'first') =>
+    document.resolve(PdfRef.of(name === 'amount' ? 21 : 22)) as PdfDict
+
+  const fillIn: Change = (document, revision) => {
+    setEntry(field(document, 'amount'), 'V', PdfString.fromString('1000000'))
+    revision.change(PdfRef.of(21))
+  }
+  const annotate: Change = (document, revision) => {
+    const note = revision.add(
+      PdfDict.of({
+        Type: PdfName.of('Annot'),
+        Subtype: PdfName.of('FreeText'),
+        Rect: PdfArray.of(...[0, 0, 300, 200].map((each) => PdfNumber.of(each))),
+        Contents: PdfString.fromString('Paid'),
+      }),
+    )
+    const { object, home } = page(document)
+    const annotations = document.lookUp(object, 'Annots')
+    assert.ok(annotations instanceof PdfArray)
+    setEntry(object, 'Annots', PdfArray.of(...annotations, note))
+    revision.change(home)
+  }
+  const describeAnew: Change = (document, revision) => {
+    const stream = new PdfStream([['Type', PdfName.of('Metadata')]], Buffer.from('<x/>'))
+    const { object, home } = document.catalog
+    setEntry(object, 'Metadata', revision.add(stream))
+    revision.change(home)
+  }
+
+  const other: Readonly<Record<string, Change>> = {
+    'other text on a page': (_document, revision) => {
+      const registry = _document.pdf.context.registry
+      const content = registry.resolve(PdfRef.of(101)) as PdfStream
+      content.setData(Buffer.from('BT /F1 18 Tf 20 150 Td (Sale) Tj ET'))
+      revision.change(PdfRef.of(101))
+    },
+    'another content stream': (document, revision) => {
+      const stream = new PdfStream([], Buffer.from('BT /F1 18 Tf 20 150 Td (Sale) Tj ET'))
+      const { object, home } = page(document)
+      setEntry(object, 'Contents', revision.add(stream))
+      revision.change(home)
+    },
+    'another font behind the same name': (document, revision) => {
+      setEntry(document.resolve(PdfRef.of(3)) as PdfDict, 'BaseFont', PdfName.of('Symbol'))
+      revision.change(PdfRef.of(3))
+    },
+    'another size of the page': (document, revision) => {
+      const { object, home } = page(document)
+      setEntry(object, 'CropBox', PdfArray.of(...[0, 0, 9, 9].map((each) => PdfNumber.of(each))))
+      revision.change(home)
+    },
+    'a page more': (document, revision) => {
+      const { object } = page(document)
+      const pages = document.resolve(PdfRef.of(2)) as PdfDict
+      setEntry(pages, 'Kids', PdfArray.of(PdfRef.of(100), revision.add(object.clone())))
+      revision.change(PdfRef.of(2))
+    },
+    'another tree of pages': (document, revision) => {
+      const pages = revision.add((document.resolve(PdfRef.of(2)) as PdfDict).clone())
+      const { object, home } = document.catalog
+      setEntry(object, 'Pages', pages)
+      revision.change(home)
+    },
+    'an action that runs on opening': (document, revision) => {
+      const { object, home } = document.catalog
+      const action = { S: PdfName.of('JavaScript'), JS: PdfString.fromString('app.alert(1)') }
+      setEntry(object, 'OpenAction', PdfDict.of(action))
+      revision.change(home)
+    },
+    'a new text field over the content': (document, revision) => {
+      const form = readForm(document).dict
+      assert.ok(form)
+      const widget = PdfDict.of({
+        Type: PdfName.of('Annot'),
+        Subtype: PdfName.of('Widget'),
+        FT: PdfName.of('Tx'),
+        T: PdfString.fromString('overlay'),
+      })
+      const fields = document.lookUp(form.object, 'Fields')
+      assert.ok(fields instanceof PdfArray)
+      setEntry(form.object, 'Fields', PdfArray.of(...fields, revision.add(widget)))
+      revision.change(form.home)
+    },
+    'an appearance that every viewer makes anew': (document, revision) => {
+      const form = readForm(document).dict
+      assert.ok(form)
+      setEntry(form.object, 'XFA', PdfString.fromString('<xdp/>'))
+      revision.change(form.home)
+    },
+    'the position of a field': (document, revision) => {
+      const rect = PdfArray.of(...[0, 0, 300, 200].map((each) => PdfNumber.of(each)))
+      setEntry(field(document, 'amount'), 'Rect', rect)
+      revision.change(PdfRef.of(21))
+    },
+    'a field taken out of the form': (document, revision) => {
+      const form = readForm(document).dict
+      assert.ok(form)
+      const fields = document.lookUp(form.object, 'Fields')
+      assert.ok(fields instanceof PdfArray)
+      setEntry(form.object, 'Fields', PdfArray.of(...[...fields].slice(1)))
+      revision.change(form.home)
+    },
+  }
+  for (const [what, change] of Object.entries(other)) {
+    it(`fails ${what}`, async () => {
+      const { verdict, kinds } = await kindsAfter(await updated(approved, change))
+      assert.equal(verdict, 'TOTAL-FAILED/HASH_FAILURE: changed-after-signing')
+      assert.ok(kinds.includes('other'))
+    })
+  }
+
+  it('may fill in a form, and the report says so', async () => {
+    const report = await examine(await updated(approved, fillIn))
+    assert.deepEqual(verdicts(report), ['TOTAL-PASSED'])
+    const about = report.signatures[0]?.findings.find(({ code }) => code === 'added-after-signing')
+    assert.equal(about?.about, 'form, amount')
+  })
+
+  it('may not annotate what nobody permitted to annotate', async () => {
+    const { verdict, kinds } = await kindsAfter(await updated(approved, annotate))
+    assert.deepEqual(kinds, ['annotation'])
+    assert.equal(verdict, 'INDETERMINATE/SIG_CONSTRAINTS_FAILURE: changed-after-signing')
+  })
+
+  it('may change the metadata', async () => {
+    const { verdict, kinds } = await kindsAfter(await updated(approved, describeAnew))
+    assert.deepEqual([verdict, kinds], ['TOTAL-PASSED', ['metadata']])
+  })
+
+  it('are held to what a certification permits', async () => {
+    // P stands in the signed bytes: what matters is that the reader heeds it.
+    for (const change of [annotate, ...Object.values(other).slice(0, 1)]) {
+      const { verdict } = await kindsAfter(await updated(certified, change))
+      assert.ok(verdict && !verdict.startsWith('TOTAL-PASSED'), verdict)
+    }
+    const { verdict } = await kindsAfter(await updated(certified, fillIn))
+    assert.equal(verdict, 'TOTAL-PASSED')
+  })
+
+  it('cannot hide between two signatures', async () => {
+    const [, change] = Object.entries(other)[0] ?? []
+    assert.ok(change)
+    const between = await sign(await updated(approved, change))
+    const found = verdicts(await examine(between))
+    assert.deepEqual(found, ['TOTAL-FAILED/HASH_FAILURE: changed-after-signing', 'TOTAL-PASSED'])
+  })
+
+  describe('and the byte range', () => {
+    const withRange = (pdf: Buffer, change: (range: number[]) => number[]) => {
+      const text = pdf.toString('latin1')
+      const [whole = '', numbers = ''] = /\/ByteRange\s*\[([\d\s]+)\]/.exec(text) ?? []
+      const range = change(numbers.trim().split(/\s+/).map(Number)).join(' ')
+      const replaced = `/ByteRange [${range}`.padEnd(whole.length - 1) + ']'
+      return Buffer.from(text.replace(whole, replaced), 'latin1')
+    }
+    const ranges: Readonly<Record<string, (range: number[]) => number[]>> = {
+      'that does not begin at the beginning': ([, b = 0, c = 0, d = 0]) => [9, b - 9, c, d],
+      'with a larger hole': ([a = 0, b = 0, c = 0, d = 0]) => [a, b - 40, c, d],
+      'with a smaller hole': ([a = 0, b = 0, c = 0, d = 0]) => [a, b + 2, c, d],
+      'that ends too early': ([a = 0, b = 0, c = 0, d = 0]) => [a, b, c, d - 30],
+      'that ends behind the file': ([a = 0, b = 0, c = 0, d = 0]) => [a, b, c, d + 30],
+      'of three numbers': ([a = 0, b = 0, c = 0]) => [a, b, c],
+      'of six numbers': ([a = 0, b = 0, c = 0, d = 0]) => [a, b, c, 5, c + 9, d - 9],
+      'that overlaps': ([a = 0, b = 0, , d = 0]) => [a, b, b - 10, d],
+    }
+    for (const [what, change] of Object.entries(ranges)) {
+      it(`fails one ${what}`, async () => {
+        const report = await examine(withRange(approved, change))
+        assert.equal(report.signatures[0]?.indication, 'TOTAL-FAILED')
+        assert.equal(report.signatures[0].subIndication, 'FORMAT_FAILURE')
+      })
+    }
+
+    it('fails bytes behind the end that are no revision', async () => {
+      const behind = Buffer.concat([approved, Buffer.from('\n9 0 obj (x) endobj\n')])
+      const report = await examine(behind)
+      assert.notEqual(report.indication, 'TOTAL-PASSED')
+    })
+  })
+
+  it('come with a warning of what lets a document change its look by itself (S63)', async () => {
+    const action = '<< /S /JavaScript /JS (this.getField("amount").value = 99) >>'
+    const acting = await sign(
+      writtenPdf({ catalog: '/OpenAction 20 0 R', objects: { 20: action } }),
+    )
+    const { findings } = await examine(acting)
+    const found = findings.filter(({ code }) => code === 'look-can-change')
+    assert.deepEqual(
+      found.map(({ about }) => about),
+      ['javascript'],
+    )
+  })
+
+  it('tell of an empty field, and of a signature that belongs to no field', async () => {
+    const report = await examine(approved)
+    assert.ok(
+      report.findings.some(({ code, about }) => code === 'field-empty' && about === 'second'),
+    )
+    const stray = await updated(FORM, (_document, revision) => {
+      revision.add(PdfDict.of({ ByteRange: PdfArray.of(PdfNumber.of(0)) }))
+    })
+    const codes = (await examine(stray)).findings.map(({ code }) => code)
+    assert.ok(codes.includes('signature-unreferenced'), codes.join())
+  })
+})
+
+async function updated(pdf: Buffer, change: Change): Promise<Buffer> {
+  const document = await PdfDocument.open(pdf)
+  const revision = new Revision(document)
+  change(document, revision)
+  return Buffer.concat([pdf, revision.write(pdf.length)])
+}
