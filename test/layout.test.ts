@@ -84,6 +84,8 @@ describe('The layout of src', () => {
     ['pg', /from 'pg'/, /^storage\/postgresql\//],
     ['openid-client', /from 'openid-client'/, /^identity\/id-bb(-keys)?\.ts$/],
     ['koffi', /from 'koffi'/, /^keys\/foreign-functions\.ts$/],
+    ['libxml2', /from 'libxml2-wasm'/, /^(documents\/xades|verification\/formats)\//],
+    ['saxes', /from 'saxes'/, /^documents\/xades\/xml-scan\.ts$/],
     ['prom-client', /from 'prom-client'/, /^observability\/metrics\.ts$/],
     // Loaded only where tracing is on: nobody imports it but by `import()`.
     ['OpenTelemetry', /from '@opentelemetry/, /^observability\/opentelemetry\.ts$/],

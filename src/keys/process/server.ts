@@ -38,6 +38,7 @@ import {
   type Request,
   type Welcome,
 } from './protocol.js'
+import { verifyMessage } from './message-verifier.js'
 import { SigningLine } from './signing-line.js'
 import { UsedNames } from './used-names.js'
 
@@ -245,7 +246,9 @@ export class KeyServer {
     demandStatement(standing, statement, { publicKey, now: this.#now() })
     const digest = createHash(algorithm.hash.name).update(toBeSigned).digest()
     const signature = await this.#statements.sign(keyId, digest, algorithm)
-    if (publicKey && (await verifyDigest(publicKey, digest, signature, algorithm))) return signature
+    const isGood =
+      publicKey && (await verifyMessage(publicKey, toBeSigned, signature, algorithm.hash.name))
+    if (isGood) return signature
     const why = 'the token returned a signature that does not verify'
     this.#logger.error({ alarm: 'wrong-signature', keyId }, why)
     throw new SignatureWithheldError(why)
