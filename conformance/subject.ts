@@ -71,7 +71,7 @@ interface Kept {
 }
 
 const POLL_MILLISECONDS = 500
-const USUAL_BUDGET = { approvals: 200, signatures: 500 } as const
+const USUAL_BUDGET = { approvals: 250, signatures: 500 } as const
 
 /** The server under test, with all a case needs: its claims, tokens, credentials, signers and time. */
 export class Subject {

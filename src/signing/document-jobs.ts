@@ -144,9 +144,7 @@ export function rejectOtherBytes(
   prepared: readonly PreparedDocument[],
   recorded: readonly (Buffer | null)[],
 ): void {
-  const isSame = prepared.every(({ derived }, index) =>
-    recorded[index]?.equals(derived.toBeSigned),
-  )
+  const isSame = prepared.every(({ derived }, index) => recorded[index]?.equals(derived.toBeSigned))
   if (recorded.length !== prepared.length || !isSame) {
     throw new SignatureWithheldError('the document is prepared otherwise than when it was signed')
   }

@@ -155,7 +155,8 @@ describe('Digests of documents and digests that are signed (S1, S62)', () => {
   const prepared: WantedDigest = { digest: a, as: ['sdr'], derived }
   const [hash] = asHashes([a])
   assert.ok(hash)
-  const agreedAs = (hashType: AuthorisedDigest['hashType']) => authorisation([{ digest: a, hashType }])
+  const agreedAs = (hashType: AuthorisedDigest['hashType']) =>
+    authorisation([{ digest: a, hashType }])
 
   function assertMatches(ledger: Authorisation, wanted: WantedDigest, matches: boolean): void {
     if (matches) {

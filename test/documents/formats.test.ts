@@ -56,7 +56,10 @@ describe('Signature formats', () => {
 
       for (const envelope of format.digestEnvelopes) {
         it(`names the digest in what is signed, the same every time: ${envelope}`, async () => {
-          const asked = { ...request(envelope), content: { digest: sha256(Buffer.from('prepared')) } }
+          const asked = {
+            ...request(envelope),
+            content: { digest: sha256(Buffer.from('prepared')) },
+          }
           const [one, two] = [await prepared(asked), await prepared(asked)]
           assert.equal(one.derived.derivation, 'named')
           assert.deepEqual(one.signature.toBeSigned, two.signature.toBeSigned)

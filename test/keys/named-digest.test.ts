@@ -22,7 +22,10 @@ describe('Whether bytes to be signed name a digest', () => {
   const good: [string, Buffer][] = [
     ['the message-digest attribute of CMS', attributes(attribute(MESSAGE_DIGEST, octets(digest)))],
     ['a DigestValue of SignedInfo', xml(digest.toString('base64'))],
-    ['one of several of sigD', jws({ sigD: { hashV: [other, digest].map((d) => d.toString('base64url')) } })],
+    [
+      'one of several of sigD',
+      jws({ sigD: { hashV: [other, digest].map((d) => d.toString('base64url')) } }),
+    ],
   ]
   for (const [title, bytes] of good) {
     it(`finds it as ${title}`, () => {

@@ -20,10 +20,7 @@ import {
 } from '../../errors.js'
 import type { AccessToken } from '../../http/bearer.js'
 import { invalid, inWords } from '../../http/refusals.js'
-import {
-  allowsSignatureAlgorithm,
-  type SignatureAlgorithm,
-} from '../../keys/algorithms.js'
+import { allowsSignatureAlgorithm, type SignatureAlgorithm } from '../../keys/algorithms.js'
 import type { CscServices } from '../services.js'
 
 /*
@@ -119,7 +116,8 @@ export function rejectUnfitAlgorithm(
   algorithm: SignatureAlgorithm,
   { keyAlgorithm }: Credential,
 ): void {
-  if (!allowsSignatureAlgorithm(keyAlgorithm, algorithm)) throw new InvalidParameterError('signAlgo')
+  if (!allowsSignatureAlgorithm(keyAlgorithm, algorithm))
+    throw new InvalidParameterError('signAlgo')
 }
 
 /** Null for a request that cannot be repeated. @throws {RefusedRequestError} */
