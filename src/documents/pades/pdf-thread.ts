@@ -22,7 +22,8 @@ const port = parentPort
 // eslint-disable-next-line no-console
 console.warn = () => undefined
 
-port.on('message', (message: PdfThreadTask) => {
+port.on('message', (message: PdfThreadTask | 'end') => {
+  if (message === 'end') return void port.close()
   void answer(message).then((reply) => {
     const transferred: TransferListItem[] = reply.kind === 'done' ? [reply.buffer] : []
     port.postMessage(reply, transferred)

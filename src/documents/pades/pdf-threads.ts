@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { OverloadedError, UnfitDocumentError } from '../../errors.js'
 import type { Appended, PdfTask } from './pdf-task.js'
@@ -130,8 +131,13 @@ class PdfThread {
     else this.#endAfter(START_MILLISECONDS, this.#collapse())
   }
 
+  /** A thread with nothing to do is asked to end: stopped from outside it could leave something open. */
   async end(): Promise<void> {
-    await this.#worker.terminate()
+    if (this.#job || !this.#isReady) return void (await this.#worker.terminate())
+    const ended = once(this.#worker, 'exit')
+    this.#worker.ref()
+    this.#worker.postMessage('end')
+    await ended
   }
 
   /** What the end of the thread means to whoever waits for it. */
@@ -171,6 +177,7 @@ class PdfThread {
   /** Leaves the thread without a job, and on its way out: nothing new is given to it. */
   #fail(error: Error): void {
     clearTimeout(this.#timer)
+    this.#worker.unref()
     this.#job?.reject(error)
   }
 
