@@ -20,7 +20,12 @@ import type { InteractionParts } from './oauth/interaction-steps.js'
 import { interactions } from './oauth/interactions.js'
 import { OAUTH_ROUTES } from './oauth/routes.js'
 import { PASSKEY_SCRIPT_PATH } from './pages/passkey.js'
-import { AUTHORIZATION_SERVER, documents, VERIFICATION, type DescribedApi } from './reference/documents.js'
+import {
+  AUTHORIZATION_SERVER,
+  documents,
+  VERIFICATION,
+  type DescribedApi,
+} from './reference/documents.js'
 import { reference } from './reference/reference.js'
 import type { Logger } from './observability/logger.js'
 import { health, type HealthChecks } from './observability/health.js'

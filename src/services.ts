@@ -354,7 +354,6 @@ async function assemble(
     ...{ departure, metrics, tracing, gates, register, keyPool, keys },
     async close() {
       await Promise.all([signingJobs.settled(), documentJobs.settled()])
-      await documentSigning.close()
       timestamping.close()
       await Promise.all([drawing.close(), examining.close()])
       await keys.close()

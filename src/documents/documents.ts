@@ -10,7 +10,7 @@ import type {
   ValidationData,
 } from './ades.js'
 import type { ContainerType } from './asic/container-type.js'
-import { containerFormat, FORMATS, type FormatFacts, type OpenFormat } from './formats.js'
+import { containerFormat, FORMATS, type FormatFacts } from './formats.js'
 import {
   prepareDocument,
   type DocumentRequest,
@@ -45,7 +45,7 @@ export class Documents {
   readonly #proofs: Proofs
   readonly #now: () => Date
   readonly #formats: Readonly<Partial<Record<SignatureFormat, FormatFacts>>>
-  readonly #loaded = new Map<SignatureFormat, Promise<OpenFormat>>()
+  readonly #loaded = new Map<SignatureFormat, Promise<AdesFormat>>()
   #provedAt: Date | null = null
 
   constructor(parts: {
@@ -87,11 +87,6 @@ export class Documents {
     const loaded = this.#loaded.get(facts.format) ?? facts.load()
     this.#loaded.set(facts.format, loaded)
     return loaded
-  }
-
-  async close(): Promise<void> {
-    const loaded = await Promise.all(this.#loaded.values())
-    for (const format of loaded) await format.close?.()
   }
 
   /** @throws {UnfitSignedPropertiesError} naming all that the format cannot carry */

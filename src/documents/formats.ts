@@ -7,11 +7,8 @@ export interface FormatFacts extends Pick<
   'format' | 'documentEnvelopes' | 'digestEnvelopes'
 > {
   /** A new one each time. */
-  load(): Promise<OpenFormat>
+  load(): Promise<AdesFormat>
 }
-
-/** A format; some keep threads. */
-export type OpenFormat = AdesFormat & { close?(): Promise<void> }
 
 /**
  * The formats there are, in the order of the specification. Each is loaded when it is first asked for: PDF

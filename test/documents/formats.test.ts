@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { PDF } from '@libpdf/core'
-import type { SignatureParameters } from '../../src/documents/ades.js'
-import { FORMATS, type OpenFormat } from '../../src/documents/formats.js'
+import type { AdesFormat, SignatureParameters } from '../../src/documents/ades.js'
+import { FORMATS } from '../../src/documents/formats.js'
 import { prepareDocument, type DocumentRequest } from '../../src/documents/prepared-document.js'
 import { HASH_ALGORITHMS } from '../../src/keys/algorithms.js'
 import { SigningPki } from '../support/signing-pki.js'
@@ -27,11 +27,10 @@ describe('Signature formats', () => {
 
   for (const format of Object.values(FORMATS)) {
     describe(format.format, () => {
-      let loaded: OpenFormat
+      let loaded: AdesFormat
       before(async () => {
         loaded = await format.load()
       })
-      after(() => loaded.close?.())
       const document = () => documents[format.format] ?? Buffer.from('a document')
       const request = (envelope: SignatureParameters['envelope']) => ({
         ...({ format: format.format, level: 'B-B', envelope, signedProperties: [] } as const),

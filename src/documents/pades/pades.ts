@@ -70,10 +70,6 @@ export class Pades implements AdesFormat {
       resolve(preparedBlob(prepareCms(digest, parameters), parameters))
     })
   }
-
-  async close(): Promise<void> {
-    await this.#threads.close()
-  }
 }
 
 /** A CMS that somebody else puts into a PDF, and its validation data beside it. */

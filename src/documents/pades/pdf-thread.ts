@@ -22,8 +22,7 @@ const port = parentPort
 // eslint-disable-next-line no-console
 console.warn = () => undefined
 
-port.on('message', (message: PdfThreadTask | 'end') => {
-  if (message === 'end') return void port.close()
+port.on('message', (message: PdfThreadTask) => {
   void answer(message).then((reply) => {
     const transferred: TransferListItem[] = reply.kind === 'done' ? [reply.buffer] : []
     port.postMessage(reply, transferred)

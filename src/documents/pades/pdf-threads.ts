@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { OverloadedError, UnfitDocumentError } from '../../errors.js'
 import type { Appended, PdfTask } from './pdf-task.js'
@@ -40,7 +39,7 @@ interface Job {
 
 /**
  * Threads that parse PDFs. A file that takes too long or too much memory ends its thread, and nothing
- * else: the next file gets a new one.
+ * else: the next file gets a new one. Threads with nothing to do keep no process from ending.
  */
 export class PdfThreads {
   readonly #limits: PdfThreadLimits
@@ -63,10 +62,6 @@ export class PdfThreads {
       this.#waiting.push({ message: { buffer, length, task }, resolve, reject })
       this.#next()
     })
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([...this.#threads].map((thread) => thread.end()))
   }
 
   #next(): void {
@@ -129,15 +124,6 @@ class PdfThread {
     this.#worker.ref()
     if (this.#isReady) this.#begin(job)
     else this.#endAfter(START_MILLISECONDS, this.#collapse())
-  }
-
-  /** A thread with nothing to do is asked to end: stopped from outside it could leave something open. */
-  async end(): Promise<void> {
-    if (this.#job || !this.#isReady) return void (await this.#worker.terminate())
-    const ended = once(this.#worker, 'exit')
-    this.#worker.ref()
-    this.#worker.postMessage('end')
-    await ended
   }
 
   /** What the end of the thread means to whoever waits for it. */

@@ -77,8 +77,4 @@ export class Xades implements AdesFormat {
   ): Promise<PreparedSignature> {
     return prepare(await containerFiles(files, parameters), parameters)
   }
-
-  async close(): Promise<void> {
-    await this.#threads.close()
-  }
 }

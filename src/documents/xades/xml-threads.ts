@@ -30,7 +30,6 @@ const RETRY_SECONDS = 2
 export class XmlThreads {
   readonly #limits: XmlThreadLimits
   readonly #waiting: (() => void)[] = []
-  readonly #workers = new Set<Worker>()
   #running = 0
 
   constructor(limits: Partial<XmlThreadLimits> = {}) {
@@ -58,10 +57,6 @@ export class XmlThreads {
     }
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => worker.terminate()))
-  }
-
   async #turn(): Promise<void> {
     if (this.#running >= this.#limits.threads) {
       if (this.#waiting.length >= this.#limits.waiting) {
@@ -75,7 +70,6 @@ export class XmlThreads {
   #perform(task: XmlThreadTask): Promise<XmlThreadMessage> {
     return new Promise((resolve, reject) => {
       const worker = startWorker(task, this.#limits.megabytes)
-      this.#workers.add(worker)
       const late = setTimeout(() => {
         reject(new UnfitDocumentError('The XML takes too long to read'))
         void worker.terminate()
@@ -87,7 +81,6 @@ export class XmlThreads {
       })
       worker.once('exit', () => {
         clearTimeout(late)
-        this.#workers.delete(worker)
         reject(new UnfitDocumentError('The XML takes too much to read'))
       })
     })

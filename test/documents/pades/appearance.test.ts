@@ -16,10 +16,7 @@ describe('The appearance of a PDF signature', () => {
   const pades = new Pades()
   let pki: SigningPki
   before(() => (pki = new SigningPki()))
-  after(async () => {
-    pki.close()
-    await pades.close()
-  })
+  after(() => pki.close())
 
   for (const [rotation, width, height] of [
     [0, 300, 200],

@@ -132,13 +132,11 @@ describe('PDFs that mean no good', () => {
       await assert.rejects(async () => perform(threads, FORM), { kind: 'overloaded' })
       await assert.rejects(greedy, /too much memory/)
       await next
-      await threads.close()
     })
 
     it('end the thread, not the service, when they take too long', async () => {
       const threads = new PdfThreads({ threads: 1, milliseconds: 1 })
       await assert.rejects(perform(threads, LARGE), /takes too long/)
-      await threads.close()
     })
   })
 })

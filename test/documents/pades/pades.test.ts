@@ -46,10 +46,7 @@ describe('PAdES', () => {
   const pades = new Pades({ largestBytes: 200_000 })
   let pki: SigningPki
   before(() => (pki = new SigningPki()))
-  after(async () => {
-    pki.close()
-    await pades.close()
-  })
+  after(() => pki.close())
 
   describe('at each level', () => {
     for (const level of LEVELS) {

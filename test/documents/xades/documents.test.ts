@@ -180,7 +180,6 @@ describe('XAdES, enveloped', () => {
   describe('a large one', () => {
     const line = '<line n="1">ten euros &amp; more</line>\r\n'
     const document = Buffer.from(`<a xmlns="urn:a" Id="taken">${line.repeat(10_000)}</a>`)
-    after(() => xades.close())
 
     it('is prepared in a thread, with the same result', async () => {
       const signed = await sign(document, { level: 'B-LTA' })
