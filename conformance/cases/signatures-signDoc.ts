@@ -531,13 +531,14 @@ async function spares(t: Subject, formats: readonly (string | undefined)[]): Pro
       const document = left[kind].shift()
       return document ? [{ authorised, document }] : []
     })
-    if (found.length === formats.length) return found
-    t.forget('documents to sign')
+    const isEnough = found.length === formats.length
+    if (!isEnough || authorised.SAD !== null) t.forget('documents to sign')
+    if (isEnough) return found
   }
   return t.skip('no approval is for as many documents')
 }
 
-/** A SAD signs in one call: then each has its own. */
+/** Of a SAD for one call alone, of a credential token for many. */
 function poolOf(t: Subject): Promise<Pool> {
   return t.kept('documents to sign', POOL_SECONDS, async () => {
     const credential = await t.preferred({})

@@ -2,23 +2,12 @@ import * as asn1js from 'asn1js'
 import {
   HASH_ALGORITHMS,
   KEY_ALGORITHMS,
-  type HashName,
+  pssParams,
+  signatureOid,
   type KeyAlgorithm,
   type SignatureAlgorithm,
 } from '../keys/algorithms.js'
-
-const OIDS: Readonly<Record<'rsa-pkcs1' | 'ecdsa', Readonly<Record<HashName, string>>>> = {
-  'rsa-pkcs1': {
-    sha256: '1.2.840.113549.1.1.11',
-    sha384: '1.2.840.113549.1.1.12',
-    sha512: '1.2.840.113549.1.1.13',
-  },
-  ecdsa: {
-    sha256: '1.2.840.10045.4.3.2',
-    sha384: '1.2.840.10045.4.3.3',
-    sha512: '1.2.840.10045.4.3.4',
-  },
-}
+import { sequenceOf } from './der.js'
 
 /** What a key signs for itself with: the algorithm that fits its strength, and that everybody reads. */
 export function ownAlgorithm(key: KeyAlgorithm): SignatureAlgorithm {
@@ -27,10 +16,22 @@ export function ownAlgorithm(key: KeyAlgorithm): SignatureAlgorithm {
   return { scheme: isElliptic ? 'ecdsa' : 'rsa-pkcs1', hash: HASH_ALGORITHMS[hash] }
 }
 
-/** AlgorithmIdentifier, DER, of a signature by `ownAlgorithm`. @see RFC 4055, 5 and RFC 5758, 3.2 */
-export function algorithmIdentifier({ scheme, hash }: SignatureAlgorithm): Buffer {
-  if (scheme === 'rsa-pss') throw new Error('Nothing of ours is signed with RSASSA-PSS')
-  const oid = new asn1js.ObjectIdentifier({ value: OIDS[scheme][hash.name] })
-  const parameters = scheme === 'rsa-pkcs1' ? [new asn1js.Null()] : []
-  return Buffer.from(new asn1js.Sequence({ value: [oid, ...parameters] }).toBER())
+/**
+ * AlgorithmIdentifier of a signature, DER: NULL for PKCS#1, nothing for ECDSA.
+ * @see RFC 4055, 3.1 and 5, and RFC 5758, 3.2
+ */
+export function algorithmIdentifier(algorithm: SignatureAlgorithm): Buffer {
+  const oid = new asn1js.ObjectIdentifier({ value: signatureOid(algorithm) })
+  return sequenceOf(Buffer.from(oid.toBER()), parametersOf(algorithm))
+}
+
+function parametersOf({ scheme, hash }: SignatureAlgorithm): Buffer {
+  switch (scheme) {
+    case 'rsa-pss':
+      return pssParams(hash)
+    case 'rsa-pkcs1':
+      return Buffer.from(new asn1js.Null().toBER())
+    case 'ecdsa':
+      return Buffer.alloc(0)
+  }
 }

@@ -8,8 +8,9 @@ export interface RevocationSource {
   /**
    * The current `OCSPResponse`, whole, DER; null for certificates of others, and for those below the root,
    * for which there is a list.
+   * @param since what was said before that second is not enough
    */
-  ocspResponse(certificate: Buffer): Promise<Buffer | null>
+  ocspResponse(certificate: Buffer, since?: Date): Promise<Buffer | null>
   /** The current `CertificateList` of its issuer, DER; null for certificates of others. */
   crl(certificate: Buffer): Promise<Buffer | null>
 }
@@ -34,8 +35,8 @@ export class OwnRevocation implements RevocationSource {
     ]
   }
 
-  ocspResponse(certificate: Buffer): Promise<Buffer | null> {
-    return this.#responder.current(parseCertificate(certificate))
+  ocspResponse(certificate: Buffer, since?: Date): Promise<Buffer | null> {
+    return this.#responder.current(parseCertificate(certificate), since)
   }
 
   async crl(certificate: Buffer): Promise<Buffer | null> {

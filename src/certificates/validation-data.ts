@@ -150,9 +150,11 @@ class Gathering {
   }
 
   readonly #ownOcsp: Way = async (certificate, issuer) => {
-    const bytes = await this.#options.own?.ocspResponse(certificate.der)
+    const now = this.#options.now()
+    // Said after the signature and its timestamp were made, it proves the most.
+    const bytes = await this.#options.own?.ocspResponse(certificate.der, now)
     if (!bytes) return null
-    const statement = readOcsp(bytes, { certificate, issuer, now: this.#options.now() })
+    const statement = readOcsp(bytes, { certificate, issuer, now })
     return this.#keep(this.#ocspResponses, { bytes, statement })
   }
 

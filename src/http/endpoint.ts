@@ -131,7 +131,7 @@ export function defineEndpoint<Services>() {
     const { summary = '', refuses = [], repeatable = false, basic = false } = definition
     const { accepted = null, created = false } = definition
     const { extension = false, takesDocuments = false } = definition
-    const validate = ajv.compile(request)
+    let validate: ValidateFunction | null = null
     return {
       ...{
         path,
@@ -150,6 +150,8 @@ export function defineEndpoint<Services>() {
       optional: definition.isOn !== undefined,
       isOn: (services) => definition.isOn?.(services) ?? true,
       async invoke(body, caller, services, headers) {
+        // Compiled once, for the first who asks: commands and starts need none of it.
+        validate ??= ajv.compile(request)
         const input = readInput(request, validate, body)
         return definition.handle(input as Static<Request>, caller ?? NOBODY, services, headers)
       },

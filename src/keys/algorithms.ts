@@ -296,6 +296,13 @@ function hashOf(algorithm: AlgorithmIdentifier): HashAlgorithm | null {
   return findHash(algorithm.algorithmId) ?? null
 }
 
+/** OID of a signature, which names the hash but for RSASSA-PSS: there it stands in the parameters. */
+export function signatureOid({ scheme, hash }: SignatureAlgorithm): string {
+  if (scheme === 'rsa-pss') return RSA_PSS_OID
+  const [oid = ''] = concreteOids(scheme, [hash.name])
+  return oid
+}
+
 /** Parameters of RSASSA-PSS as we announce them: MGF1 with the same hash, salt as long as it. */
 export function pssParams(hash: HashAlgorithm): Buffer {
   const hashAlgorithm = new AlgorithmIdentifier({

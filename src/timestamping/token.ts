@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import { LRUCache } from 'lru-cache'
 import { Accuracy, AlgorithmIdentifier, Certificate, IssuerAndSerialNumber } from 'pkijs'
-import type { HashAlgorithm, HashName, SignatureAlgorithm } from '../keys/algorithms.js'
+import type { HashAlgorithm, SignatureAlgorithm } from '../keys/algorithms.js'
+import { algorithmIdentifier } from '../certificates/algorithm-identifier.js'
 import { parseCertificate } from '../certificates/certificate.js'
 import { Form } from './form.js'
 
@@ -164,7 +165,7 @@ export class TokenEncoder {
       digestAlgorithm,
       // Signed as SET OF, which here is behind an implicit tag.
       tagged(0, signedAttributes(certificate, digest)),
-      signatureAlgorithm(algorithm),
+      asn1js.fromBER(algorithmIdentifier(algorithm)).result,
       primitive('octetString', signature),
     )
     const signedData = sequence(
@@ -196,29 +197,6 @@ function signedAttributes(certificate: Buffer, digest: Buffer | undefined): asn1
 function attribute(name: keyof typeof ATTRIBUTE_OIDS, value: asn1js.AsnType): asn1js.AsnType {
   const type = new asn1js.ObjectIdentifier({ value: ATTRIBUTE_OIDS[name] })
   return sequence(type, new asn1js.Set({ value: [value] }))
-}
-
-const SIGNATURE_OIDS: Readonly<Record<'rsa-pkcs1' | 'ecdsa', Readonly<Record<HashName, string>>>> =
-  {
-    'rsa-pkcs1': {
-      sha256: '1.2.840.113549.1.1.11',
-      sha384: '1.2.840.113549.1.1.12',
-      sha512: '1.2.840.113549.1.1.13',
-    },
-    ecdsa: {
-      sha256: '1.2.840.10045.4.3.2',
-      sha384: '1.2.840.10045.4.3.3',
-      sha512: '1.2.840.10045.4.3.4',
-    },
-  }
-
-/** @see RFC 4055, 5 and RFC 5758, 3.2 */
-function signatureAlgorithm({ scheme, hash }: SignatureAlgorithm): asn1js.AsnType {
-  if (scheme === 'rsa-pss') throw new Error('Timestamps are not signed with RSASSA-PSS')
-  return new AlgorithmIdentifier({
-    algorithmId: SIGNATURE_OIDS[scheme][hash.name],
-    ...(scheme === 'rsa-pkcs1' ? { algorithmParams: new asn1js.Null() } : {}),
-  }).toSchema()
 }
 
 function isSelfIssued(der: Buffer): boolean {

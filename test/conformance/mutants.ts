@@ -240,8 +240,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'info claims a method that is not there',
     chapter: 'signatures/timestamp',
-    proxy: members('/info', ({ methods }) => ({
-      methods: [...(methods as string[]), 'signatures/timestamp'],
+    proxy: answers('/signatures/timestamp', () => ({
+      status: 501,
+      json: { error: 'not_implemented', error_description: 'This method is not implemented.' },
     })),
   },
   {

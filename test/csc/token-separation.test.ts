@@ -37,7 +37,10 @@ const OPENS: Readonly<Record<string, readonly Kind[]>> = {
   '/credentials/create': [],
   '/credentials/delete': [],
   '/signatures/signHash': ['service', 'credential', 'client'],
+  '/signatures/signDoc': ['service', 'credential', 'client'],
   '/signatures/signPolling': ['service', 'credential', 'client'],
+  '/signatures/timestamp': ['service', 'client'],
+  '/documents/deposit': ['service', 'client'],
 }
 /** Those that want no token. */
 const OPEN_TO_ALL = ['/info', '/auth/login']

@@ -85,6 +85,19 @@ const PLAUSIBLE_THERE: Readonly<Record<string, Readonly<Record<string, readonly 
   '/credentials/sendOTP': { credentialID: ['@explicit'] },
   '/credentials/extendTransaction': { credentialID: ['@explicit'], SAD: ['@sad'] },
   '/credentials/delete': { credentialID: ['@deletable'] },
+  '/signatures/timestamp': { hash: ['@digest'], hashAlgo: [SHA256], nonce: ['0a1b'] },
+  '/signatures/signDoc': {
+    documentDigests: [
+      [{ hashes: ['@digest'], signature_format: 'C', signAlgo: ECDSA_SHA256 }],
+      [{ hashes: '@digest', signature_format: 'J', signAlgo: ECDSA_SHA256 }],
+      [{ hashes: ['@digest'], signature_format: 'P', conformance_level: 'AdES-B-T' }],
+    ],
+    // Not beside digests.
+    documents: [null, [{ document: 'AAAA', signature_format: 'C', signAlgo: ECDSA_SHA256 }]],
+    signatureQualifier: [null],
+    returnValidationInfo: [false, true],
+  },
+  '/documents/deposit': { document: ['JVBERi0xLjcK', 'AAAA', ''] },
   // Not beside a password.
   '/auth/login': { refresh_token: [] },
 }

@@ -399,6 +399,17 @@ describe('Revocation, as others see it', function () {
     assert.deepEqual(await ownRevocation.crl(leaf(credential)), await download('issuing'))
   })
 
+  it('says what is kept to everybody, and something new to who asks since when it was said', async () => {
+    const { ownRevocation } = rssp.services
+    const certificate = leaf(credential)
+    const kept = await ownRevocation.ocspResponse(certificate)
+    rssp.clock.advance(2)
+    assert.deepEqual(await ownRevocation.ocspResponse(certificate), kept)
+    const fresh = await ownRevocation.ocspResponse(certificate, rssp.clock.now())
+    assert.notDeepEqual(fresh, kept)
+    assert.deepEqual(await ownRevocation.ocspResponse(certificate), fresh)
+  })
+
   describe('as time passes', () => {
     it('has OCSP answers that are signed anew before they are too old', async () => {
       const plain = await request()

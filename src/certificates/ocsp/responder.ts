@@ -74,11 +74,14 @@ export class OcspResponder {
     }
   }
 
-  /** What everybody is told of a certificate of ours; null for one that is not. */
-  async current(certificate: ParsedCertificate): Promise<Buffer | null> {
+  /**
+   * What everybody is told of a certificate of ours; null for one that is not.
+   * @param since an answer of an earlier second is not taken from what is kept
+   */
+  async current(certificate: ParsedCertificate, since = EPOCH): Promise<Buffer | null> {
     const answer = await this.#look(this.#identify(certificate))
     if (!answer.status || !this.#isIssuer(certificate)) return null
-    return (await this.#keptAnswer(answer)).bytes
+    return (await this.#keptAnswer(answer, since)).bytes
   }
 
   #isIssuer({ issuerName }: ParsedCertificate): boolean {
@@ -123,10 +126,11 @@ export class OcspResponder {
     }
   }
 
-  #keptAnswer(answer: CertificateAnswer): Promise<OcspAnswer> {
+  #keptAnswer(answer: CertificateAnswer, since = EPOCH): Promise<OcspAnswer> {
     const name = nameOf(answer)
     const kept = this.#kept.get(name)
-    if (kept?.validity && this.#isYoung(kept.validity)) return Promise.resolve(kept)
+    const isRecent = kept?.validity && kept.validity.thisUpdate >= wholeSeconds(since)
+    if (isRecent && this.#isYoung(kept.validity)) return Promise.resolve(kept)
     const begun = this.#signing.get(name)
     if (begun) return begun
     const signing = this.#sign([answer], null)
@@ -169,6 +173,7 @@ interface IssuerHashes {
   readonly key: Buffer
 }
 
+const EPOCH = new Date(0)
 const SHA1 = '1.3.14.3.2.26'
 /** Hashes that name issuers in CertIDs: they find, and prove nothing. */
 const ISSUER_HASHES = [

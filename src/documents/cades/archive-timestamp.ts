@@ -3,7 +3,7 @@ import * as asn1js from 'asn1js'
 import { childrenOf } from '../../certificates/distinguished-name.js'
 import type { HashAlgorithm } from '../../keys/algorithms.js'
 import { joined, objectIdentifier, octetString, sequence, type Parts } from './der-encoding.js'
-import { digestAlgorithmIdentifier } from './signature-algorithms.js'
+import { digestAlgorithmIdentifier } from './digest-algorithm.js'
 import type { SignedData } from './signed-data.js'
 
 /**

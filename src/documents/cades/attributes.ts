@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import * as asn1js from 'asn1js'
+import { algorithmIdentifier } from '../../certificates/algorithm-identifier.js'
 import { childrenOf } from '../../certificates/distinguished-name.js'
 import {
   HASH_ALGORITHMS,
@@ -15,7 +16,7 @@ import {
   sequence,
   setOf,
 } from './der-encoding.js'
-import { digestAlgorithmIdentifier, signatureAlgorithmIdentifier } from './signature-algorithms.js'
+import { digestAlgorithmIdentifier } from './digest-algorithm.js'
 
 /** An attribute of a SignerInfo, signed or not. */
 export interface Attribute {
@@ -73,7 +74,7 @@ export function signingTime(time: Date): Attribute {
 
 /** Keeps the algorithms from being exchanged. @see RFC 6211 */
 export function algorithmProtection(algorithm: SignatureAlgorithm): Attribute {
-  const { result } = asn1js.fromBER(signatureAlgorithmIdentifier(algorithm))
+  const { result } = asn1js.fromBER(algorithmIdentifier(algorithm))
   const [oid, ...parameters] = childrenOf(result).map(asItStands)
   const signature = contextTag(
     1,

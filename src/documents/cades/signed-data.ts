@@ -1,4 +1,5 @@
 import * as asn1js from 'asn1js'
+import { algorithmIdentifier } from '../../certificates/algorithm-identifier.js'
 import type { SignatureAlgorithm } from '../../keys/algorithms.js'
 import type { Signatory } from '../ades.js'
 import { certificatesToEmbed, distinct } from '../signatory.js'
@@ -23,7 +24,7 @@ import {
   setOf,
   type Parts,
 } from './der-encoding.js'
-import { digestAlgorithmIdentifier, signatureAlgorithmIdentifier } from './signature-algorithms.js'
+import { digestAlgorithmIdentifier } from './digest-algorithm.js'
 
 export const ID_DATA = '1.2.840.113549.1.7.1'
 const ID_SIGNED_DATA = '1.2.840.113549.1.7.2'
@@ -148,7 +149,7 @@ function newSigner(
     [issuerAndSerialNumber(signatory.certificate)],
     [digestAlgorithmIdentifier(algorithm.hash)],
     contextSetOf(0, attributes),
-    [signatureAlgorithmIdentifier(algorithm)],
+    [algorithmIdentifier(algorithm)],
     octetString(value),
   ]
   return { fields: fields.map(joined), value: Buffer.from(value), unsignedAttributes: [] }
