@@ -187,6 +187,8 @@ class IsolatedProcess {
   }
 
   async kill(): Promise<void> {
+    // Whoever waits for its end must not end before.
+    this.#child.ref()
     this.#child.kill('SIGKILL')
     await this.#ended
   }

@@ -80,7 +80,7 @@ export function renderReportPage({
         [words.labels.file, report.document.name && <Foreign text={report.document.name} />],
         [words.labels.format, report.document.format],
         [words.labels.checked, <Moment at={report.validationTime} words={words} />],
-        [words.labels.digest, <code class="fingerprint">{report.document.sha256}</code>],
+        [words.labels.digest, <code>{report.document.sha256}</code>],
       ]}
     />,
     <Findings findings={report.findings} words={words} />,

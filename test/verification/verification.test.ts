@@ -14,6 +14,7 @@ import { IsolatedProcesses } from '../../src/isolation/isolated-processes.js'
 import { FINDINGS, REPORT_LANGUAGES } from '../../src/verification/messages.js'
 import { Verification, type Submission } from '../../src/verification/verification.js'
 import { startRssp, type Rssp } from '../support/rssp.js'
+import { Installation } from '../commands/openrssp.js'
 import { SigningPki } from '../support/signing-pki.js'
 import { writtenPdf } from '../support/written-pdf.js'
 
@@ -293,5 +294,19 @@ describe('openrssp verify', () => {
     }
     assert.match(lines.join(''), /Signature 1: Undecided \(INDETERMINATE, TRY_LATER\)/)
     assert.match(lines.join(''), /CN=signer p-256/)
+  })
+
+  it('trusts what an installation trusts, and stays until the answer is there', async () => {
+    const installation = await Installation.make()
+    try {
+      const file = join(installation.folder, 'debt.p7m')
+      writeFileSync(file, pki.opensslSign(TEXT, pki.signer('p-256') && 'signer-p-256', ['-cades']))
+      assert.equal((await installation.run('authority', 'renew', 'ocsp')).code, 0)
+      const { code, stdout, stderr } = await installation.run('verify', file, '--offline')
+      assert.equal(code, 2, stderr)
+      assert.match(stdout, /INDETERMINATE, NO_CERTIFICATE_CHAIN_FOUND/)
+    } finally {
+      installation.remove()
+    }
   })
 })
