@@ -1,5 +1,6 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { OverloadedError, UnfitDocumentError } from '../../errors.js'
+import { startThread } from '../../isolation/start-thread.js'
 import type { Appended, PdfTask } from './pdf-task.js'
 import type { PdfThreadMessage, PdfThreadTask } from './pdf-thread.js'
 
@@ -101,7 +102,9 @@ class PdfThread {
   constructor(limits: PdfThreadLimits, events: PdfThreadEvents) {
     this.#limits = limits
     this.#events = events
-    this.#worker = startWorker(limits.megabytes)
+    this.#worker = startThread(PDF_THREAD, {
+      resourceLimits: { maxOldGenerationSizeMb: limits.megabytes },
+    })
     this.#worker.unref()
     this.#worker.on('message', (message: PdfThreadMessage) => {
       this.#receive(message)
@@ -174,13 +177,5 @@ class PdfThread {
   }
 }
 
+const PDF_THREAD = new URL('./pdf-thread.js', import.meta.url)
 const TOO_SLOW = 'The PDF takes too long to read'
-
-/** From source (tests, development) the thread has to learn TypeScript first. */
-function startWorker(megabytes: number): Worker {
-  const fromSource = import.meta.filename.endsWith('.ts')
-  const url = new URL(`./pdf-thread.${fromSource ? 'ts' : 'js'}`, import.meta.url)
-  const options = { resourceLimits: { maxOldGenerationSizeMb: megabytes } }
-  const load = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(url)}) })`
-  return fromSource ? new Worker(load, { ...options, eval: true }) : new Worker(url, options)
-}

@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads'
 import { OverloadedError, UnfitDocumentError, UnfitSignedPropertiesError } from '../../errors.js'
+import { startThread } from '../../isolation/start-thread.js'
 import type { SignatureParameters } from '../ades.js'
 import { wholeDocument, type Subject } from './subjects.js'
 import type { XmlThreadMessage } from './xml-thread.js'
@@ -69,7 +69,10 @@ export class XmlThreads {
 
   #perform(task: XmlThreadTask): Promise<XmlThreadMessage> {
     return new Promise((resolve, reject) => {
-      const worker = startWorker(task, this.#limits.megabytes)
+      const worker = startThread(XML_THREAD, {
+        workerData: task,
+        resourceLimits: { maxOldGenerationSizeMb: this.#limits.megabytes },
+      })
       const late = setTimeout(() => {
         reject(new UnfitDocumentError('The XML takes too long to read'))
         void worker.terminate()
@@ -104,11 +107,4 @@ function taskFor(document: Buffer, parameters: SignatureParameters): XmlThreadTa
   }
 }
 
-/** From source (tests, development) the thread has to learn TypeScript first. */
-function startWorker(workerData: XmlThreadTask, megabytes: number): Worker {
-  const fromSource = import.meta.filename.endsWith('.ts')
-  const url = new URL(`./xml-thread.${fromSource ? 'ts' : 'js'}`, import.meta.url)
-  const options = { workerData, resourceLimits: { maxOldGenerationSizeMb: megabytes } }
-  const load = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(url)}) })`
-  return fromSource ? new Worker(load, { ...options, eval: true }) : new Worker(url, options)
-}
+const XML_THREAD = new URL('./xml-thread.js', import.meta.url)

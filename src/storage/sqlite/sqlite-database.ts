@@ -4,6 +4,7 @@ import type Sqlite from 'better-sqlite3'
 import { readHead } from '../../audit/head-file.js'
 import { StorageUnavailableError } from '../../errors.js'
 import { rejectCutLog } from '../cut-log.js'
+import { startThread } from '../../isolation/start-thread.js'
 import type { CommitObserver } from '../../observability/metrics.js'
 import { ConflictError, type Database, type Statement, type Unit, type Value } from '../database.js'
 import { PrismaClient } from '../prisma-client/client.js'
@@ -11,7 +12,6 @@ import { openSqlite } from './connection.js'
 import { applyMigrations } from './migrations.js'
 import { SqliteReader } from './sqlite-reader.js'
 import { sqliteValue } from './sqlite-value.js'
-import { startThread } from './start-thread.js'
 import type {
   FromWriter,
   ToWriter,
@@ -19,6 +19,8 @@ import type {
   WireUnit,
   WriterOptions,
 } from './writer-protocol.js'
+
+const WRITER = new URL('./writer-thread.js', import.meta.url)
 
 interface Waiting {
   readonly unit: WireUnit
@@ -72,7 +74,9 @@ export class SqliteDatabase implements Database {
       migrating.close()
     }
     const { file, headFile } = options
-    const worker = startThread('writer-thread', { file, headFile } satisfies WriterOptions)
+    const worker = startThread(WRITER, {
+      workerData: { file, headFile } satisfies WriterOptions,
+    })
     const adapter = new ReadingSqliteFactory({ url: `file:${options.file}` })
     const read = new PrismaClient({ adapter })
     const reader = new SqliteReader(options.file)
