@@ -5,6 +5,7 @@ import { isBase64, RSA_PSS, type Algorithm, type Document } from './algorithms.j
 import { parse, type Json } from './exchange.js'
 import { demand, same } from './expectations.js'
 import { NotMet } from './outcome.js'
+import { readXmlSignature } from './xml-signature.js'
 
 const MESSAGE_DIGEST = '1.2.840.113549.1.9.4'
 const SIGNING_CERTIFICATE_V2 = '1.2.840.113549.1.9.16.2.47'
@@ -38,12 +39,12 @@ export function verifyAdes(format: string, base64: string, expected: Expected): 
     case 'J':
       return verifyJws(bytes, expected)
     default:
-      return verifyXml(bytes.toString('utf8'), expected)
+      return verifyXml(bytes, expected)
   }
 }
 
 /** @param covered digest the signature has to be over; of the document unless something else is said */
-function verifyCms(der: Buffer, expected: Expected, covered?: Buffer): Found {
+export function verifyCms(der: Buffer, expected: Expected, covered?: Buffer): Found {
   const { document, certificate, algorithm } = expected
   const signed = readSignedData(der)
   const [signer, another] = signed.signerInfos
@@ -99,6 +100,21 @@ function octetsOf(attributes: readonly Attribute[], oid: string): Buffer | null 
 function verifyPdf(file: Buffer, expected: Expected): Found {
   const { bytes } = expected.document
   demand(file.subarray(0, bytes.length).equals(bytes), 'the document was changed, not appended to')
+  return verifyLastOfPdf(file, expected)
+}
+
+/** Puts a CMS into the place that a PDF has for it, and verifies the whole. @throws {NotMet} */
+export function verifyInPlace(base64: string, expected: Expected): Found {
+  const { bytes } = expected.document
+  const hex = Buffer.from(base64, 'base64').toString('hex')
+  const start = bytes.indexOf(`<${'0'.repeat(hex.length)}`)
+  demand(start > 0, 'the CMS is larger than 16 kB')
+  const file = Buffer.from(bytes)
+  file.write(hex, start + 1, 'latin1')
+  return verifyLastOfPdf(file, expected)
+}
+
+function verifyLastOfPdf(file: Buffer, expected: Expected): Found {
   const text = file.toString('latin1')
   const range = [...text.matchAll(/\/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]/g)]
     .map((found) => found.slice(1, 5).map(Number))
@@ -165,38 +181,22 @@ function readJws(text: string): GeneralJws {
   return only ? { ...only, ...(json.payload === undefined ? {} : { payload: json.payload }) } : json
 }
 
-/**
- * What can be seen of an XML signature without canonicalising it: the digest, the certificate, the method,
- * and a value of the right length.
- */
-function verifyXml(xml: string, expected: Expected): Found {
-  const { document, certificate } = expected
-  const value = textOf(xml, 'SignatureValue')
-  demand(value !== undefined && isBase64(value), 'it has no SignatureValue')
-  const certificates = [...xml.matchAll(/<(?:\w+:)?X509Certificate>([^<]*)</g)].map(
-    ([, text = '']) => text.replaceAll(/\s/g, ''),
-  )
-  demand(certificates.includes(certificate.raw.toString('base64')), 'it has no certificate in it')
-  demand(/<(?:\w+:)?SigningCertificateV2[ >]/.test(xml), 'it does not name its certificate')
-  const digests = [...xml.matchAll(/<(?:\w+:)?DigestValue>([^<]*)</g)].map(([, text = '']) =>
-    text.replaceAll(/\s/g, ''),
-  )
-  const isSignature = /^(?:<\?[^>]*>\s*)?<(?:\w+:)?Signature[ >]/.test(xml)
-  const forms = [document.bytes.toString('utf8'), document.bytes.toString('base64')]
-  const holdsDocument = !isSignature || forms.some((form) => xml.includes(form))
-  if (expected.byDigest || !holdsDocument) {
-    demand(digests.includes(document.base64), 'it is over another digest')
+function verifyXml(xml: Buffer, expected: Expected): Found {
+  const { document, certificate, algorithm } = expected
+  const signature = readXmlSignature(xml)
+  const { toBeSigned, value, content, digest, certificates, hasTimestamp } = signature
+  const own = certificates.some((each) => each.equals(certificate.raw))
+  demand(own, 'the certificate of the credential is not in it')
+  demand(signature.namesCertificate, 'it does not name its certificate')
+  demandSigned(toBeSigned, value, expected, algorithm, 'ieee-p1363')
+  if (content === null) demand(digest.equals(document.digest), 'it is over another digest')
+  else {
+    demand(!expected.byDigest, 'it holds something, and a digest alone was sent')
+    const forms = [document.bytes, Buffer.from(document.bytes.toString('base64'))]
+    const holds = forms.some((form) => content.includes(form))
+    demand(holds, 'it is over something else than the document')
   }
-  const octets = Buffer.from(value, 'base64').length
-  const { modulusLength, namedCurve } = certificate.publicKey.asymmetricKeyDetails ?? {}
-  const bits =
-    modulusLength ?? { prime256v1: 512, secp384r1: 768, secp521r1: 1056 }[namedCurve ?? '']
-  same(octets, (bits ?? 0) / 8, 'octets of SignatureValue')
-  return { holdsDocument, hasTimestamp: /<(?:\w+:)?SignatureTimeStamp[ >]/.test(xml) }
-}
-
-function textOf(xml: string, name: string): string | undefined {
-  return new RegExp(`<(?:\\w+:)?${name}(?: [^>]*)?>([^<]*)<`).exec(xml)?.[1]?.replaceAll(/\s/g, '')
+  return { holdsDocument: content !== null, hasTimestamp }
 }
 
 function demandSigned(

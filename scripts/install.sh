@@ -34,9 +34,19 @@ long_step() {
   fi
 }
 
+# The Node.js there is: its version, and what native modules are built for. Asked once; it takes a while.
+node_version= node_platform=
+ask_node() {
+  command -v node >/dev/null || return 0
+  read -r node_version node_platform < <(
+    node -p 'const { versions, platform, arch } = process; `${versions.node} ${platform} ${arch} ${versions.modules}`'
+  )
+}
+
 node_is_recent() {
-  command -v node >/dev/null || return 1
-  node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 || (+a === 20 && +b >= 19) ? 0 : 1)'
+  local major minor
+  IFS=. read -r major minor _ <<<"$node_version"
+  [ -n "$major" ] && { [ "$major" -gt 20 ] || { [ "$major" = 20 ] && [ "$minor" -ge 19 ]; }; }
 }
 
 # Names of the Debian packages that are missing.
@@ -119,7 +129,7 @@ install_system_packages() {
 
 # What the installed packages depend on: the lock file, and the Node.js that native modules are built for.
 installed_for() {
-  node -p 'process.platform + " " + process.arch + " " + process.versions.modules'
+  printf '%s\n' "$node_platform"
   cat package-lock.json
 }
 
@@ -155,7 +165,7 @@ generate_client() {
 }
 
 build() {
-  outdated dist/.built src conformance scripts/build.js package-lock.json tsconfig.json tsconfig.build.json || return 0
+  outdated dist/.built src conformance scripts/build.js package-lock.json tsconfig.json || return 0
   long_step 'Building' npm run --silent build
   touch dist/.built
 }
@@ -164,6 +174,7 @@ build() {
 export PRISMA_SCHEMA_ENGINE_BINARY=/bin/true
 export CHECKPOINT_DISABLE=1
 
+ask_node
 node_is_recent || stop 'Node.js 20.19 or newer is needed: https://nodejs.org'
 install_system_packages
 install_npm_packages

@@ -19,6 +19,7 @@ import { believeProxiesOnly } from './http/trusted-proxy.js'
 import type { InteractionParts } from './oauth/interaction-steps.js'
 import { interactions } from './oauth/interactions.js'
 import { OAUTH_ROUTES } from './oauth/routes.js'
+import { PACKAGE } from './package-files.js'
 import { PASSKEY_SCRIPT_PATH } from './pages/passkey.js'
 import {
   AUTHORIZATION_SERVER,
@@ -93,13 +94,14 @@ export function createApp(parts: AppParts): Koa {
   app.use(parts.entrance.middleware())
   app.use(publication(parts.publication))
   const { timestampAuthority: authority } = parts
-  if (authority) app.use(timestampAuthority({ authority, gate: csc.gate, logger }))
+  const { gate: pkiGate } = parts.publication
+  if (authority) app.use(timestampAuthority({ authority, gate: pkiGate, logger }))
   app.use(assets())
   const described = describedApis(csc)
   app.use(documents(described, csc.config.baseUrl))
   if (csc.config.reference) app.use(reference(described))
   if (csc.config.sandbox) {
-    app.use(demo({ directory: join(import.meta.dirname, '../dist/demo/public') }))
+    app.use(demo({ directory: join(PACKAGE, 'dist/demo/public') }))
   }
   for (const each of CSC_MOUNTS) {
     if (each.oauth) app.use(each.oauth.translate(each.base))
@@ -230,6 +232,6 @@ function assets(): Middleware {
 }
 
 function asset(type: string, name: string) {
-  const folder = join(import.meta.dirname, '../src/pages')
+  const folder = join(PACKAGE, 'src/pages')
   return { type, bytes: readFileSync(join(folder, name)) }
 }

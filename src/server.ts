@@ -122,6 +122,7 @@ function startChores(services: Services): () => Promise<void> {
     services
   const { register, keyPool, choresLease, revocationLists, serviceKeys, earlierCertificates } =
     services
+  const { credentials } = services
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
   const every = (
@@ -163,6 +164,7 @@ function startChores(services: Services): () => Promise<void> {
   }
   const timers = [
     every(SWEEP_SECONDS, 'reservations', () => activations.settleAbandoned()),
+    every(SWEEP_SECONDS, 'one-time-keys', () => credentials.endPast(stopping.signal)),
     every(SWEEP_SECONDS, 'announcements', () => announcements.deliverDue()),
     every(config.notices.everySeconds, 'notices', () => notices.run(stopping.signal)),
     every(CLEAN_UP_SECONDS, 'keys', checkKeys, true),

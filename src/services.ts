@@ -16,6 +16,7 @@ import { OcspResponder } from './certificates/ocsp/responder.js'
 import { OwnRevocation } from './certificates/own-revocation.js'
 import { RevocationLists } from './certificates/revocation-lists.js'
 import { openIssuer } from './certificates/connectors/open-issuer.js'
+import { ForeignCertificates } from './certificates/foreign-certificates.js'
 import { EarlierCertificates } from './certificates/earlier-certificates.js'
 import { openValidation } from './certificates/open-validation.js'
 import { ServiceKeys } from './certificates/service-keys.js'
@@ -30,7 +31,7 @@ import { DocumentViews } from './documents/display/document-views.js'
 import { Documents } from './documents/documents.js'
 import { Departure } from './http/departure.js'
 import { DpopNonces } from './http/dpop-nonces.js'
-import { Entrance, gateLimits, pageGateLimits } from './http/overload.js'
+import { Entrance, gateLimits, pageGateLimits, pkiGateLimits } from './http/overload.js'
 import { Accounts } from './identity/accounts.js'
 import { Enrolment } from './identity/enrolment.js'
 import { IdBb } from './identity/id-bb.js'
@@ -70,7 +71,7 @@ import { TokenRevocation } from './oauth/token-revocation.js'
 import { openRecords, type Records } from './records.js'
 import { readiness } from './observability/health.js'
 import { createLogger, type Logger } from './observability/logger.js'
-import { tokenLoads } from './observability/metrics.js'
+import { tokenLoads, type Metrics } from './observability/metrics.js'
 import { openObservation, type Observation } from './observability/observation.js'
 import type { Tracing } from './observability/tracing.js'
 import { Announcements } from './signing/announcements.js'
@@ -150,7 +151,7 @@ async function assemble(
   const { custody } = keys
   const register = openRegister(records, custody, logger)
   const verify = keys.verifies ? null : verifyDigest
-  const pki = await openAuthority(records, register, verify)
+  const pki = await openAuthority(records, register, { verify, metrics })
   const { authority, revocationLists, ocspResponder } = pki
   const { credentials, certificateRequests, keyPool } = openCredentials(
     ...([records, register, authority] as const),
@@ -162,8 +163,8 @@ async function assemble(
   const { transactions, activations, approvals, approvalSeconds } = rules
   const { baseUrl, lifetimes, limits } = config
   const signing = new Signing({
-    ...{ custody, activations, logger, steps },
-    verify,
+    ...{ custody, activations, logger, steps, verify },
+    sessions: credentials,
   })
   const signingKey = await oauthSigningKey(records)
   const announcements = new Announcements({
@@ -176,6 +177,8 @@ async function assemble(
     ...{ now, logger, elapsed: elapsedBeside(overrides) },
     signer: () => pki.serviceKeys.open('tsa'),
     onClock: (state) => noteClock(state, records, logger),
+    append: (event) => audit.append(event),
+    observer: metrics,
   })
   const { source: timestamps } = timestamping
   const validation = openValidation(config, {
@@ -240,10 +243,20 @@ async function assemble(
   const passwords = limitPasswordsWaiting(config.overload.passwordsWaiting, metrics)
   const gate = new Gate('work', gateLimits(config.overload), metrics)
   const pageGate = new Gate('pages', pageGateLimits(config.overload), metrics)
-  const gates = () => [entrance.load, gate.load, pageGate.load, passwords()]
+  const pkiGate = new Gate('pki', pkiGateLimits(config.overload), metrics)
+  const verificationGate = new Gate('verification', verificationGateLimits(config), metrics)
+  const gates = () => [
+    ...[entrance.load, gate.load, pageGate.load, pkiGate.load, verificationGate.load, passwords()],
+    ...[
+      { ...examining.load, gate: 'examining' },
+      { ...drawing.load, gate: 'drawing' },
+    ],
+  ]
   metrics.watch({
     gates,
     auditHead: () => audit.knownHead()?.seq ?? null,
+    timestampClock: () => timestamping.isClockSure(),
+    revocationLists: () => revocationLists.validUntil,
     keyPool: () => keyPool.levels,
     keyProcess: () => keys.process?.state ?? null,
     tokens: () => (keys.tokenState ? tokenLoads(config.hsm.tokenLabel, keys.tokenState()) : []),
@@ -270,6 +283,7 @@ async function assemble(
     ...{ throttle: people.throttle, now },
     policy: config.newCredentials,
     certificatePolicy: config.certificateAuthority.profiles.signer.policyOid ?? null,
+    oneTimePolicy: config.certificateAuthority.profiles.oneTime.policyOid ?? null,
   })
   const { keepSeconds, perApplication, bytesPerApplication } = config.deposits
   const deposits = new Deposits({
@@ -283,7 +297,6 @@ async function assemble(
     ...{ isolated: examining, now, anchors: () => validation.anchors },
     source: { validationData: (certificates) => validation.source.whatThereIs(certificates) },
   })
-  const verificationGate = new Gate('verification', verificationGateLimits(config), metrics)
   const views = new DocumentViews({ isolated: drawing })
   const documentPages = new DocumentPages({ deposits, views, pages })
   const checks = {
@@ -296,7 +309,7 @@ async function assemble(
     ...{ provider, logger, cookieKeys, entrance, pageGate, metrics, tracing },
     timestampAuthority: config.timestamping.endpoint ? timestamping.authority : null,
     publication: {
-      ...{ responder: ocspResponder, lists: revocationLists, now, logger },
+      ...{ responder: ocspResponder, lists: revocationLists, now, logger, gate: pkiGate },
       certificates: { root: authority.rootCertificate, issuing: authority.issuingCertificate },
     },
     interactions: {
@@ -354,7 +367,7 @@ async function assemble(
     ...{ departure, metrics, tracing, gates, register, keyPool, keys },
     async close() {
       await Promise.all([signingJobs.settled(), documentJobs.settled()])
-      timestamping.close()
+      await timestamping.close()
       await Promise.all([drawing.close(), examining.close()])
       await keys.close()
       await records.close()
@@ -407,12 +420,13 @@ function openRegister({ database, now }: Records, custody: KeyCustody, logger: L
 
 /** The authority of this installation, and what it says of its certificates. */
 async function openAuthority(
-  { config, now, database }: Records,
+  { config, now, database, audit }: Records,
   custody: KeyRegister,
-  verify: typeof verifyDigest | null,
+  { verify, metrics }: { verify: typeof verifyDigest | null; metrics: Metrics },
 ) {
-  const { organization, country } = config.certificateAuthority
+  const { organization, country, keys, expiredInLists } = config.certificateAuthority
   const issued = new DatabaseIssuedCertificateStore(database)
+  const profiles = configuredProfiles(config.certificateAuthority)
   const issuedBy = {
     ...{ custody, now, store: new DatabaseAuthorityStore(database) },
     subject: { organization, country },
@@ -420,18 +434,24 @@ async function openAuthority(
   const authority = await EmbeddedAuthority.open({
     ...{ ...issuedBy, issued },
     publicationUrl: config.certificateAuthority.publicationUrl ?? config.baseUrl,
+    keys,
   })
   const serviceKeys = new ServiceKeys({
-    ...{ ...issuedBy, authority, issued, verify },
-    profiles: configuredProfiles(config.certificateAuthority),
+    ...{ ...issuedBy, authority, issued, verify, keys },
+    profiles,
+  })
+  const foreignCertificates = new ForeignCertificates({
+    ...{ authority, issued, profiles, now },
+    append: (...events) => audit.append(...events),
   })
   const { root, issuing } = authority
   const revocationLists = new RevocationLists({
     ...{ store: issued, custody, now, verify },
     authorities: { root, issuing },
+    keepsExpired: expiredInLists,
   })
   const ocspResponder = new OcspResponder({
-    ...{ issued, keys: serviceKeys, now },
+    ...{ issued, keys: serviceKeys, now, observer: metrics },
     issuer: issuing.certificate,
   })
   const ownRevocation = new OwnRevocation({
@@ -443,7 +463,7 @@ async function openAuthority(
     issuer: issuing.certificate,
   })
   const published = { revocationLists, ocspResponder, ownRevocation }
-  return { authority, serviceKeys, ...published, earlierCertificates }
+  return { authority, serviceKeys, ...published, earlierCertificates, foreignCertificates }
 }
 
 /** The credentials of people, certified by that authority. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PACKAGE } from './package-files.js'
 
-const manifest = readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')
+const manifest = readFileSync(join(PACKAGE, 'package.json'), 'utf8')
 
 export const VERSION = (JSON.parse(manifest) as { version: string }).version

@@ -14,7 +14,18 @@ const LAYERS = [
   ['sandbox', 'workers', 'commands'],
 ]
 /** These say of themselves that they know who implements what. */
-const ROOTS = ['app', 'cli', 'errors', 'key-process', 'records', 'server', 'services', 'version']
+const ROOTS = [
+  'app',
+  'cli',
+  'errors',
+  'key-process',
+  'package-files',
+  'records',
+  'server',
+  'services',
+  'validator',
+  'version',
+]
 
 interface Import {
   readonly file: string
@@ -54,14 +65,14 @@ describe('The layout of src', () => {
     assert.deepEqual(wrong, [])
   })
 
-  it('lets nothing but the roots and commands know the roots, errors and version apart', () => {
+  it('lets nothing but the roots and commands know the roots, those that everybody may apart', () => {
     const wrong = imports.filter(
       ({ file, target, typeOnly }) =>
         !typeOnly &&
         layerOf(folderOf(file)) >= 0 &&
         folderOf(file) !== 'commands' &&
         ROOTS.includes(folderOf(target)) &&
-        !['errors', 'version'].includes(folderOf(target)),
+        !['errors', 'package-files', 'validator', 'version'].includes(folderOf(target)),
     )
     assert.deepEqual(wrong, [])
   })
@@ -101,6 +112,16 @@ describe('The layout of src', () => {
       )
     })
   }
+
+  it('names what it starts in a thread or a process so that the build finds it', () => {
+    const relative = sources.filter((file) =>
+      /new URL\(\s*['"`]\.[^)]*import\.meta\.url/.test(readFileSync(join(SRC, file), 'utf8')),
+    )
+    assert.deepEqual(
+      relative.filter((file) => !file.startsWith('demo/browser/')),
+      [],
+    )
+  })
 
   it('has no drawer for things without a name', () => {
     const drawers = sources.filter((file) =>

@@ -167,6 +167,11 @@ export const info: Chapter = {
       )
     }),
     requirement('has envelope_properties for each format', shall, envelopeProperties),
+    requirement('says in allowMix whether formats may be mixed, if at all', should, (t) => {
+      const { allowMix } = t.info.object('signature_formats')
+      if (allowMix === undefined) t.notApplicable('no allowMix')
+      same(typeof allowMix, 'boolean', 'type of allowMix')
+    }),
     requirement('lists only conformance levels that exist', shall, ({ info: answer }) => {
       const levels = answer.strings('conformance_levels')
       same(

@@ -1,5 +1,6 @@
 import { newDocument, RSA_PSS, SHA256, SHA384, SIGNATURES, type Document } from '../algorithms.js'
-import { verifyAdes, type Found } from '../ades-signature.js'
+import { verifyAdes, verifyInPlace, type Found } from '../ades-signature.js'
+import { verifyContainer, type ContainerType } from '../asic-container.js'
 import { KINDS, kindFor, newDocumentOf, type DocumentKind } from '../document-kinds.js'
 import { stringsOf, type Answer, type Json } from '../exchange.js'
 import {
@@ -20,6 +21,7 @@ const DOC = { clause: 'CSC v2.0.0.2 §11.11' }
 const SHOULD = { ...DOC, level: 'SHOULD' } as const
 const FLAT = { clause: 'CSC v2.2.0.0 §11.14', level: 'SHOULD' } as const
 const HASH_TYPES = { clause: 'CSC Data Model 1.0.0, documentInfo', level: 'SHOULD' } as const
+const CONTAINERS = { clause: 'ETSI EN 319 162-1 §4.3, §4.4', level: 'SHOULD' } as const
 const ASYNC = { clause: 'CSC v2.0.0.2 §8.5, §11.11' }
 
 const missing = (name: string) => `Missing (or invalid type) string parameter ${name}`
@@ -66,6 +68,9 @@ const CALL_ROWS: readonly [string, Json, Words][] = [
   ['a number for SAD', { SAD: 1 }, missing('SAD')],
   ['an unknown SAD', { SAD: 'nobody-has-this' }, invalid('SAD')],
   ['a number for clientData', { clientData: 1 }, invalid('clientData')],
+  ['a number for signatureQualifier', { signatureQualifier: 1 }, null],
+  ['a signatureQualifier of another credential', { signatureQualifier: 'xx_none_x' }, null],
+  ['a text for returnValidationInfo', { returnValidationInfo: 'x' }, null],
   ['an unknown operationMode', { operationMode: 'X' }, invalid('operationMode')],
   ['a number for operationMode', { operationMode: 1 }, invalid('operationMode')],
 ]
@@ -101,6 +106,9 @@ const ITEM_ROWS: readonly [string, Json, Words][] = [
   ['a signature_format in words', { signature_format: 'PAdES' }, invalid('signature_format')],
   ['an unknown conformance_level', { conformance_level: 'AdES-Z' }, invalid('conformance_level')],
   ['a number for conformance_level', { conformance_level: 1 }, invalid('conformance_level')],
+  ['a number for signAlgoParams', { signAlgoParams: 1 }, missing('signAlgoParams')],
+  ['signed_props without a name', { signed_props: [{ attribute_value: 'AA==' }] }, null],
+  ['a text among the signed_props', { signed_props: ['x'] }, null],
   [
     'an unknown signed_envelope_property',
     { signed_envelope_property: 'Sealed' },
@@ -298,17 +306,103 @@ export const signDoc: Chapter = {
         const { hasTimestamp } = await signedDocument(t, format, { conformance_level: 'AdES-B-T' })
         demand(hasTimestamp, 'there is no timestamp in it')
       }),
-      requirement(`signs ${name} at AdES-B-LT`, DOC, async (t) => {
-        needsLevel(t, 'AdES-B-LT')
-        const { hasTimestamp } = await signedDocument(t, format, { conformance_level: 'AdES-B-LT' })
-        demand(hasTimestamp, 'there is no timestamp in it')
-      }),
+      ...['AdES-B-LT', 'AdES-B-LTA'].map((level) =>
+        requirement(`signs ${name} at ${level}`, DOC, async (t) => {
+          needsLevel(t, level)
+          const { hasTimestamp } = await signedDocument(t, format, { conformance_level: level })
+          demand(hasTimestamp, 'there is no timestamp in it')
+        }),
+      ),
     ]),
     ...['Ades-B-B', 'AdES-B-B', 'ades-b-b', 'AdES-B'].map((level) =>
       requirement(`takes ${level} for the baseline level`, SHOULD, async (t) => {
         await signedDigest(t, { conformance_level: level })
       }),
     ),
+    ...Object.entries({ P: 'Reason', X: 'SignerRoleV2' }).map(
+      ([format, attribute_name]) =>
+        requirement(`refuses ${attribute_name} in another format`, SHOULD, async (t) => {
+          const other = format === 'P' ? 'J' : 'P'
+          needsFormat(t, other)
+          const signed_props = [{ attribute_name, attribute_value: 'QUFB' }]
+          const words = `Invalid parameter signed_props (${attribute_name})`
+          refused(await signDigest(t, {}, { signature_format: other, signed_props }), { words })
+        }),
+    ),
+    requirement('writes Reason and Location into a PDF', SHOULD, async (t) => {
+      needsFormat(t, 'P')
+      const { authorised, document } = await spare(t, 'P')
+      const signed_props = [
+        { attribute_name: 'Reason', attribute_value: Buffer.from('Agreed').toString('base64') },
+        { attribute_name: 'Location', attribute_value: Buffer.from('Vilnius').toString('base64') },
+      ]
+      const item = documentItem(authorised, document, { signature_format: 'P', signed_props })
+      const answer = await send(t, authorised, { documents: [item] })
+      const [signed = ''] = only(answer, 'DocumentWithSignature')
+      verifyAdes('P', signed, expected(authorised, document))
+      const text = Buffer.from(signed, 'base64').toString('latin1')
+      demand(/\/Reason\s*[(<]/.test(text), 'there is no Reason in it')
+      demand(/\/Location\s*[(<]/.test(text), 'there is no Location in it')
+    }),
+    ...['AdES-B-B', 'AdES-B-T'].map((level) =>
+      requirement(
+        `signs a PDF that the application prepared, by digest, at ${level}`,
+        DOC,
+        async (t) => {
+          needsFormat(t, 'P')
+          needsLevel(t, level)
+          const { authorised, document } = await spareOf(t, 'prepared pdf')
+          const changes = { signature_format: 'P', conformance_level: level }
+          const documentDigests = [{ ...digestItem(t, authorised, document), ...changes }]
+          const [cms = ''] = only(await send(t, authorised, { documentDigests }), 'SignatureObject')
+          const { hasTimestamp } = verifyInPlace(cms, expected(authorised, document))
+          same(hasTimestamp, level !== 'AdES-B-B', 'whether it has a timestamp')
+        },
+      ),
+    ),
+    requirement('signs documents at several levels in one call', SHOULD, async (t) => {
+      needsLevel(t, 'AdES-B-T')
+      const [format = 'C'] = formatsOf(t)
+      const [one, two] = await spares(t, [format, format])
+      if (!one || !two) return
+      const levels = ['AdES-B-T', 'AdES-B-B']
+      const documents = [one, two].map(({ authorised, document }, index) => {
+        const conformance_level = levels[index]
+        return documentItem(authorised, document, { signature_format: format, conformance_level })
+      })
+      const signed = only(await send(t, one.authorised, { documents }), 'DocumentWithSignature')
+      const found = [one, two].map(({ authorised, document }, index) => {
+        return verifyAdes(format, signed[index] ?? '', expected(authorised, document))
+      })
+      same(
+        found.map(({ hasTimestamp }) => hasTimestamp),
+        [true, false],
+        'whether they have timestamps',
+      )
+    }),
+    ...['C', 'X'].flatMap((format) =>
+      (['ASiC-S', 'ASiC-E'] as const).map((type) =>
+        requirement(`signs a document with ${nameOf(format)} in ${type}`, CONTAINERS, async (t) => {
+          needsContainer(t, format, type)
+          const { authorised, document } = await spare(t, format)
+          const changes = { signature_format: format, container: type }
+          const documents = [documentItem(authorised, document, changes)]
+          const answer = await send(t, authorised, { documents })
+          const [container = ''] = only(answer, 'DocumentWithSignature')
+          await verifyContainer(type, format, container, expected(authorised, document))
+        }),
+      ),
+    ),
+    requirement('refuses a container for a digest', CONTAINERS, async (t) => {
+      needsContainer(t, 'C', 'ASiC-S')
+      const changes = { signature_format: 'C', container: 'ASiC-S' }
+      refused(await signDigest(t, {}, changes), { words: null })
+    }),
+    requirement('refuses an unknown container', CONTAINERS, async (t) => {
+      needsContainer(t, 'C', 'ASiC-S')
+      const changes = { signature_format: 'C', container: 'ASiC-Z' }
+      refused(await signDocument(t, changes), { words: null })
+    }),
     requirement('takes the baseline level when none is named', DOC, async (t) => {
       const [format = 'C'] = formatsOf(t)
       same((await signedDocument(t, format)).hasTimestamp, false, 'whether it has a timestamp')
@@ -342,6 +436,8 @@ export const signDoc: Chapter = {
     requirement('signs documents in several formats in one call', SHOULD, async (t) => {
       const formats = formatsOf(t)
       if (formats.length < 2) t.notApplicable('one format only')
+      const { allowMix } = t.info.object('signature_formats')
+      if (allowMix === false) t.notApplicable('allowMix is false')
       const [one, two] = await spares(t, formats.slice(0, 2))
       if (!one || !two) return
       const documents = [one, two].map(({ authorised, document }, index) =>
@@ -521,13 +617,24 @@ async function spare(t: Subject, format?: string): Promise<Spare> {
   return found
 }
 
-/** Of one approval. */
-async function spares(t: Subject, formats: readonly (string | undefined)[]): Promise<Spare[]> {
+async function spareOf(t: Subject, kind: DocumentKind): Promise<Spare> {
+  const [found] = await spares(t, [undefined], kind)
+  if (!found) t.skip('no document to sign')
+  return found
+}
+
+/** Of one approval. @param kind of those whose format is absent; any when absent, too */
+async function spares(
+  t: Subject,
+  formats: readonly (string | undefined)[],
+  wanted?: DocumentKind,
+): Promise<Spare[]> {
   for (let tries = 0; tries < 2; tries += 1) {
     const { authorised, left } = await poolOf(t)
     const found = formats.flatMap((format) => {
       const most = KINDS.toSorted((one, other) => left[other].length - left[one].length)
-      const [kind = 'text'] = format === undefined ? most : [kindFor(format)]
+      const [any = 'text'] = most
+      const kind = format === undefined ? (wanted ?? any) : kindFor(format)
       const document = left[kind].shift()
       return document ? [{ authorised, document }] : []
     })
@@ -554,7 +661,7 @@ function poolOf(t: Subject): Promise<Pool> {
       (kind) => newDocumentOf(kind, hash),
     )
     const authorised = await t.authorise(credential, documents)
-    const left = { text: [], xml: [], pdf: [] } as Pool['left']
+    const left: Pool['left'] = { text: [], xml: [], pdf: [], 'prepared pdf': [] }
     documents.forEach((document, index) =>
       left[KINDS[index % KINDS.length] ?? 'text'].push(document),
     )
@@ -699,6 +806,19 @@ function needsFormat(t: Subject, format: string): void {
 function needsEnvelope(t: Subject, format: string, envelope: string): void {
   needsFormat(t, format)
   if (!envelopesOf(t, format).includes(envelope)) t.notApplicable(`no envelope ${envelope}`)
+}
+
+function needsContainer(t: Subject, format: string, type: ContainerType): void {
+  needsFormat(t, format)
+  const { containers = [] } = t.info.object('signature_formats') as {
+    containers?: readonly (readonly string[])[]
+  }
+  const offered = containers[formatsOf(t).indexOf(format)] ?? []
+  if (!offered.includes(type)) t.notApplicable(`no ${type}`)
+}
+
+function nameOf(format: string): string {
+  return FORMATS[format]?.name ?? format
 }
 
 function needsLevel(t: Subject, level: string): void {

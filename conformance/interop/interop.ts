@@ -2,63 +2,71 @@
  * Has a server sign documents in every format and at every level it offers, with every kind of key, and lets
  * programs of others judge the results; tampered copies have to fail. See README.md beside this file.
  */
-import { createHash, type X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { RSA_PSS, type Document, type Hash } from '../algorithms.js'
+import { RSA_PSS } from '../algorithms.js'
 import { choicesOf, type Choice, type KnownCredential } from '../credential-view.js'
 import { succeeded } from '../expectations.js'
 import { Subject } from '../subject.js'
 import { loadTarget } from '../target.js'
 import { judgesWith, type Exhibit, type Judge } from './judges.js'
-import { samplePdf, sampleText, sampleXml } from './samples.js'
+import {
+  contentName,
+  fileName,
+  isPossible,
+  itemOf,
+  kindBeside,
+  kindsOffered,
+  labelOf,
+  newOrder,
+  parallelOrder,
+  type Kind,
+  type Order,
+} from './orders.js'
+import { tampered } from './tampered.js'
 
 const { values: options } = parseArgs({
   options: {
     config: { type: 'string', default: 'data/conformance.json' },
     /** An interpreter with pyHanko. */
     python: { type: 'string' },
+    /** A folder with the libraries of DSS. */
+    dss: { type: 'string' },
+    /** The server knows ASiC containers and visible signatures, as ours does. */
+    extensions: { type: 'boolean', default: false },
+    /** Labels to judge, such as `secp256r1 P`: an expression. */
+    only: { type: 'string', default: '' },
     keep: { type: 'string' },
   },
 })
+/** With fewer, a signer would have to approve too often. */
+const FEWEST_AT_ONCE = 20
+const MOST_AT_ONCE = 50
+const STRUCTURE_ALONE = 'qpdf --check'
+
 const folder = options.keep ?? mkdtempSync(join(tmpdir(), 'openrssp-interop-'))
 mkdirSync(folder, { recursive: true })
 const say = (line: string) => void process.stdout.write(`${line}\n`)
-
-/** One signature to ask for. */
-interface Order {
-  readonly format: Exhibit['format']
-  readonly level: string
-  readonly envelope: string
-  readonly document: Document
-  readonly detached: boolean
-}
-
-const ENVELOPES: readonly (readonly [Exhibit['format'], string])[] = [
-  ['P', 'Revision'],
-  ['P', 'Certification'],
-  ['C', 'Attached'],
-  ['C', 'Detached'],
-  ['X', 'Enveloped'],
-  ['X', 'Enveloping'],
-  ['J', 'Attached'],
-]
-
-const EXTENSIONS = { P: 'pdf', C: 'p7m', X: 'xml', J: 'json' } as const
+const only = new RegExp(options.only)
 
 const subject = new Subject(loadTarget(options.config), {
   fetch,
   time: { now: () => new Date(), advance: null },
 })
 await subject.start()
-const judges = judgesWith(options.python ?? null)
+const judges = judgesWith(options.python ?? null, options.dss ?? null)
 if (options.python === undefined) say('pyHanko is not asked: no --python was given')
+if (options.dss === undefined) say('DSS is not asked: no --dss was given')
+const kinds = kindsOffered(subject.info, options.extensions)
+const levels = subject.info.strings('conformance_levels').map((name) => name.slice('AdES-'.length))
 let failures = 0
 try {
   for (const [credential, choice] of await kindsOfKeys()) await tryKey(credential, choice)
 } finally {
+  for (const judge of judges) judge.close?.()
   await subject.close()
 }
 say(
@@ -68,85 +76,125 @@ process.exitCode = failures === 0 ? 0 : 1
 
 /** Of each kind of key the cheapest to use, with each padding. */
 async function kindsOfKeys(): Promise<[KnownCredential, Choice][]> {
-  const kinds = new Map<string, [KnownCredential, Choice]>()
+  const found = new Map<string, [KnownCredential, Choice]>()
   for (const signer of subject.target.signers.keys()) {
     for (const credential of subject.cheapestFirst(await subject.credentials(signer))) {
-      if (!credential.enabled || credential.multisign < orders(credential, null).length) continue
+      if (!credential.enabled || credential.multisign < FEWEST_AT_ONCE) continue
       const [plain, ...others] = choicesOf(credential)
       const pss = others.find(({ algorithm }) => algorithm.signAlgo === RSA_PSS)
       for (const choice of [plain, pss]) {
         if (!choice) continue
-        const name = `${keyName(credential)} ${choice.algorithm.signAlgo}`
-        if (!kinds.has(name)) kinds.set(name, [credential, choice])
+        const name = keyName(credential, choice)
+        if (!found.has(name)) found.set(name, [credential, choice])
       }
     }
   }
-  return [...kinds.values()]
+  return [...found.values()]
 }
 
-function keyName({ certificates }: KnownCredential): string {
+function keyName({ certificates }: KnownCredential, { algorithm }: Choice): string {
   const details = certificates[0]?.publicKey.asymmetricKeyDetails
-  return details?.namedCurve ?? `rsa-${details?.modulusLength ?? '?'}`
+  const name = details?.namedCurve ?? `rsa-${details?.modulusLength ?? '?'}`
+  return algorithm.signAlgo === RSA_PSS ? `${name}-pss` : name
 }
 
-function orders(credential: KnownCredential, hash: Hash | null): Order[] {
-  const { formats = [] } = (subject.info.json?.['signature_formats'] ?? {}) as {
-    formats?: string[]
+async function tryKey(credential: KnownCredential, choice: Choice): Promise<void> {
+  const key = keyName(credential, choice)
+  const anchors = {
+    ...writeCertificates(key, credential.certificates),
+    isPss: key.endsWith('-pss'),
   }
-  const levels = subject.info
-    .strings('conformance_levels')
-    .map((name) => name.slice('AdES-'.length))
-  return ENVELOPES.filter(([format]) => formats.includes(format)).flatMap(([format, envelope]) =>
-    levels.map((level) => {
-      const title = `${keyName(credential)} ${format} ${level} ${envelope}`
-      const document = documentOf(sampleFor(format, envelope, title), hash)
-      return { format, envelope, document, level, detached: envelope === 'Detached' }
-    }),
-  )
-}
-
-function sampleFor(format: Exhibit['format'], envelope: string, title: string): Buffer {
-  if (format === 'P') return samplePdf(title)
-  return format === 'X' && envelope === 'Enveloped' ? sampleXml(title) : sampleText(title)
-}
-
-function documentOf(bytes: Buffer, hash: Hash | null): Document {
-  const { name, oid, bytes: length } = hash ?? { name: 'sha256', oid: '', bytes: 32 }
-  const digest = createHash(name).update(bytes).digest()
-  return {
-    ...{ bytes, digest, hash: { name, oid, bytes: length } },
-    base64: digest.toString('base64'),
-    base64url: digest.toString('base64url'),
+  const wanted = kinds.flatMap((kind) => ordersOf(key, kind, choice))
+  const made = await signed(credential, choice, wanted)
+  const beside = kinds.flatMap((kind) => besides(key, kind, { made, hash: choice.hash }))
+  for (const [order, signature] of [...made, ...(await signed(credential, choice, beside))]) {
+    if (only.test(order.label)) await judge(order, signature, anchors)
   }
 }
 
-async function tryKey(credential: KnownCredential, { algorithm, hash }: Choice): Promise<void> {
-  const isPss = algorithm.signAlgo === RSA_PSS
-  const name = `${keyName(credential)}${isPss ? '-pss' : ''}`
-  const wanted = orders(credential, hash)
-  const documents = wanted.map(({ document }) => document)
+function ordersOf(key: string, kind: Kind, { hash }: Choice): Order[] {
+  if (kind.beside !== null) return []
+  return levels
+    .filter((level) => isPossible(kind, level) && isWanted(key, kind, level))
+    .map((level) => newOrder(key, kind, level, hash))
+}
+
+/** Itself, or as something to put a signature beside. */
+function isWanted(key: string, kind: Kind, level: string): boolean {
+  const own = labelOf(key, kind, level)
+  const adding = kinds.filter((each) => {
+    const base = kindBeside(each)
+    return base !== null && labelOf(key, base, level) === own
+  })
+  return [kind, ...adding].some((each) => only.test(labelOf(key, each, level)))
+}
+
+type Made = ReadonlyMap<Order, Buffer>
+
+function besides(
+  key: string,
+  kind: Kind,
+  { made, hash }: { made: Made; hash: Choice['hash'] },
+): Order[] {
+  const before = kindBeside(kind)
+  if (before === null) return []
+  return levels.flatMap((level) => {
+    const label = labelOf(key, kind, level)
+    const wanted = labelOf(key, before, level)
+    const base = [...made].find(([order]) => order.label === wanted)
+    if (!base || !only.test(label)) return []
+    return [parallelOrder(label, kind, { base: base[0], signature: base[1], hash })]
+  })
+}
+
+/** In as few calls as the credential takes; digests and documents apart, as not every server takes both. */
+async function signed(
+  credential: KnownCredential,
+  choice: Choice,
+  wanted: readonly Order[],
+): Promise<Made> {
+  const made = new Map<Order, Buffer>()
+  for (const byDigest of [false, true]) {
+    const orders = wanted.filter((order) => order.byDigest === byDigest)
+    const most = Math.min(credential.multisign, MOST_AT_ONCE)
+    for (let from = 0; from < orders.length; from += most) {
+      const batch = orders.slice(from, from + most)
+      const signatures = await signBatch(credential, choice, batch)
+      batch.forEach((order, at) => {
+        const signature = signatures[at]
+        if (signature === undefined) complain(order.label, 'the server', 'returned nothing for it')
+        else made.set(order, order.openPdf?.close(signature) ?? signature)
+      })
+    }
+  }
+  return made
+}
+
+/** One signature for each order. */
+async function signBatch(
+  credential: KnownCredential,
+  { algorithm }: Choice,
+  batch: readonly Order[],
+): Promise<(Buffer | undefined)[]> {
+  const documents = batch.map(({ document }) => document)
   const authorised = await subject.authorise(credential, documents, { algorithm })
+  const name = batch[0]?.byDigest ? 'documentDigests' : 'documents'
   const body = {
     credentialID: credential.id,
     ...(authorised.SAD === null ? {} : { SAD: authorised.SAD }),
-    documents: wanted.map(({ document, format, level, envelope }) => ({
-      document: document.bytes.toString('base64'),
-      signature_format: format,
-      conformance_level: `AdES-${level}`,
-      signed_envelope_property: envelope,
-      ...algorithm,
-    })),
+    [name]: batch.map((order) => ({ ...itemOf(order, options.extensions), ...algorithm })),
   }
   const answer = succeeded(await subject.call('signatures/signDoc', body, authorised.bearer))
   const read = (member: string) => (answer.has(member) ? answer.strings(member) : [])
-  const [whole, detached] = [read('DocumentWithSignature'), read('SignatureObject')]
-  const anchors = writeCertificates(name, credential.certificates)
-  for (const order of wanted) {
-    const text = (order.detached ? detached : whole).shift()
-    const label = `${name} ${order.format} ${order.level} ${order.envelope}`
-    if (text === undefined) complain(label, 'the server', 'returned nothing for it')
-    else await judge(label, order, Buffer.from(text, 'base64'), { ...anchors, isPss })
-  }
+  const [whole, apart] = [read('DocumentWithSignature'), read('SignatureObject')]
+  return batch.map((order) => {
+    const text = (isApart(order) ? apart : whole).shift()
+    return text === undefined ? undefined : Buffer.from(text, 'base64')
+  })
+}
+
+function isApart({ byDigest, envelope, container }: Order): boolean {
+  return byDigest || (envelope === 'Detached' && container === null)
 }
 
 function writeCertificates(name: string, certificates: readonly X509Certificate[]) {
@@ -159,59 +207,40 @@ function writeCertificates(name: string, certificates: readonly X509Certificate[
 }
 
 async function judge(
-  label: string,
-  { format, level, document, detached }: Order,
+  order: Order,
   signature: Buffer,
-  more: Pick<Exhibit, 'root' | 'intermediates' | 'isPss'>,
+  anchors: Pick<Exhibit, 'root' | 'intermediates' | 'isPss'>,
 ): Promise<void> {
-  const file = join(folder, `${label.replaceAll(' ', '_')}.${EXTENSIONS[format]}`)
-  const content = detached ? `${file}.content` : null
+  const { label, format, envelope, container, byDigest, beside, level } = order
+  const file = join(folder, fileName(order))
+  const content = isApart(order) && !order.openPdf ? join(folder, contentName(label)) : null
   writeFileSync(file, signature)
-  if (content !== null) writeFileSync(content, document.bytes)
-  const exhibit = { ...{ format, level, file, content }, ...more }
+  if (content !== null) writeFileSync(content, order.content)
+  const kind = { format, envelope, container, byDigest, beside }
+  const exhibit = { ...kind, level, file, content, ...anchors }
   const competent = judges.filter((each) => each.judges(exhibit))
   const verdicts = await Promise.all(competent.map((each) => each.complaint(exhibit)))
   verdicts.forEach((complaint, index) => {
     if (complaint !== null) complain(label, competent[index]?.name ?? '', complaint)
   })
-  for (const each of competent) await demandAlarm(label, each, exhibit, document)
+  await demandAlarm(order, exhibit, competent)
   say(`${label}: ${competent.map(({ name }) => name).join(', ')}`)
 }
 
 /** One letter of the document is another: whoever is still content does not look. */
-async function demandAlarm(label: string, judge: Judge, exhibit: Exhibit, document: Document) {
-  if (judge.name.startsWith('qpdf')) return // looks at the structure alone
+async function demandAlarm(order: Order, exhibit: Exhibit, competent: readonly Judge[]) {
   const original = readFileSync(exhibit.content ?? exhibit.file)
-  const changed = changeTitle(original, exhibit.format, document)
-  if (changed === null) return complain(label, 'this job', 'found nothing to change')
+  const changed = await tampered(original, order, exhibit)
+  if (changed === null) return complain(order.label, 'this job', 'found nothing to change')
   const path = `${exhibit.content ?? exhibit.file}.tampered`
   writeFileSync(path, changed)
   const copy = exhibit.content === null ? { ...exhibit, file: path } : { ...exhibit, content: path }
-  if ((await judge.complaint(copy)) === null) complain(label, judge.name, 'did not see the change')
-}
-
-/** The first letter of a word of the document, wherever the format keeps it. */
-function changeTitle(bytes: Buffer, format: Exhibit['format'], document: Document): Buffer | null {
-  if (format === 'J') {
-    const text = bytes.toString('utf8')
-    const payload = document.bytes.toString('base64url')
-    const other = Buffer.from(document.bytes.toString('latin1').replace('W', 'V'), 'latin1')
-    if (!text.includes(payload)) return null
-    return Buffer.from(text.replace(payload, other.toString('base64url')))
-  }
-  const plain = bytes.toString('latin1')
-  const encoded = document.bytes.toString('base64').slice(0, 8)
-  for (const [word, instead] of [
-    ['B-', 'C-'],
-    [encoded, `X${encoded.slice(1)}`],
-  ] as const) {
-    const at = plain.indexOf(word)
-    if (at >= 0) {
-      const changed = plain.slice(0, at) + instead + plain.slice(at + word.length)
-      return Buffer.from(changed, 'latin1')
-    }
-  }
-  return null
+  const alert = competent.filter(({ name }) => name !== STRUCTURE_ALONE)
+  const verdicts = await Promise.all(alert.map((each) => each.complaint(copy)))
+  verdicts.forEach((complaint, index) => {
+    if (complaint !== null) return
+    complain(order.label, alert[index]?.name ?? '', 'did not see the change')
+  })
 }
 
 function complain(label: string, who: string, what: string): void {

@@ -3,11 +3,11 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { flattenedVerify, type FlattenedJWS } from 'jose'
+import { LineProgram } from './line-program.js'
+import type { Kind } from './orders.js'
 
 /** What there is to judge; everything is in files, because the judges are programs. */
-export interface Exhibit {
-  /** `signature_format`. */
-  readonly format: 'C' | 'X' | 'P' | 'J'
+export interface Exhibit extends Kind {
   /** Such as `B-LT`. */
   readonly level: string
   readonly isPss: boolean
@@ -25,6 +25,8 @@ export interface Judge {
   judges(exhibit: Exhibit): boolean
   /** @returns null when it is content, else what it says */
   complaint(exhibit: Exhibit): Promise<string | null>
+  /** When there is nothing left to judge. */
+  close?(): void
 }
 
 interface Said {
@@ -45,7 +47,7 @@ const lastLine = ({ text }: Said) => text.split('\n').at(-1) ?? ''
 
 const openssl: Judge = {
   name: 'openssl cms',
-  judges: ({ format }) => format === 'C',
+  judges: ({ format, container }) => format === 'C' && container === null,
   async complaint({ file, content, root, intermediates }) {
     const said = await run('openssl', [
       ...['cms', '-verify', '-binary', '-inform', 'DER', '-in', file, '-purpose', 'any'],
@@ -82,7 +84,8 @@ const qpdf: Judge = {
 const xmlsec: Judge = {
   name: 'xmlsec1',
   // RSASSA-PSS (RFC 6931) it knows from version 1.3 on.
-  judges: ({ format, content, isPss }) => format === 'X' && content === null && !isPss,
+  judges: ({ format, container, content, isPss }) =>
+    format === 'X' && container === null && content === null && !isPss,
   async complaint({ file, root, intermediates }) {
     const said = await run('xmlsec1', [
       ...['--verify', '--trusted-pem', root, '--untrusted-pem', intermediates],
@@ -98,14 +101,7 @@ const jose: Judge = {
   judges: ({ format, content }) => format === 'J' && content === null,
   async complaint({ file }) {
     try {
-      const jws = flattened(readFileSync(file, 'utf8'))
-      const header = JSON.parse(Buffer.from(jws.protected ?? '', 'base64url').toString()) as {
-        x5c: string[]
-        crit?: string[]
-      }
-      const certificate = new X509Certificate(Buffer.from(header.x5c[0] ?? '', 'base64'))
-      const crit = Object.fromEntries((header.crit ?? []).map((name) => [name, false]))
-      await flattenedVerify(jws, certificate.publicKey, { crit })
+      for (const jws of flattened(readFileSync(file, 'utf8'))) await verifyJws(jws)
       return null
     } catch (error) {
       return error instanceof Error ? error.message : String(error)
@@ -113,34 +109,70 @@ const jose: Judge = {
   },
 }
 
-/** Any serialisation of one signature as the flattened one (RFC 7515, 7). */
-function flattened(text: string): FlattenedJWS {
+async function verifyJws(jws: FlattenedJWS): Promise<void> {
+  const header = JSON.parse(Buffer.from(jws.protected ?? '', 'base64url').toString()) as {
+    x5c: string[]
+    crit?: string[]
+  }
+  const certificate = new X509Certificate(Buffer.from(header.x5c[0] ?? '', 'base64'))
+  const crit = Object.fromEntries((header.crit ?? []).map((name) => [name, false]))
+  await flattenedVerify(jws, certificate.publicKey, { crit })
+}
+
+/** The signatures of any serialisation, each as the flattened one (RFC 7515, 7). */
+function flattened(text: string): FlattenedJWS[] {
   if (!text.startsWith('{')) {
     const [head = '', payload = '', signature = ''] = text.trim().split('.')
-    return { protected: head, payload, signature }
+    return [{ protected: head, payload, signature }]
   }
-  const jws = JSON.parse(text) as FlattenedJWS & { signatures?: FlattenedJWS[] }
-  return jws.signatures ? ({ ...jws.signatures[0], payload: jws.payload } as FlattenedJWS) : jws
+  const { signatures, ...jws } = JSON.parse(text) as FlattenedJWS & { signatures?: FlattenedJWS[] }
+  return signatures ? signatures.map((each) => ({ ...each, payload: jws.payload })) : [jws]
 }
 
 /** @param python an interpreter that has pyHanko */
 function pyHanko(python: string): Judge {
+  const program = new LineProgram([python, join(import.meta.dirname, 'judge.py')])
   return {
     name: 'pyHanko',
-    judges: ({ format }) => format === 'P' || format === 'C',
+    // A CMS of several signers it does not take.
+    judges: ({ format, container, envelope }) =>
+      format === 'P' || (format === 'C' && container === null && envelope !== 'Parallel'),
     async complaint({ format, level, file, content, root }) {
-      const script = join(import.meta.dirname, 'judge.py')
-      const said = await run(python, [
-        ...[script, format, level, root, file],
-        ...(content === null ? [] : [content]),
-      ])
-      return said.status === 0 ? null : lastLine(said)
+      return spoken(await program.ask([format, level, root, file, content ?? '']))
     },
+    close: () => program.close(),
   }
 }
 
-/** @param python an interpreter that has pyHanko, or null where there is none */
-export function judgesWith(python: string | null): Judge[] {
-  const always = [openssl, pdfsig, qpdf, xmlsec, jose]
-  return python === null ? always : [...always, pyHanko(python)]
+const BASELINES = { C: 'CAdES', X: 'XAdES', P: 'PAdES', J: 'JAdES' } as const
+
+/** @param jars the folder with the libraries of DSS */
+function dss(jars: string): Judge {
+  const source = join(import.meta.dirname, 'dss', 'DssJudge.java')
+  const program = new LineProgram(['java', '--class-path', join(jars, '*'), source])
+  return {
+    name: 'DSS',
+    judges: () => true,
+    async complaint({ format, level, file, content, root }) {
+      const baseline = `${BASELINES[format]}-BASELINE-${level.slice('B-'.length)}`
+      return spoken(await program.ask([baseline, root, file, content ?? '']))
+    },
+    close: () => program.close(),
+  }
+}
+
+function spoken(complaints: readonly string[]): string | null {
+  return complaints.length === 0 ? null : complaints.join('; ')
+}
+
+/**
+ * @param python an interpreter that has pyHanko, or null where there is none
+ * @param jars a folder with the libraries of DSS, likewise
+ */
+export function judgesWith(python: string | null, jars: string | null): Judge[] {
+  return [
+    ...[openssl, pdfsig, qpdf, xmlsec, jose],
+    ...(python === null ? [] : [pyHanko(python)]),
+    ...(jars === null ? [] : [dss(jars)]),
+  ]
 }

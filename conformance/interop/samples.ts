@@ -1,17 +1,87 @@
 /** What is signed: one small document of each family, made here so that nothing is looked up. */
 
+/** What a PDF may be like. */
+export interface PdfSort {
+  readonly version: string
+  /** Entries of its page. */
+  readonly page?: string
+  /** Whether it has a form with a text field. */
+  readonly field?: boolean
+}
+
 /** A PDF of one page, its cross-reference table computed from the octets as they stand. */
-export function samplePdf(title: string): Buffer {
+export function samplePdf(title: string, { version, page = '', field }: PdfSort = PLAIN): Buffer {
+  if (!field) return pdfOf(title, { version, page })
+  const widget = '/Type /Annot /Subtype /Widget /F 4 /Rect [60 700 260 720] /P 3 0 R'
+  return pdfOf(title, {
+    ...{ version, page },
+    catalog: '/AcroForm << /Fields [6 0 R] /DA (/Helv 0 Tf 0 g) >>',
+    more: [`<< ${widget} /FT /Tx /T (party) /V (Buyer) /DA (/Helv 12 Tf 0 g) >>`],
+  })
+}
+
+const PLAIN: PdfSort = { version: '1.7' }
+
+/** A PDF with room for a signature that is made from a digest alone. */
+export interface OpenPdf {
+  /** What the byte range takes in. */
+  readonly covered: Buffer
+  /** @param cms over `covered` */
+  close(cms: Buffer): Buffer
+}
+
+const ROOM = 16 * 1024
+
+/** A PDF that an application prepared itself. @see ISO 32000-1, 12.8.1 */
+export function openPdf(title: string, signingTime: Date): OpenPdf {
+  const time = signingTime.toISOString().replace(/[-:T]|\.\d+Z/g, '')
+  const gap = `<${'0'.repeat(2 * ROOM)}>`
+  const draft = pdfOf(title, {
+    catalog: '/AcroForm << /Fields [6 0 R] /SigFlags 3 >>',
+    more: [
+      '<< /Type /Annot /Subtype /Widget /FT /Sig /T (Signature) /F 132 /Rect [0 0 0 0] /P 3 0 R /V 7 0 R >>',
+      `<< /Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached /M (D:${time}Z) ` +
+        `/ByteRange [${' '.repeat(40)}] /Contents ${gap} >>`,
+    ],
+  }).toString('latin1')
+  const start = draft.indexOf(gap)
+  const end = start + gap.length
+  const range = `0 ${start} ${end} ${draft.length - end}`.padEnd(40)
+  const pdf = draft.replace(`[${' '.repeat(40)}]`, `[${range}]`)
+  return {
+    covered: Buffer.from(pdf.slice(0, start) + pdf.slice(end), 'latin1'),
+    close(cms) {
+      const contents = cms.toString('hex').padEnd(2 * ROOM, '0')
+      return Buffer.from(`${pdf.slice(0, start)}<${contents}>${pdf.slice(end)}`, 'latin1')
+    },
+  }
+}
+
+interface PdfParts {
+  readonly version?: string
+  /** Entries of the catalog, and of the page. */
+  readonly catalog?: string
+  readonly page?: string
+  /** Objects from number 6 on, the first of them an annotation. */
+  readonly more?: readonly string[]
+}
+
+function pdfOf(
+  title: string,
+  { version = '1.7', catalog = '', page = '', more = [] }: PdfParts,
+): Buffer {
   const text = `BT /F1 18 Tf 60 760 Td (${title.replace(/[()\\]/g, '')}) Tj ET`
+  const annotations = more.length === 0 ? '' : '/Annots [6 0 R]'
   const objects = [
-    '<< /Type /Catalog /Pages 2 0 R >>',
+    `<< /Type /Catalog /Pages 2 0 R ${catalog} >>`,
     '<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
-    '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R ' +
+    `<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R ${page} ${annotations} ` +
       '/Resources << /Font << /F1 5 0 R >> >> >>',
     `<< /Length ${text.length} >>\nstream\n${text}\nendstream`,
     '<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>',
+    ...more,
   ]
-  let pdf = '%PDF-1.7\n%\xe2\xe3\xcf\xd3\n'
+  let pdf = `%PDF-${version}\n%\xe2\xe3\xcf\xd3\n`
   const offsets = objects.map((object, index) => {
     const offset = pdf.length
     pdf += `${index + 1} 0 obj\n${object}\nendobj\n`

@@ -61,6 +61,8 @@ export class BenchInstallation {
     })
     const { module, tokenLabel, pinFile, conf } = token
     const config = testSettings(installation.origin, port, {
+      // As by default. After fewer seconds the load generator would open a connection for each request.
+      listen: { host: '127.0.0.1', port, keepAliveSeconds: 5 },
       hsm: { module, tokenLabel, pinFile, environment: { SOFTHSM2_CONF: conf }, ...hsm },
       lifetimes: { credentialTokenSeconds: TOKEN_SECONDS },
       auditHeadFile: 'audit-head',

@@ -13,6 +13,15 @@ export interface AuditEventDetails {
   /** No timestamps are given: the clock cannot be relied on. */
   'timestamping.stopped': { why: string }
   'timestamping.resumed': Record<string, never>
+  /** Our own authority is about to give one out: TSTInfo, Base64 of DER. */
+  'timestamp.given': { tstInfo: string }
+  /** What our own authority did in one process, and what it refused, by PKIFailureInfo. */
+  'timestamps.counted': {
+    from: string
+    to: string
+    given: number
+    refused: Record<string, number>
+  }
 
   'user.added': { userId: string; username: string }
   'user.changed': { userId: string; changed: string[] }
@@ -84,7 +93,13 @@ export interface AuditEventDetails {
   'key.destroyed': { keyId: string; credentialId: string }
   'key.abandoned': { keyId: string; state: string }
   'key.missing': { keyId: string }
-  'certificate.issued': { serialNumber: string; subject: string; sha256: string }
+  'certificate.issued': {
+    serialNumber: string
+    subject: string
+    sha256: string
+    /** SHA-256 of the request (PKCS#10), where somebody brought one. */
+    request?: string
+  }
   'certificate.requested': { credentialId: string; userId: string; keyId: string }
   'certificate-request.withdrawn': { credentialId: string; reason: string }
   /** Issued elsewhere, for a key of ours. */
@@ -105,6 +120,7 @@ export interface AuditEventDetails {
   'credential.refused': { credentialId: string; why: string }
 
   'document.deposited': { clientId: string; userId: string; sha256: string; size: number }
+  'document.withdrawn': { clientId: string; userId: string; hash: string; digest: string }
   'transaction.created': {
     transactionId: string
     clientId: string

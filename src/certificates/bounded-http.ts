@@ -91,11 +91,18 @@ async function readAnswer(response: IncomingMessage, mostBytes: number): Promise
   }
   const [type = ''] = (response.headers['content-type'] ?? '').split(';')
   const { statusCode: status = 0, headers } = response
-  const retryAfter = /^\d{1,6}$/.exec(headers['retry-after'] ?? '')?.[0]
+  const retryAfter = secondsUntil(headers['retry-after'] ?? '')
   return {
     ...{ status, contentType: type.trim().toLowerCase(), body: Buffer.concat(chunks) },
-    ...(retryAfter === undefined ? {} : { retryAfter: Number(retryAfter) }),
+    ...(retryAfter === null ? {} : { retryAfter }),
   }
+}
+
+/** Retry-After is a number of seconds, or a date. @see RFC 9110, 10.2.3 */
+function secondsUntil(text: string): number | null {
+  if (/^\d{1,6}$/.test(text)) return Number(text)
+  const date = /GMT$/.test(text) ? Date.parse(text) : NaN
+  return Number.isNaN(date) ? null : Math.max(0, Math.ceil((date - Date.now()) / 1000))
 }
 
 /** Resolving a name cannot be broken off, but need not be waited for. */

@@ -6,6 +6,8 @@ export interface SubjectName {
   readonly givenName?: string
   readonly surname?: string
   readonly organization?: string
+  /** By what an organisation is told from others of its name. @see EN 319 412-3, 4.2.1 */
+  readonly organizationIdentifier?: string
   readonly country?: string
   readonly serialNumber?: string
   readonly email?: string

@@ -1,7 +1,5 @@
+import type { SignatureAlgorithm } from '../keys/algorithms.js'
 import type { KeyUsage, QcStatements } from './profiles.js'
-
-/** ECDSA with SHA-384: what our authorities sign with. */
-export const SIGNATURE_OID = '1.2.840.10045.4.3.3'
 
 /** What somebody decided a certificate shall say. */
 export interface CertificatePlan {
@@ -15,6 +13,8 @@ export interface CertificatePlan {
   /** SubjectPublicKeyInfo, DER. */
   readonly publicKey: Buffer
   readonly issuerPublicKey: Buffer
+  /** By which the issuer signs it. */
+  readonly issuerAlgorithm: SignatureAlgorithm
   readonly keyUsage: readonly KeyUsage[]
   /** Null for end entities. */
   readonly authority: { readonly pathLength: number } | null

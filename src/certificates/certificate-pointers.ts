@@ -25,14 +25,14 @@ export function pointersOf(certificate: ParsedCertificate): CertificatePointers 
     return new CRLDistributionPoints({ schema }).distributionPoints
   })
   const located = (method: string) =>
-    urls(
+    namedUrls(
       (access ?? []).flatMap((each) => (each.accessMethod === method ? each.accessLocation : [])),
     )
   return {
     ocsp: located(OCSP),
     caIssuers: located(CA_ISSUERS),
     // Lists of other authorities, or for some reasons only, are no use to us.
-    crls: urls(
+    crls: namedUrls(
       (points ?? []).flatMap(({ distributionPoint, reasons, cRLIssuer }) =>
         Array.isArray(distributionPoint) && !reasons && !cRLIssuer ? distributionPoint : [],
       ),
@@ -55,7 +55,8 @@ function read<T>(
   }
 }
 
-function urls(names: readonly GeneralName[]): URL[] {
+/** URLs among names, as many as anybody needs. */
+export function namedUrls(names: readonly GeneralName[]): URL[] {
   return names
     .flatMap(({ type, value }) => (type === URI && typeof value === 'string' ? value : []))
     .filter((text) => text.length <= LONGEST_URL && /^https?:/i.test(text) && URL.canParse(text))

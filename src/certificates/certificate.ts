@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import { keyAlgorithmOf, type KeyAlgorithm } from '../keys/algorithms.js'
-import { childrenOf, nameText, shortSubjectText } from './distinguished-name.js'
+import { childrenOf, nameText, plainNameText, shortSubjectText } from './distinguished-name.js'
 
 export interface CertificateExtension {
   readonly oid: string
@@ -49,8 +49,12 @@ export function parseCertificate(der: Buffer): ParsedCertificate {
   }
 }
 
-/** What of a certificate every signature needs. */
+/** What of a certificate every signature needs, and every page that names it. */
 export interface KeyAndValidity {
+  /** As `ParsedCertificate` has it; null where that takes reading all of it. */
+  readonly subject: string | null
+  /** Likewise. */
+  readonly serialNumber: string
   readonly notBefore: Date
   readonly notAfter: Date
   /** SubjectPublicKeyInfo, DER. */
@@ -61,6 +65,8 @@ export interface KeyAndValidity {
 export function keyAndValidity(der: Buffer): KeyAndValidity {
   const certificate = new X509Certificate(der)
   return {
+    subject: plainNameText(certificate.subject),
+    serialNumber: certificate.serialNumber,
     notBefore: new Date(certificate.validFrom),
     notAfter: new Date(certificate.validTo),
     publicKey: certificate.publicKey.export({ type: 'spki', format: 'der' }),

@@ -1,10 +1,10 @@
-import * as asn1js from 'asn1js'
 import { UnfitCertificateError } from '../errors.js'
 import type { IssuedCertificate, SubjectName } from './certificate-authority.js'
 import { listedOids } from './certificate.js'
 import { nameAttributes } from './distinguished-name.js'
-import { buildPath, PathCertificate } from './path.js'
-import { KEY_USAGE_BITS, type CertificateProfile } from './profiles.js'
+import { soundPath, TrustAnchors } from './certificate-path.js'
+import { knownCertificate, type KnownCertificate } from './known-certificate.js'
+import type { CertificateProfile } from './profiles.js'
 
 /** What a certificate has to be for, that somebody else issued. */
 export interface Certified {
@@ -18,9 +18,6 @@ export interface Certified {
   readonly profile?: Pick<CertificateProfile, 'keyUsage' | 'policyOid'>
 }
 
-const KEY_USAGE = '2.5.29.15'
-/** digitalSignature and contentCommitment. */
-const SIGNING_BITS = 0xc0
 const MOST_CERTIFICATES = 10
 
 /**
@@ -33,19 +30,20 @@ export function demandCertified(
   { publicKey, subject, anchors, now, profile }: Certified,
 ): IssuedCertificate {
   if (given.length > MOST_CERTIFICATES) throw new UnfitCertificateError('there are too many')
-  const certificates = given.map(readPathCertificate)
-  const [end, another] = certificates.filter(({ parsed }) => parsed.publicKey.equals(publicKey))
+  const certificates = given.map(readGiven)
+  const [end, another] = certificates.filter((each) => each.publicKey.equals(publicKey))
   if (!end) throw new UnfitCertificateError('it is for another key')
   if (another) throw new UnfitCertificateError('there are two for the key')
-  if (now > end.parsed.notAfter) throw new UnfitCertificateError('it is expired')
-  if (now < end.parsed.notBefore) throw new UnfitCertificateError('it is not valid yet')
-  if (end.isAuthority && isCertificateAuthority(end)) {
+  if (now > end.notAfter) throw new UnfitCertificateError('it is expired')
+  if (now < end.notBefore) throw new UnfitCertificateError('it is not valid yet')
+  if (end.basicConstraints?.ca === true) {
     throw new UnfitCertificateError('it is that of an authority')
   }
   if (!maySign(end)) throw new UnfitCertificateError('its key is not for signatures')
   if (profile) rejectOtherProfile(end, profile)
   rejectOtherSubject(end, subject)
-  const path = buildPath(end, certificates, anchors.map(readPathCertificate), now)
+  const trusted = new TrustAnchors(anchors.map(readGiven))
+  const path = soundPath(end, certificates, trusted, { time: now, use: 'signature' })
   if (!path || path.length < 2) {
     throw new UnfitCertificateError('there is no chain from it to a trusted root')
   }
@@ -54,43 +52,25 @@ export function demandCertified(
   return { certificate, chain }
 }
 
-function readPathCertificate(der: Buffer): PathCertificate {
+function readGiven(der: Buffer): KnownCertificate {
   try {
-    return new PathCertificate(der)
+    return knownCertificate(der)
   } catch (cause) {
     throw new UnfitCertificateError('it cannot be read', { cause })
   }
 }
 
-function isCertificateAuthority({ parsed }: PathCertificate): boolean {
-  const value = parsed.extensions.find(({ oid }) => oid === '2.5.29.19')?.value
-  const block = value && asn1js.fromBER(value).result
-  const [ca] = block instanceof asn1js.Sequence ? block.valueBlock.value : []
-  return ca instanceof asn1js.Boolean && ca.getValue()
-}
-
-function maySign(end: PathCertificate): boolean {
-  const usage = usageOf(end)
-  return usage === null || (usage & SIGNING_BITS) !== 0
-}
-
-/** The first eight bits of the key usage; null when there is none. */
-function usageOf({ parsed }: PathCertificate): number | null {
-  const value = parsed.extensions.find(({ oid }) => oid === KEY_USAGE)?.value
-  if (!value) return null
-  const bits = asn1js.fromBER(value).result
-  const [byte = 0] = bits instanceof asn1js.BitString ? bits.valueBlock.valueHexView : []
-  return byte
+function maySign({ keyUsage }: KnownCertificate): boolean {
+  return keyUsage === null || keyUsage.has('digitalSignature') || keyUsage.has('contentCommitment')
 }
 
 function rejectOtherProfile(
-  end: PathCertificate,
+  end: KnownCertificate,
   { keyUsage, policyOid }: NonNullable<Certified['profile']>,
 ): void {
-  const usage = usageOf(end) ?? 0
-  const isUsable = keyUsage.every((name) => (usage & (0x80 >> KEY_USAGE_BITS[name])) !== 0)
+  const isUsable = keyUsage.every((name) => end.keyUsage?.has(name) === true)
   if (!isUsable) throw new UnfitCertificateError('it is for another use')
-  const policies = listedOids(end.parsed, 'certificatePolicies')
+  const policies = listedOids(end, 'certificatePolicies')
   if (policyOid !== undefined && !policies.includes(policyOid)) {
     throw new UnfitCertificateError('it is under another policy')
   }
@@ -103,8 +83,8 @@ const IDENTITY = ['givenName', 'surname', 'organization', 'country'] as const
  * The signer as they are on record, and nobody else: what the certificate says of them agrees, and it names
  * them by name.
  */
-function rejectOtherSubject({ parsed }: PathCertificate, subject: SubjectName): void {
-  const attributes = nameAttributes(parsed.subjectName)
+function rejectOtherSubject({ subjectName }: KnownCertificate, subject: SubjectName): void {
+  const attributes = nameAttributes(subjectName)
   const differs = IDENTITY.some((name) => {
     const [known, said] = [subject[name], attributes[name]]
     return known !== undefined && said !== undefined && !isSameText(known, said)

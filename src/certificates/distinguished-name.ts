@@ -22,6 +22,9 @@ interface AttributeFacts {
 const ATTRIBUTES = {
   country: { oid: '2.5.4.6', shortName: 'C', printable: true, maxLength: 2 },
   organization: { oid: '2.5.4.10', shortName: 'O', maxLength: 64 },
+  organizationIdentifier: {
+    ...{ oid: '2.5.4.97', shortName: 'organizationIdentifier', maxLength: 64 },
+  },
   serialNumber: { oid: '2.5.4.5', shortName: 'serialNumber', printable: true, maxLength: 64 },
   // Not `sn`: Java knows no such name, and others take it for the serial number.
   surname: { oid: '2.5.4.4', shortName: 'surname', maxLength: 64 },
@@ -100,6 +103,30 @@ export function nameText(name: Buffer): string {
     .toReversed()
     .map((rdn) => rdn.map(attributeText).join('+'))
     .join(',')
+}
+
+/** What OpenSSL calls the attributes that have a short name here. */
+const BY_OPENSSL_NAME: ReadonlyMap<string, string> = new Map([
+  ...['C', 'O', 'serialNumber', 'CN', 'L', 'ST', 'OU', 'UID', 'DC'].map((n) => [n, n] as const),
+  ...([
+    ['SN', 'surname'],
+    ['GN', 'givenName'],
+    ['street', 'STREET'],
+  ] as const),
+])
+
+/**
+ * `nameText` of a name as OpenSSL states it, an attribute to each line; null where the two could write it
+ * differently: no attributes or some without a short name, RDNs of several, characters that are escaped.
+ */
+export function plainNameText(lines: string | undefined): string | null {
+  if (lines === undefined || /[\\+]/.test(lines)) return null
+  const texts = lines.split('\n').map((line) => {
+    const [, name = '', value] = /^([A-Za-z]+)=(.*)$/s.exec(line) ?? []
+    const shortName = BY_OPENSSL_NAME.get(name)
+    return shortName === undefined || value === undefined ? null : `${shortName}=${value}`
+  })
+  return texts.includes(null) ? null : texts.toReversed().join(',')
 }
 
 function attributeText({ oid, text, der }: NameAttribute): string {

@@ -26,7 +26,9 @@ export interface RevokedCertificate {
 export interface IssuedCertificateStore {
   register(certificate: NewCertificate): Promise<void>
   /** Null when it was never issued; `revocation` is null while it is good. */
-  find(serialNumber: string): Promise<{ readonly revocation: Revocation | null } | null>
+  find(
+    serialNumber: string,
+  ): Promise<{ readonly profile: string; readonly revocation: Revocation | null } | null>
   /** Of those that end after that time. */
   listRevoked(endsAfter: Date): Promise<readonly RevokedCertificate[]>
   /** Ends one for good. False when it is not there, or was ended before. */

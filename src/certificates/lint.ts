@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto'
 import * as asn1js from 'asn1js'
-import { allowsKeyAlgorithm } from '../keys/algorithms.js'
-import { SIGNATURE_OID, type CertificatePlan } from './certificate-plan.js'
+import { allowsKeyAlgorithm, type SignatureAlgorithm } from '../keys/algorithms.js'
+import { algorithmIdentifier } from './algorithm-identifier.js'
+import type { CertificatePlan } from './certificate-plan.js'
 import { parseCertificate, type ParsedCertificate } from './certificate.js'
-import { isDer, sequenceOf } from './der.js'
+import { elementsIn, isDer, sequenceOf } from './der.js'
 import { nameProblems } from './distinguished-name.js'
 import { KEY_USAGE_BITS, OCSP_SIGNING, TIME_STAMPING, type KeyUsage } from './profiles.js'
 import { EXTENSION_OIDS, extensionsOf } from './to-be-signed.js'
@@ -48,29 +49,26 @@ export function lintCertificate(
 
 /** A certificate from a signature over `linted.tbs`. */
 export function assembleCertificate(linted: LintedCertificate, signature: Buffer): Buffer {
-  return withSignature(linted.tbs, signature)
+  return withSignature(linted.tbs, linted.plan.issuerAlgorithm, signature)
 }
 
-function withSignature(tbs: Buffer, signature: Buffer): Buffer {
-  const algorithm = new asn1js.Sequence({
-    value: [new asn1js.ObjectIdentifier({ value: SIGNATURE_OID })],
-  })
+function withSignature(tbs: Buffer, algorithm: SignatureAlgorithm, signature: Buffer): Buffer {
   const signatureValue = new asn1js.BitString({ valueHex: signature })
-  return sequenceOf(tbs, ...[algorithm, signatureValue].map((each) => Buffer.from(each.toBER())))
+  return sequenceOf(tbs, algorithmIdentifier(algorithm), Buffer.from(signatureValue.toBER()))
 }
 
 function problemsOf(tbs: Buffer, plan: CertificatePlan, issuer: ParsedCertificate | null) {
   if (!isDer(tbs)) return ['it is not DER']
   let certificate, secondOpinion
   try {
-    const der = withSignature(tbs, Buffer.from('3006020101020101', 'hex'))
+    const der = withSignature(tbs, plan.issuerAlgorithm, Buffer.from('3006020101020101', 'hex'))
     certificate = parseCertificate(der)
     secondOpinion = new X509Certificate(der)
   } catch (error) {
     return [`it cannot be read: ${String(error)}`]
   }
   return [
-    ...headProblems(certificate, plan),
+    ...headProblems(certificate, tbs, plan),
     ...dateProblems(certificate, plan, issuer),
     ...keyProblems(certificate, plan),
     ...namingProblems(certificate, plan, issuer),
@@ -82,12 +80,18 @@ function problemsOf(tbs: Buffer, plan: CertificatePlan, issuer: ParsedCertificat
   ]
 }
 
-function headProblems(certificate: ParsedCertificate, { serialNumber }: CertificatePlan): string[] {
+function headProblems(
+  certificate: ParsedCertificate,
+  tbs: Buffer,
+  { serialNumber, issuerAlgorithm }: CertificatePlan,
+): string[] {
+  const [, , algorithm] = elementsIn(tbs)
+  const isSameAlgorithm = algorithm?.equals(algorithmIdentifier(issuerAlgorithm)) === true
   const serial = Buffer.from(certificate.serialNumber, 'hex')
   const first = serial[0] ?? 0
   return [
     ...when(certificate.version !== 3, 'it is not of version 3'),
-    ...when(certificate.signatureAlgorithmOid !== SIGNATURE_OID, 'another signature algorithm'),
+    ...when(!isSameAlgorithm, 'another signature algorithm'),
     ...when(first === 0 || first >= 0x80, 'the serial number is not positive'),
     ...when(serial.length < 16 || serial.length > 20, 'the serial number has a bad length'),
     ...when(!serial.equals(serialNumber), 'another serial number than planned'),

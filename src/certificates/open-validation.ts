@@ -3,7 +3,8 @@ import { pemCertificates } from '../config/pem-certificates.js'
 import type { Config } from '../config/schema.js'
 import { boundedHttp } from './bounded-http.js'
 import type { RevocationSource } from './own-revocation.js'
-import { PathCertificate } from './path.js'
+import { TrustAnchors } from './certificate-path.js'
+import { knownCertificate } from './known-certificate.js'
 import { isPublicAddress } from './public-address.js'
 import { RevocationClient } from './revocation-client.js'
 import { ValidationDataSource } from './validation-data.js'
@@ -37,7 +38,7 @@ export function openValidation(
     isAllowed: (host, address) =>
       isPublicAddress(address) || validation.privateHosts.includes(host),
   })
-  const read = anchors.map((der) => new PathCertificate(der))
+  const read = new TrustAnchors(anchors.map(knownCertificate))
   const client = new RevocationClient({ http, now })
   return {
     anchors,

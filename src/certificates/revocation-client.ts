@@ -13,19 +13,22 @@ import {
 import type { BoundedHttp, HttpAnswer, HttpQuestion } from './bounded-http.js'
 import { certificatesOf } from './certificate-set.js'
 import { pointersOf } from './certificate-pointers.js'
-import { PathCertificate } from './path.js'
+import { readCrl } from './crl.js'
 import {
-  readCrl,
-  readOcsp,
-  type RevocationQuestion,
-  type RevocationStatement,
-} from './revocation-statement.js'
+  keyHash,
+  knownCertificate,
+  serialContent,
+  type KnownCertificate,
+} from './known-certificate.js'
+import { readOcspResponse } from './ocsp-response.js'
+import type { RevocationAnswer } from './revocation-answer.js'
+import { freshAnswer } from './revocation-records.js'
 
 /** Something that was fetched, and what it says. */
 export interface Fetched {
   /** `OCSPResponse` or `CertificateList`, DER. */
   readonly bytes: Buffer
-  readonly statement: RevocationStatement
+  readonly answer: RevocationAnswer
 }
 
 const SHA1 = '1.3.14.3.2.26'
@@ -69,8 +72,8 @@ export class RevocationClient {
   }
 
   /** Certificates of the issuer, from where the certificate says; none when they cannot be had. */
-  async issuers(certificate: PathCertificate): Promise<PathCertificate[]> {
-    for (const url of pointersOf(certificate.parsed).caIssuers) {
+  async issuers(certificate: KnownCertificate): Promise<KnownCertificate[]> {
+    for (const url of pointersOf(certificate).caIssuers) {
       const bytes = await this.#fetch(`issuers ${url.href}`, async () => {
         const { body } = await this.#ask(url, { mostBytes: MOST_CERTIFICATE_BYTES })
         const found = certificatesIn(body)
@@ -83,10 +86,16 @@ export class RevocationClient {
   }
 
   /** @throws {Error} when no responder gives an answer that holds; the last one's is the reason */
-  ocsp(certificate: PathCertificate, issuer: PathCertificate): Promise<Fetched> {
-    return this.#first(pointersOf(certificate.parsed).ocsp, 'OCSP responder', async (url) => {
-      const name = `ocsp ${url.href} ${fingerprint(certificate)} ${fingerprint(issuer)}`
-      const question = () => ({ certificate, issuer, now: this.#now() })
+  ocsp(certificate: KnownCertificate, issuer: KnownCertificate): Promise<Fetched> {
+    return this.#first(pointersOf(certificate).ocsp, 'OCSP responder', async (url) => {
+      const name = `ocsp ${url.href} ${certificate.fingerprint} ${issuer.fingerprint}`
+      const read = (bytes: Buffer, nonce: Buffer | null) => {
+        const response = readOcspResponse(bytes)
+        if (nonce && response.nonce && !nonce.equals(response.nonce)) {
+          throw new Error('the OCSP response answers somebody else')
+        }
+        return freshAnswer(response, { certificate, issuer, time: this.#now() })
+      }
       const bytes = await this.#fetch(name, async () => {
         const nonce = randomBytes(NONCE_BYTES)
         const { body } = await this.#ask(url, {
@@ -94,24 +103,25 @@ export class RevocationClient {
             'Content-Type': 'application/ocsp-request',
             Accept: 'application/ocsp-response',
           },
-          body: encodeRequest(question(), nonce),
+          body: encodeRequest(certificate, issuer, nonce),
           mostBytes: MOST_OCSP_BYTES,
         })
-        return { bytes: body, until: this.#until(readOcsp(body, question(), nonce)) }
+        return { bytes: body, until: this.#until(read(body, nonce)) }
       })
-      return { bytes, statement: readOcsp(bytes, question()) }
+      return { bytes, answer: read(bytes, null) }
     })
   }
 
   /** @throws {Error} when there is no list that holds */
-  crl(certificate: PathCertificate, issuer: PathCertificate): Promise<Fetched> {
-    return this.#first(pointersOf(certificate.parsed).crls, 'CRL', async (url) => {
-      const question = () => ({ certificate, issuer, now: this.#now() })
-      const bytes = await this.#fetch(`crl ${url.href} ${fingerprint(issuer)}`, async () => {
+  crl(certificate: KnownCertificate, issuer: KnownCertificate): Promise<Fetched> {
+    return this.#first(pointersOf(certificate).crls, 'CRL', async (url) => {
+      const read = (bytes: Buffer) =>
+        freshAnswer(readCrl(bytes), { certificate, issuer, time: this.#now() })
+      const bytes = await this.#fetch(`crl ${url.href} ${issuer.fingerprint}`, async () => {
         const { body } = await this.#ask(url, { mostBytes: MOST_CRL_BYTES })
-        return { bytes: body, until: this.#until(readCrl(body, question())) }
+        return { bytes: body, until: this.#until(read(body)) }
       })
-      return { bytes, statement: readCrl(bytes, question()) }
+      return { bytes, answer: read(bytes) }
     })
   }
 
@@ -164,7 +174,7 @@ export class RevocationClient {
     }
   }
 
-  #until({ nextUpdate }: RevocationStatement): number {
+  #until({ nextUpdate }: RevocationAnswer): number {
     return Math.min(nextUpdate?.getTime() ?? 0, this.#at(LONGEST_CACHED_MS))
   }
 
@@ -174,11 +184,11 @@ export class RevocationClient {
 }
 
 /** One certificate, DER or PEM, or those of a PKCS#7. @see RFC 5280, 4.2.2.1 */
-function certificatesIn(bytes: Buffer): PathCertificate[] {
+function certificatesIn(bytes: Buffer): KnownCertificate[] {
   const text = bytes.subarray(0, 64).toString('latin1')
   const der = text.includes('-----BEGIN') ? fromPem(bytes.toString('latin1')) : bytes
   try {
-    return [new PathCertificate(der)]
+    return [knownCertificate(der)]
   } catch {
     return bundled(der)
   }
@@ -191,30 +201,33 @@ function fromPem(text: string): Buffer {
 
 const ID_SIGNED_DATA = '1.2.840.113549.1.7.2'
 
-function bundled(der: Buffer): PathCertificate[] {
+function bundled(der: Buffer): KnownCertificate[] {
   try {
     const outer = new ContentInfo({ schema: asn1js.fromBER(der).result })
     if (outer.contentType !== ID_SIGNED_DATA) return []
-    return certificatesOf(outer.content).map((each) => new PathCertificate(each))
+    return certificatesOf(outer.content).map((each) => knownCertificate(each))
   } catch {
     return []
   }
 }
 
 /** One certificate, named by SHA-1 as every responder understands; the hash protects nothing. */
-function encodeRequest({ certificate, issuer }: RevocationQuestion, nonce: Buffer): Buffer {
-  const sha1 = (bytes: Uint8Array) =>
-    new asn1js.OctetString({ valueHex: createHash('sha1').update(bytes).digest() })
+function encodeRequest(
+  certificate: KnownCertificate,
+  issuer: KnownCertificate,
+  nonce: Buffer,
+): Buffer {
+  const octets = (valueHex: Buffer) => new asn1js.OctetString({ valueHex })
   const reqCert = new CertID({
     hashAlgorithm: new AlgorithmIdentifier({
       algorithmId: SHA1,
       algorithmParams: new asn1js.Null(),
     }),
-    issuerNameHash: sha1(issuer.parsed.subjectName),
-    issuerKeyHash: sha1(issuer.keyBits),
-    serialNumber: certificate.serialInteger,
+    issuerNameHash: octets(createHash('sha1').update(issuer.subjectName).digest()),
+    issuerKeyHash: octets(keyHash(issuer, 'sha1')),
+    serialNumber: new asn1js.Integer({ valueHex: serialContent(certificate) }),
   })
-  const extnValue = new asn1js.OctetString({ valueHex: nonce }).toBER()
+  const extnValue = octets(nonce).toBER()
   const request = new OCSPRequest({
     tbsRequest: new TBSRequest({
       requestList: [new Request({ reqCert })],
@@ -222,8 +235,4 @@ function encodeRequest({ certificate, issuer }: RevocationQuestion, nonce: Buffe
     }),
   })
   return Buffer.from(request.toSchema(true).toBER())
-}
-
-function fingerprint({ der }: PathCertificate): string {
-  return createHash('sha256').update(der).digest('base64url')
 }

@@ -1,6 +1,7 @@
 import * as asn1js from 'asn1js'
 import { AuthorityKeyIdentifier, Extension, Extensions, Time } from 'pkijs'
-import { SIGNATURE_OID } from './certificate-plan.js'
+import type { SignatureAlgorithm } from '../keys/algorithms.js'
+import { algorithmIdentifier } from './algorithm-identifier.js'
 import type { ParsedCertificate } from './certificate.js'
 import { sequenceOf } from './der.js'
 import type { RevokedCertificate } from './issued-certificates.js'
@@ -9,34 +10,44 @@ import { keyIdentifier } from './to-be-signed.js'
 
 export interface RevocationListPlan {
   readonly issuer: ParsedCertificate
+  readonly algorithm: SignatureAlgorithm
   /** cRLNumber. */
   readonly number: number
   readonly thisUpdate: Date
   readonly nextUpdate: Date
+  /** Since when certificates that ended stay in it; null when they do not. */
+  readonly expiredSince: Date | null
 }
 
 const CRL_NUMBER = '2.5.29.20'
 const REASON_CODE = '2.5.29.21'
 const AUTHORITY_KEY_IDENTIFIER = '2.5.29.35'
+/** @see X.509, 9.5.2.8, and EN 319 411-2, CSS-6.3.10 */
+const EXPIRED_CERTS_ON_CRL = '2.5.29.60'
 const EXTENSIONS_TAG = 0
 
 /** TBSCertList of version 2, DER. @see RFC 5280, 5.1 @param entries as `encodeEntry` gives them */
 export function encodeRevocationList(
-  { issuer, number, thisUpdate, nextUpdate }: RevocationListPlan,
+  { issuer, algorithm, number, thisUpdate, nextUpdate, expiredSince }: RevocationListPlan,
   entries: readonly Buffer[],
 ): Buffer {
-  const algorithm = new asn1js.Sequence({
-    value: [new asn1js.ObjectIdentifier({ value: SIGNATURE_OID })],
-  })
   const extensions = new Extensions({
     extensions: [
       extension(AUTHORITY_KEY_IDENTIFIER, authorityKey(issuer)),
       extension(CRL_NUMBER, new asn1js.Integer({ value: number })),
+      ...(expiredSince === null
+        ? []
+        : [
+            extension(
+              EXPIRED_CERTS_ON_CRL,
+              new asn1js.GeneralizedTime({ valueDate: expiredSince }),
+            ),
+          ]),
     ],
   })
   return sequenceOf(
     der(new asn1js.Integer({ value: 1 })),
-    der(algorithm),
+    algorithmIdentifier(algorithm),
     issuer.subjectName,
     der(timeOf(thisUpdate)),
     der(timeOf(nextUpdate)),

@@ -9,7 +9,7 @@ import type { KeyCustody } from '../keys/key-custody.js'
 import { algorithmIdentifier } from './algorithm-identifier.js'
 import { sequenceOf } from './der.js'
 import type { AuthorityName } from './embedded/authority-store.js'
-import { SIGNED_WITH, type Authority } from './embedded/checked-authority.js'
+import type { Authority } from './embedded/checked-authority.js'
 import type {
   IssuedCertificateStore,
   ListState,
@@ -69,6 +69,12 @@ export class RevocationLists {
     }
   }
 
+  /** Until when the newest lists are good that this process has seen; null for none. */
+  get validUntil(): Readonly<Record<AuthorityName, Date | null>> {
+    const end = (issuer: AuthorityName) => this.#kept.get(issuer)?.nextUpdate ?? null
+    return { root: end('root'), issuing: end('issuing') }
+  }
+
   #isDue(issuer: AuthorityName, { isOutdated, nextUpdate, number }: ListState): boolean {
     const half = (VALID_SECONDS[issuer] / 2) * 1000
     const isOld = nextUpdate === null || this.#parts.now().getTime() > nextUpdate.getTime() - half
@@ -116,27 +122,36 @@ export class RevocationLists {
 
   async #sign(issuer: AuthorityName, state: ListState) {
     const { authorities, now, custody, verify } = this.#parts
-    const { keyId, certificate } = authorities[issuer]
+    const { keyId, certificate, algorithm } = authorities[issuer]
     const thisUpdate = now()
     const validity = VALID_SECONDS[issuer] * 1000
     const nextUpdate = new Date(Math.floor((thisUpdate.getTime() + validity) / 1000) * 1000)
     const number = state.number + 1
     const entries = issuer === 'issuing' ? await this.#encodeEntries(thisUpdate) : []
-    const plan = { issuer: certificate, number, thisUpdate, nextUpdate }
+    // Whoever validates after years asks about certificates that ended long ago (EN 319 411-2, CSS-6.3.10).
+    const expiredSince = this.#keepsExpired(issuer) ? certificate.notBefore : null
+    const plan = { issuer: certificate, algorithm, number, thisUpdate, nextUpdate, expiredSince }
     const toBeSigned = encodeRevocationList(plan, entries)
     const statement = { kind: 'crl' as const, keyId, toBeSigned, tstInfo: null }
-    const signature = await attestWith(custody, { ...statement, algorithm: SIGNED_WITH })
-    const digest = createHash(SIGNED_WITH.hash.name).update(toBeSigned).digest()
-    if (verify && !(await verify(certificate.publicKey, digest, signature, SIGNED_WITH))) {
+    const signature = await attestWith(custody, { ...statement, algorithm })
+    const digest = createHash(algorithm.hash.name).update(toBeSigned).digest()
+    if (verify && !(await verify(certificate.publicKey, digest, signature, algorithm))) {
       throw new SignatureWithheldError('The signature of a revocation list does not verify')
     }
-    const bytes = sequenceOf(toBeSigned, ALGORITHM, bitString(signature))
+    const bytes = sequenceOf(toBeSigned, algorithmIdentifier(algorithm), bitString(signature))
     return { number, bytes, nextUpdate, entries: entries.length }
   }
 
-  /** A certificate is listed once more after it ended (RFC 5280, 3.3); twice does no harm. */
+  #keepsExpired(issuer: AuthorityName): boolean {
+    return issuer === 'issuing' && (this.#parts.keepsExpired ?? true)
+  }
+
+  /** A certificate is listed at least once more after it ended (RFC 5280, 3.3). */
   async #encodeEntries(thisUpdate: Date): Promise<Buffer[]> {
-    const endsAfter = new Date(thisUpdate.getTime() - 2 * VALID_SECONDS.issuing * 1000)
+    const before = 2 * VALID_SECONDS.issuing * 1000
+    const endsAfter = this.#keepsExpired('issuing')
+      ? new Date(0)
+      : new Date(thisUpdate.getTime() - before)
     const revoked = await this.#parts.store.listRevoked(endsAfter)
     const entries = new Map<string, Buffer>()
     for (const [index, certificate] of revoked.entries()) {
@@ -154,11 +169,11 @@ interface RevocationListsParts {
   readonly custody: KeyCustody
   readonly authorities: Readonly<Record<AuthorityName, Authority>>
   readonly now: () => Date
+  /** Whether revoked certificates stay in the list after they ended. */
+  readonly keepsExpired?: boolean
   /** Null when the custody releases nothing unverified itself. */
   readonly verify: typeof verifyDigest | null
 }
-
-const ALGORITHM = algorithmIdentifier(SIGNED_WITH)
 
 function bitString(signature: Buffer): Buffer {
   return Buffer.from(new asn1js.BitString({ valueHex: signature }).toBER())

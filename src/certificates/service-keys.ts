@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { auditEvent } from '../audit/events.js'
 import { HsmUnavailableError, SignatureWithheldError } from '../errors.js'
-import type { KeyAlgorithm, SignatureAlgorithm } from '../keys/algorithms.js'
+import type { SignatureAlgorithm } from '../keys/algorithms.js'
 import { attestWith } from '../keys/attest.js'
 import type { verifyDigest } from '../keys/digest-verifier.js'
 import type { KeyCustody, StatementKind } from '../keys/key-custody.js'
-import { ownAlgorithm } from './algorithm-identifier.js'
 import { keyAndValidity, parseCertificate } from './certificate.js'
 import type { AuthorityRecord, AuthorityStore, ServiceName } from './embedded/authority-store.js'
 import { checkedAuthority, type Authority } from './embedded/checked-authority.js'
+import { DEFAULT_OWN_KEYS, type OwnKeys } from './embedded/own-key.js'
 import type { EmbeddedAuthority } from './embedded/embedded-authority.js'
 import type { IssuedCertificateStore } from './issued-certificates.js'
 import type { CertificateProfile } from './profiles.js'
@@ -38,7 +38,7 @@ export interface TimestampKey extends ServiceKey {
    * message-digest of `tstInfo` under `algorithm.hash`, and signing-certificate-v2. The token hashes
    * nothing: `sign` does.
    * @param tstInfo DER; its genTime is within a minute of the clock of the key process
-   * @returns the signature, verified: an ECDSA-Sig-Value, DER
+   * @returns the signature, verified: an ECDSA-Sig-Value in DER, or PKCS#1 octets
    * @throws {HsmUnavailableError} when nothing was signed; also after the certificate's end, or when the
    * key process refuses because a newer key took this one's place: open the service again
    * @throws {HsmOutcomeUnknownError} @throws {SignatureWithheldError}
@@ -76,10 +76,12 @@ const BELIEVE_MS = 60_000
  */
 export class ServiceKeys {
   readonly #parts: ServiceKeysParts
+  readonly #keys: Pick<OwnKeys, ServiceName>
   readonly #opened = new Map<ServiceName, { key: Promise<CertifiedKey>; until: number }>()
 
   constructor(parts: ServiceKeysParts) {
     this.#parts = parts
+    this.#keys = parts.keys ?? DEFAULT_OWN_KEYS
   }
 
   /** Cheap when it was opened before: ask for it anew for each thing to sign. */
@@ -151,7 +153,8 @@ export class ServiceKeys {
   async #load(name: ServiceName): Promise<CertifiedKey> {
     const { custody, store, authority } = this.#parts
     const record = (await store.load(name)) ?? (await this.#makeFirst(name))
-    const checked = await checkedAuthority(custody, name, record, authority.issuing)
+    const { hash } = this.#keys[name]
+    const checked = await checkedAuthority(custody, name, record, authority.issuing, hash)
     return new CertifiedKey(checked, authority.chain, FACTS[name].statement, this.#parts)
   }
 
@@ -168,7 +171,7 @@ export class ServiceKeys {
 
   async #make(name: ServiceName): Promise<AuthorityRecord> {
     const { custody, authority, subject, profiles } = this.#parts
-    const { keyId, publicKey } = await custody.generate(KEY_ALGORITHM)
+    const { keyId, publicKey } = await custody.generate(this.#keys[name].algorithm)
     try {
       const commonName = `${subject.organization} ${FACTS[name].commonName}`
       const { certificate } = await authority.issue({
@@ -190,12 +193,12 @@ interface ServiceKeysParts {
   readonly issued: Pick<IssuedCertificateStore, 'revoke'>
   readonly subject: { readonly organization: string; readonly country: string }
   readonly profiles: Readonly<Record<ServiceName, CertificateProfile>>
+  /** What keys they get when they are made next, and with which hashes they sign. */
+  readonly keys?: Pick<OwnKeys, ServiceName>
   readonly now: () => Date
   /** Null when the custody releases nothing unverified itself. */
   readonly verify: typeof verifyDigest | null
 }
-
-const KEY_ALGORITHM: KeyAlgorithm = 'p-256'
 
 class CertifiedKey implements OcspKey, TimestampKey {
   readonly certificate: Buffer
@@ -214,9 +217,7 @@ class CertifiedKey implements OcspKey, TimestampKey {
     this.#authority = authority
     this.certificate = authority.certificate.der
     this.chain = chain
-    const { keyAlgorithm } = authority.certificate
-    if (keyAlgorithm === null) throw new Error('The key of a service is of no kind we know')
-    this.algorithm = ownAlgorithm(keyAlgorithm)
+    this.algorithm = authority.algorithm
     this.#kind = kind
     this.#parts = parts
   }

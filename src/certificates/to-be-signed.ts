@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import {
   AccessDescription,
-  AlgorithmIdentifier,
   AuthorityKeyIdentifier,
   BasicConstraints,
   Certificate,
@@ -19,7 +18,8 @@ import {
   Time,
 } from 'pkijs'
 import type { CertificateExtension } from './certificate.js'
-import { SIGNATURE_OID, type CertificatePlan } from './certificate-plan.js'
+import { readAlgorithmIdentifier } from './algorithm-identifier.js'
+import type { CertificatePlan } from './certificate-plan.js'
 import { KEY_USAGE_BITS, type KeyUsage } from './profiles.js'
 import { encodeQcStatements } from './qc-statements.js'
 
@@ -45,7 +45,7 @@ export function encodeToBeSigned(plan: CertificatePlan): Buffer {
   const certificate = new Certificate({
     version: 2,
     serialNumber: new asn1js.Integer({ valueHex: plan.serialNumber }),
-    signature: new AlgorithmIdentifier({ algorithmId: SIGNATURE_OID }),
+    signature: readAlgorithmIdentifier(plan.issuerAlgorithm),
     issuer: nameOf(plan.issuer),
     subject: nameOf(plan.subject),
     notBefore: timeOf(plan.notBefore),

@@ -1,8 +1,20 @@
 import { ValidationDataUnavailableError } from '../errors.js'
 import type { RevocationSource } from './own-revocation.js'
-import { PathCertificate } from './path.js'
-import type { RevocationClient } from './revocation-client.js'
-import { readCrl, readOcsp, type RevocationStatement } from './revocation-statement.js'
+import type { TrustAnchors } from './certificate-path.js'
+import { readCrl } from './crl.js'
+import {
+  EXTENDED_KEY_USAGES,
+  isAuthority,
+  isIssuedBy,
+  isSelfIssued,
+  isUnchecked,
+  knownCertificate,
+  type KnownCertificate,
+} from './known-certificate.js'
+import { readOcspResponse } from './ocsp-response.js'
+import type { RevocationAnswer } from './revocation-answer.js'
+import type { Fetched, RevocationClient } from './revocation-client.js'
+import { freshAnswer } from './revocation-records.js'
 
 /** What proves for years that certificates were good, each DER; every one is there once. */
 export interface GatheredData {
@@ -14,13 +26,12 @@ export interface GatheredData {
 export interface ValidationDataOptions {
   readonly client: Pick<RevocationClient, 'issuers' | 'ocsp' | 'crl'>
   /** Certificates that are trusted whatever they say, and end what is gathered; as they are now. */
-  readonly anchors: () => readonly PathCertificate[]
+  readonly anchors: () => TrustAnchors
   /** Of our own authority, without a request; null where there is none. */
   readonly own: RevocationSource | null
   readonly now: () => Date
 }
 
-const OCSP_SIGNING = '1.3.6.1.5.5.7.3.9'
 /** Certificates for which data are gathered in one go: of strangers' chains there is an end. */
 const MOST_CERTIFICATES = 24
 
@@ -57,20 +68,20 @@ export class ValidationDataSource {
 class Gathering {
   readonly problems: string[] = []
   readonly #options: ValidationDataOptions
-  readonly #anchors: readonly PathCertificate[]
-  readonly #pool: PathCertificate[] = []
+  readonly #anchors: TrustAnchors
+  readonly #pool: KnownCertificate[] = []
   /** Their responses bring their certificates along. */
-  readonly #responders: PathCertificate[] = []
+  readonly #responders: KnownCertificate[] = []
   readonly #crls = new Map<string, Buffer>()
   readonly #ocspResponses = new Map<string, Buffer>()
-  readonly #done = new Set<PathCertificate>()
+  readonly #done = new Set<KnownCertificate>()
 
   constructor(options: ValidationDataOptions, certificates: readonly Buffer[]) {
     this.#options = options
     this.#anchors = options.anchors()
     for (const der of certificates) {
       try {
-        this.#add(new PathCertificate(der))
+        this.#add(knownCertificate(der))
       } catch {
         this.problems.push('what was given is no certificate')
       }
@@ -94,35 +105,32 @@ class Gathering {
     }
   }
 
-  #take(): PathCertificate | undefined {
+  #take(): KnownCertificate | undefined {
     return [...this.#pool, ...this.#responders].find((each) => !this.#done.has(each))
   }
 
-  #add(certificate: PathCertificate, to: PathCertificate[] = this.#pool): void {
+  #add(certificate: KnownCertificate, to: KnownCertificate[] = this.#pool): void {
     const known = [...this.#pool, ...to]
-    if (!known.some((each) => each.equals(certificate))) to.push(certificate)
+    if (!known.some(({ fingerprint }) => fingerprint === certificate.fingerprint))
+      to.push(certificate)
   }
 
-  #isAnchor(certificate: PathCertificate): boolean {
-    return this.#anchors.some((anchor) => anchor.equals(certificate))
-  }
-
-  async #lookInto(certificate: PathCertificate): Promise<void> {
-    if (this.#isAnchor(certificate)) return
+  async #lookInto(certificate: KnownCertificate): Promise<void> {
+    if (this.#anchors.has(certificate)) return
     const issuer = await this.#issuerOf(certificate)
     if (!issuer) {
       this.#note(certificate, 'its issuer is not known')
       return
     }
     this.#add(issuer)
-    if (certificate.isUnchecked) return
+    if (isUnchecked(certificate)) return
     const failures: string[] = []
     for (const way of this.#waysFor(certificate)) {
       try {
-        const statement = await way(certificate, issuer)
-        if (!statement) continue
-        if (statement.isRevoked) this.#note(certificate, 'it is revoked')
-        if (statement.responder) this.#add(statement.responder, this.#responders)
+        const answer = await way(certificate, issuer)
+        if (!answer) continue
+        if (answer.revoked) this.#note(certificate, 'it is revoked')
+        if (answer.signer !== issuer) this.#add(answer.signer, this.#responders)
         return
       } catch (error) {
         failures.push((error as Error).message)
@@ -132,20 +140,22 @@ class Gathering {
   }
 
   /** Among those at hand, else where the certificate says; the trusted ones first. */
-  async #issuerOf(certificate: PathCertificate): Promise<PathCertificate | null> {
-    const issued = (each: PathCertificate) => certificate.isIssuedBy(each)
-    const known = [...this.#anchors, ...this.#pool].find(
-      (each) => !each.equals(certificate) && issued(each),
-    )
+  async #issuerOf(certificate: KnownCertificate): Promise<KnownCertificate | null> {
+    const issued = (each: KnownCertificate) =>
+      each.fingerprint !== certificate.fingerprint &&
+      isAuthority(each) &&
+      isIssuedBy(certificate, each)
+    const known = [...this.#anchors.all, ...this.#pool].find(issued)
     if (known) return known
-    if (certificate.isSelfIssued) return null
+    if (isSelfIssued(certificate)) return null
     return (await this.#options.client.issuers(certificate)).find(issued) ?? null
   }
 
   /** Of responders a CRL first: of itself a responder says nothing that counts. */
-  #waysFor(certificate: PathCertificate): Way[] {
+  #waysFor(certificate: KnownCertificate): Way[] {
     const ways = [this.#ownOcsp, this.#ownCrl, this.#ocsp, this.#crl]
-    const isResponder = certificate.extendedKeyUsage?.oids.includes(OCSP_SIGNING) === true
+    const isResponder =
+      certificate.extendedKeyUsage?.includes(EXTENDED_KEY_USAGES.ocspSigning) === true
     return isResponder ? [this.#ownCrl, this.#crl] : ways
   }
 
@@ -154,15 +164,15 @@ class Gathering {
     // Said after the signature and its timestamp were made, it proves the most.
     const bytes = await this.#options.own?.ocspResponse(certificate.der, now)
     if (!bytes) return null
-    const statement = readOcsp(bytes, { certificate, issuer, now })
-    return this.#keep(this.#ocspResponses, { bytes, statement })
+    const answer = freshAnswer(readOcspResponse(bytes), { certificate, issuer, time: now })
+    return this.#keep(this.#ocspResponses, { bytes, answer })
   }
 
   readonly #ownCrl: Way = async (certificate, issuer) => {
     const bytes = await this.#options.own?.crl(certificate.der)
     if (!bytes) return null
-    const statement = readCrl(bytes, { certificate, issuer, now: this.#options.now() })
-    return this.#keep(this.#crls, { bytes, statement })
+    const answer = freshAnswer(readCrl(bytes), { certificate, issuer, time: this.#options.now() })
+    return this.#keep(this.#crls, { bytes, answer })
   }
 
   readonly #ocsp: Way = async (certificate, issuer) => {
@@ -173,21 +183,18 @@ class Gathering {
     return this.#keep(this.#crls, await this.#options.client.crl(certificate, issuer))
   }
 
-  #keep(
-    kind: Map<string, Buffer>,
-    { bytes, statement }: { bytes: Buffer; statement: RevocationStatement },
-  ): RevocationStatement {
+  #keep(kind: Map<string, Buffer>, { bytes, answer }: Fetched): RevocationAnswer {
     kind.set(bytes.toString('latin1'), bytes)
-    return statement
+    return answer
   }
 
-  #note({ parsed }: PathCertificate, why: string): void {
-    this.problems.push(`${parsed.subject}: ${why}`)
+  #note({ subject }: KnownCertificate, why: string): void {
+    this.problems.push(`${subject}: ${why}`)
   }
 }
 
 /** Null when it knows nothing of such a certificate. @throws {Error} when what it says does not hold */
 type Way = (
-  certificate: PathCertificate,
-  issuer: PathCertificate,
-) => Promise<RevocationStatement | null>
+  certificate: KnownCertificate,
+  issuer: KnownCertificate,
+) => Promise<RevocationAnswer | null>

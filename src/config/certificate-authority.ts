@@ -68,17 +68,59 @@ const ProfilesSchema = Type.Object(
       { validityDays: days(1095), ...profile, ...purposes },
       { ...closed, default: {}, description: 'Organisations that seal.' },
     ),
-    oneTime: Type.Object(profile, {
-      ...closed,
-      default: {},
-      description: 'Keys for one signing session, valid for 60 seconds.',
-    }),
+    oneTime: Type.Object(
+      {
+        validitySeconds: Type.Optional(
+          Type.Integer({ minimum: 10, maximum: 86_400, description: 'Validity; 60 when absent.' }),
+        ),
+        ...profile,
+      },
+      {
+        ...closed,
+        default: {},
+        description:
+          'Keys for one signing session, which applications ask for by this policyOid in credentials/create; without one of its own, nobody gets any.',
+      },
+    ),
     tsa: Type.Object(
       { validityDays: days(3650), policyOid: profile.policyOid },
       { ...closed, default: {}, description: 'Our own timestamping service.' },
     ),
   },
   { ...closed, default: {}, description: 'What certificates of each kind say.' },
+)
+
+const ownKey = (byDefault: string, whose: string) =>
+  Type.Object(
+    {
+      algorithm: Type.Union(
+        (['p-256', 'p-384', 'p-521', 'rsa-2048', 'rsa-3072', 'rsa-4096'] as const).map((name) =>
+          Type.Literal(name),
+        ),
+        { default: byDefault, description: 'Kind of key.' },
+      ),
+      hash: Type.Optional(
+        Type.Union(
+          (['sha256', 'sha384', 'sha512'] as const).map((name) => Type.Literal(name)),
+          { description: 'Hash it signs with; the one that fits the key when absent.' },
+        ),
+      ),
+    },
+    { ...closed, default: {}, description: whose },
+  )
+
+const KeysSchema = Type.Object(
+  {
+    root: ownKey('p-384', 'The root. Its key is made at the first start and never again.'),
+    issuing: ownKey('p-384', 'The issuing authority, whose key is made then, too.'),
+    ocsp: ownKey('p-256', 'The OCSP responder, from its next key on (authority renew ocsp).'),
+    tsa: ownKey('p-256', 'The time-stamping unit, from its next key on (authority renew tsa).'),
+  },
+  {
+    ...closed,
+    default: {},
+    description: 'Keys of the authorities and of their services. RSA keys sign by PKCS #1 v1.5.',
+  },
 )
 
 /** Where certificates of others are asked for, and how they know us. */
@@ -154,6 +196,12 @@ export const CertificateAuthoritySchema = Type.Object(
       }),
     ),
     profiles: ProfilesSchema,
+    keys: KeysSchema,
+    expiredInLists: Type.Boolean({
+      default: true,
+      description:
+        'Whether revoked certificates stay in revocation lists after they ended (expiredCertsOnCRL), for those who validate signatures years later.',
+    }),
     issuer: IssuerSchema,
   },
   closed,

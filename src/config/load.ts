@@ -1,13 +1,14 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { Ajv, type ErrorObject } from 'ajv'
+import type { ErrorObject } from 'ajv'
 import { ISSUER_FILES, issuerProblems, mapIssuerFiles } from './certificate-authority.js'
 import { fileOf, isPostgresql } from './database-url.js'
 import { providerFiles, providerProblems } from './identity-providers.js'
 import { pemCertificates } from './pem-certificates.js'
 import { privateKeyProblem } from './private-key.js'
-import { ConfigSchema, type Config } from './schema.js'
+import type { Config } from './schema.js'
 import { masterSecretProblem } from './secrets.js'
+import { hasShape } from './shape.js'
 
 export interface ConfigProblem {
   /** Dotted path of the setting. */
@@ -24,10 +25,6 @@ export class ConfigError extends Error {
     this.problems = problems
   }
 }
-
-const validate = new Ajv({ allErrors: true, useDefaults: true, verbose: true }).compile<Config>(
-  ConfigSchema,
-)
 
 /** Reads, completes and checks a configuration file. Nothing is opened before it passes. */
 export function loadConfig(file: string, environment: NodeJS.ProcessEnv): Config {
@@ -60,8 +57,8 @@ export function checkConfig(
   environment: NodeJS.ProcessEnv,
 ): Config {
   const config: unknown = structuredClone(settings)
-  const fits = validate(config)
-  const problems = fits ? [] : shapeProblems(validate.errors ?? [])
+  const fits = hasShape(config)
+  const problems = fits ? [] : shapeProblems(hasShape.errors ?? [])
   const wrong = new Set(problems.map(({ setting }) => setting))
   // Checks of single settings read those that have their shape, so that their problems show too.
   const read: ReadText = (setting) => (wrong.has(setting) ? null : textAt(config, setting))

@@ -55,7 +55,7 @@ export const ConfigSchema = Type.Object(
       maximum: 200,
       default: 8,
       description:
-        'Most connections with which a process reads from PostgreSQL; it writes with one more, and the key process reads with two.',
+        'Most connections with which a process reads from PostgreSQL, at least two; it writes with one more, and the key process reads with two.',
     }),
     auditHeadFile: Type.Optional(
       Type.String({
@@ -381,6 +381,17 @@ export const ConfigSchema = Type.Object(
             'The same for pages and for the OAuth endpoints, where addresses take turns; they also wait in a line of their own.',
         }),
         pagesPerAddress: Type.Integer({
+          minimum: 1,
+          default: 64,
+          description: 'Of these, how many may come from one address.',
+        }),
+        pkiAtOnce: Type.Integer({
+          minimum: 1,
+          default: 256,
+          description:
+            'The same for OCSP, revocation lists and /tsa, which are for everybody; they, too, wait in a line of their own.',
+        }),
+        pkiPerAddress: Type.Integer({
           minimum: 1,
           default: 64,
           description: 'Of these, how many may come from one address.',

@@ -62,6 +62,11 @@ export const TimestampingSchema = Type.Object(
       description:
         'NTP servers (HOST or HOST:PORT) with which the clock is compared every minute. More than half of them have to find it right, or no timestamp is given. Without any, only a clock that is set while the service runs is noticed.',
     }),
+    records: Type.Union([Type.Literal('counts'), Type.Literal('each')], {
+      default: 'counts',
+      description:
+        'What the audit log says of timestamps of the authority of this service: how many were given and refused, once a minute; or each, before it is given, which costs a durable write.',
+    }),
     external: Type.Array(ExternalAuthoritySchema, {
       default: [],
       description:

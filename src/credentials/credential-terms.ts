@@ -44,12 +44,14 @@ function authorisationMode({ explicit }: NewCredential) {
 
 /** Exactly who is on record (S16). What seals stands for itself, and is no person with a first name. */
 export function subjectOf(
-  { displayName: commonName, givenName, surname, id: serialNumber, country }: NewCredential['user'],
+  { displayName: commonName, givenName, surname, id, country }: NewCredential['user'],
   isSeal: boolean,
 ): SubjectName {
   return {
-    ...{ commonName, serialNumber },
-    ...(isSeal ? { organization: commonName } : { givenName, surname }),
+    commonName,
+    ...(isSeal
+      ? { organization: commonName, organizationIdentifier: id }
+      : { givenName, surname, serialNumber: id }),
     ...(country === null ? {} : { country }),
   }
 }

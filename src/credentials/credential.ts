@@ -45,6 +45,10 @@ export interface Credential {
   readonly status: CredentialStatus
   readonly suspendedBy?: Suspender | null
   readonly lockedUntil: Date | null
+  /** For one signing session alone: when its key goes at the latest. Null for all others. */
+  readonly endsAt?: Date | null
+  /** Of such a one: the transaction it was approved in, and is for from then on. */
+  readonly session?: string | null
 }
 
 /** Whether its owner agrees by a code, which can be typed on any page and any device. */
@@ -89,6 +93,10 @@ export interface CredentialStore {
     reason: FinalReason | null,
     audit: readonly AuditEvent[],
   ): Promise<boolean>
+  /** Of concurrent calls, on whatever machine, exactly one gets true, and none when it had a session before. */
+  claimSession(id: string, session: string): Promise<boolean>
+  /** Names of those whose time is over and that are not deleted yet. */
+  listEnded(now: Date, most: number): Promise<string[]>
   /**
    * Takes one of the guesses left before a factor of this credential is looked at. False when none is
    * left or the credential is locked. Parallel calls never get more than `limit` between successes.

@@ -45,6 +45,8 @@ export interface NewCredential {
   readonly signatureQualifier?: string
   /** For seals: the application that may use it with a token of its own. */
   readonly ownerClientId?: string
+  /** For one signing session: its certificate is short, and its key goes when the session ends. */
+  readonly oneTime?: boolean
   /** Where its key is kept; as the deployment has it when absent. */
   readonly custody?: Custody
   /** Whether somebody waits for it: then it gets a key that was made ahead, if there is one. */
@@ -55,6 +57,8 @@ export interface NewCredential {
     readonly expression: string | null
   }
 }
+
+const PAST_AT_ONCE = 100
 
 /** Who asks: an application for a person or, when `userId` is empty, for itself and the seals it owns. */
 export interface CredentialHolder {
@@ -68,7 +72,7 @@ export class Credentials {
   readonly #keptIn: Custody
   readonly #pool: Pick<KeyPool, 'take'> | null
   readonly #authority: CertificateAuthority
-  readonly #profiles: Readonly<Record<'signer' | 'seal', CertificateProfile>>
+  readonly #profiles: Readonly<Record<'signer' | 'seal' | 'oneTime', CertificateProfile>>
   readonly #secrets: Secrets
   readonly #audit: AuditLog
   readonly #now: () => Date
@@ -81,7 +85,7 @@ export class Credentials {
     /** Keys made ahead. */
     pool?: Pick<KeyPool, 'take'>
     authority: CertificateAuthority
-    profiles: Readonly<Record<'signer' | 'seal', CertificateProfile>>
+    profiles: Readonly<Record<'signer' | 'seal' | 'oneTime', CertificateProfile>>
     secrets: Secrets
     audit: AuditLog
     now: () => Date
@@ -133,12 +137,12 @@ export class Credentials {
   async create(request: NewCredential): Promise<Credential> {
     const key = await this.#newKey(request)
     try {
-      const { user, ownerClientId } = request
+      const { user, ownerClientId, oneTime = false } = request
       const isSeal = ownerClientId !== undefined
       const issued = await this.#authority.issue({
         keyId: key.keyId,
         publicKey: key.publicKey,
-        profile: this.#profiles[isSeal ? 'seal' : 'signer'],
+        profile: this.#profiles[isSeal ? 'seal' : oneTime ? 'oneTime' : 'signer'],
         subject: subjectOf(user, isSeal),
       })
       const id = randomUUID()
@@ -148,6 +152,7 @@ export class Credentials {
         ...{ id, keyId: key.keyId, keyAlgorithm: request.algorithm, certificates },
         status: 'enabled' as const,
         lockedUntil: null,
+        ...(oneTime ? { endsAt: keyAndValidity(issued.certificate).notAfter } : {}),
       }
       const credential = { ...unbound, binding: this.#secrets.bind(...boundFacts(unbound)) }
       const wrapped = await this.#boundKey(key, { credentialId: id, userId: user.id })
@@ -228,6 +233,30 @@ export class Credentials {
     return true
   }
 
+  /**
+   * Whether it may be approved in that transaction. One that is for one session is so once, for good (S14).
+   */
+  async beginSession({ id, endsAt }: Credential, transactionId: string): Promise<boolean> {
+    return !endsAt || this.#store.claimSession(id, transactionId)
+  }
+
+  /** Its session is over: the key is destroyed at once. The others have none. */
+  async endSession({ id, endsAt }: Credential): Promise<void> {
+    if (endsAt) await this.delete(id, 'session ended', null)
+  }
+
+  /** Ends those of sessions that were given up, or that a crash cut off. */
+  async endPast(stopping?: AbortSignal): Promise<void> {
+    for (;;) {
+      const ids = await this.#store.listEnded(this.#now(), PAST_AT_ONCE)
+      for (const id of ids) {
+        if (stopping?.aborted) return
+        await this.delete(id, 'time over', null)
+      }
+      if (ids.length < PAST_AT_ONCE) return
+    }
+  }
+
   async #destroyKey({ id: credentialId, keyId }: Credential): Promise<void> {
     await this.#custody.destroy(keyId)
     await this.#audit.append(auditEvent('key.destroyed', { keyId, credentialId }))
@@ -305,6 +334,14 @@ export function signingKey(credential: Credential): KeyAndValidity {
     kept.set(name, facts)
   }
   return facts
+}
+
+/** Subject and serial number of the end-entity certificate, as `signingCertificate` has them. */
+export function namesOf(
+  credential: Credential,
+): Pick<ParsedCertificate, 'subject' | 'serialNumber'> {
+  const { subject, serialNumber } = signingKey(credential)
+  return subject === null ? signingCertificate(credential) : { subject, serialNumber }
 }
 
 /** `cert.status` of the CSC API at that moment. */

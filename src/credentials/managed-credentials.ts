@@ -43,6 +43,8 @@ export class ManagedCredentials {
   readonly #now: () => Date
   /** OID that certificates of signers claim; null for none. */
   readonly #certificatePolicy: string | null
+  /** OID by which credentials for one signing session are asked for; null when nobody gets any. */
+  readonly #oneTimePolicy: string | null
 
   constructor(parts: {
     credentials: Credentials
@@ -53,6 +55,7 @@ export class ManagedCredentials {
     policy: NewCredentialPolicy
     now: () => Date
     certificatePolicy: string | null
+    oneTimePolicy: string | null
   }) {
     this.#credentials = parts.credentials
     this.#accounts = parts.accounts
@@ -62,6 +65,7 @@ export class ManagedCredentials {
     this.#policy = parts.policy
     this.#now = parts.now
     this.#certificatePolicy = parts.certificatePolicy
+    this.#oneTimePolicy = parts.oneTimePolicy
   }
 
   /**
@@ -74,7 +78,8 @@ export class ManagedCredentials {
     user: User,
   ): Promise<ApprovalFactor> {
     const { certificatePolicy, subjectData = {} } = request ?? {}
-    const known = certificatePolicy === undefined || certificatePolicy === this.#certificatePolicy
+    const offered = [undefined, this.#certificatePolicy, this.#oneTimePolicy]
+    const known = offered.includes(certificatePolicy)
     if (!known || contradicts(subjectData, user)) {
       throw new InvalidParameterError('credentialCreationRequest')
     }
@@ -121,13 +126,19 @@ export class ManagedCredentials {
     const user = await this.#person(userId)
     const approvalFactor = await this.rejectUnfit(request, user)
     const { algorithm, multisign, perPerson: most, custody } = this.#policy
+    const oneTime = this.#isOneTime(request)
     return this.#credentials.create({
-      ...{ user, algorithm, multisign, most, approvalFactor, awaited: true },
+      ...{ user, algorithm, multisign, most, approvalFactor, oneTime, awaited: true },
       ...(custody === undefined ? {} : { custody }),
-      description: `Signing key of ${user.displayName}`.slice(0, 255),
+      description: `${oneTime ? 'One-time' : 'Signing'} key of ${user.displayName}`.slice(0, 255),
       SCAL: '2',
       pin: null,
     })
+  }
+
+  #isOneTime({ certificatePolicy }: CredentialCreationRequest): boolean {
+    const policy = certificatePolicy ?? this.#certificatePolicy
+    return policy !== this.#certificatePolicy && policy === this.#oneTimePolicy
   }
 
   async #person(userId: string): Promise<User> {

@@ -10,6 +10,7 @@ import { getChallenge } from './credentials/getChallenge.js'
 import { credentialInfo } from './credentials/info.js'
 import { list } from './credentials/list.js'
 import { deposit } from './documents/deposit.js'
+import { withdraw } from './documents/withdraw.js'
 import { renderCscError, type RenderedError } from './errors.js'
 import { info } from './info.js'
 import type { CscServices } from './services.js'
@@ -40,6 +41,7 @@ const CSC_ENDPOINTS: readonly Endpoint<CscServices>[] = [
   signPolling,
   timestamp,
   deposit,
+  withdraw,
 ]
 
 /** One version of the API: where it answers, which methods it has, and how it words what they refuse. */

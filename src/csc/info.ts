@@ -59,6 +59,11 @@ export const info = defineCscEndpoint({
       envelope_properties: Type.Array(Type.Array(Type.String()), {
         description: 'Envelopes of each format, in the order of `formats`.',
       }),
+      allowMix: Type.Boolean({ description: 'Whether one call may ask for several formats.' }),
+      containers: Type.Array(Type.Array(Type.String()), {
+        description:
+          'Archives that signatures of each format go into, in the order of `formats` (extension).',
+      }),
     }),
     conformance_levels: Type.Array(Type.String(), { description: 'AdES levels of signDoc.' }),
   }),
@@ -66,7 +71,7 @@ export const info = defineCscEndpoint({
   handle(input, _caller, { config, methods, documents }) {
     const { service, baseUrl, policy } = config
     const signsDocuments = methods.includes('signatures/signDoc')
-    const { formats, envelopes, levels, validationInfo } = documents.capabilities
+    const { formats, envelopes, containers, levels, validationInfo } = documents.capabilities
     return {
       specs: service.specs,
       name: service.name,
@@ -79,15 +84,20 @@ export const info = defineCscEndpoint({
       methods: [...methods],
       validationInfo: signsDocuments && validationInfo,
       supportedHashTypes: signsDocuments ? ['dtbsr', 'sdr', 'sodr'] : ['dtbsr'],
-      signAlgorithms: allowedSignAlgos(),
+      signAlgorithms: (signAlgorithms ??= allowedSignAlgos()),
       signature_formats: {
         formats: [...formats],
         envelope_properties: envelopes.map((each) => [...each]),
+        allowMix: formats.length > 1,
+        containers: containers.map((each) => [...each]),
       },
       conformance_levels: signsDocuments ? levels.map((level) => `AdES-${level}`) : [],
     }
   },
 })
+
+/** Their parameters take a millisecond to encode, and anybody may ask for them. */
+let signAlgorithms: ReturnType<typeof allowedSignAlgos> | null = null
 
 const OAUTH = ['oauth2code', 'oauth2client']
 

@@ -3,8 +3,9 @@ import { InsufficientScopeError, isServiceError } from '../errors.js'
 import { requireBearer } from '../http/bearer.js'
 import { certificateHeader } from '../http/client-certificate.js'
 import { PROOF_ALGORITHMS } from '../http/dpop.js'
-import { Accepted, Created, NO_CONTENT } from '../http/endpoint.js'
+import { Accepted, Created, Large, NO_CONTENT } from '../http/endpoint.js'
 import { readJson } from '../http/json-body.js'
+import { jsonInPieces } from '../http/json-pieces.js'
 import { costOf, isGone, largestBody } from '../http/overload.js'
 import type { Logger } from '../observability/logger.js'
 import { requestId, setRoute } from '../observability/requests.js'
@@ -70,7 +71,10 @@ export function mountCsc(
         endpoint.scopes.length === 0 ? null : await requireBearer(ctx, services.tokens, server)
       if (caller && !endpoint.scopes.includes(caller.scope))
         throw new InsufficientScopeError('scope')
-      const sent = readsByGet ? {} : await readJson(ctx, largestBody(endpoint, limits))
+      const documents = endpoint.takesDocuments
+      const sent = readsByGet
+        ? {}
+        : await readJson(ctx, largestBody(endpoint, limits), { documents })
       const entrant = {
         party: caller ? `client ${caller.clientId}` : `address ${ctx.ip}`,
         cost: costOf(sent),
@@ -87,6 +91,7 @@ export function mountCsc(
       })
       if (answer === NO_CONTENT) ctx.status = 204
       else if (answer instanceof Created) sendCreated(ctx, answer)
+      else if (answer instanceof Large) sendLarge(ctx, answer)
       else {
         if (answer instanceof Accepted) {
           ctx.status = 202
@@ -114,6 +119,13 @@ function sendCreated(ctx: Context, { body }: Created): void {
   ctx.body = body ?? ''
   ctx.status = 201
   if (body) ctx.type = 'application/json; charset=UTF-8'
+}
+
+function sendLarge(ctx: Context, { body }: Large): void {
+  const { length, stream } = jsonInPieces(body)
+  ctx.body = stream
+  ctx.type = 'application/json; charset=UTF-8'
+  ctx.length = length
 }
 
 function send(ctx: Context, rendered: RenderedError): void {

@@ -1,10 +1,22 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Middleware } from 'koa'
+import { chooseLanguage } from '../pages/language.js'
+
+interface DemoFile {
+  readonly file: string
+  /** Where there is one in German. */
+  readonly german?: string
+  readonly type: string
+  readonly cache: string
+}
 
 /** All there is. Paths are looked up here and never built from the request. */
-const FILES: Readonly<Record<string, { file: string; type: string; cache: string }>> = {
-  '/demo/': { file: 'index.html', type: 'text/html; charset=utf-8', cache: 'no-store' },
+const FILES: Readonly<Record<string, DemoFile>> = {
+  '/demo/': {
+    ...{ file: 'index.html', german: 'index.de.html' },
+    ...{ type: 'text/html; charset=utf-8', cache: 'no-store' },
+  },
   '/demo/demo.js': { file: 'demo.js', type: 'text/javascript; charset=utf-8', cache: 'no-cache' },
   // Loaded where there is a PDF to be looked at.
   '/demo/pdf.js': { file: 'pdf.js', type: 'text/javascript; charset=utf-8', cache: 'no-cache' },
@@ -54,7 +66,10 @@ export function demo({ directory }: { directory: string }): Middleware {
       'X-Content-Type-Options': 'nosniff',
       'Referrer-Policy': 'no-referrer',
       'Cross-Origin-Opener-Policy': 'same-origin',
+      Vary: 'Accept-Language',
     })
-    ctx.body = await readFile(join(directory, entry.file))
+    const isGerman = chooseLanguage(ctx.get('accept-language')) === 'de'
+    const file = isGerman ? (entry.german ?? entry.file) : entry.file
+    ctx.body = await readFile(join(directory, file))
   }
 }

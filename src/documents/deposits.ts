@@ -51,6 +51,8 @@ export interface DepositStore {
     now: Date,
     audit: readonly AuditEvent[],
   ): Promise<boolean>
+  /** Of that very person, or of nobody in particular. False when there is none. */
+  remove(document: WantedDocument, now: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /** Of which digests there are such documents, without these. */
   list(wanted: WantedDocuments, now: Date): Promise<ListedDocument[]>
   /** What that person may see of that application's documents; their own before everybody's. */
@@ -155,6 +157,13 @@ export class Deposits {
       throw new TooManyRequestsError(TRY_AGAIN_SECONDS)
     }
     return { digests, expiresIn }
+  }
+
+  /** Forgets what this application left under that token. False when there is nothing of the kind. */
+  remove({ clientId, userId }: Asked, digest: Buffer, { name }: HashAlgorithm): Promise<boolean> {
+    const wanted = { clientId, userId, hash: name, digest: digest.toString('base64') }
+    const event = auditEvent('document.withdrawn', wanted)
+    return this.#store.remove(wanted, this.#now(), [event])
   }
 
   /** What is on record of the documents of these digests, by digest (Base64). It proves nothing yet. */

@@ -64,6 +64,7 @@ export class Documents {
     return {
       formats: formats.map(({ format }) => format),
       envelopes: formats.map(({ documentEnvelopes }) => documentEnvelopes),
+      containers: formats.map(({ containers }) => containers),
       levels: LEVELS.filter((level) => this.offers(level)),
       validationInfo: this.#proofs.validationData !== null,
     }

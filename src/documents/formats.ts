@@ -1,11 +1,13 @@
 import type { AdesFormat, SignatureFormat } from './ades.js'
-import type { ContainerType } from './asic/container-type.js'
+import { CONTAINER_TYPES, type ContainerType } from './asic/container-type.js'
 
 /** What is known of a format before its code is loaded. */
 export interface FormatFacts extends Pick<
   AdesFormat,
   'format' | 'documentEnvelopes' | 'digestEnvelopes'
 > {
+  /** Archives its signatures go into, together with what is signed. */
+  readonly containers: readonly ContainerType[]
   /** A new one each time. */
   load(): Promise<AdesFormat>
 }
@@ -19,24 +21,28 @@ export const FORMATS: Readonly<Partial<Record<SignatureFormat, FormatFacts>>> = 
     format: 'C',
     documentEnvelopes: ['Attached', 'Detached', 'Parallel'],
     digestEnvelopes: ['Detached'],
+    containers: CONTAINER_TYPES,
     load: async () => new (await import('./cades/cades.js')).Cades(),
   },
   X: {
     format: 'X',
     documentEnvelopes: ['Enveloped', 'Enveloping', 'Detached'],
     digestEnvelopes: ['Detached'],
+    containers: CONTAINER_TYPES,
     load: async () => new (await import('./xades/xades.js')).Xades(),
   },
   P: {
     format: 'P',
     documentEnvelopes: ['Certification', 'Revision'],
     digestEnvelopes: ['Certification', 'Revision'],
+    containers: [],
     load: once(async () => new (await import('./pades/pades.js')).Pades()),
   },
   J: {
     format: 'J',
     documentEnvelopes: ['Attached', 'Detached', 'Parallel'],
     digestEnvelopes: ['Detached'],
+    containers: [],
     load: async () => new (await import('./jades/jades.js')).Jades(),
   },
 }

@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http'
 import type { Context } from 'koa'
 import getRawBody from 'raw-body'
 import { MalformedRequestError, RequestTooLargeError } from '../errors.js'
+import { LARGE } from './large-members.js'
 
 /**
  * Reads a body while counting its bytes. Compressed bodies are refused, so that a small request cannot
@@ -12,8 +14,12 @@ export async function readBytes(ctx: Context, limit: number): Promise<Buffer> {
   if (encoding !== '' && encoding !== 'identity') {
     throw new MalformedRequestError('content encoding')
   }
+  const length = ctx.get('content-length')
   try {
-    return await getRawBody(ctx.req, { limit, length: ctx.get('content-length') || null })
+    if (Number(length) >= LARGE && Number(length) <= limit) {
+      return await readExactly(ctx.req, Number(length))
+    }
+    return await getRawBody(ctx.req, { limit, length: length || null })
   } catch (error) {
     if ((error as { type?: string }).type === 'entity.too.large') {
       // What is still coming is not read: the connection ends with the answer.
@@ -24,9 +30,22 @@ export async function readBytes(ctx: Context, limit: number): Promise<Buffer> {
   }
 }
 
+/** Into memory of just that size, which the operating system gives as it is written to. */
+async function readExactly(request: IncomingMessage, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(length)
+  let at = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) at += chunk.copy(bytes, at)
+  if (at !== length) throw new Error('The body has another length than it says')
+  return bytes
+}
+
 /** As `readBytes`, for text in UTF-8. */
 export async function readBody(ctx: Context, limit: number): Promise<string> {
-  const bytes = await readBytes(ctx, limit)
+  return decodeUtf8(await readBytes(ctx, limit))
+}
+
+/** @throws {MalformedRequestError} */
+export function decodeUtf8(bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {

@@ -1,12 +1,10 @@
 import { Kind, type Static, type TObject, type TSchema } from '@sinclair/typebox'
-import { Ajv, type ValidateFunction } from 'ajv'
 import type { Rest } from '../admission/gate.js'
 import type { AccessToken, Scope } from './bearer.js'
 import { MissingParameterError, RefusedRequestError, type ServiceError } from '../errors.js'
 import type { JsonObject } from './json-body.js'
 import type { Refusal } from './refusals.js'
-
-const ajv = new Ajv({ allErrors: true, strict: true, keywords: ['complaint'] })
+import { validatorOf, type Validator } from '../validator.js'
 
 /** What means something to a method besides its body: headers, and where they came from. */
 export interface RequestHeaders {
@@ -96,7 +94,7 @@ interface Definition<Request extends TObject, Response extends TSchema, Services
   ): Promise<Result<Response>> | Result<Response>
 }
 
-type Result<Response extends TSchema> = Static<Response> | Accepted | Created
+type Result<Response extends TSchema> = Static<Response> | Accepted | Created | Large
 
 /** What a method returns that answers with 202: there is no result yet. */
 export class Accepted {
@@ -110,6 +108,14 @@ export class Accepted {
 export class Created {
   readonly body: Readonly<Record<string, unknown>> | null
   constructor(body: Readonly<Record<string, unknown>> | null) {
+    this.body = body
+  }
+}
+
+/** What a method returns that may answer with megabytes: each Buffer in it stands for its Base64. */
+export class Large {
+  readonly body: Readonly<Record<string, unknown>>
+  constructor(body: Readonly<Record<string, unknown>>) {
     this.body = body
   }
 }
@@ -131,7 +137,7 @@ export function defineEndpoint<Services>() {
     const { summary = '', refuses = [], repeatable = false, basic = false } = definition
     const { accepted = null, created = false } = definition
     const { extension = false, takesDocuments = false } = definition
-    let validate: ValidateFunction | null = null
+    const validate = validatorOf(request)
     return {
       ...{
         path,
@@ -150,8 +156,6 @@ export function defineEndpoint<Services>() {
       optional: definition.isOn !== undefined,
       isOn: (services) => definition.isOn?.(services) ?? true,
       async invoke(body, caller, services, headers) {
-        // Compiled once, for the first who asks: commands and starts need none of it.
-        validate ??= ajv.compile(request)
         const input = readInput(request, validate, body)
         return definition.handle(input as Static<Request>, caller ?? NOBODY, services, headers)
       },
@@ -164,14 +168,14 @@ export function defineEndpoint<Services>() {
  * specification's error tables. A null member counts as absent; members not declared are ignored.
  * @throws {MissingParameterError} @throws {RefusedRequestError} in the member's own `complaint`
  */
-function readInput(schema: TObject, validate: ValidateFunction, body: JsonObject): unknown {
+function readInput(schema: TObject, validate: Validator<unknown>, body: JsonObject): unknown {
   const known = Object.entries(body).filter(
     ([name, value]) => name in schema.properties && value !== null,
   )
   const input: unknown = Object.fromEntries(known)
   if (validate(input)) return input
   const wrong = new Set(
-    (validate.errors ?? []).map(({ instancePath, params }) => {
+    validate.errors.map(({ instancePath, params }) => {
       const missing = (params as { missingProperty?: string }).missingProperty
       return instancePath.split('/')[1] ?? missing
     }),

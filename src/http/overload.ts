@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa'
 import type { Gate, GateLimits, GateObserver } from '../admission/gate.js'
 import { OverloadedError, TooManyRequestsError } from '../errors.js'
+import { LargeMember } from './large-members.js'
 
 export interface EntranceLimits {
   /** Requests read, waiting or answered at a time. */
@@ -125,6 +126,17 @@ export function pageGateLimits(
   return { ...gateLimits(limits), atOnce: pagesAtOnce, atOnceEach: pagesPerAddress }
 }
 
+/** The same for what is there for everybody who relies on certificates and timestamps. */
+export function pkiGateLimits(
+  limits: Parameters<typeof gateLimits>[0] & {
+    readonly pkiAtOnce: number
+    readonly pkiPerAddress: number
+  },
+): GateLimits {
+  const { pkiAtOnce, pkiPerAddress } = limits
+  return { ...gateLimits(limits), atOnce: pkiAtOnce, atOnceEach: pkiPerAddress }
+}
+
 /** Has what is not for an application that is known by its token wait by address. */
 export function takeTurns(gate: Gate): Middleware {
   return (ctx, next) => {
@@ -154,6 +166,7 @@ const UNIT = 128 * 1024
 
 function costOfItem(item: unknown): number {
   const { document, hashes } = (item ?? {}) as { document?: unknown; hashes?: unknown }
-  const size = typeof document === 'string' ? Math.ceil(document.length / UNIT) : 0
+  const isText = typeof document === 'string' || document instanceof LargeMember
+  const size = isText ? Math.ceil(document.length / UNIT) : 0
   return size + (Array.isArray(hashes) ? hashes.length : 1)
 }

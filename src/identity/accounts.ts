@@ -1,7 +1,7 @@
 import { auditEvent } from '../audit/events.js'
 import type { AuditLog } from '../audit/audit-log.js'
 import { UNKNOWN_USER_HASH, verifyPassword } from './password.js'
-import type { Throttle } from './throttle.js'
+import type { AttemptLimit, Throttle } from './throttle.js'
 import { totpStep } from './totp.js'
 import type { User, UserStore } from './user.js'
 
@@ -17,6 +17,11 @@ const LONGEST_COUNTED_NAME = 100
 /** Under which guesses at the second step of signing in are counted, whatever is entered there. */
 export function signInCodeKey(userId: string): string {
   return `code ${userId}`
+}
+
+/** People share addresses. */
+function perAddress(address: string, signInFailures: number): AttemptLimit {
+  return { key: `address ${address}`, limit: signInFailures * 20 }
 }
 
 /** Signing in: who sits there? Answers are the same, and as slow, for known and unknown names. */
@@ -50,7 +55,8 @@ export class Accounts {
   /** Counts an attempt to sign in, in whatever way, from an address. */
   allowAttempt(address: string): Promise<boolean> {
     const { signInFailures, signInWindowSeconds } = this.#limits
-    return this.#throttle.allow(`address ${address}`, signInFailures * 20, signInWindowSeconds)
+    const { key, limit } = perAddress(address, signInFailures)
+    return this.#throttle.allow(key, limit, signInWindowSeconds)
   }
 
   /**
@@ -90,11 +96,12 @@ export class Accounts {
   }
 
   /** What there were too many attempts of. An address over its limit leaves nothing behind for the names it tries. */
-  async #blocked(address: string, nameAndAddress: string): Promise<string | null> {
+  #blocked(address: string, nameAndAddress: string): Promise<string | null> {
     const { signInFailures, signInWindowSeconds } = this.#limits
-    if (!(await this.allowAttempt(address))) return `address ${address}`
-    const allowed = this.#throttle.allow(nameAndAddress, signInFailures, signInWindowSeconds)
-    return (await allowed) ? null : nameAndAddress
+    return this.#throttle.firstExhausted(
+      [perAddress(address, signInFailures), { key: nameAndAddress, limit: signInFailures }],
+      signInWindowSeconds,
+    )
   }
 
   /** Checks the one-time code of the second factor at sign-in. */

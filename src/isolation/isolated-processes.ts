@@ -1,7 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { setPriority } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { OverloadedError, UnfitDocumentError } from '../errors.js'
+import { moduleUrl, PACKAGE } from '../package-files.js'
 import { IsolationError, type IsolatedTask } from './isolated-task.js'
 import { loadable } from './loadable.js'
 import type { FromIsolated, ToIsolated } from './protocol.js'
@@ -211,13 +213,10 @@ class IsolatedProcess {
   }
 }
 
-const ROOT = new URL('../../', import.meta.url)
-const OWN = fileURLToPath(new URL('dist/', ROOT))
-
 /** All that the process may read: our code, and that of our dependencies. */
 const READABLE = [
-  ...[fileURLToPath(new URL('node_modules/', ROOT)), OWN],
-  fileURLToPath(new URL('package.json', ROOT)),
+  ...[join(PACKAGE, 'node_modules/'), join(PACKAGE, 'dist/')],
+  join(PACKAGE, 'package.json'),
 ]
 
 /**
@@ -230,7 +229,7 @@ const LIMITED =
 async function startProcess(limits: IsolationLimits): Promise<ChildProcess> {
   const cpuSeconds = limits.seconds * TASKS_EACH
   const kilobytes = limits.memoryMegabytes * 1024
-  const entry = fileURLToPath(await loadable(new URL('./process.js', import.meta.url).href))
+  const entry = fileURLToPath(await loadable(moduleUrl('isolation/process.js').href))
   const node = [
     process.execPath,
     permissionFlag(),

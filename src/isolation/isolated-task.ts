@@ -9,7 +9,7 @@ export interface IsolatedTask<Input, Output> {
 }
 
 /**
- * Names a task: `isolatedTask<typeof examine>(new URL('./examine.js', import.meta.url), 'examine')`. Input
+ * Names a task: `isolatedTask<typeof examine>(moduleUrl('verification/examine.js'), 'examine')`. Input
  * and output are what the structured clone algorithm copies; buffers arrive as `Buffer`.
  */
 export function isolatedTask<Run extends (input: never) => unknown>(

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { FROM_SOURCE, PACKAGE } from '../package-files.js'
 
-const fromSource = import.meta.filename.endsWith('.ts')
-const FOLDER = new URL('../../node_modules/.cache/openrssp-isolated/', import.meta.url)
+const FOLDER = pathToFileURL(join(PACKAGE, 'node_modules/.cache/openrssp-isolated/'))
 const made = new Map<string, Promise<string>>()
 
 /**
@@ -11,7 +12,7 @@ const made = new Map<string, Promise<string>>()
  * source (tests, development) it becomes one file of JavaScript: an isolated process cannot compile.
  */
 export function loadable(module: string): Promise<string> {
-  if (!fromSource) return Promise.resolve(module)
+  if (!FROM_SOURCE) return Promise.resolve(module)
   const known = made.get(module)
   if (known) return known
   const bundle = bundled(module)

@@ -83,13 +83,38 @@ export async function verifyDigest(
   signature: Buffer,
   algorithm: SignatureAlgorithm,
 ): Promise<boolean> {
-  if (digest.length !== algorithm.hash.bytes || signature.length === 0) return false
+  const prepared = prepare(publicKeySpki, digest, signature, algorithm)
+  if (prepared === null) return false
+  if (!prepared.key.slow) return verifyNow(prepared.context, digest, signature)
+  return verifyInBackground(prepared.context, Buffer.from(digest), Buffer.from(signature))
+}
+
+/** As `verifyDigest`, and holds up whoever calls: for threads that have nothing else to do. */
+export function verifyDigestNow(
+  publicKeySpki: Buffer,
+  digest: Buffer,
+  signature: Buffer,
+  algorithm: SignatureAlgorithm,
+): boolean {
+  const prepared = prepare(publicKeySpki, digest, signature, algorithm)
+  return prepared !== null && verifyNow(prepared.context, digest, signature)
+}
+
+function prepare(
+  publicKeySpki: Buffer,
+  digest: Buffer,
+  signature: Buffer,
+  algorithm: SignatureAlgorithm,
+): { readonly key: NativeKey; readonly context: Pointer } | null {
+  if (digest.length !== algorithm.hash.bytes || signature.length === 0) return null
   const key = nativeKey(publicKeySpki)
-  if (key === null || (key.type === 'ec') !== (algorithm.scheme === 'ecdsa')) return false
-  if (signature.length !== (key.signatureLength ?? signature.length)) return false
+  if (key === null || (key.type === 'ec') !== (algorithm.scheme === 'ecdsa')) return null
+  if (signature.length !== (key.signatureLength ?? signature.length)) return null
   const context = prepareContext(key, algorithm)
-  if (context === null) return false
-  if (key.slow) return verifyInBackground(context, Buffer.from(digest), Buffer.from(signature))
+  return context === null ? null : { key, context }
+}
+
+function verifyNow(context: Pointer, digest: Buffer, signature: Buffer): boolean {
   try {
     return verify(context, signature, signature.length, digest, digest.length) === 1
   } finally {

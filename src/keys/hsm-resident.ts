@@ -100,8 +100,9 @@ export class ResidentKeyCustody implements KeyCustody {
     digests: readonly Buffer[],
     algorithm: SignatureAlgorithm,
   ): Promise<Buffer[]> {
-    return signEach(digests, algorithm, this.#pool.size, (input, mechanism) =>
-      this.#withKey(keyId, (session, key) => session.sign(key, mechanism, input)),
+    const { size: atOnce, signsTogether: together } = this.#pool
+    return signEach(digests, algorithm, { atOnce, together }, (inputs, mechanism) =>
+      this.#withKey(keyId, (session, key) => session.sign(key, mechanism, inputs)),
     )
   }
 

@@ -21,6 +21,8 @@ import { subjectPublicKeyInfo } from './subject-public-key-info.js'
 import { formatWrapped, macInput, parseWrapped, type SealedKey } from './wrapped-key.js'
 import { findWrappingKeys, type WrappingKeys } from './wrapping-keys.js'
 
+const ALONE = { atOnce: 1, together: 1 }
+
 /** A wrapped key as the database has it, with whom the database says it belongs to. */
 export interface WrappedKeyRecord {
   /** SubjectPublicKeyInfo, DER. */
@@ -171,8 +173,9 @@ export class WrappedKeyCustody implements KeyCustody {
     digests: readonly Buffer[],
     algorithm: SignatureAlgorithm,
   ): Promise<Buffer[]> {
-    return signEach(digests, algorithm, this.#signers, (input, mechanism) =>
-      this.#sign(keyId, input, mechanism),
+    const portions = { atOnce: this.#signers, together: this.#options.pool.signsTogether }
+    return signEach(digests, algorithm, portions, (inputs, mechanism) =>
+      this.#sign(keyId, inputs, mechanism),
     )
   }
 
@@ -209,10 +212,10 @@ export class WrappedKeyCustody implements KeyCustody {
   }
 
   /** Between finding a key and signing with it, the token may lose its sessions: then all over again. */
-  async #sign(keyId: string, input: Buffer, mechanism: Mechanism): Promise<Buffer> {
+  async #sign(keyId: string, inputs: readonly Buffer[], mechanism: Mechanism): Promise<Buffer[]> {
     for (let left = TRIES; ; left -= 1) {
       try {
-        return await this.#signOnce(keyId, input, mechanism)
+        return await this.#signOnce(keyId, inputs, mechanism)
       } catch (error) {
         const lost = isDeviceLoss(error) || error instanceof StaleKeyError
         if (!lost || left <= 1) throw error
@@ -220,7 +223,11 @@ export class WrappedKeyCustody implements KeyCustody {
     }
   }
 
-  async #signOnce(keyId: string, input: Buffer, mechanism: Mechanism): Promise<Buffer> {
+  async #signOnce(
+    keyId: string,
+    inputs: readonly Buffer[],
+    mechanism: Mechanism,
+  ): Promise<Buffer[]> {
     const record = this.#unwrapped.has(keyId) ? null : await this.#demandRecord(keyId)
     return this.#unwrapped.withKey(
       keyId,
@@ -228,7 +235,7 @@ export class WrappedKeyCustody implements KeyCustody {
       (key, epoch) =>
         this.#options.pool.withSession((session) => {
           if (session.epoch !== epoch) throw new StaleKeyError('The token lost its sessions')
-          return session.sign(key, mechanism, input)
+          return session.sign(key, mechanism, inputs)
         }),
     )
   }
@@ -320,8 +327,8 @@ export class WrappedKeyCustody implements KeyCustody {
     const hash = HASH_ALGORITHMS.sha256
     const trial: SignatureAlgorithm = { scheme: isRsa ? 'rsa-pkcs1' : 'ecdsa', hash }
     const digest = createHash('sha256').update(`trial of ${keyId}`).digest()
-    const [signature] = await signEach([digest], trial, 1, (input, mechanism) =>
-      session.sign(unwrapped, mechanism, input),
+    const [signature] = await signEach([digest], trial, ALONE, (inputs, mechanism) =>
+      session.sign(unwrapped, mechanism, inputs),
     )
     const good =
       signature !== undefined && (await verifyDigest(publicKey, digest, signature, trial))

@@ -3,43 +3,55 @@ import { rejectWrongDigestLength, type SignatureAlgorithm } from './algorithms.j
 import { ecdsaSignatureFromRaw } from './ecdsa-signature.js'
 import type { Mechanism } from './pkcs11/session.js'
 
+export interface Portions {
+  /** Portions at once. */
+  readonly atOnce: number
+  /** Digests in a portion at most. */
+  readonly together: number
+}
+
 /**
- * Signs each digest with `sign`, several at a time, and gives the signatures in the order of the
- * digests. Nothing more is started once one has failed.
+ * Signs each digest with `sign`, in portions, several of them at a time, and gives the signatures in the
+ * order of the digests. Nothing more is started once one has failed.
  */
 export async function signEach(
   digests: readonly Buffer[],
   algorithm: SignatureAlgorithm,
-  atOnce: number,
-  sign: (input: Buffer, mechanism: Mechanism) => Promise<Buffer>,
+  { atOnce, together }: Portions,
+  sign: (inputs: readonly Buffer[], mechanism: Mechanism) => Promise<readonly Buffer[]>,
 ): Promise<Buffer[]> {
   const mechanism = mechanismOf(algorithm)
   const inputs = digests.map((digest) => toBeSigned(digest, algorithm))
   const signatures = new Array<Buffer>(inputs.length)
   const failures: unknown[] = []
+  const each = Math.max(1, Math.min(together, Math.ceil(inputs.length / FEWEST_PORTIONS)))
   let next = 0
   let signed = 0
   const work = async () => {
-    while (failures.length === 0) {
-      const index = next++
-      const input = inputs[index]
-      if (input === undefined) return
+    while (failures.length === 0 && next < inputs.length) {
+      const first = next
+      next += each
+      const portion = inputs.slice(first, next)
       try {
         const patience = inputs.length > 1 ? PATIENCE_OF_MANY : 0
-        const raw = await again(patience, () => sign(input, mechanism))
-        signatures[index] = asDocumented(raw, algorithm)
-        signed += 1
+        const raw = await again(patience, () => sign(portion, mechanism))
+        raw.forEach((one, index) => (signatures[first + index] = asDocumented(one, algorithm)))
+        signed += portion.length
       } catch (error) {
         failures.push(error)
       }
     }
   }
-  await Promise.all(Array.from({ length: Math.min(atOnce, inputs.length) }, work))
+  const portions = Math.ceil(inputs.length / each)
+  await Promise.all(Array.from({ length: Math.min(atOnce, portions) }, work))
   if (failures.length > 0) throw batchFailure(failures, signed)
   return signatures
 }
 
-/** So often a digest gets in line again: given up, it would spoil those that are signed already. */
+/** So that there is something for several threads. */
+const FEWEST_PORTIONS = 4
+
+/** So often a portion gets in line again: given up, it would spoil those that are signed already. */
 const PATIENCE_OF_MANY = 2
 
 /** Where the token was not asked because others are before us, it is asked again. */

@@ -1,9 +1,9 @@
 import type { Secrets } from '../config/secrets.js'
 import type { AccessToken, AccessTokens, Scope } from '../http/bearer.js'
 import type { DpopProof } from '../http/dpop.js'
-import { hashIdentifier, unsealPayload } from './adapter.js'
+import { unsealPayload } from './adapter.js'
 import { approvedManagement, isManagementScope } from './management-details.js'
-import type { OAuthRecordStore } from './oauth-record.js'
+import { hashIdentifier, type OAuthRecordStore } from './oauth-record.js'
 
 /** Looks up the access tokens the authorization server issued; no other kind of token passes here. */
 export class IssuedAccessTokens implements AccessTokens {

@@ -1,21 +1,22 @@
-import { createHash } from 'node:crypto'
 import { errors, Provider, type Adapter, type AdapterPayload } from 'oidc-provider'
 import type { Secrets } from '../config/secrets.js'
 import type { Client, ClientStore } from './client.js'
-import { ENDED_SESSION, type OAuthRecord, type OAuthRecordStore } from './oauth-record.js'
+import {
+  hashIdentifier,
+  type OAuthRecord,
+  type OAuthRecordStore,
+  type RecordChange,
+} from './oauth-record.js'
+import { gatheredWrites, RecordWrites } from './record-writes.js'
 import { areOfNativeApp } from './redirect-uris.js'
 
 /** Models whose identifier says that something happened: writing one twice is a replay. */
 const WRITTEN_ONCE = new Set(['ReplayDetection'])
 
-/** Identifiers are bearer values, so only their hash is kept. */
-export function hashIdentifier(identifier: string): string {
-  return createHash('sha256').update(identifier).digest('base64url')
-}
-
 /**
  * The memory of oidc-provider. The library reads, decides and writes; what may happen only once is
- * therefore decided here, by one conditional write, whatever the library has read before.
+ * therefore decided here, by one conditional write, whatever the library has read before. All else that
+ * one of its requests writes is gathered (record-writes.ts).
  */
 export class RecordAdapter implements Adapter {
   readonly #model: string
@@ -43,38 +44,33 @@ export class RecordAdapter implements Adapter {
         context(this.#model, idHash),
         JSON.stringify({ ...payload, jti: undefined }),
       ),
-      expiresAt: expiresIn ? new Date(this.#now().getTime() + expiresIn * 1000) : null,
+      expiresAt:
+        expiresIn === undefined ? null : new Date(this.#now().getTime() + expiresIn * 1000),
     }
-    if (!WRITTEN_ONCE.has(this.#model)) {
-      await this.#records.put(record)
-      await this.#followSession(record)
-      return this.#followGrant(record.grantId)
-    }
+    if (!WRITTEN_ONCE.has(this.#model)) return this.#write({ put: record })
+    await gatheredWrites()?.flush()
     if (!(await this.#records.putOnce(record))) {
       throw new errors.InvalidRequest('this value was used before')
     }
   }
 
-  /** A session that is given a new identifier while it is being ended has ended. */
-  async #followSession({ idHash, uidHash }: { idHash: string; uidHash: string | null }) {
-    if (uidHash === null || this.#model !== 'Session') return
-    const ended = await this.#records.find(ENDED_SESSION, uidHash)
-    if (ended) await this.#records.revoke('Session', idHash, this.#now())
-  }
-
-  /** What was written while its grant was being revoked, by the loser of a race, is revoked too. */
-  async #followGrant(grantId: string | null): Promise<void> {
-    if (grantId === null || this.#model === 'Grant') return
-    const grant = await this.#records.find('Grant', hashIdentifier(grantId))
-    if (!grant || grant.revokedAt) await this.#records.revokeGrant(grantId, this.#now())
+  async #write(change: RecordChange): Promise<void> {
+    const gathered = gatheredWrites()
+    const writes = gathered ?? new RecordWrites({ records: this.#records, now: this.#now })
+    writes.add(change)
+    if (!gathered) await writes.flush()
   }
 
   async find(id: string): Promise<AdapterPayload | undefined> {
-    const record = await this.#records.find(this.#model, hashIdentifier(id))
-    return record ? this.#payload(record, id, hashIdentifier(id)) : undefined
+    const idHash = hashIdentifier(id)
+    const gathered = gatheredWrites()
+    if (gathered?.has(this.#model, idHash)) await gathered.flush()
+    const record = await this.#records.find(this.#model, idHash)
+    return record ? this.#payload(record, id, idHash) : undefined
   }
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
+    await gatheredWrites()?.flush()
     const record = await this.#records.findByUid(this.#model, hashIdentifier(uid))
     return record ? this.#payload(record, undefined, record.idHash) : undefined
   }
@@ -85,6 +81,7 @@ export class RecordAdapter implements Adapter {
 
   /** The loser of a race is refused, and what the winner was given of a grant is taken back. */
   async consume(id: string): Promise<void> {
+    await gatheredWrites()?.flush()
     const idHash = hashIdentifier(id)
     if (await this.#records.consume(this.#model, idHash, this.#now())) return
     const record = await this.#records.find(this.#model, idHash)
@@ -96,14 +93,20 @@ export class RecordAdapter implements Adapter {
   }
 
   async destroy(id: string): Promise<void> {
-    if (this.#model === 'Grant') return this.#records.revokeGrant(id, this.#now())
-    return this.#records.revoke(this.#model, hashIdentifier(id), this.#now())
+    if (this.#model === 'Grant') return this.#revokeGrant(id)
+    const revoke = { model: this.#model, idHash: hashIdentifier(id) }
+    return this.#write({ revoke, at: this.#now() })
   }
 
   /** Revoking one access token leaves its siblings alone (CSC API, oauth2/revoke); all else takes the grant. */
   async revokeByGrantId(grantId: string): Promise<void> {
     const oidc = Provider.ctx?.oidc
     if (oidc?.route === 'revocation' && oidc.entities.AccessToken) return
+    await this.#revokeGrant(grantId)
+  }
+
+  async #revokeGrant(grantId: string): Promise<void> {
+    await gatheredWrites()?.flush()
     await this.#records.revokeGrant(grantId, this.#now())
   }
 

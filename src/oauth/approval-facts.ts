@@ -1,5 +1,5 @@
 import type { Credential } from '../credentials/credential.js'
-import { signingCertificate } from '../credentials/credentials.js'
+import { namesOf } from '../credentials/credentials.js'
 import type { PasskeyPurpose } from '../identity/passkeys.js'
 import type { Transaction } from '../transactions/transaction.js'
 import { transactionFacts } from './identity-steps.js'
@@ -30,7 +30,7 @@ export function approvalFacts(
   const { numSignatures, items, description } = asked
   return {
     credentials: candidates.map((credential) => {
-      const { subject, serialNumber } = signingCertificate(credential)
+      const { subject, serialNumber } = namesOf(credential)
       return { id: credential.id, description: credential.description, subject, serialNumber }
     }),
     numSignatures,

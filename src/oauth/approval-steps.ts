@@ -218,8 +218,18 @@ export class ApprovalSteps extends InteractionSteps {
     { request, credential, transaction }: Chosen,
     factors: readonly string[],
   ): Promise<void> {
-    const grantId = await this.#approvalGrant(step, request, credential)
-    if (!(await this.parts.activations.grant(grantId, transaction, factors))) {
+    // One that is for one session has it now, or had another.
+    if (!(await this.parts.credentials.beginSession(credential, transaction.id))) {
+      this.parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
+      return
+    }
+    const grant = this.#approvalGrant(step, request, credential)
+    const grantId = grant.jti
+    const [, authorisation] = await Promise.all([
+      grant.save(),
+      this.parts.activations.grant(grantId, transaction, factors),
+    ])
+    if (!authorisation) {
       this.parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
       return
     }
@@ -379,20 +389,20 @@ export class ApprovalSteps extends InteractionSteps {
     const { credentials } = this.parts
     const credential = await credentials.find(id)
     const isTheirs = credential?.userId === user.id && credential.authMode === 'oauth2code'
-    if (!isTheirs) throw new InvalidParameterError('credentialID')
+    if (!isTheirs || credential.session) throw new InvalidParameterError('credentialID')
     credentials.rejectUnusable(credential)
     return credential
   }
 
   /** A grant that says what was approved, as far as the application does not know it (S35). */
-  async #approvalGrant(
+  #approvalGrant(
     step: Step,
     { detail, credentialID }: CredentialScopeRequest,
     credential: Credential,
-  ): Promise<string> {
+  ) {
     const grant = this.newGrant(step, credential.userId, 'credential')
     if (detail) grant.addRar(approvedDetail(detail, credential.id))
     else if (credentialID === null) grant.addOIDCClaims([CHOSEN_CREDENTIAL])
-    return grant.save()
+    return grant
   }
 }

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Type, type Static } from '@sinclair/typebox'
-import { Ajv } from 'ajv'
 import { InvalidParameterError, MissingParameterError } from '../errors.js'
 import { parseJsonObject } from '../http/json-body.js'
 import { hashAlgorithmByOid, rejectWrongDigestLength } from '../keys/algorithms.js'
@@ -13,6 +12,7 @@ import {
   type CredentialScopeRequest,
   type CscParameters,
 } from './credential-scope.js'
+import { validatorOf } from '../validator.js'
 
 const TYPE_2_0 = 'credential'
 const TYPE_2_2 = 'https://cloudsignatureconsortium.org/2025/credential'
@@ -50,7 +50,7 @@ export const CredentialDetail = Type.Object(
 /** An entry of `authorization_details` that asks for signatures (CSC API v2, 8.4.2). */
 export type CredentialDetail = Static<typeof CredentialDetail>
 
-const validate = new Ajv({ allErrors: true }).compile<CredentialDetail>(CredentialDetail)
+const validate = validatorOf(CredentialDetail)
 
 /** What an application asks a signer to agree to, in whichever form it was asked. */
 export function readCredentialRequest(parameters: CscParameters): CredentialScopeRequest {
@@ -200,7 +200,7 @@ function parseEntries(text: string): Readonly<Record<string, unknown>> {
 
 /** The name of what is wrong with the entry looked at last; unknown members before wrong ones. */
 function wrongMember(): string {
-  const problems = validate.errors ?? []
+  const problems = validate.errors
   const names = problems.map(({ instancePath, params }) => {
     const { additionalProperty, missingProperty } = params as Record<string, string | undefined>
     return additionalProperty ?? instancePath.split('/')[1] ?? missingProperty

@@ -3,7 +3,6 @@ import type { Config } from '../config/schema.js'
 import { isServiceError } from '../errors.js'
 import { ACCOUNT_CLIENT_ID } from './account-client.js'
 import { verifyAccountToken } from './account-token.js'
-import { hashIdentifier } from './adapter.js'
 import { readAuthorizationDetails } from './authorization-details.js'
 import type { ClientStore } from './client.js'
 import {
@@ -19,7 +18,7 @@ import {
   readManagement,
   type ManagementScope,
 } from './management-details.js'
-import type { OAuthRecordStore } from './oauth-record.js'
+import { hashIdentifier, type OAuthRecordStore } from './oauth-record.js'
 import { isApproved } from './signer-policy.js'
 
 interface RequestChecks {

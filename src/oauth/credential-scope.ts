@@ -1,5 +1,4 @@
 import { Type } from '@sinclair/typebox'
-import { Ajv } from 'ajv'
 import { InvalidParameterError, MissingParameterError, type ServiceError } from '../errors.js'
 import {
   hashAlgorithmByOid,
@@ -9,6 +8,7 @@ import {
 import { decodeBase64 } from '../keys/base64.js'
 import type { TransactionItem } from '../transactions/transaction.js'
 import type { CredentialDetail } from './authorization-details.js'
+import { validatorOf } from '../validator.js'
 
 /** Kinds of signature (CSC API v2, 11.4): country, law and type. */
 const SIGNATURE_QUALIFIERS = [
@@ -69,10 +69,9 @@ export const COMMON_PARAMETERS = [
   'account_token',
 ] as const satisfies readonly (keyof typeof CommonParameters.properties)[]
 
-const ajv = new Ajv()
-const isQualifier = ajv.compile(CredentialParameters.properties.signatureQualifier)
-const isCount = ajv.compile(CredentialParameters.properties.numSignatures)
-const isDescription = ajv.compile(CommonParameters.properties.description)
+const isQualifier = validatorOf(CredentialParameters.properties.signatureQualifier)
+const isCount = validatorOf(CredentialParameters.properties.numSignatures)
+const isDescription = validatorOf(CommonParameters.properties.description)
 
 export type CscParameters = Partial<
   Record<

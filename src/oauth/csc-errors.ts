@@ -1,8 +1,8 @@
 import type Provider from 'oidc-provider'
 import type { errors, KoaContextWithOIDC } from 'oidc-provider'
 import type { Middleware } from 'koa'
-import { Ajv } from 'ajv'
 import { TokenTypeHint } from './parameters.js'
+import { validatorOf } from '../validator.js'
 
 /** CSC API v2, 10.1, for `access_denied`. */
 export const ACCESS_DENIED = 'The user, authorization server or remote service denied the request.'
@@ -117,7 +117,7 @@ function detailOf(failure: OAuthError): string {
   return `${failure.error_description ?? ''} ${failure.error_detail ?? ''}`
 }
 
-const isTokenTypeHint = new Ajv().compile(TokenTypeHint)
+const isTokenTypeHint = validatorOf(TokenTypeHint)
 
 export function isKnownTokenTypeHint(ctx: KoaContextWithOIDC): boolean {
   const hint = ctx.oidc.params?.['token_type_hint']

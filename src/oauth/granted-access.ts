@@ -1,7 +1,7 @@
 import type { Secrets } from '../config/secrets.js'
 import { ACCOUNT_CLIENT_ID } from './account-client.js'
-import { hashIdentifier, unsealPayload } from './adapter.js'
-import type { OAuthRecordStore } from './oauth-record.js'
+import { unsealPayload } from './adapter.js'
+import { hashIdentifier, type OAuthRecordStore } from './oauth-record.js'
 
 /** A browser in which the person is signed in. */
 export interface OpenSession {

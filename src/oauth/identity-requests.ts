@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Secrets } from '../config/secrets.js'
-import { hashIdentifier } from './adapter.js'
-import type { OAuthRecordStore } from './oauth-record.js'
+import { hashIdentifier, type OAuthRecordStore } from './oauth-record.js'
 
 /** A browser we sent to an identity provider, and what it has to come back with. */
 export interface IdentityRequest {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Context } from 'koa'
 import type Provider from 'oidc-provider'
 import type { Activations } from '../activation/activations.js'
@@ -90,7 +91,7 @@ export abstract class InteractionSteps {
 
   protected async remember({ details }: Step, changes: Remembered): Promise<void> {
     details.result = { ...details.result, ...changes }
-    await details.save(details.exp - Math.floor(Date.now() / 1000))
+    await details.persist()
   }
 
   /** Only to addresses of our own or of a configured provider; 303, so that nothing is posted on (S48). */
@@ -105,13 +106,11 @@ export abstract class InteractionSteps {
     return accountId ? this.parts.accounts.find(accountId) : null
   }
 
-  protected async grant(step: Step, userId: string, scope: GrantedScope): Promise<string> {
-    return this.newGrant(step, userId, scope).save()
-  }
-
+  /** A grant that is not saved yet, but has its identifier. */
   protected newGrant(step: Step, accountId: string, scope: GrantedScope) {
     const { provider, baseUrl } = this.parts
     const grant = new provider.Grant({ accountId, clientId: step.client.id })
+    grant.jti = randomBytes(32).toString('base64url')
     grant.addOIDCScope(scope)
     // The same for those who name this server as the resource (RFC 8707).
     grant.addResourceScope(baseUrl, scope)
@@ -137,14 +136,14 @@ export abstract class InteractionSteps {
     this.parts.pages.send(step.ctx, status, html, [...targets], script)
   }
 
+  /** The result is saved to the interaction as it was opened: whether it still stands is seen on resuming. */
   protected async finish(step: Step, result: Record<string, unknown>): Promise<void> {
-    const { provider } = this.parts
-    const merge = { mergeWithLastSubmission: result['error'] === undefined }
-    const location = await provider.interactionResult(step.ctx.req, step.ctx.res, result, merge)
+    const { details } = step
+    const merged = result['error'] === undefined
+    details.result = merged ? { ...details.lastSubmission, ...result } : result
+    await details.persist()
     // The address is our own resume endpoint; 303 so that what was posted is not posted on (S48).
-    step.ctx.status = 303
-    step.ctx.set('Location', location)
-    step.ctx.set('Cache-Control', 'no-store')
+    this.redirect(step, details.returnTo)
   }
 
   protected identityProblem(step: Step): IdentityProblem | undefined {

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Type, type Static } from '@sinclair/typebox'
-import { Ajv } from 'ajv'
 import {
   CredentialCreationRequest,
   CredentialDeletionRequest,
@@ -10,6 +9,7 @@ import {
 import { InvalidParameterError, MissingParameterError } from '../errors.js'
 import { readEntry } from './authorization-details.js'
 import type { CscParameters } from './credential-scope.js'
+import { validatorOf } from '../validator.js'
 
 /** Scopes of CSC API v2.2 for making and ending credentials. */
 export const MANAGEMENT_SCOPES = ['credential-creation', 'credential-deletion'] as const
@@ -56,9 +56,8 @@ export type CreationDetail = Static<typeof CreationDetail>
 export type DeletionDetail = Static<typeof DeletionDetail>
 export type ManagementDetail = CreationDetail | DeletionDetail
 
-const ajv = new Ajv()
-const isCreation = ajv.compile<CreationDetail>(CreationDetail)
-const isDeletion = ajv.compile<DeletionDetail>(DeletionDetail)
+const isCreation = validatorOf(CreationDetail)
+const isDeletion = validatorOf(DeletionDetail)
 
 export function isManagementScope(scope: unknown): scope is ManagementScope {
   return MANAGEMENT_SCOPES.some((each) => each === scope)

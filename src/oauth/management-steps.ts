@@ -1,5 +1,5 @@
 import { auditEvent } from '../audit/events.js'
-import { signingCertificate } from '../credentials/credentials.js'
+import { namesOf } from '../credentials/credentials.js'
 import type { Credential } from '../credentials/credential.js'
 import { InvalidParameterError, isServiceError } from '../errors.js'
 import { hasSecondFactor } from '../identity/enrolment.js'
@@ -99,6 +99,6 @@ export class ManagementSteps extends InteractionSteps {
 }
 
 function described(credential: Credential): NonNullable<ManagementView['credential']> {
-  const { subject, serialNumber } = signingCertificate(credential)
+  const { subject, serialNumber } = namesOf(credential)
   return { description: credential.description, subject, serialNumber }
 }

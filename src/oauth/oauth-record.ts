@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto'
+
 /** One thing the authorization server remembers, such as a code, a token or a session. */
 export interface OAuthRecord {
   readonly payload: string
@@ -37,11 +39,22 @@ export interface IssuedToken {
   readonly accountId: string | null
 }
 
+/** Identifiers are bearer values, so only their hash is kept. */
+export function hashIdentifier(identifier: string): string {
+  return hash('sha256', identifier, 'base64url')
+}
+
 /** Says of a session that it was ended, also to whoever renews its identifier at that moment. */
 export const ENDED_SESSION = 'EndedSession'
 
+/** A record is written, or ended: then so is the authorisation that an access token carries. */
+export type RecordChange =
+  | { readonly put: NewOAuthRecord }
+  | { readonly revoke: { readonly model: string; readonly idHash: string }; readonly at: Date }
+
 export interface OAuthRecordStore {
-  put(record: NewOAuthRecord): Promise<void>
+  /** All of it, in this order, or nothing. */
+  write(changes: readonly RecordChange[]): Promise<void>
   /** False when the identifier was used before: of concurrent calls, exactly one gets true. */
   putOnce(record: NewOAuthRecord): Promise<boolean>
   find(model: string, idHash: string): Promise<OAuthRecord | null>
@@ -49,8 +62,6 @@ export interface OAuthRecordStore {
   findByUid(model: string, uidHash: string): Promise<(OAuthRecord & { idHash: string }) | null>
   /** Marks the record as used. Of concurrent calls, exactly one gets true. */
   consume(model: string, idHash: string, at: Date): Promise<boolean>
-  /** Ends the record and, for an access token, the authorisation it carries. */
-  revoke(model: string, idHash: string, at: Date): Promise<void>
   /** Ends everything issued under the grant, the authorisation of that name, and what was asked for with its tokens. */
   revokeGrant(grantId: string, at: Date): Promise<void>
   /** What of these kinds a person has that is neither used, revoked nor expired; newest first. */

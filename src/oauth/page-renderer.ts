@@ -20,6 +20,10 @@ const FOR_APPLICATIONS = new Set([
   ...['token', 'revocation', 'introspection', 'pushed_authorization_request'],
 ])
 
+export function isForApplications({ oidc }: KoaContextWithOIDC): boolean {
+  return FOR_APPLICATIONS.has(oidc?.route)
+}
+
 /** Sends the authorization server's pages with what S46 to S51 demand of each. */
 export class PageRenderer {
   readonly #clients: ClientStore
@@ -76,7 +80,7 @@ export class PageRenderer {
   ): Promise<void> {
     const error = text(out.error) ?? 'server_error'
     const description = text(out.error_description)
-    if (FOR_APPLICATIONS.has(ctx.oidc.route)) {
+    if (isForApplications(ctx)) {
       ctx.body = out
       return
     }

@@ -14,7 +14,7 @@ import { PROOF_ALGORITHMS } from '../http/dpop.js'
 import type { Accounts } from '../identity/accounts.js'
 import type { Logger } from '../observability/logger.js'
 import { LANGUAGES } from '../pages/language.js'
-import { ClientAdapter, hashIdentifier, RecordAdapter } from './adapter.js'
+import { ClientAdapter, RecordAdapter } from './adapter.js'
 import { CREDENTIAL_DETAIL_TYPES } from './authorization-details.js'
 import { rejectUnfitAuthorizationRequest } from './authorization-request.js'
 import { answerInQuery, withoutOpenId } from './authorize-query.js'
@@ -24,8 +24,9 @@ import type { ClientStore, Quirk } from './client.js'
 import { COMMON_PARAMETERS, CREDENTIAL_PARAMETERS } from './credential-scope.js'
 import { isKnownTokenTypeHint, translateOAuthErrors } from './csc-errors.js'
 import { MANAGEMENT_DETAIL_TYPES } from './management-details.js'
-import type { OAuthRecordStore } from './oauth-record.js'
+import { hashIdentifier, type OAuthRecordStore } from './oauth-record.js'
 import type { PageRenderer } from './page-renderer.js'
+import { writeTogether } from './record-writes.js'
 import { takeRefreshTokenAlias } from './refresh-token-alias.js'
 import {
   introspection,
@@ -103,6 +104,7 @@ export function createProvider(parts: ProviderParts): Provider {
     renderError: (ctx, out, error) => parts.pages.renderOAuthError(ctx, out, error),
   } satisfies Configuration)
   provider.proxy = config.proxy.trusted
+  provider.use(writeTogether(provider, { records, now }))
   provider.use(pinBaseUrl(config.baseUrl))
   provider.use(announceOwn(parts))
   provider.use(refuseOtherMethods)

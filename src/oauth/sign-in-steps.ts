@@ -182,15 +182,17 @@ export class SignInSteps extends InteractionSteps {
     factors: string[],
     acr: string | null = null,
   ): Promise<void> {
-    await this.parts.audit.append(
-      auditEvent('sign-in.succeeded', { userId, clientId: step.client.id, factors }),
-    )
-    // Signing in for this application, on a page that says so, is also agreeing to be seen by it.
-    const consent =
-      step.parameters.scope === 'credential'
-        ? {}
-        : { consent: { grantId: await this.grant(step, userId, 'service') } }
     await this.#leaveOtherAccount(step, userId)
+    // Signing in for this application, on a page that says so, is also agreeing to be seen by it.
+    const asksForMore = step.parameters.scope === 'credential'
+    const grant = asksForMore ? null : this.newGrant(step, userId, 'service')
+    const consent = grant ? { consent: { grantId: grant.jti } } : {}
+    await Promise.all([
+      this.parts.audit.append(
+        auditEvent('sign-in.succeeded', { userId, clientId: step.client.id, factors }),
+      ),
+      grant?.save(),
+    ])
     const ts = Math.floor(this.parts.now().getTime() / 1000)
     const login = { accountId: userId, amr: factors, remember: false, ts, ...(acr ? { acr } : {}) }
     await this.finish(step, { login, ...consent })
@@ -338,7 +340,7 @@ export class SignInSteps extends InteractionSteps {
   async consent(step: Step): Promise<void> {
     const user = await this.signedInUser(step)
     if (!user) return this.finish(step, DENIED)
-    const grantId = await this.grant(step, user.id, 'service')
-    await this.finish(step, { consent: { grantId } })
+    const grant = this.newGrant(step, user.id, 'service')
+    await this.finish(step, { consent: { grantId: await grant.save() } })
   }
 }

@@ -1,8 +1,8 @@
 import { auditEvent } from '../audit/events.js'
 import type { AuditLog } from '../audit/audit-log.js'
 import type { Secrets } from '../config/secrets.js'
-import { hashIdentifier, unsealPayload } from './adapter.js'
-import type { OAuthRecordStore } from './oauth-record.js'
+import { unsealPayload } from './adapter.js'
+import { hashIdentifier, type OAuthRecordStore } from './oauth-record.js'
 
 const KINDS = {
   access_token: ['AccessToken', 'ClientCredentials'],
@@ -46,7 +46,7 @@ export class TokenRevocation {
       const { clientId, accountId, grantId } = unsealPayload(secrets, kind, idHash, record)
       if (clientId !== caller.clientId || (accountId ?? '') !== caller.userId) continue
       if (kind === 'RefreshToken' && grantId) await records.revokeGrant(grantId, now())
-      else await records.revoke(kind, idHash, now())
+      else await records.write([{ revoke: { model: kind, idHash }, at: now() }])
       await audit.append(auditEvent('token.revoked', { clientId, kind }))
       return true
     }

@@ -94,6 +94,10 @@ interface Sources {
   gates: () => readonly GateLoad[]
   commitsWaiting: () => number
   auditHead: () => number | null
+  /** Whether our own authority gives timestamps; null where there is none. */
+  timestampClock: () => boolean | null
+  /** Until when the newest revocation list of each authority is good; null for none. */
+  revocationLists: () => Readonly<Record<string, Date | null>>
   backlogs: () => Promise<readonly Backlog[]>
   /** Whether each part works, by its name. */
   readiness: () => Promise<Readonly<Record<string, boolean>>>
@@ -117,6 +121,8 @@ export class Metrics implements CommitObserver, GateObserver {
     gates: () => [],
     commitsWaiting: () => 0,
     auditHead: () => null,
+    timestampClock: () => null,
+    revocationLists: () => ({}),
     backlogs: () => Promise.resolve([]),
     readiness: () => Promise.resolve({}),
   }
@@ -175,6 +181,17 @@ export class Metrics implements CommitObserver, GateObserver {
     'Records written to the audit log, by event.',
     'event',
   )
+  readonly #timestamps = this.#histogram(
+    'timestamp_duration_seconds',
+    'Time to get a timestamp, by source (own, external) and outcome: granted, failed, or why it was refused.',
+    ['source', 'outcome'],
+    SHORT,
+  )
+  readonly #ocsp = this.#counter(
+    'ocsp_responses_total',
+    'OCSP responses, by what they say and whether they were signed for it or kept.',
+    ['says', 'origin'],
+  )
   readonly #chores = this.#counter(
     'chores_total',
     'Runs of background jobs in this process, by outcome.',
@@ -197,6 +214,31 @@ export class Metrics implements CommitObserver, GateObserver {
     this.#gauge('audit_head', 'Number of the newest record of the audit log.', [], 'max', {
       collect: (gauge) => gauge.set(sources.auditHead() ?? 0),
     })
+    this.#gauge(
+      'timestamp_clock_sure',
+      'Whether the timestamping authority of this service is sure of its clock: 1 or 0.',
+      ['source'],
+      'min',
+      {
+        collect(gauge) {
+          const sure = sources.timestampClock()
+          if (sure !== null) gauge.set({ source: 'own' }, sure ? 1 : 0)
+        },
+      },
+    )
+    this.#gauge(
+      'revocation_list_valid_until_seconds',
+      'When the newest revocation list that this process knows ends, in seconds since 1970, by authority.',
+      ['issuer'],
+      'max',
+      {
+        collect(gauge) {
+          for (const [issuer, end] of Object.entries(sources.revocationLists())) {
+            if (end) gauge.set({ issuer }, Math.floor(end.getTime() / 1000))
+          }
+        },
+      },
+    )
     this.#gauge('ready', 'Whether a part works: 1 or 0.', ['part'], 'min', {
       async collect(gauge) {
         const parts = Object.entries(await sources.readiness())
@@ -253,6 +295,14 @@ export class Metrics implements CommitObserver, GateObserver {
 
   commitRefused(): void {
     this.#commitsRefused.inc()
+  }
+
+  timestamped(source: string, outcome: string, seconds: number): void {
+    this.#timestamps.observe({ source, outcome }, seconds)
+  }
+
+  ocspAnswered(says: string, origin: 'signed' | 'kept' | 'none'): void {
+    this.#ocsp.inc({ says, origin })
   }
 
   audited(event: string): void {

@@ -11,15 +11,25 @@ export function duration(messages: PageMessages, seconds: number): string {
 
 /** The server cannot know the clock of the person's device, so the zone is always named. */
 export function clockTime(messages: PageMessages, time: Date, timeZone: string): string {
-  return new Intl.DateTimeFormat(messages.locale, {
-    day: 'numeric',
-    month: 'long',
-    hour: '2-digit',
-    minute: '2-digit',
-    timeZoneName: 'short',
-    timeZone,
-  }).format(time)
+  const name = `${messages.locale} ${timeZone}`
+  let format = formats.get(name)
+  if (!format) {
+    format = new Intl.DateTimeFormat(messages.locale, { ...CLOCK_TIME, timeZone })
+    formats.set(name, format)
+  }
+  return format.format(time)
 }
+
+const CLOCK_TIME: Intl.DateTimeFormatOptions = {
+  day: 'numeric',
+  month: 'long',
+  hour: '2-digit',
+  minute: '2-digit',
+  timeZoneName: 'short',
+}
+
+/** Making one takes longer than a page; zones are those of the configuration. */
+const formats = new Map<string, Intl.DateTimeFormat>()
 
 /** Groups of four characters that the eye can compare. */
 export function groups(hex: string): string[] {

@@ -30,7 +30,12 @@ function readRange(range: string): { tag: string; weight: number }[] {
     .map((tag) => ({ tag, weight }))
 }
 
+const PLAIN: ReadonlySet<string> = new Set(LANGUAGES)
+
 function primaryLanguage(tag: string): string | undefined {
+  // What browsers send most; and `*`, which is no language.
+  if (PLAIN.has(tag)) return tag
+  if (tag === '*') return undefined
   try {
     return new Intl.Locale(tag).language
   } catch {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Context, Middleware } from 'koa'
+import type { Gate } from '../admission/gate.js'
 import type { AuthorityName } from '../certificates/embedded/authority-store.js'
 import { OCSP_PATH, PUBLISHED } from '../certificates/embedded/published.js'
 import { MOST_REQUEST_BYTES } from '../certificates/ocsp/request.js'
@@ -8,6 +9,7 @@ import { ocspRefusal } from '../certificates/ocsp/response.js'
 import type { RevocationLists } from '../certificates/revocation-lists.js'
 import { isServiceError } from '../errors.js'
 import { readBytes } from '../http/body.js'
+import { isGone } from '../http/overload.js'
 import type { Logger } from '../observability/logger.js'
 import { setRoute } from '../observability/requests.js'
 
@@ -18,6 +20,8 @@ export interface PublicationParts {
   readonly certificates: Readonly<Record<AuthorityName, Buffer>>
   readonly now: () => Date
   readonly logger: Logger
+  /** Through which requests pass, address by address. */
+  readonly gate: Gate
 }
 
 /** Caches may be that far behind when something is revoked. */
@@ -58,15 +62,17 @@ function sendCertificate(ctx: Context, certificate: Buffer): void {
 async function sendList(
   ctx: Context,
   issuer: AuthorityName,
-  { lists, logger }: PublicationParts,
+  { lists, logger, gate }: PublicationParts,
 ): Promise<void> {
   let list
   try {
-    list = await lists.current(issuer)
+    list = await gate.pass(entrant(ctx), () => lists.current(issuer))
   } catch (error) {
-    logger.error({ err: error, issuer }, 'no revocation list')
-    ctx.status = 503
-    ctx.set({ 'Cache-Control': 'no-store', 'Retry-After': String(RETRY_SECONDS) })
+    const turnedAway = overloaded(error)
+    if (!turnedAway) logger.error({ err: error, issuer }, 'no revocation list')
+    const { status, retryAfter } = turnedAway ?? { status: 503, retryAfter: RETRY_SECONDS }
+    ctx.status = status
+    ctx.set({ 'Cache-Control': 'no-store', 'Retry-After': String(retryAfter) })
     ctx.type = 'text/plain'
     ctx.body = 'Try again later'
     return
@@ -82,13 +88,21 @@ async function sendList(
 async function answerOcsp(ctx: Context, parts: PublicationParts): Promise<void> {
   if (refusesMethod(ctx, ['GET', 'HEAD', 'POST'])) return
   let answer: OcspAnswer
+  let turnedAway = null
   try {
-    answer = await parts.responder.answer(await requestOf(ctx))
+    const request = await requestOf(ctx)
+    answer = await parts.gate.pass(entrant(ctx), () => parts.responder.answer(request))
   } catch (error) {
+    turnedAway = overloaded(error)
     answer = refusal(error, parts.logger)
   }
   const { bytes, validity } = answer
   send(ctx, 'application/ocsp-response', bytes)
+  if (turnedAway) {
+    // Said twice: to those who look at the status, and to those who read the response alone.
+    ctx.status = turnedAway.status
+    ctx.set('Retry-After', String(turnedAway.retryAfter))
+  }
   if (!validity) return ctx.set('Cache-Control', 'no-store')
   const left = (validity.nextUpdate.getTime() - parts.now().getTime()) / 1000
   const seconds = Math.max(0, Math.min(CACHE_SECONDS, Math.floor(left)))
@@ -105,8 +119,20 @@ function refusal(error: unknown, logger: Logger): OcspAnswer {
   if (kind === 'malformed-request' || kind === 'request-too-large') {
     return { bytes: ocspRefusal('malformedRequest'), validity: null }
   }
-  logger.error({ err: error }, 'no OCSP response')
+  if (!overloaded(error)) logger.error({ err: error }, 'no OCSP response')
   return { bytes: ocspRefusal(kind === null ? 'internalError' : 'tryLater'), validity: null }
+}
+
+/** Addresses take turns. */
+function entrant(ctx: Context) {
+  return { party: `address ${ctx.ip}`, isGone: () => isGone(ctx) }
+}
+
+/** How a request is turned away that was not begun; null for any other failure. */
+function overloaded(error: unknown): { status: number; retryAfter: number } | null {
+  if (!isServiceError(error)) return null
+  if (error.kind === 'overloaded') return { status: 503, retryAfter: error.retryAfter }
+  return error.kind === 'too-many-requests' ? { status: 429, retryAfter: error.retryAfter } : null
 }
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Middleware } from 'koa'
+import { PACKAGE } from '../package-files.js'
 
-const FOLDER = join(import.meta.dirname, '../../openapi')
+const FOLDER = join(PACKAGE, 'openapi')
 
 /** An OpenAPI document: its file, the name people choose it by, and where it is served. */
 export interface DescribedApi {

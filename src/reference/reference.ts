@@ -3,8 +3,9 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Middleware } from 'koa'
 import type { DescribedApi } from './documents.js'
+import { PACKAGE } from '../package-files.js'
 
-const FOLDER = join(import.meta.dirname, '../../src/reference/viewer')
+const FOLDER = join(PACKAGE, 'src/reference/viewer')
 const { resolve } = createRequire(import.meta.url)
 
 /** All there is. Paths are looked up here and never built from the request. */

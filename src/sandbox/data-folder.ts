@@ -10,6 +10,10 @@ const TOKEN_LABEL = 'openrssp'
 
 /** Demo people have many from the start, and still can be given more. */
 const MOST_CREDENTIALS = 100
+/** Certificates of people name one (EN 319 412-2). This arc is there for documentation and promises nothing. */
+const POLICY = { policyOid: '1.3.6.1.4.1.32473.1.2' }
+/** Long enough to approve a signature without haste. */
+const ONE_TIME = { policyOid: '1.3.6.1.4.1.32473.1.3', validitySeconds: 300 }
 
 const SOFTHSM_MODULES = [
   '/usr/lib/softhsm/libsofthsm2.so',
@@ -104,7 +108,10 @@ function sandboxSettings(options: SandboxOptions, at: (name: string) => string) 
     },
     mail: { transport: 'outbox', folder: at('outbox') },
     sms: { transport: 'outbox', folder: at('outbox') },
-    certificateAuthority: { organization: 'OpenRSSP Sandbox', country: 'LT' },
+    certificateAuthority: {
+      ...{ organization: 'OpenRSSP Sandbox', country: 'LT' },
+      profiles: { signer: POLICY, seal: POLICY, oneTime: ONE_TIME },
+    },
     newCredentials: { perPerson: MOST_CREDENTIALS },
     log: { level: environment['OPENRSSP_LOG_LEVEL'] ?? 'warn' },
     sandbox: true,

@@ -1,4 +1,5 @@
 import type { Activation, Activations } from '../activation/activations.js'
+import type { Credential } from '../credentials/credential.js'
 import { signingKey } from '../credentials/credentials.js'
 import { HsmUnavailableError, SignatureWithheldError } from '../errors.js'
 import type { SignatureAlgorithm } from '../keys/algorithms.js'
@@ -13,6 +14,11 @@ export type DigestVerifier = (
   algorithm: SignatureAlgorithm,
 ) => Promise<boolean>
 
+/** Where keys of one session are ended. */
+interface Sessions {
+  endSession(credential: Credential): Promise<void>
+}
+
 /** Hashes in, signatures out. What goes in was taken from the ledger; what comes out is on record. */
 export class Signing {
   readonly #custody: KeyCustody
@@ -20,6 +26,7 @@ export class Signing {
   readonly #verify: DigestVerifier | null
   readonly #logger: Logger
   readonly #steps: Steps
+  readonly #sessions: Sessions | null
 
   /** @param parts.verify null when the custody releases nothing unverified itself */
   constructor(parts: {
@@ -28,12 +35,14 @@ export class Signing {
     verify: DigestVerifier | null
     logger: Logger
     steps?: Steps
+    sessions?: Sessions
   }) {
     this.#custody = parts.custody
     this.#activations = parts.activations
     this.#verify = parts.verify
     this.#logger = parts.logger
     this.#steps = parts.steps ?? UNMEASURED
+    this.#sessions = parts.sessions ?? null
   }
 
   /**
@@ -49,7 +58,18 @@ export class Signing {
       this.#rejectWrongSignatures(activation, signatures),
     )
     await this.#activations.consume(activation, signatures)
+    if (activation.credential.endsAt) await this.#endSession(activation)
     return signatures
+  }
+
+  /** The key of one session goes with its last signature. What fails here is done a little later. */
+  async #endSession({ credential, authorisationId }: Activation): Promise<void> {
+    try {
+      if (await this.#activations.isOpen(authorisationId)) return
+      await this.#sessions?.endSession(credential)
+    } catch (error) {
+      this.#logger.error({ err: error, credentialId: credential.id }, 'a one-time key is left')
+    }
   }
 
   async #askToken(activation: Activation): Promise<Buffer[]> {

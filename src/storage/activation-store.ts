@@ -151,6 +151,14 @@ function derivedDigest({ toBeSigned }: { toBeSigned: string | null }): Buffer | 
 
 /** At a time; the others follow. */
 const MOST_ANNOUNCED = 50
+const MOST_ABANDONED = 1000
+
+interface AbandonedRow {
+  readonly id: string
+  readonly digest: string | null
+  readonly operationId: string | null
+  readonly credentialId: string
+}
 
 export class DatabaseActivationStore
   implements ActivationStore, AnnouncementStore, DocumentJobStore
@@ -370,14 +378,15 @@ export class DatabaseActivationStore
   }
 
   async due(now: Date): Promise<DueAnnouncement[]> {
-    const jobs = await this.#database.read.signingJob.findMany({
-      where: { announcement: { not: null }, announceAt: { lte: now }, expiresAt: { gt: now } },
-      orderBy: { announceAt: 'asc' },
-      take: MOST_ANNOUNCED,
-    })
+    const jobs = await this.#database.rows<
+      Pick<DueAnnouncement, 'idHash' | 'announcement' | 'attempts'>
+    >(sql`
+      SELECT "idHash", "announcement", "attempts" FROM "SigningJob"
+       WHERE "announcement" IS NOT NULL AND "announceAt" <= ${now} AND "expiresAt" > ${now}
+       ORDER BY "announceAt" LIMIT ${MOST_ANNOUNCED}`)
     const found = jobs.map(async ({ idHash, announcement, attempts }) => {
       const job = await this.findJob(idHash)
-      if (!job || announcement === null) return []
+      if (!job) return []
       const isSigned = job.state === 'signed'
       const unfinished =
         isSigned &&
@@ -469,18 +478,14 @@ export class DatabaseActivationStore
   }
 
   async abandoned(now: Date): ReturnType<ActivationStore['abandoned']> {
-    const rows = await this.#database.read.authorisedDigest.findMany({
-      where: { state: 'reserved', reservedUntil: { lt: now } },
-      include: { authorisation: { select: { credentialId: true } } },
-      take: 1000,
-    })
+    const rows = await this.#database.rows<AbandonedRow>(sql`
+      SELECT d."id", d."digest", d."operationId", a."credentialId"
+        FROM "AuthorisedDigest" d JOIN "Authorisation" a ON a."id" = d."authorisationId"
+       WHERE d."state" = 'reserved' AND d."reservedUntil" < ${now} LIMIT ${MOST_ABANDONED}`)
     const operations = new Map<string, { credentialId: string; rows: Reservation[] }>()
-    for (const { id, digest, operationId, authorisation } of rows) {
+    for (const { id, digest, operationId, credentialId } of rows) {
       if (operationId === null || digest === null) continue
-      const operation = operations.get(operationId) ?? {
-        credentialId: authorisation.credentialId,
-        rows: [],
-      }
+      const operation = operations.get(operationId) ?? { credentialId, rows: [] }
       operation.rows.push({ rowId: id, digest: Buffer.from(digest, 'base64') })
       operations.set(operationId, operation)
     }

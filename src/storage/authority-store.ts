@@ -8,6 +8,7 @@ import type {
 import { change, committed, insert, sql, sweep, type Change, type Database } from './database.js'
 import { ownKey } from './key-store.js'
 import { formerName } from './ledger-facts.js'
+import type { AuthorityKeyModel } from './prisma-client/models/AuthorityKey.js'
 
 export class DatabaseAuthorityStore implements AuthorityStore {
   readonly #database: Database
@@ -17,7 +18,9 @@ export class DatabaseAuthorityStore implements AuthorityStore {
   }
 
   async load(name: AuthorityName | ServiceName): Promise<AuthorityRecord | null> {
-    const row = await this.#database.read.authorityKey.findUnique({ where: { name } })
+    const [row] = await this.#database.rows<AuthorityKeyModel>(
+      sql`SELECT * FROM "AuthorityKey" WHERE "name" = ${name}`,
+    )
     return row ? { keyId: row.keyId, certificate: Buffer.from(row.certificate) } : null
   }
 

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { auditEvent } from '../audit/events.js'
 import type { Secrets } from '../config/secrets.js'
 import type { Client, ClientStore, GrantType, NewClient } from '../oauth/client.js'
@@ -11,12 +12,18 @@ const readClient = modelReader<ClientModel>({
   ...{ dpopBoundAccessTokens: 'boolean', tlsClientCertificateBoundAccessTokens: 'boolean' },
 })
 
+/** Applications whose rows are kept as they were read last. */
+const MOST_KNOWN = 1000
+
 export class DatabaseClientStore implements ClientStore {
   readonly #database: Database
   readonly #secrets: Secrets
   readonly #now: () => Date
   /** Known without being registered; nothing changes them. */
   readonly #builtIn: readonly Client[]
+  readonly #known = new LRUCache<string, { readonly text: string; readonly client: Client }>({
+    max: MOST_KNOWN,
+  })
 
   constructor(
     database: Database,
@@ -36,12 +43,24 @@ export class DatabaseClientStore implements ClientStore {
     const [row] = await this.#database.rows<Stored<ClientModel>>(
       sql`SELECT * FROM "Client" WHERE "id" = ${id}`,
     )
-    return row ? this.#toClient(readClient(row)) : null
+    return row ? this.#read(row) : null
+  }
+
+  /** Applications ask often and change seldom: a row that says the same again is not read again. */
+  #read(row: Stored<ClientModel>): Client {
+    const text = JSON.stringify(row)
+    const known = this.#known.get(row.id)
+    if (known?.text === text) return known.client
+    const client = this.#toClient(readClient(row))
+    this.#known.set(row.id, { text, client })
+    return client
   }
 
   async list(): Promise<Client[]> {
-    const rows = await this.#database.read.client.findMany({ orderBy: { createdAt: 'asc' } })
-    return rows.map((row) => this.#toClient(row))
+    const rows = await this.#database.rows<Stored<ClientModel>>(
+      sql`SELECT * FROM "Client" ORDER BY "createdAt"`,
+    )
+    return rows.map((row) => this.#toClient(readClient(row)))
   }
 
   add(client: NewClient): Promise<boolean> {

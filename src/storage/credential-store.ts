@@ -29,7 +29,7 @@ import { modelReader, type Stored } from './model-reader.js'
 import type { CredentialModel } from './prisma-client/models/Credential.js'
 
 const readCredential = modelReader<CredentialModel>({
-  ...{ lockedUntil: 'date', createdAt: 'date', statusChangedAt: 'date' },
+  ...{ lockedUntil: 'date', createdAt: 'date', statusChangedAt: 'date', endsAt: 'date' },
 })
 
 export class DatabaseCredentialStore implements CredentialStore {
@@ -54,8 +54,10 @@ export class DatabaseCredentialStore implements CredentialStore {
   }
 
   async listAll(): Promise<Credential[]> {
-    const rows = await this.#database.read.credential.findMany({ orderBy: { createdAt: 'asc' } })
-    return rows.map(toCredential)
+    const rows = await this.#database.rows<Stored<CredentialModel>>(
+      sql`SELECT * FROM "Credential" ORDER BY "createdAt"`,
+    )
+    return rows.map((row) => toCredential(readCredential(row)))
   }
 
   async add(
@@ -150,6 +152,21 @@ export class DatabaseCredentialStore implements CredentialStore {
       ],
       audit,
     })
+  }
+
+  claimSession(id: string, session: string): Promise<boolean> {
+    return this.#update(
+      sql`UPDATE "Credential" SET "session" = ${session}
+           WHERE "id" = ${id} AND "session" IS NULL AND "status" = 'enabled'`,
+    )
+  }
+
+  async listEnded(now: Date, most: number): Promise<string[]> {
+    const rows = await this.#database.rows<{ id: string }>(
+      sql`SELECT "id" FROM "Credential"
+           WHERE "endsAt" <= ${now} AND "status" <> 'deleted' ORDER BY "endsAt" LIMIT ${most}`,
+    )
+    return rows.map(({ id }) => id)
   }
 
   takeGuess(id: string, limit: number, now: Date): Promise<boolean> {

@@ -1,8 +1,9 @@
+import sql, { join, raw, type Sql } from 'sql-template-tag'
 import type { AuditEvent } from '../audit/events.js'
-import { Prisma, type PrismaClient } from './prisma-client/client.js'
+import type { Prisma, PrismaClient } from './prisma-client/client.js'
 
 /** Parameterised SQL; its text never holds a value. */
-export type Statement = Prisma.Sql
+export type Statement = Sql
 
 /** A write, and how many rows it must touch for the unit it is part of to stand. */
 export interface Change {
@@ -52,11 +53,18 @@ export interface Database {
 
 export type Value = string | number | boolean | Date | Uint8Array | null
 
-export const sql = Prisma.sql
+export { sql }
 
 /** A table of texts, whose columns both databases call `column1` and so on. */
 export function valuesOf(rows: readonly (readonly (string | null)[])[]): Statement {
-  return sql`VALUES ${Prisma.join(rows.map((row) => sql`(${Prisma.join([...row])})`))}`
+  return sql`VALUES ${join(rows.map((row) => sql`(${join([...row])})`))}`
+}
+
+/** Values to be found among, made up to a power of two: each length is a statement prepared by itself. */
+export function listOf(values: readonly string[]): Statement {
+  const places = 2 ** Math.ceil(Math.log2(values.length))
+  const last = values.at(-1) ?? ''
+  return join([...values, ...Array<string>(places - values.length).fill(last)])
 }
 
 /** A time as `rows` returns it: text in SQLite, a Date elsewhere. */
@@ -68,8 +76,8 @@ export function dateOf(value: StoredDate | null): Date | null {
 
 /** `INSERT` of one row; fails as a conflict when a unique value is taken. */
 export function insert(table: Prisma.ModelName, row: Readonly<Record<string, Value>>): Change {
-  const columns = Object.keys(row).map((name) => Prisma.raw(`"${name}"`))
-  const statement = Prisma.sql`INSERT INTO ${Prisma.raw(`"${table}"`)} (${Prisma.join(columns)}) VALUES (${Prisma.join(Object.values(row))})`
+  const columns = Object.keys(row).map((name) => raw(`"${name}"`))
+  const statement = sql`INSERT INTO ${raw(`"${table}"`)} (${join(columns)}) VALUES (${join(Object.values(row))})`
   return { statement, rows: 1 }
 }
 
@@ -85,11 +93,16 @@ export function sweep(statement: Statement): Change {
 
 /** Commits the unit and tells whether it stood; every other failure is thrown. */
 export async function committed(database: Database, unit: Unit): Promise<boolean> {
+  return (await failedChange(database, unit)) === null
+}
+
+/** Commits the unit. @returns index of the change it failed by; null when it stood */
+export async function failedChange(database: Database, unit: Unit): Promise<number | null> {
   try {
     await database.commit(unit)
-    return true
+    return null
   } catch (error) {
-    if (error instanceof ConflictError) return false
+    if (error instanceof ConflictError) return error.change
     throw error
   }
 }

@@ -7,11 +7,14 @@ import type {
   WantedDocument,
   WantedDocuments,
 } from '../documents/deposits.js'
-import { change, committed, sql, sweep, type Database, type Statement } from './database.js'
+import { change, committed, listOf, sql, sweep, type Database, type Statement } from './database.js'
 import { modelReader, type Stored } from './model-reader.js'
 import type { DepositedDocumentModel } from './prisma-client/models/DepositedDocument.js'
 
 const readDocument = modelReader<DepositedDocumentModel>({ expiresAt: 'date' })
+const readListed = modelReader<Omit<DepositedDocumentModel, 'content'>>({ expiresAt: 'date' })
+
+const COLUMNS = { sha256: sql`"sha256"`, sha384: sql`"sha384"`, sha512: sql`"sha512"` } as const
 
 export class DatabaseDepositStore implements DepositStore {
   readonly #database: Database
@@ -48,17 +51,32 @@ export class DatabaseDepositStore implements DepositStore {
     })
   }
 
+  remove(wanted: WantedDocument, now: Date, audit: readonly AuditEvent[]): Promise<boolean> {
+    const { clientId, userId } = wanted
+    return committed(this.#database, {
+      changes: [
+        change(
+          sql`DELETE FROM "DepositedDocument"
+               WHERE "clientId" = ${clientId} AND "userId" = ${userId} AND ${isOf(wanted)}
+                 AND "expiresAt" > ${now}`,
+          1,
+        ),
+      ],
+      audit,
+    })
+  }
+
   async list(wanted: WantedDocuments, now: Date): Promise<ListedDocument[]> {
     const { clientId, userId, hash, digests } = wanted
-    const rows = await this.#database.read.depositedDocument.findMany({
-      where: {
-        ...{ clientId, userId: { in: [userId, ''] }, expiresAt: { gt: now } },
-        [hash]: { in: [...digests] },
-      },
-      omit: { content: true },
-      orderBy: { userId: 'asc' },
-    })
-    return rows.map((row) => ({ ...row, size: Number(row.size), digest: row[hash] }))
+    if (digests.length === 0) return []
+    const rows = await this.#database.rows<Stored<Omit<DepositedDocumentModel, 'content'>>>(
+      sql`SELECT "id", "clientId", "userId", "sha256", "sha384", "sha512", "label", "size", "expiresAt"
+            FROM "DepositedDocument"
+           WHERE "clientId" = ${clientId} AND ${COLUMNS[hash]} IN (${listOf(digests)})
+             AND "userId" IN (${userId}, '') AND "expiresAt" > ${now}
+           ORDER BY "userId"`,
+    )
+    return rows.map((row) => ({ ...readListed(row), digest: row[hash] }))
   }
 
   async find(wanted: WantedDocument, now: Date): Promise<KeptDocument | null> {
@@ -74,12 +92,5 @@ export class DatabaseDepositStore implements DepositStore {
 }
 
 function isOf({ hash, digest }: WantedDocument): Statement {
-  switch (hash) {
-    case 'sha256':
-      return sql`"sha256" = ${digest}`
-    case 'sha384':
-      return sql`"sha384" = ${digest}`
-    case 'sha512':
-      return sql`"sha512" = ${digest}`
-  }
+  return sql`${COLUMNS[hash]} = ${digest}`
 }

@@ -18,7 +18,9 @@ export class DatabaseIdentityStore implements IdentityStore {
   }
 
   list(userId: string): Promise<Identity[]> {
-    return this.#database.read.identity.findMany({ where: { userId }, orderBy: { issuer: 'asc' } })
+    return this.#database.rows(
+      sql`SELECT "issuer", "subject", "userId", "binding" FROM "Identity" WHERE "userId" = ${userId} ORDER BY "issuer"`,
+    )
   }
 
   add(

@@ -1,4 +1,4 @@
-import { committed, insert, type Database } from './database.js'
+import { committed, insert, sql, type Database } from './database.js'
 
 /** Facts written once about this database. */
 export class InstallationStore {
@@ -9,7 +9,9 @@ export class InstallationStore {
   }
 
   async get(name: string): Promise<string | null> {
-    const row = await this.#database.read.installation.findUnique({ where: { name } })
+    const [row] = await this.#database.rows<{ value: string }>(
+      sql`SELECT "value" FROM "Installation" WHERE "name" = ${name}`,
+    )
     return row?.value ?? null
   }
 

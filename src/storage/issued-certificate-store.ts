@@ -60,12 +60,14 @@ export class DatabaseIssuedCertificateStore
     await this.#database.commit({ changes: [insert('IssuedCertificate', { ...certificate })] })
   }
 
-  async find(serialNumber: string): Promise<{ revocation: Revocation | null } | null> {
-    const [row] = await this.#database.rows<StoredRevocation>(
-      sql`SELECT "serialNumber", "revokedAt", "reason" FROM "IssuedCertificate"
+  async find(
+    serialNumber: string,
+  ): Promise<{ profile: string; revocation: Revocation | null } | null> {
+    const [row] = await this.#database.rows<StoredRevocation & { readonly profile: string }>(
+      sql`SELECT "serialNumber", "profile", "revokedAt", "reason" FROM "IssuedCertificate"
            WHERE "serialNumber" = ${serialNumber}`,
     )
-    return row ? { revocation: revocationOf(row) } : null
+    return row ? { profile: row.profile, revocation: revocationOf(row) } : null
   }
 
   async listRevoked(endsAfter: Date): Promise<RevokedCertificate[]> {

@@ -3,7 +3,17 @@ import type { KeyAlgorithm } from '../keys/algorithms.js'
 import type { GeneratedKey } from '../keys/key-custody.js'
 import type { Custody } from '../keys/key-id.js'
 import type { KeyState, KeyStore, UnownedKey } from '../keys/key-register.js'
-import { change, committed, insert, sql, sweep, type Change, type Database } from './database.js'
+import {
+  change,
+  committed,
+  insert,
+  sql,
+  sweep,
+  type Change,
+  type Database,
+  type Statement,
+} from './database.js'
+import type { HsmKeyModel } from './prisma-client/models/HsmKey.js'
 
 /** Keys made ahead that are looked at before all are taken to be gone. */
 const CANDIDATES = 20
@@ -39,10 +49,9 @@ export class DatabaseKeyStore implements KeyStore {
     custody: Custody,
     abandonedAt: Date,
   ): Promise<GeneratedKey | null> {
-    const candidates = await this.#database.read.hsmKey.findMany({
-      where: { state: 'spare', algorithm, ...named(custody) },
-      take: CANDIDATES,
-    })
+    const candidates = await this.#database.rows<HsmKeyModel>(
+      sql`SELECT * FROM "HsmKey" WHERE ${isSpare(algorithm, custody)} LIMIT ${CANDIDATES}`,
+    )
     // Others look at the same ones: who begins anywhere meets them seldom.
     const first = Math.floor(Math.random() * candidates.length)
     for (const { keyId, publicKey, wrapped } of rotated(candidates, first)) {
@@ -62,23 +71,18 @@ export class DatabaseKeyStore implements KeyStore {
     return null
   }
 
-  countSpare(algorithm: KeyAlgorithm, custody: Custody): Promise<number> {
-    return this.#database.read.hsmKey.count({
-      where: { state: 'spare', algorithm, ...named(custody) },
-    })
+  async countSpare(algorithm: KeyAlgorithm, custody: Custody): Promise<number> {
+    const [row] = await this.#database.rows<{ spare: number | bigint }>(
+      sql`SELECT COUNT(*) AS "spare" FROM "HsmKey" WHERE ${isSpare(algorithm, custody)}`,
+    )
+    return Number(row?.spare ?? 0)
   }
 
   async findAbandoned(now: Date, most: number): Promise<UnownedKey[]> {
-    const rows = await this.#database.read.hsmKey.findMany({
-      where: {
-        OR: [
-          { state: 'ending' },
-          { state: { in: ['intended', 'made'] }, abandonedAt: { lt: now } },
-        ],
-      },
-      take: most,
-    })
-    return rows.map(({ keyId, state }) => ({ keyId, state: state as KeyState }))
+    return this.#database.rows<{ keyId: string; state: KeyState }>(sql`
+      SELECT "keyId", "state" FROM "HsmKey"
+       WHERE "state" = 'ending' OR ("state" IN ('intended', 'made') AND "abandonedAt" < ${now})
+       LIMIT ${most}`)
   }
 
   beginEnd({ keyId, state }: UnownedKey, now: Date | null): Promise<boolean> {
@@ -137,10 +141,10 @@ export function endKeyOf(credentialId: string): Change {
 /** Names of resident keys are hexadecimal, those of wrapped keys begin with this. */
 const FIRST_WRAPPED = 'w'
 
-function named(custody: Custody) {
-  return custody === 'wrapped'
-    ? { keyId: { startsWith: FIRST_WRAPPED } }
-    : { keyId: { lt: FIRST_WRAPPED } }
+function isSpare(algorithm: KeyAlgorithm, custody: Custody): Statement {
+  const named =
+    custody === 'wrapped' ? sql`"keyId" >= ${FIRST_WRAPPED}` : sql`"keyId" < ${FIRST_WRAPPED}`
+  return sql`"state" = 'spare' AND "algorithm" = ${algorithm} AND ${named}`
 }
 
 function rotated<T>(list: readonly T[], first: number): T[] {

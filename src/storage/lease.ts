@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { change, committed, insert, sql, type Change, type Database } from './database.js'
 import { LeaseLostError, withFence } from './fenced-database.js'
+import { modelReader, type Stored } from './model-reader.js'
+import type { LeaseModel } from './prisma-client/models/Lease.js'
+
+const readLease = modelReader<LeaseModel>({ until: 'date' })
 
 /**
  * Work that one process does at a time, of all that share the database. A process that dies loses the
@@ -65,8 +69,10 @@ export class Lease {
     if (this.#holder !== null && now.getTime() < this.#renewAt) return this.#holder
     if (this.#holder !== null && (await this.#renew(this.#holder))) return this.#holder
     this.#holder = null
-    const lease = await this.#database.read.lease.findUnique({ where: { name: this.#name } })
-    if (lease && lease.until > now) return null
+    const [lease] = await this.#database.rows<Stored<LeaseModel>>(
+      sql`SELECT * FROM "Lease" WHERE "name" = ${this.#name}`,
+    )
+    if (lease && readLease(lease).until > now) return null
     const holder = randomUUID()
     const until = this.#until()
     const taken = await committed(this.#database, {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PACKAGE } from '../package-files.js'
 
-const PRISMA = join(import.meta.dirname, '../../prisma')
+const PRISMA = join(PACKAGE, 'prisma')
 
 export interface MigrationFile {
   readonly name: string

@@ -18,7 +18,9 @@ export class DatabaseNoticeStore implements NoticeStore {
   }
 
   async cursor(): Promise<number | null> {
-    const row = await this.#database.read.installation.findUnique({ where: { name: CURSOR } })
+    const [row] = await this.#database.rows<{ value: string }>(
+      sql`SELECT "value" FROM "Installation" WHERE "name" = ${CURSOR}`,
+    )
     return row ? Number(row.value) : null
   }
 
@@ -29,16 +31,16 @@ export class DatabaseNoticeStore implements NoticeStore {
   }
 
   async head(): Promise<number> {
-    const newest = await this.#database.read.auditRecord.findFirst({ orderBy: { seq: 'desc' } })
+    const [newest] = await this.#database.rows<{ seq: number }>(
+      sql`SELECT "seq" FROM "AuditRecord" ORDER BY "seq" DESC LIMIT 1`,
+    )
     return newest?.seq ?? 0
   }
 
   records(seq: number, limit: number): Promise<AuditRecord[]> {
-    return this.#database.read.auditRecord.findMany({
-      where: { seq: { gt: seq } },
-      orderBy: { seq: 'asc' },
-      take: limit,
-    })
+    return this.#database.rows<AuditRecord>(
+      sql`SELECT * FROM "AuditRecord" WHERE "seq" > ${seq} ORDER BY "seq" LIMIT ${limit}`,
+    )
   }
 
   advance(

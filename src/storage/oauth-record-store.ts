@@ -6,6 +6,7 @@ import {
   type OAuthRecord,
   type OAuthRecordStore,
   type OwnedOAuthRecord,
+  type RecordChange,
 } from '../oauth/oauth-record.js'
 import {
   change,
@@ -14,6 +15,7 @@ import {
   insert,
   sql,
   sweep,
+  type Change,
   type Database,
   type StoredDate,
 } from './database.js'
@@ -45,20 +47,11 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
     this.#database = database
   }
 
-  async put(record: NewOAuthRecord): Promise<void> {
-    const { model, idHash, grantId, uidHash, payload, expiresAt } = record
-    const { accountId = null, clientId = null } = record
+  async write(changes: readonly RecordChange[]): Promise<void> {
     await this.#database.commit({
-      changes: [
-        change(
-          sql`INSERT INTO "OAuthRecord" ("model", "idHash", "grantId", "uidHash", "accountId", "clientId", "payload", "expiresAt")
-              VALUES (${model}, ${idHash}, ${grantId}, ${uidHash}, ${accountId}, ${clientId}, ${payload}, ${expiresAt})
-              ON CONFLICT ("model", "idHash") DO UPDATE SET
-                "grantId" = ${grantId}, "uidHash" = ${uidHash},
-                "accountId" = ${accountId}, "clientId" = ${clientId}, "payload" = ${payload}, "expiresAt" = ${expiresAt}`,
-          1,
-        ),
-      ],
+      changes: changes.flatMap((each) =>
+        'put' in each ? putRecord(each.put) : revokeRecord(each.revoke, each.at),
+      ),
     })
   }
 
@@ -112,23 +105,6 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
                WHERE "model" = ${model} AND "idHash" = ${idHash}
                  AND "consumedAt" IS NULL AND "revokedAt" IS NULL`,
           1,
-        ),
-      ],
-    })
-  }
-
-  async revoke(model: string, idHash: string, at: Date): Promise<void> {
-    await this.#database.commit({
-      changes: [
-        sweep(
-          sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
-               WHERE "revokedAt" IS NULL AND "id" IN (
-                 SELECT "grantId" FROM "OAuthRecord"
-                  WHERE "model" = 'AccessToken' AND "model" = ${model} AND "idHash" = ${idHash})`,
-        ),
-        sweep(
-          sql`UPDATE "OAuthRecord" SET "revokedAt" = ${at}
-               WHERE "model" = ${model} AND "idHash" = ${idHash} AND "revokedAt" IS NULL`,
         ),
       ],
     })
@@ -201,4 +177,31 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
       audit: [auditEvent('access.ended', { userId: accountId, clientId })],
     })
   }
+}
+
+function putRecord(record: NewOAuthRecord): Change {
+  const { model, idHash, grantId, uidHash, payload, expiresAt } = record
+  const { accountId = null, clientId = null } = record
+  return change(
+    sql`INSERT INTO "OAuthRecord" ("model", "idHash", "grantId", "uidHash", "accountId", "clientId", "payload", "expiresAt")
+        VALUES (${model}, ${idHash}, ${grantId}, ${uidHash}, ${accountId}, ${clientId}, ${payload}, ${expiresAt})
+        ON CONFLICT ("model", "idHash") DO UPDATE SET
+          "grantId" = excluded."grantId", "uidHash" = excluded."uidHash",
+          "accountId" = excluded."accountId", "clientId" = excluded."clientId",
+          "payload" = excluded."payload", "expiresAt" = excluded."expiresAt"`,
+    1,
+  )
+}
+
+function revokeRecord({ model, idHash }: { model: string; idHash: string }, at: Date): Change[] {
+  const carried = sweep(
+    sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
+         WHERE "revokedAt" IS NULL AND "id" IN (
+           SELECT "grantId" FROM "OAuthRecord" WHERE "model" = ${model} AND "idHash" = ${idHash})`,
+  )
+  const itself = sweep(
+    sql`UPDATE "OAuthRecord" SET "revokedAt" = ${at}
+         WHERE "model" = ${model} AND "idHash" = ${idHash} AND "revokedAt" IS NULL`,
+  )
+  return model === 'AccessToken' ? [carried, itself] : [itself]
 }

@@ -1,11 +1,12 @@
 import { fileOf, isPostgresql } from '../config/database-url.js'
 import type { CommitObserver } from '../observability/metrics.js'
 import type { Database } from './database.js'
-import { PostgresqlDatabase } from './postgresql/postgresql-database.js'
-import { SqliteDatabase } from './sqlite/sqlite-database.js'
 
-/** @param url `file:PATH` for SQLite, or `postgresql://…` */
-export function openDatabase(options: {
+/**
+ * Loads what its kind of database needs, and no more.
+ * @param url `file:PATH` for SQLite, or `postgresql://…`
+ */
+export async function openDatabase(options: {
   readonly url: string
   readonly headFile: string | null
   readonly now: () => Date
@@ -15,7 +16,10 @@ export function openDatabase(options: {
 }): Promise<Database> {
   const { url, headFile, now, connections, observer } = options
   const common = { headFile, now, ...(observer ? { observer } : {}) }
-  return isPostgresql(url)
-    ? PostgresqlDatabase.open({ ...common, url, connections })
-    : SqliteDatabase.open({ ...common, file: fileOf(url) })
+  if (isPostgresql(url)) {
+    const { PostgresqlDatabase } = await import('./postgresql/postgresql-database.js')
+    return PostgresqlDatabase.open({ ...common, url, connections })
+  }
+  const { SqliteDatabase } = await import('./sqlite/sqlite-database.js')
+  return SqliteDatabase.open({ ...common, file: fileOf(url) })
 }

@@ -38,8 +38,10 @@ export class DatabaseUserStore implements UserStore {
   }
 
   async list(): Promise<User[]> {
-    const rows = await this.#database.read.user.findMany({ orderBy: { username: 'asc' } })
-    return rows.flatMap((row) => toUser(row) ?? [])
+    const rows = await this.#database.rows<Stored<UserModel>>(
+      sql`SELECT * FROM "User" ORDER BY "username"`,
+    )
+    return rows.flatMap((row) => toUser(readUser(row)) ?? [])
   }
 
   async add(user: NewUser): Promise<void> {

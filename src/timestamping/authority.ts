@@ -6,7 +6,8 @@ import {
 } from '../errors.js'
 import { rejectWrongDigestLength, type HashAlgorithm } from '../keys/algorithms.js'
 import type { WatchedClock } from './clock.js'
-import { TimestampRefusal } from './refusal.js'
+import type { TimestampRecords } from './records.js'
+import { TimestampRefusal, type TimestampFailure } from './refusal.js'
 import { parseTimestampRequest, type TimestampRequest } from './request.js'
 import { grantedResponse, rejectedResponse } from './response.js'
 import type { TimestampSource } from './timestamp-source.js'
@@ -22,6 +23,14 @@ export interface TimestampSigner extends TokenSigner {
   sign(attributes: Buffer, tstInfo: Buffer): Promise<Buffer>
 }
 
+/** Told of every token that was asked for. */
+export interface TimestampObserver {
+  /** @param outcome granted, the name of a PKIFailureInfo, or failed */
+  timestamped(source: 'own' | 'external', outcome: TimestampOutcome, seconds: number): void
+}
+
+export type TimestampOutcome = 'granted' | 'failed' | TimestampFailure
+
 export interface AuthorityOptions {
   /** The key to use now: a newer one may have taken the place of the last. */
   readonly signer: () => Promise<TimestampSigner>
@@ -29,6 +38,8 @@ export interface AuthorityOptions {
   /** Under which policies tokens are given, the default first. */
   readonly policies: readonly [string, ...string[]]
   readonly accuracyMilliseconds: number
+  readonly records?: TimestampRecords
+  readonly observer?: TimestampObserver
 }
 
 /** A time-stamping authority. @see RFC 3161 and RFC 5816 */
@@ -46,7 +57,7 @@ export class TimestampAuthority implements TimestampSource {
     rejectWrongDigestLength(digest, hash)
     const request = { hash, digest, withNull: true, policy: null, nonce: nonce ?? null }
     try {
-      return await this.#issue({ ...request, certReq: true })
+      return await this.#measured(() => this.#issue({ ...request, certReq: true }))
     } catch (cause) {
       throw new TimestampUnavailableError('Our authority gives no timestamp', { cause })
     }
@@ -58,13 +69,31 @@ export class TimestampAuthority implements TimestampSource {
    */
   async respond(request: Buffer, noteFailure: (error: unknown) => void): Promise<Buffer> {
     try {
-      return grantedResponse(await this.#issue(parseTimestampRequest(request)))
+      const issue = async () => this.#issue(parseTimestampRequest(request))
+      return grantedResponse(await this.#measured(issue))
     } catch (error) {
       if (error instanceof TimestampRefusal) return rejectedResponse(error)
       noteFailure(error)
       const known = error instanceof HsmUnavailableError || error instanceof HsmOutcomeUnknownError
       const why = known ? 'The key of the authority is not available' : 'The authority has failed'
       return rejectedResponse(new TimestampRefusal('systemFailure', why))
+    }
+  }
+
+  async #measured(issue: () => Promise<Buffer>): Promise<Buffer> {
+    const { observer, records } = this.#options
+    const begun = performance.now()
+    const end = (outcome: TimestampOutcome) =>
+      observer?.timestamped('own', outcome, (performance.now() - begun) / 1000)
+    try {
+      const token = await issue()
+      end('granted')
+      return token
+    } catch (error) {
+      const failure = error instanceof TimestampRefusal ? error.failure : null
+      end(failure ?? 'failed')
+      records?.refused(failure ?? 'systemFailure')
+      throw error
     }
   }
 
@@ -78,6 +107,7 @@ export class TimestampAuthority implements TimestampSource {
     const signature = await signer.sign(tokens.signedAttributes(tstInfo), tstInfo)
     // The clock may have been found wrong while the key was waited for.
     clock.read()
+    await this.#options.records?.given(tstInfo)
     return tokens.encode({ tstInfo, signature, withCertificates: request.certReq })
   }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import { AlgorithmIdentifier, MessageImprint, PKIStatusInfo, TimeStampReq } from 'pkijs'
 import type { BoundedHttp } from '../certificates/bounded-http.js'
-import type { PathCertificate } from '../certificates/path.js'
+import type { TrustAnchors } from '../certificates/certificate-path.js'
 import type { HashAlgorithm } from '../keys/algorithms.js'
 import { MOST_TOKEN_BYTES } from './timestamp-token.js'
 import { checkToken } from './token-checks.js'
@@ -14,7 +14,7 @@ export interface ExternalAuthority {
   readonly policy: string | null
   /** For HTTP Basic. */
   readonly login: { readonly user: string; readonly password: string } | null
-  readonly anchors: readonly PathCertificate[]
+  readonly anchors: TrustAnchors
 }
 
 export interface ClientOptions {

@@ -1,6 +1,7 @@
 import { TimestampUnavailableError } from '../errors.js'
 import { rejectWrongDigestLength, type HashAlgorithm } from '../keys/algorithms.js'
 import type { Logger } from '../observability/logger.js'
+import type { TimestampObserver } from './authority.js'
 import { askAuthority, type ClientOptions, type ExternalAuthority } from './client.js'
 import type { TimestampSource } from './timestamp-source.js'
 
@@ -24,14 +25,20 @@ export class ExternalAuthorities implements TimestampSource {
   readonly #logger: Logger
   readonly #standings: readonly Standing[]
   readonly #elapsed: () => number
+  readonly #observer: TimestampObserver | null
 
   constructor(
     authorities: readonly ExternalAuthority[],
-    options: ClientOptions & { readonly logger: Logger; readonly elapsed: () => number },
+    options: ClientOptions & {
+      readonly logger: Logger
+      readonly elapsed: () => number
+      readonly observer?: TimestampObserver
+    },
   ) {
     this.#options = options
     this.#logger = options.logger
     this.#elapsed = options.elapsed
+    this.#observer = options.observer ?? null
     this.#standings = authorities.map((authority) => ({ authority, failures: 0, restsUntil: 0 }))
   }
 
@@ -40,12 +47,17 @@ export class ExternalAuthorities implements TimestampSource {
     const question = { digest, hash, ...(nonce ? { nonce } : {}) }
     let failure: unknown = null
     for (const standing of this.#inTurn()) {
+      const begun = performance.now()
+      const end = (outcome: 'granted' | 'failed') =>
+        this.#observer?.timestamped('external', outcome, (performance.now() - begun) / 1000)
       try {
         const token = await askAuthority(standing.authority, question, this.#options)
         standing.failures = 0
+        end('granted')
         return token
       } catch (error) {
         failure = error
+        end('failed')
         this.#noteFailure(standing, error)
       }
     }

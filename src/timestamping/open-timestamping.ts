@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { boundedHttp } from '../certificates/bounded-http.js'
-import { PathCertificate } from '../certificates/path.js'
+import { TrustAnchors } from '../certificates/certificate-path.js'
+import { knownCertificate } from '../certificates/known-certificate.js'
 import { pemCertificates } from '../config/pem-certificates.js'
 import type { Config } from '../config/schema.js'
 import type { Logger } from '../observability/logger.js'
-import { TimestampAuthority, type TimestampSigner } from './authority.js'
+import type { AuditEvent } from '../audit/events.js'
+import { TimestampAuthority, type TimestampObserver, type TimestampSigner } from './authority.js'
 import { COMPARED_EVERY_MS, WatchedClock, type ClockState } from './clock.js'
 import type { ExternalAuthority } from './client.js'
 import { ExternalAuthorities } from './external-authorities.js'
 import { ntpReference, ntpServer } from './ntp.js'
+import { AuditedTimestamps } from './records.js'
 import type { TimestampSource } from './timestamp-source.js'
 
 export interface Timestamping {
@@ -16,7 +19,10 @@ export interface Timestamping {
   readonly source: TimestampSource | null
   /** Our own; null when others are asked, or nobody. */
   readonly authority: TimestampAuthority | null
-  close(): void
+  /** Whether our own authority is sure of its clock; null when there is none. */
+  isClockSure(): boolean | null
+  /** Puts on record what is not there yet. */
+  close(): Promise<void>
 }
 
 export interface TimestampingParts {
@@ -28,6 +34,9 @@ export interface TimestampingParts {
   readonly signer: () => Promise<TimestampSigner>
   /** Told when our own authority stops because of its clock, and when it goes on. */
   readonly onClock: (state: ClockState) => void
+  /** To the audit log. */
+  readonly append: (event: AuditEvent) => Promise<unknown>
+  readonly observer: TimestampObserver
 }
 
 const NTP_TIMEOUT_MS = 2_000
@@ -39,25 +48,31 @@ export function openTimestamping(
 ): Timestamping {
   switch (timestamping.source) {
     case 'none':
-      return { source: null, authority: null, close: () => undefined }
+      return { source: null, authority: null, ...NOTHING }
     case 'external':
       return {
         source: externalAuthorities(timestamping, parts),
         authority: null,
-        close: () => undefined,
+        ...NOTHING,
       }
     case 'embedded':
       return ownAuthority(timestamping, parts)
   }
 }
 
+const NOTHING = { isClockSure: () => null, close: () => Promise.resolve() }
+
+/** So long counts are held back. */
+const COUNTED_EVERY_MS = 60_000
+
 type Settings = Config['timestamping']
 
-function externalAuthorities(settings: Settings, { now, elapsed, logger }: TimestampingParts) {
+function externalAuthorities(settings: Settings, parts: TimestampingParts) {
+  const { now, elapsed, logger, observer } = parts
   // Where they are the operator has said, so they may be anywhere.
   const http = boundedHttp({ timeoutMs: settings.timeoutSeconds * 1000, isAllowed: () => true })
   return new ExternalAuthorities(settings.external.map(externalAuthority), {
-    ...{ http, now, elapsed, logger },
+    ...{ http, now, elapsed, logger, observer },
     toleranceSeconds: settings.toleranceSeconds,
   })
 }
@@ -69,13 +84,13 @@ function externalAuthority(settings: Settings['external'][number]): ExternalAuth
   return {
     ...{ url: new URL(url), policy },
     login: isNamed ? { user, password: readFileSync(passwordFile, 'utf8').trim() } : null,
-    anchors: anchors.map((der) => new PathCertificate(der)),
+    anchors: new TrustAnchors(anchors.map(knownCertificate)),
   }
 }
 
 function ownAuthority(settings: Settings, parts: TimestampingParts): Timestamping {
   const { accuracyMilliseconds, policy, morePolicies, timeServers } = settings
-  const { now, elapsed, logger, signer, onClock } = parts
+  const { now, elapsed, logger, signer, onClock, append, observer } = parts
   const clock = new WatchedClock({
     ...{ now, elapsed, accuracyMilliseconds },
     references: timeServers.map((text) =>
@@ -91,9 +106,24 @@ function ownAuthority(settings: Settings, parts: TimestampingParts): Timestampin
   const watching = setInterval(compare, COMPARED_EVERY_MS)
   watching.unref()
   compare()
+  const records = new AuditedTimestamps({ each: settings.records === 'each', append, now })
+  const flush = () =>
+    records.flush().catch((error: unknown) => {
+      logger.error({ err: error }, 'what was timestamped is not on record yet')
+    })
+  const counting = setInterval(() => void flush(), COUNTED_EVERY_MS)
+  counting.unref()
   const authority = new TimestampAuthority({
-    ...{ signer, clock, accuracyMilliseconds },
+    ...{ signer, clock, accuracyMilliseconds, records, observer },
     policies: [policy, ...morePolicies],
   })
-  return { source: authority, authority, close: () => clearInterval(watching) }
+  return {
+    ...{ source: authority, authority },
+    isClockSure: () => clock.state.sure,
+    async close() {
+      clearInterval(watching)
+      clearInterval(counting)
+      await flush()
+    },
+  }
 }

@@ -1,172 +1,150 @@
-import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import {
-  Certificate,
-  ContentInfo,
-  IssuerAndSerialNumber,
-  SignedData,
-  TSTInfo,
+  bytesOf,
+  childrenOf,
+  integerOf,
+  isContext,
+  octetsOf,
+  oidOf,
+  readElement,
+  smallIntegerOf,
+  timeOf,
+  type Block,
+} from '../certificates/asn1.js'
+import {
+  ATTRIBUTES,
+  checkSigner,
+  CONTENT_TYPES,
+  digestOfBytes,
+  onlyValue,
+  readSignedData,
+  type DigestOf,
+  type SignedData,
   type SignerInfo,
-} from 'pkijs'
-import { certificatesOf } from '../certificates/certificate-set.js'
-import { readHash, readSignatureMethod, verifies } from '../certificates/signature-method.js'
-import { ATTRIBUTE_OIDS, ID_CT_TST_INFO, ID_SIGNED_DATA } from './token.js'
+} from '../certificates/cms.js'
+import { flaw, type Flaw } from '../certificates/flaws.js'
+import type { KnownCertificate } from '../certificates/known-certificate.js'
+import type { Material } from '../certificates/material.js'
+import { hashText, readHash, type SignatureMethod } from '../certificates/signature-method.js'
 
 /** Certificates of an authority come along; nothing honest is larger. */
 export const MOST_TOKEN_BYTES = 256 * 1024
 
-/** Hashes of ESSCertIDs and message digests that are good enough. */
-const STRONG: ReadonlySet<string> = new Set([
-  'sha256',
-  'sha384',
-  'sha512',
-  'sha3-256',
-  'sha3-384',
-  'sha3-512',
-])
-
-/** A `TimeStampToken`, read; what it says is worth something once `rejectForged` has passed. */
-export class TimestampToken {
-  /** OID of the imprint's hash. */
-  readonly hashOid: string
-  readonly digest: Buffer
-  readonly policy: string
+/** A `TimeStampToken` (RFC 3161, 2.4.2), its own signature checked. */
+export interface TimestampToken {
+  readonly der: Buffer
   readonly time: Date
   /** Zero where it says nothing. */
   readonly accuracyMilliseconds: number
-  /** Content octets of the INTEGER. */
-  readonly nonce: Buffer | null
+  readonly policy: string
   /** Upper-case hexadecimal. */
   readonly serialNumber: string
-  /** All that came along, DER. */
-  readonly certificates: readonly Buffer[]
-  readonly #signerInfo: SignerInfo
-  readonly #tstInfo: Buffer
+  /** Content octets of the INTEGER. */
+  readonly nonce: Buffer | null
+  /** Of the imprint, by its name in OpenSSL. */
+  readonly hash: string
+  readonly imprint: Buffer
+  /** Who signed it; null when the certificate is neither inside nor among those given. */
+  readonly authority: KnownCertificate | null
+  readonly method: SignatureMethod | null
+  /** What does not hold of its signature; it is worth nothing where there is one. */
+  readonly flaws: readonly Flaw[]
+  readonly material: Material
+  /** ATSHashIndex, where it is an archive timestamp of CAdES that has one. */
+  readonly hashIndex: { readonly der: Buffer; readonly isV3: boolean } | null
+  readonly signerInfo: SignerInfo
+  readonly data: SignedData
+}
 
-  private constructor(signedData: SignedData, tstInfo: Buffer, certificates: Buffer[]) {
-    const [signerInfo, ...more] = signedData.signerInfos
-    if (!signerInfo || more.length > 0) throw new Error('It has not exactly one signature')
-    const info = TSTInfo.fromBER(new Uint8Array(tstInfo))
-    const { messageImprint, accuracy } = info
-    this.#signerInfo = signerInfo
-    this.#tstInfo = tstInfo
-    this.hashOid = messageImprint.hashAlgorithm.algorithmId
-    this.digest = Buffer.from(messageImprint.hashedMessage.valueBlock.valueHexView)
-    this.policy = info.policy
-    this.time = info.genTime
-    this.accuracyMilliseconds = accuracy
-      ? (accuracy.seconds ?? 0) * 1000 + (accuracy.millis ?? 0) + (accuracy.micros ?? 0) / 1000
-      : 0
-    this.nonce = info.nonce ? Buffer.from(info.nonce.valueBlock.valueHexView) : null
-    this.serialNumber = Buffer.from(info.serialNumber.valueBlock.valueHexView)
-      .toString('hex')
-      .toUpperCase()
-    this.certificates = certificates
+const GRANTED = [0, 1]
+
+/** @param extra certificates that did not come inside @throws {Error} when it is no token */
+export function readTimestampToken(
+  der: Uint8Array,
+  extra: readonly KnownCertificate[] = [],
+  padded = false,
+): TimestampToken {
+  const data = readSignedData(der, padded)
+  const [signerInfo, another] = data.signers
+  const { content } = data
+  if (data.contentType !== CONTENT_TYPES.timestampInfo || content === null) {
+    throw new Error('It is over no TSTInfo')
   }
-
-  /** @throws {Error} when it is none */
-  static parse(der: Buffer): TimestampToken {
-    if (der.length > MOST_TOKEN_BYTES) throw new Error('It is too large')
-    const { result, offset } = asn1js.fromBER(der)
-    if (offset !== der.length) throw new Error('It is not one element')
-    const outer = new ContentInfo({ schema: result })
-    if (outer.contentType !== ID_SIGNED_DATA) throw new Error('It is no SignedData')
-    const content: unknown = outer.content
-    const certificates = certificatesOf(content)
-    const signedData = new SignedData({ schema: content })
-    const { eContentType, eContent } = signedData.encapContentInfo
-    if (eContentType !== ID_CT_TST_INFO || !eContent) throw new Error('It is over no TSTInfo')
-    return new TimestampToken(signedData, Buffer.from(eContent.getValue()), certificates)
+  if (signerInfo === undefined || another !== undefined) {
+    throw new Error('It has not exactly one signature')
   }
-
-  /** The certificate by whose key it is signed, DER; null when it is neither inside nor among those given. */
-  signerCertificate(others: readonly Buffer[] = []): Buffer | null {
-    const { sid } = this.#signerInfo as { sid: unknown }
-    if (!(sid instanceof IssuerAndSerialNumber)) return null
-    const named = [...this.certificates, ...others].find((der) => {
-      const { issuer, serialNumber } = new Certificate({ schema: asn1js.fromBER(der).result })
-      return issuer.isEqual(sid.issuer) && serialNumber.isEqual(sid.serialNumber)
-    })
-    return named ?? null
-  }
-
-  /**
-   * Checks the signature, and that the signed attributes name this content and this certificate.
-   * @see RFC 3161, 2.4.2, and RFC 5816
-   * @throws {Error} saying what does not hold
-   */
-  rejectForged(signer: Buffer): void {
-    const { signedAttrs, signature, signatureAlgorithm, digestAlgorithm } = this.#signerInfo
-    if (!signedAttrs) throw new Error('It has no signed attributes')
-    const hash = readHash(digestAlgorithm.toSchema())
-    if (!STRONG.has(hash)) throw new Error(`Its hash ${hash} is too weak`)
-    const attributes = new Map<string, asn1js.AsnType>()
-    for (const { type, values } of signedAttrs.attributes) {
-      const [value, ...more] = values as asn1js.AsnType[]
-      if (attributes.has(type) || !value || more.length > 0) {
-        throw new Error('A signed attribute is there twice, or has not one value')
-      }
-      attributes.set(type, value)
-    }
-    rejectOtherContent(attributes, createHash(hash).update(this.#tstInfo).digest())
-    rejectOtherCertificate(attributes, signer)
-    const method = readSignatureMethod(signatureAlgorithm.toSchema(), hash)
-    const { publicKey } = new X509Certificate(signer)
-    const signed = new Uint8Array(signedAttrs.encodedValue)
-    if (!verifies(method, publicKey, signed, Buffer.from(signature.valueBlock.valueHexView))) {
-      throw new Error('Its signature does not verify')
-    }
+  const [version, policy, imprint, serial, time, ...optional] = childrenOf(readElement(content))
+  if (smallIntegerOf(version) !== 1) throw new Error('Another version of TSTInfo')
+  const [algorithm, digest] = childrenOf(imprint)
+  const nonce = optional.find((each) => each instanceof asn1js.Integer)
+  const certificates = [...data.material.certificates, ...extra]
+  const over = { digestOf: digestOfBytes(content), content }
+  const checked = checkSigner(signerInfo, data, certificates, over)
+  return {
+    der: Buffer.from(der),
+    time: timeOf(time),
+    accuracyMilliseconds: accuracyOf(optional.find((each) => each instanceof asn1js.Sequence)),
+    policy: oidOf(policy),
+    serialNumber: integerOf(serial).toString('hex').toUpperCase(),
+    nonce: nonce ? integerOf(nonce) : null,
+    hash: readHash(algorithm),
+    imprint: octetsOf(digest),
+    authority: checked.signer,
+    method: signerInfo.method,
+    flaws: [...checked.flaws, ...signerFlaws(signerInfo, checked)],
+    material: data.material,
+    hashIndex: hashIndexOf(signerInfo),
+    signerInfo,
+    data,
   }
 }
 
-function rejectOtherContent(attributes: ReadonlyMap<string, asn1js.AsnType>, digest: Buffer): void {
-  const type = attributes.get(ATTRIBUTE_OIDS.contentType)
-  const isTstInfo =
-    type instanceof asn1js.ObjectIdentifier && type.valueBlock.toString() === ID_CT_TST_INFO
-  if (!isTstInfo) throw new Error('Its signed content type is another')
-  const signed = attributes.get(ATTRIBUTE_OIDS.messageDigest)
-  const isSame =
-    signed instanceof asn1js.OctetString && digest.equals(signed.valueBlock.valueHexView)
-  if (!isSame) throw new Error('Its signed digest is of something else')
+function hashIndexOf({ unsigned }: SignerInfo): TimestampToken['hashIndex'] {
+  const v3 = onlyValue(unsigned, ATTRIBUTES.atsHashIndexV3)
+  const found = v3 ?? onlyValue(unsigned, ATTRIBUTES.atsHashIndex)
+  return found ? { der: bytesOf(found), isV3: found === v3 } : null
 }
 
-/** One of the two attributes has to be there, and the first certificate each names has to be this one. */
-function rejectOtherCertificate(
-  attributes: ReadonlyMap<string, asn1js.AsnType>,
-  signer: Buffer,
-): void {
-  const [v1, v2] = [
-    attributes.get(ATTRIBUTE_OIDS.signingCertificate),
-    attributes.get(ATTRIBUTE_OIDS.signingCertificateV2),
-  ]
-  if (!v1 && !v2) throw new Error('It does not name the certificate of its signer')
-  for (const [value, defaultHash] of [
-    [v1, 'sha1'],
-    [v2, 'sha256'],
-  ] as const) {
-    if (!value) continue
-    const [first] = members(members(value)[0])
-    const fields = members(first)
-    const hash = fields[0] instanceof asn1js.Sequence ? readHash(fields.shift()) : defaultHash
-    const [certHash, issuerSerial] = fields
-    const own = createHash(hash).update(signer).digest()
-    const isSame =
-      certHash instanceof asn1js.OctetString &&
-      certHash.valueBlock.valueHexView.length === own.length &&
-      timingSafeEqual(own, certHash.valueBlock.valueHexView)
-    if (!isSame || (issuerSerial && !isSerialOf(issuerSerial, signer))) {
-      throw new Error('It names another certificate than that of its signer')
-    }
+/** @see RFC 3161, 2.4.2, and RFC 5816: the token has to name the certificate of the authority. */
+function signerFlaws(
+  { signedAttributes }: SignerInfo,
+  { namesSigner, signer, flaws }: ReturnType<typeof checkSigner>,
+): Flaw[] {
+  if (signedAttributes === null && flaws.length === 0) return [flaw('attributes-missing')]
+  return signer === null || namesSigner ? [] : [flaw('certificate-not-named', signer.subject)]
+}
+
+/** Seconds, then milliseconds and microseconds behind their tags. */
+function accuracyOf(accuracy: Block | undefined): number {
+  if (accuracy === undefined) return 0
+  const fields = childrenOf(accuracy)
+  const part = (tag: number) => {
+    const found = fields.find((each) => isContext(each, tag))
+    const octets = found ? octetsOf(found) : Buffer.of(0)
+    return octets.readUIntBE(0, octets.length)
   }
+  const [first] = fields
+  const seconds = first instanceof asn1js.Integer ? smallIntegerOf(first) : 0
+  return seconds * 1000 + part(0) + part(1) / 1000
 }
 
-function isSerialOf(issuerSerial: asn1js.AsnType, signer: Buffer): boolean {
-  const [, serial] = members(issuerSerial)
-  const { serialNumber } = new Certificate({ schema: asn1js.fromBER(signer).result })
-  return serial instanceof asn1js.Integer && serial.isEqual(serialNumber)
+/** The token inside a TimeStampResp, or a token by itself. @throws {Error} when it is neither */
+export function tokenOf(bytes: Buffer): Buffer {
+  const [first, token] = childrenOf(readElement(bytes))
+  if (first instanceof asn1js.ObjectIdentifier) return bytes
+  const [status] = childrenOf(first)
+  const granted = integerOf(status)
+  if (granted.length !== 1 || !GRANTED.includes(granted[0] ?? -1) || token === undefined) {
+    throw new Error('The authority gave no timestamp')
+  }
+  return bytesOf(token)
 }
 
-function members(block: asn1js.AsnType | undefined): asn1js.AsnType[] {
-  if (!(block instanceof asn1js.Sequence)) throw new Error('An attribute is malformed')
-  return [...block.valueBlock.value]
+/** Whether it is over that. */
+export function imprintFlaws({ hash, imprint }: TimestampToken, digestOf: DigestOf): Flaw[] {
+  const digest = digestOf(hash)
+  if (digest === null) return [flaw('content-missing', hashText(hash))]
+  const fits = digest.length === imprint.length && timingSafeEqual(digest, imprint)
+  return fits ? [] : [flaw('timestamp-other-content')]
 }

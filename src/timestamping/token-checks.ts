@@ -1,8 +1,8 @@
-import { buildPath, PathCertificate } from '../certificates/path.js'
+import { soundPath, useFlaws, type TrustAnchors } from '../certificates/certificate-path.js'
+import { weakHash, weakness } from '../certificates/algorithm-policy.js'
+import type { FlawCode } from '../certificates/flaws.js'
 import type { HashAlgorithm } from '../keys/algorithms.js'
-import { TimestampToken } from './timestamp-token.js'
-
-const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
+import { readTimestampToken, type TimestampToken } from './timestamp-token.js'
 
 /** What a token has to say, and who may say it. */
 export interface TokenDemands {
@@ -12,10 +12,19 @@ export interface TokenDemands {
   readonly nonce: Buffer
   /** Null where any will do. */
   readonly policy: string | null
-  readonly anchors: readonly PathCertificate[]
+  readonly anchors: TrustAnchors
   readonly now: Date
   /** How far the clock of the authority may be from ours, besides the accuracy it declares. */
   readonly toleranceSeconds: number
+}
+
+/** For the log of the operator. */
+const WORDS: Readonly<Partial<Record<FlawCode, string>>> = {
+  'signature-broken': 'Its signature does not verify',
+  'content-changed': 'Its signed digest is of something else',
+  'other-certificate-named': 'It names another certificate than that of its signer',
+  'certificate-not-named': 'It does not name the certificate of its signer',
+  'attributes-missing': 'A signed attribute is missing, is there twice, or has not one value',
 }
 
 /**
@@ -24,32 +33,28 @@ export interface TokenDemands {
  * @throws {Error} saying what does not hold
  */
 export function checkToken(der: Buffer, demands: TokenDemands): TimestampToken {
-  const token = TimestampToken.parse(der)
+  const token = readTimestampToken(der)
   const { hash, digest, nonce, policy, anchors } = demands
-  if (token.hashOid !== hash.oid || !token.digest.equals(digest)) {
+  const { authority, method, time } = token
+  if (token.hash !== hash.name || !token.imprint.equals(digest)) {
     throw new Error('It is over another digest')
   }
   if (!token.nonce || !isSameNumber(token.nonce, nonce)) throw new Error('Its nonce is another')
   if (policy !== null && token.policy !== policy) throw new Error('Its policy is another')
   rejectOtherTime(token, demands)
-  const der509 = token.signerCertificate()
-  if (!der509) throw new Error('The certificate of its signer is not inside')
-  token.rejectForged(der509)
-  const signer = new PathCertificate(der509)
-  rejectOtherUse(signer)
-  const others = token.certificates.map((each) => new PathCertificate(each))
-  if (!buildPath(signer, others, anchors, token.time)) {
+  if (!authority || !method) throw new Error('The certificate of its signer is not inside')
+  const [flaw] = token.flaws
+  if (flaw) throw new Error(WORDS[flaw.code] ?? `It does not hold: ${flaw.code} ${flaw.about}`)
+  const weak = weakHash(token.hash, time) ?? weakness(method, authority.key, time)
+  if (weak !== null) throw new Error(`${weak} is too weak`)
+  if (useFlaws(authority, 'timestamp').length > 0) {
+    throw new Error('The key of its signer is not for timestamps alone')
+  }
+  const { certificates } = token.material
+  if (!soundPath(authority, certificates, anchors, { time, use: 'timestamp' })) {
     throw new Error('Its signer is not certified by anybody who is trusted')
   }
   return token
-}
-
-/** @see RFC 3161, 2.3: the one use, and critical */
-export function rejectOtherUse(signer: PathCertificate): void {
-  const { oids = [], isCritical = false } = signer.extendedKeyUsage ?? {}
-  if (oids.length !== 1 || oids[0] !== TIME_STAMPING || !isCritical) {
-    throw new Error('The key of its signer is not for timestamps alone')
-  }
 }
 
 function rejectOtherTime({ time, accuracyMilliseconds }: TimestampToken, demands: TokenDemands) {

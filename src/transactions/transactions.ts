@@ -32,7 +32,11 @@ export class Transactions {
    * change after. Null when it was decided or ran out.
    */
   async open(id: string, request: TransactionRequest): Promise<Transaction | null> {
-    if (!(await this.#store.find(id))) await this.#add(id, request)
+    const known = await this.#store.find(id)
+    if (known) return this.#whilePending(known)
+    const transaction = this.prepare(id, request)
+    if (await this.#store.add(transaction, [createdEvent(transaction)])) return transaction
+    // When another request of the same browser was first, its record is the same and stands.
     return this.findPending(id)
   }
 
@@ -56,15 +60,12 @@ export class Transactions {
     }
   }
 
-  async #add(id: string, request: TransactionRequest): Promise<void> {
-    const transaction = this.prepare(id, request)
-    // When another request of the same browser was first, its record is the same and stands.
-    await this.#store.add(transaction, [createdEvent(transaction)])
-  }
-
   /** The transaction while it waits for a decision, else null. */
   async findPending(id: string): Promise<Transaction | null> {
-    const transaction = await this.#store.find(id)
+    return this.#whilePending(await this.#store.find(id))
+  }
+
+  #whilePending(transaction: Transaction | null): Transaction | null {
     if (transaction?.state !== 'pending') return null
     return transaction.expiresAt > this.#now() ? transaction : null
   }

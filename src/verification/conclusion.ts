@@ -1,23 +1,24 @@
-import { keyText, weakHash, weakness } from './algorithm-policy.js'
+import { keyText, weakHash, weakness } from '../certificates/algorithm-policy.js'
 import {
   CertificatePool,
   findPaths,
-  pathProblems,
+  pathFlaws,
   type CertificatePath,
   type CertificateUse,
   type TrustAnchors,
-} from './certificate-path.js'
-import {
-  joinMaterial,
-  type Material,
-  type SignatureEvidence,
-  type TimestampEvidence,
-} from './evidence.js'
-import { problem, remark, type Finding } from './findings.js'
+} from '../certificates/certificate-path.js'
+import { fingerprintOf, joinMaterial, type Material } from '../certificates/material.js'
+import { type SignatureEvidence, type TimestampEvidence } from './evidence.js'
+import { findingsOf, problem, remark, type Finding } from './findings.js'
 import { indicationOf, type Indication, type SubIndication } from './indications.js'
-import type { KnownCertificate } from './known-certificate.js'
+import type { KnownCertificate } from '../certificates/known-certificate.js'
 import type { CertificateReport, SignatureReport, TimestampReport, Unworded } from './report.js'
-import { RevocationRecords, type RevocationStatus } from './revocation.js'
+import {
+  RevocationRecords,
+  type ProofsOfExistence,
+  type RevocationStatement,
+  type RevocationStatus,
+} from '../certificates/revocation-records.js'
 import { hashText, methodText } from '../certificates/signature-method.js'
 
 /** Against what signatures are held. */
@@ -31,6 +32,8 @@ export interface Trust {
 export type SignatureConclusion = Unworded<SignatureReport>
 export type TimestampConclusion = Unworded<TimestampReport>
 
+/** certificateHold: nobody knows yet what becomes of it. @see RFC 5280, 5.3.1 */
+const ON_HOLD = 6
 /** Clocks of others may be ahead by so much. */
 const SKEW_MS = 60_000
 
@@ -47,12 +50,17 @@ export class Conclusions {
     this.#trust = trust
   }
 
-  async signature(evidence: SignatureEvidence, id: string): Promise<SignatureConclusion> {
+  /** @param over the signature that it countersigns */
+  signature(
+    evidence: SignatureEvidence,
+    id: string,
+    over: string | null = null,
+  ): SignatureConclusion {
     const { now } = this.#trust
-    const source = new Sources(this.#trust, evidence.material)
-    const { timestamps, control, best } = await this.#timestamps(evidence.timestamps, source)
+    const source = new Sources(this.#trust, evidence.material, new Proofs(this.#trust))
+    const { timestamps, control, best } = this.#timestamps(evidence.timestamps, source)
     const time = best ?? control ?? now
-    const chain = await this.#chain(evidence.signer, 'signature', { time, source })
+    const chain = this.#chain(evidence.signer, 'signature', { time, source })
     const content = timestamps.filter(({ kind, indication }) =>
       isPassed(kind, indication, 'content'),
     )
@@ -60,7 +68,7 @@ export class Conclusions {
     const findings = [
       ...evidence.findings,
       ...signerFindings(evidence),
-      ...methodFindings(evidence, time),
+      ...methodFindings(evidence, time, notBefore),
       ...chain.findings.map((each) => settled(each, { chain, proven: best ?? control, notBefore })),
       ...orderFindings(timestamps),
       ...timestamps.flatMap(timestampFindings),
@@ -69,8 +77,9 @@ export class Conclusions {
     return {
       id,
       format: evidence.kind,
-      level: this.#level(evidence, { chain, timestamps }),
+      level: this.#level(evidence, { chain, source }),
       place: evidence.place,
+      countersigns: over,
       ...indicate(findings),
       signer: chain.certificates[0] ?? null,
       chain: chain.certificates,
@@ -90,49 +99,47 @@ export class Conclusions {
   }
 
   /** Timestamps that stand alone, or belong to a document as a whole. */
-  async timestamps(
-    evidence: readonly TimestampEvidence[],
-    material: Material,
-  ): Promise<TimestampConclusion[]> {
-    const source = new Sources(this.#trust, material)
-    return (await this.#timestamps(evidence, source)).timestamps
+  timestamps(evidence: readonly TimestampEvidence[], material: Material): TimestampConclusion[] {
+    const source = new Sources(this.#trust, material, new Proofs(this.#trust))
+    return this.#timestamps(evidence, source).timestamps
   }
 
   /**
-   * From the latest to the earliest, each held against the time its successor proves: a certificate that
-   * has expired since does no harm to what was there before.
+   * From the latest to the earliest, each held against the time its successors prove: a certificate that
+   * has expired since does no harm to what was there before. @see EN 319 102-1, 5.6.2
    */
-  async #timestamps(evidence: readonly TimestampEvidence[], source: Sources) {
+  #timestamps(evidence: readonly TimestampEvidence[], source: Sources) {
     const conclusions = new Map<TimestampEvidence, TimestampConclusion>()
     const later = (one: TimestampEvidence, other: TimestampEvidence) =>
       Number(other.token?.time ?? 0) - Number(one.token?.time ?? 0)
-    const conclude = async (each: TimestampEvidence, time: Date): Promise<Date | null> => {
-      const conclusion = await this.#timestamp(each, time, source)
+    const conclude = (each: TimestampEvidence, time: Date): Date | null => {
+      const conclusion = this.#timestamp(each, time, source)
       conclusions.set(each, conclusion)
       return conclusion.indication === 'TOTAL-PASSED' ? (each.token?.time ?? null) : null
     }
-    const { now } = this.#trust
+    const { proofs } = source
     let control: Date | null = null
-    const covering = evidence.filter(({ kind }) => kind === 'archive' || kind === 'document')
-    for (const each of covering.sort(later)) {
-      control = (await conclude(each, control ?? now)) ?? control
+    for (const each of evidence.filter(isCovering).sort(later)) {
+      const time = conclude(each, proofs.since(each.token))
+      if (time) proofs.add(time, each.covers)
+      control = time ?? control
     }
     let best: Date | null = null
     for (const each of evidence.filter(({ kind }) => kind === 'signature').sort(later)) {
-      best = (await conclude(each, control ?? now)) ?? best
+      best = conclude(each, proofs.since(each.token)) ?? best
     }
     for (const each of evidence.filter(({ kind }) => kind === 'content')) {
-      await conclude(each, best ?? control ?? now)
+      conclude(each, best ?? control ?? this.#trust.now)
     }
     const timestamps = evidence.flatMap((each) => conclusions.get(each) ?? [])
     return { timestamps, control, best }
   }
 
-  async #timestamp(
+  #timestamp(
     { kind, token, findings: own }: TimestampEvidence,
     control: Date,
     source: Sources,
-  ): Promise<TimestampConclusion> {
+  ): TimestampConclusion {
     if (token === null) {
       return {
         ...{ kind, ...indicate(own), time: null, authority: null, policy: null },
@@ -140,8 +147,9 @@ export class Conclusions {
       }
     }
     const { authority, method, hash, time } = token
-    const inside = new Sources(this.#trust, joinMaterial(source.material, token.material))
-    const chain = await this.#chain(authority, 'timestamp', { time: control, source: inside })
+    const material = joinMaterial(source.material, token.material)
+    const inside = new Sources(this.#trust, material, source.proofs)
+    const chain = this.#chain(authority, 'timestamp', { time: control, source: inside })
     const weak =
       weakHash(hash, control) ?? (method && authority && weakness(method, authority.key, control))
     const isInTime =
@@ -170,16 +178,16 @@ export class Conclusions {
   }
 
   /** The best path there is, and what is wrong with it. */
-  async #chain(
+  #chain(
     leaf: KnownCertificate | null,
     use: CertificateUse,
     { time, source }: { readonly time: Date; readonly source: Sources },
-  ): Promise<Chain> {
+  ): Chain {
     if (leaf === null) return { path: [], statuses: [], certificates: [], findings: [] }
     const { trusted, farthest } = findPaths(leaf, source.pool, this.#trust.anchors)
     let first: Chain | null = null
     for (const path of trusted) {
-      const chain = await this.#checked(path, use, { time, source })
+      const chain = this.#checked(path, use, { time, source })
       if (chain.findings.length === 0) return chain
       first ??= chain
     }
@@ -191,16 +199,16 @@ export class Conclusions {
     return { path: farthest, statuses, certificates, findings }
   }
 
-  async #checked(
+  #checked(
     path: CertificatePath,
     use: CertificateUse,
     { time, source }: { readonly time: Date; readonly source: Sources },
-  ): Promise<Chain> {
+  ): Chain {
     const now = new Date(Number(this.#trust.now) + SKEW_MS)
     const statuses = path.map((each, at) =>
       source.records.status(each, path[at + 1] ?? null, { time, now }),
     )
-    const findings = await pathProblems(path, time, use)
+    const findings = findingsOf(pathFlaws(path, time, use))
     for (const [at, status] of statuses.entries()) {
       const certificate = path[at]
       if (!certificate) continue
@@ -208,7 +216,9 @@ export class Conclusions {
         this.wanted.set(path[0]?.fingerprint ?? '', path)
         findings.push(problem('TRY_LATER', 'revocation-unknown', certificate.subject))
       }
-      if (status.status === 'revoked' && status.at <= time) {
+      if (status.status === 'revoked' && status.at <= time && status.reason === ON_HOLD) {
+        findings.push(problem('TRY_LATER', 'suspended', certificate.subject))
+      } else if (status.status === 'revoked' && status.at <= time) {
         const subIndication = at === 0 ? 'REVOKED_NO_POE' : 'REVOKED_CA_NO_POE'
         findings.push(problem(subIndication, 'revoked', certificate.subject))
       }
@@ -232,8 +242,8 @@ export class Conclusions {
       trustAnchor: this.#trust.anchors.has(certificate),
       revocation: {
         status: status.status,
-        source: known?.source ?? null,
-        producedAt: known?.producedAt.toISOString() ?? null,
+        source: known?.answer.source ?? null,
+        producedAt: known?.answer.producedAt.toISOString() ?? null,
         revokedAt: status.status === 'revoked' ? status.at.toISOString() : null,
         reason: status.status === 'revoked' ? status.reason : null,
       },
@@ -243,15 +253,13 @@ export class Conclusions {
   /** By what is there: timestamps, then all validation data inside, then a timestamp over that. */
   #level(
     { kind, material, timestamps }: SignatureEvidence,
-    { chain }: { readonly chain: Chain; readonly timestamps: readonly TimestampConclusion[] },
+    { chain, source }: { readonly chain: Chain; readonly source: Sources },
   ): SignatureConclusion['level'] {
     if (!ADES.has(kind)) return null
-    const covering = timestamps.filter(
-      (each) => each.kind === 'archive' || each.kind === 'document',
-    )
+    const covering = timestamps.filter(isCovering)
     const hasTime = covering.length > 0 || timestamps.some((each) => each.kind === 'signature')
     if (!hasTime) return 'B-B'
-    const inside = new RevocationRecords(material.statements)
+    const inside = new RevocationRecords(material.statements, source)
     const now = new Date(Number(this.#trust.now) + SKEW_MS)
     const isProven = chain.path.every((each, at) => {
       const { status } = inside.status(each, chain.path[at + 1] ?? null, {
@@ -274,21 +282,59 @@ interface Chain {
   readonly findings: readonly Finding[]
 }
 
+function isCovering({ kind }: Pick<TimestampEvidence, 'kind'>): boolean {
+  return kind === 'archive' || kind === 'document'
+}
+
+/** Since when things are proven to have been there, by timestamps over them that are good. */
+class Proofs {
+  readonly #now: Date
+  readonly #found: { readonly time: Date; readonly covers: ReadonlySet<string> | undefined }[] = []
+
+  constructor({ now }: Trust) {
+    this.#now = now
+  }
+
+  add(time: Date, covers: ReadonlySet<string> | undefined): void {
+    this.#found.push({ time, covers })
+  }
+
+  /** Now for what is here now, and nobody knows since when. */
+  since(proven: { readonly der: Buffer } | null): Date {
+    const times = this.#found
+      .filter(({ covers }) => proven && (!covers || covers.has(fingerprintOf(proven))))
+      .map(({ time }) => Number(time))
+    return new Date(Math.min(Number(this.#now), ...times))
+  }
+}
+
 /** Certificates and revocation data from everywhere. */
-class Sources {
+class Sources implements ProofsOfExistence {
   readonly material: Material
   readonly pool: CertificatePool
   readonly records: RevocationRecords
+  readonly proofs: Proofs
+  readonly #anchors: TrustAnchors
 
-  constructor({ anchors, material }: Trust, inside: Material) {
+  constructor({ anchors, material }: Trust, inside: Material, proofs: Proofs) {
+    this.#anchors = anchors
+    this.proofs = proofs
     this.material = inside
-    this.records = new RevocationRecords([...inside.statements, ...material.statements])
+    this.records = new RevocationRecords([...inside.statements, ...material.statements], this)
     this.pool = new CertificatePool([
       ...anchors.all,
       ...inside.certificates,
       ...material.certificates,
       ...this.records.certificates,
     ])
+  }
+
+  provenSince(statement: RevocationStatement): Date {
+    return this.proofs.since(statement)
+  }
+
+  isAnchor(certificate: KnownCertificate): boolean {
+    return this.#anchors.has(certificate)
   }
 }
 
@@ -301,13 +347,22 @@ function signerFindings({ signer, kind }: SignatureEvidence): Finding[] {
   return ADES.has(kind) ? [] : [remark('not-ades', kind)]
 }
 
-function methodFindings({ method, signer, hashes }: SignatureEvidence, time: Date): Finding[] {
-  const weak = [
-    ...hashes.map((hash) => weakHash(hash, time)),
-    method && signer ? weakness(method, signer.key, time) : null,
-  ].filter((each) => each !== null)
-  return [...new Set(weak)].map((each) =>
-    problem('CRYPTO_CONSTRAINTS_FAILURE_NO_POE', 'weak-algorithm', each),
+/** @param notBefore times from which it is proven to be */
+function methodFindings(
+  { method, signer, hashes }: SignatureEvidence,
+  time: Date,
+  notBefore: readonly Date[],
+): Finding[] {
+  const weakAt = (when: Date) =>
+    [
+      ...hashes.map((hash) => weakHash(hash, when)),
+      method && signer ? weakness(method, signer.key, when) : null,
+    ].filter((each) => each !== null)
+  const later = new Set(notBefore.flatMap(weakAt))
+  return [...new Set(weakAt(time))].map((each) =>
+    later.has(each)
+      ? problem('CRYPTO_CONSTRAINTS_FAILURE', 'weak-algorithm', each)
+      : problem('CRYPTO_CONSTRAINTS_FAILURE_NO_POE', 'weak-algorithm', each),
   )
 }
 
@@ -332,6 +387,9 @@ function settled(
   }
   if (finding.code === 'expired' && isAfter(leaf.notAfter)) {
     return { ...finding, subIndication: 'EXPIRED' }
+  }
+  if (finding.code === 'expired' && status?.status === 'good') {
+    return { ...finding, subIndication: 'OUT_OF_BOUNDS_NOT_REVOKED' }
   }
   if (finding.code === 'revoked' && status?.status === 'revoked' && isAfter(status.at)) {
     return { ...finding, subIndication: 'REVOKED' }

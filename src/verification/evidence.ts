@@ -1,8 +1,8 @@
 import type { Finding } from './findings.js'
-import type { KnownCertificate } from './known-certificate.js'
-import type { RevocationStatement } from './revocation.js'
+import type { KnownCertificate } from '../certificates/known-certificate.js'
+import type { Material } from '../certificates/material.js'
 import type { SignatureMethod } from '../certificates/signature-method.js'
-import type { TimestampToken } from './timestamp-token.js'
+import type { TimestampToken } from '../timestamping/timestamp-token.js'
 
 export type SignatureKind =
   'CAdES' | 'PAdES' | 'XAdES' | 'JAdES' | 'CMS' | 'PDF' | 'XMLDSig' | 'JWS'
@@ -30,20 +30,8 @@ export interface SignatureEvidence {
   readonly material: Material
   /** Only of PDF. */
   readonly coverage: Coverage | null
-}
-
-export interface Material {
-  readonly certificates: readonly KnownCertificate[]
-  readonly statements: readonly RevocationStatement[]
-}
-
-export const NO_MATERIAL: Material = { certificates: [], statements: [] }
-
-export function joinMaterial(...parts: readonly Material[]): Material {
-  return {
-    certificates: parts.flatMap(({ certificates }) => certificates),
-    statements: parts.flatMap(({ statements }) => statements),
-  }
+  /** Signatures over this one. */
+  readonly counterSignatures?: readonly SignatureEvidence[]
 }
 
 export interface TimestampEvidence {
@@ -53,6 +41,11 @@ export interface TimestampEvidence {
    */
   readonly kind: 'content' | 'signature' | 'archive' | 'document'
   readonly token: TimestampToken | null
+  /**
+   * Fingerprints of tokens and revocation data that it is over: it proves that they were there. Absent where
+   * it is over all there is.
+   */
+  readonly covers?: ReadonlySet<string>
   /** What is wrong with it by itself, such as that it is over something else. */
   readonly findings: readonly Finding[]
 }

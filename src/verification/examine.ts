@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { ValidationData } from '../documents/ades.js'
-import { TrustAnchors } from './certificate-path.js'
+import { TrustAnchors } from '../certificates/certificate-path.js'
 import { Conclusions, indicate, type SignatureConclusion } from './conclusion.js'
-import type { DetachedContent, Material } from './evidence.js'
+import { readMaterial } from '../certificates/material.js'
+import type { DetachedContent, SignatureEvidence } from './evidence.js'
 import { remark } from './findings.js'
 import { readDocument } from './formats/read-document.js'
 import { worst, type Indication } from './indications.js'
-import { readCertificate } from './known-certificate.js'
+import { readCertificates } from '../certificates/known-certificate.js'
 import type { Report, Unworded } from './report.js'
-import { readCrl, readOcspResponse } from './revocation.js'
 
 /** What is to be examined, and against what. */
 export interface Examination {
@@ -31,16 +31,25 @@ export interface Examined {
 /** Validates one document. Runs in a process of its own: all that reads the document happens in here. */
 export async function examine(examination: Examination): Promise<Examined> {
   const { name, document, contents, now } = examination
-  const anchors = new TrustAnchors(
-    examination.anchors.map(readCertificate).filter((each) => each !== null),
-  )
+  const anchors = new TrustAnchors(readCertificates(examination.anchors))
   const reading = await readDocument(document, contents)
-  const conclusions = new Conclusions({ anchors, now, material: materialOf(examination.material) })
-  const signatures: SignatureConclusion[] = []
-  for (const [at, evidence] of reading.signatures.entries()) {
-    signatures.push(await conclusions.signature(evidence, `${at + 1}`))
-  }
-  const timestamps = await conclusions.timestamps(reading.timestamps, reading.material)
+  const conclusions = new Conclusions({
+    anchors,
+    now,
+    material: readMaterial(examination.material),
+  })
+  const conclude = (
+    evidence: SignatureEvidence,
+    id: string,
+    over: string | null,
+  ): SignatureConclusion[] => [
+    conclusions.signature(evidence, id, over),
+    ...(evidence.counterSignatures ?? []).flatMap((each, at) =>
+      conclude(each, `${id}.${at + 1}`, id),
+    ),
+  ]
+  const signatures = reading.signatures.flatMap((each, at) => conclude(each, `${at + 1}`, null))
+  const timestamps = conclusions.timestamps(reading.timestamps, reading.material)
   const isEmpty = signatures.length === 0 && timestamps.length === 0
   const failed = reading.findings.some(({ subIndication }) => subIndication !== null)
   const findings = [...reading.findings, ...(isEmpty && !failed ? [remark('nothing-signed')] : [])]
@@ -71,13 +80,4 @@ export async function examine(examination: Examination): Promise<Examined> {
 function weightOf(indication: Indication, besideSignatures: boolean): Indication[] {
   if (!besideSignatures) return [indication]
   return indication === 'TOTAL-FAILED' ? ['INDETERMINATE'] : []
-}
-
-function materialOf({ certificates, crls, ocspResponses }: ValidationData): Material {
-  return {
-    certificates: certificates.map(readCertificate).filter((each) => each !== null),
-    statements: [...crls.map(readCrl), ...ocspResponses.map(readOcspResponse)].filter(
-      (each) => each !== null,
-    ),
-  }
 }

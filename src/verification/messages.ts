@@ -42,6 +42,12 @@ export const FINDINGS = {
     fr: 'Des attributs obligatoires manquent à la signature, ou y figurent deux fois.',
     es: 'A la firma le faltan atributos obligatorios, o los tiene repetidos.',
   },
+  'algorithm-unprotected': {
+    en: 'The signature says that it was made with another algorithm.',
+    de: 'Die Signatur sagt, sie sei mit einem anderen Verfahren erzeugt worden.',
+    fr: 'La signature dit avoir été faite avec un autre algorithme.',
+    es: 'La firma dice que se hizo con otro algoritmo.',
+  },
   'no-signed-attributes': {
     en: 'The signature has no signed attributes; it does not say when it was made, nor with which certificate.',
     de: 'Die Signatur hat keine signierten Attribute; sie sagt weder, wann noch mit welchem Zertifikat sie entstand.',
@@ -150,6 +156,12 @@ export const FINDINGS = {
     fr: 'Le certificat de {} a été révoqué, et rien ne prouve qu’il a été utilisé avant.',
     es: 'El certificado de {} fue revocado, y nada prueba que se usara antes.',
   },
+  suspended: {
+    en: 'The certificate of {} is suspended: what becomes of it is not known yet.',
+    de: 'Das Zertifikat von {} ist ausgesetzt: Was daraus wird, steht noch nicht fest.',
+    fr: 'Le certificat de {} est suspendu : son sort n’est pas encore connu.',
+    es: 'El certificado de {} está suspendido: aún no se sabe qué será de él.',
+  },
   'revocation-unknown': {
     en: 'It is not known whether the certificate of {} was revoked.',
     de: 'Es ist nicht bekannt, ob das Zertifikat von {} widerrufen wurde.',
@@ -252,6 +264,36 @@ export const FINDINGS = {
     fr: 'La signature est illisible : {}.',
     es: 'La firma no se puede leer: {}.',
   },
+  'policy-implied': {
+    en: 'The signature is under a policy that it does not name; it was not applied here.',
+    de: 'Die Signatur untersteht einer Richtlinie, die sie nicht nennt; sie wurde hier nicht angewandt.',
+    fr: 'La signature relève d’une politique qu’elle ne nomme pas ; elle n’a pas été appliquée ici.',
+    es: 'La firma sigue una política que no nombra; no se aplicó aquí.',
+  },
+  'policy-not-applied': {
+    en: 'The signature names the policy {}, which was not applied here.',
+    de: 'Die Signatur nennt die Richtlinie {}, die hier nicht angewandt wurde.',
+    fr: 'La signature désigne la politique {}, qui n’a pas été appliquée ici.',
+    es: 'La firma nombra la política {}, que no se aplicó aquí.',
+  },
+  'policy-unreadable': {
+    en: 'The policy that the signature names cannot be read.',
+    de: 'Die Richtlinie, die die Signatur nennt, ist nicht lesbar.',
+    fr: 'La politique que désigne la signature est illisible.',
+    es: 'La política que nombra la firma no se puede leer.',
+  },
+  'attribute-certificate': {
+    en: 'The signature brings attribute certificates along, which are not judged here.',
+    de: 'Die Signatur bringt Attributzertifikate mit, die hier nicht beurteilt werden.',
+    fr: 'La signature comporte des certificats d’attributs, qui ne sont pas jugés ici.',
+    es: 'La firma trae certificados de atributos, que aquí no se juzgan.',
+  },
+  'other-signature-covered': {
+    en: 'The counter-signature is not over the signature in which it stands.',
+    de: 'Die Gegensignatur gilt nicht der Signatur, in der sie steht.',
+    fr: 'La contre-signature ne porte pas sur la signature qui la contient.',
+    es: 'La contrafirma no es de la firma que la contiene.',
+  },
   'header-not-understood': {
     en: 'The signature demands something that is not known here: {}.',
     de: 'Die Signatur verlangt etwas hier Unbekanntes: {}.',
@@ -320,7 +362,7 @@ export type FindingCode = keyof typeof FINDINGS
 export const WARNINGS: ReadonlySet<FindingCode> = new Set<FindingCode>([
   ...(['added-after-signing', 'look-can-change', 'signature-unreferenced'] as const),
   ...(['file-not-signed', 'too-many-signatures', 'timestamp-not-valid', 'not-ades'] as const),
-  ...(['part-signed'] as const),
+  ...(['part-signed', 'policy-implied', 'policy-not-applied', 'attribute-certificate'] as const),
 ])
 
 export function findingText(code: FindingCode, about: string, lang: ReportLanguage): string {

@@ -95,6 +95,9 @@ const SignatureSchema = Type.Object(
     place: Type.Union([Type.String(), Type.Null()], {
       description: 'Field of a form, file of a container.',
     }),
+    countersigns: Type.Union([Type.String(), Type.Null()], {
+      description: 'The `id` of the signature that it is over; null for one over a document.',
+    }),
     indication: IndicationSchema,
     subIndication: SubIndicationSchema,
     signer: Type.Union([CertificateSchema, Type.Null()]),

@@ -3,6 +3,7 @@ import type { ValidationData } from '../documents/ades.js'
 import { UnfitDocumentError, ValidationDataUnavailableError } from '../errors.js'
 import type { IsolatedProcesses } from '../isolation/isolated-processes.js'
 import { IsolationError, isolatedTask } from '../isolation/isolated-task.js'
+import { moduleUrl } from '../package-files.js'
 import type { DetachedContent } from './evidence.js'
 import type { examine, Examination, Examined } from './examine.js'
 import { problem } from './findings.js'
@@ -24,7 +25,7 @@ export interface RevocationSource {
   validationData(certificates: readonly Buffer[]): Promise<ValidationData>
 }
 
-const EXAMINE = isolatedTask<typeof examine>(new URL('./examine.js', import.meta.url), 'examine')
+const EXAMINE = isolatedTask<typeof examine>(moduleUrl('verification/examine.js'), 'examine')
 const NOTHING: ValidationData = { certificates: [], crls: [], ocspResponses: [] }
 
 /** Says of signatures whether they are good, and why. */

@@ -123,6 +123,7 @@ function Signature({
           [labels.signer, signer && <DistinguishedName text={signer.subject} />],
           [labels.issuer, signer && <DistinguishedName text={signer.issuer} />],
           [labels.place, signature.place && <Foreign text={signature.place} />],
+          [labels.coverage, signature.countersigns && words.signature(signature.countersigns)],
           [
             labels.proven,
             signature.bestSignatureTime && (

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Credential } from '../../src/credentials/credential.js'
-import { hashIdentifier, RecordAdapter } from '../../src/oauth/adapter.js'
+import { RecordAdapter } from '../../src/oauth/adapter.js'
+import { hashIdentifier } from '../../src/oauth/oauth-record.js'
 import { ENDED_SESSION } from '../../src/oauth/oauth-record.js'
 import { insert } from '../../src/storage/database.js'
 import {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import {
   expiredSubject,
   generalizedTime,
+  keyAndValidity,
   listedOids,
   parseCertificate,
 } from '../../src/certificates/certificate.js'
@@ -58,13 +59,17 @@ describe('A certificate', () => {
       ['/CN=trail ', 'CN=trail\\ '],
       ['/O=Acme/CN=Eva+serialNumber=7', 'serialNumber=7+CN=Eva,O=Acme'], // DER sorts sets
       ['/GN=Eva/SN=M/CN=E', 'CN=E,surname=M,givenName=Eva'],
+      ['/DC=x/UID=u/street=s/ST=t/L=l/OU=o=p', 'OU=o=p,L=l,ST=t,STREET=s,UID=u,DC=x'],
       ['/organizationIdentifier=X/title=Dr/CN=x', 'CN=x,2.5.4.12=#0c024472,2.5.4.97=#0c0158'],
       ['/CN=x/emailAddress=a@b.c', '1.2.840.113549.1.9.1=#16056140622e63,CN=x'],
     ]
     for (const [given, expected] of names) {
-      const { subject, issuer } = parseCertificate(opensslCertificate(given))
+      const der = opensslCertificate(given)
+      const { subject, issuer } = parseCertificate(der)
       assert.equal(subject, expected)
       assert.equal(issuer, expected)
+      const isPlain = !/[\\+#]/.test(expected)
+      assert.equal(keyAndValidity(der).subject, isPlain ? expected : null)
     }
   })
 
@@ -77,6 +82,7 @@ describe('A certificate', () => {
     for (const [given, expected] of Object.entries(serials)) {
       const certificate = opensslCertificate('/CN=x', '-set_serial', given)
       assert.equal(parseCertificate(certificate).serialNumber, expected)
+      assert.equal(keyAndValidity(certificate).serialNumber, expected)
     }
   })
 

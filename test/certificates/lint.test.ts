@@ -9,6 +9,7 @@ import {
   lintCertificate,
 } from '../../src/certificates/lint.js'
 import { encodeToBeSigned } from '../../src/certificates/to-be-signed.js'
+import { HASH_ALGORITHMS } from '../../src/keys/algorithms.js'
 
 function ecKey(namedCurve = 'P-256'): Buffer {
   return generateKeyPairSync('ec', { namedCurve }).publicKey.export({ type: 'spki', format: 'der' })
@@ -25,6 +26,7 @@ const ISSUER_PLAN: CertificatePlan = {
   notAfter: new Date('2036-01-01T00:00:00Z'),
   publicKey: issuerKey,
   issuerPublicKey: issuerKey,
+  issuerAlgorithm: { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha384 },
   keyUsage: ['keyCertSign', 'cRLSign'],
   authority: { pathLength: 0 },
   policyOids: [],
@@ -116,6 +118,11 @@ const DEVIATIONS: [string, Partial<CertificatePlan>, RegExp][] = [
   ['another serial number', { serialNumber: Buffer.alloc(16, 0x43) }, /another serial number/],
   ['another subject', { subject: encodeName({ commonName: 'Eve' }) }, /another subject/],
   ['another key', { publicKey: ecKey() }, /another key than requested/],
+  [
+    'another signature algorithm',
+    { issuerAlgorithm: { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha256 } },
+    /another signature algorithm/,
+  ],
   ['a later end', { notAfter: new Date('2029-06-01T00:00:00Z') }, /other dates/],
   ['an earlier start', { notBefore: new Date('2026-05-01T00:00:00Z') }, /other dates/],
   ['another key usage', { keyUsage: ['digitalSignature'] }, /another key usage/],

@@ -9,7 +9,8 @@ import * as asn1js from 'asn1js'
 import { boundedHttp } from '../../src/certificates/bounded-http.js'
 import { readOcspRequest } from '../../src/certificates/ocsp/request.js'
 import type { RevocationSource } from '../../src/certificates/own-revocation.js'
-import { PathCertificate } from '../../src/certificates/path.js'
+import { TrustAnchors } from '../../src/certificates/certificate-path.js'
+import { knownCertificate } from '../../src/certificates/known-certificate.js'
 import { RevocationClient } from '../../src/certificates/revocation-client.js'
 import { ValidationDataSource } from '../../src/certificates/validation-data.js'
 import { ValidationDataUnavailableError } from '../../src/errors.js'
@@ -396,7 +397,7 @@ describe('Validation data', () => {
         now: () => clock.now(),
         client: new RevocationClient({ http, now: () => clock.now() }),
       },
-      anchors: () => anchors.map(({ certificate }) => new PathCertificate(certificate)),
+      anchors: () => new TrustAnchors(anchors.map((each) => knownCertificate(each.certificate))),
     })
   }
 
@@ -443,7 +444,7 @@ function redirected(response: ServerResponse, to: string): null {
 }
 
 function names(certificates: readonly Buffer[]): string[] {
-  return certificates.map((der) => new PathCertificate(der).parsed.subject.replace('CN=', ''))
+  return certificates.map((der) => knownCertificate(der).subject.replace('CN=', ''))
 }
 
 const octetString = (bytes: Buffer) =>

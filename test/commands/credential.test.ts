@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -78,6 +80,30 @@ describe('openrssp credential create', () => {
       rmSync(folder, { recursive: true, force: true })
     }
   })
+
+  it('certifies a key from elsewhere for a person, and revokes that, where "authority" is told to', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'openrssp-issue-'))
+    const file = (name: string) => join(folder, name)
+    try {
+      const key = ['req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', file('key.pem')]
+      execFileSync('openssl', [...key, '-subj', '/CN=x', '-out', file('csr.pem')], {
+        stdio: 'ignore',
+      })
+      const issue = ['authority', 'issue', 'alice', '--csr', file('csr.pem')]
+      const { serialNumber, subject } = await installation.json(...issue, '--out', file('leaf.pem'))
+      assert.match(subject, /givenName=Alice,surname=Archer/)
+      const certificate = new X509Certificate(readFileSync(file('leaf.pem')))
+      assert.equal(certificate.serialNumber, serialNumber)
+      const revoke = ['authority', 'revoke', serialNumber, '--reason', 'keyCompromise']
+      assert.equal((await installation.json(...revoke)).status, 'revoked')
+      writeFileSync(file('csr.pem'), 'nothing')
+      const refused = await installation.run(...issue)
+      assert.equal(refused.code, 1)
+      assert.match(refused.stderr, /Not a certification request/)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  }).timeout(30_000)
 
   it('refuses objects for a seal', async () => {
     const options = ['--explicit', 'PIN', '--seal-of', 'app']

@@ -966,6 +966,21 @@ export const MUTANTS: readonly Mutant[] = [
     proxy: members(SIGN_DOC, signaturesAs('DocumentWithSignature', anEarlyByteFlipped)),
   },
   {
+    name: 'signDoc gives an XML signature with another value',
+    chapter: 'signatures/signDoc',
+    proxy: members(SIGN_DOC, signaturesAs('DocumentWithSignature', anotherXmlValue)),
+  },
+  {
+    name: 'signDoc changes XML after it signed it',
+    chapter: 'signatures/signDoc',
+    proxy: members(SIGN_DOC, signaturesAs('DocumentWithSignature', anotherParty)),
+  },
+  {
+    name: 'signDoc gives a PDF for a container',
+    chapter: 'signatures/signDoc',
+    proxy: members(SIGN_DOC, signaturesAs('DocumentWithSignature', noContainer)),
+  },
+  {
     name: 'signDoc gives signatures in another order',
     chapter: 'signatures/signDoc',
     proxy: members(SIGN_DOC, ({ SignatureObject }) =>
@@ -1085,6 +1100,24 @@ function lastByteFlipped(bytes: Buffer): Buffer {
 /** Behind the header of a PDF. */
 function anEarlyByteFlipped(bytes: Buffer): Buffer {
   return Buffer.from(bytes.with(40, (bytes[40] ?? 0) ^ 1))
+}
+
+function anotherXmlValue(bytes: Buffer): Buffer {
+  return textChanged(bytes, /(SignatureValue[^>]*>\s*)(\w)/, (_, before: string, digit: string) => {
+    return before + (digit === 'A' ? 'B' : 'A')
+  })
+}
+
+function anotherParty(bytes: Buffer): Buffer {
+  return textChanged(bytes, /<party>B</, () => '<party>C<')
+}
+
+function noContainer(bytes: Buffer): Buffer {
+  return textChanged(bytes, /^PK/, () => '%P')
+}
+
+function textChanged(bytes: Buffer, part: RegExp, change: (...found: string[]) => string): Buffer {
+  return Buffer.from(bytes.toString('latin1').replace(part, change), 'latin1')
 }
 
 function withoutLabels({ authorization_details }: Json): Json {

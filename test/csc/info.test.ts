@@ -63,6 +63,8 @@ describe('POST info', () => {
           ['Certification', 'Revision'],
           ['Attached', 'Detached', 'Parallel'],
         ],
+        allowMix: true,
+        containers: [['ASiC-S', 'ASiC-E'], ['ASiC-S', 'ASiC-E'], [], []],
       },
       conformance_levels: ['AdES-B-B', 'AdES-B-T', 'AdES-B-LT', 'AdES-B-LTA'],
     })

@@ -41,6 +41,7 @@ const OPENS: Readonly<Record<string, readonly Kind[]>> = {
   '/signatures/signPolling': ['service', 'credential', 'client'],
   '/signatures/timestamp': ['service', 'client'],
   '/documents/deposit': ['service', 'client'],
+  '/documents/withdraw': ['service', 'client'],
 }
 /** Those that want no token. */
 const OPEN_TO_ALL = ['/info', '/auth/login']

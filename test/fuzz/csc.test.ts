@@ -97,6 +97,7 @@ const PLAUSIBLE_THERE: Readonly<Record<string, Readonly<Record<string, readonly 
     signatureQualifier: [null],
     returnValidationInfo: [false, true],
   },
+  '/documents/withdraw': { hash: ['AAAA', ''] },
   '/documents/deposit': { document: ['JVBERi0xLjcK', 'AAAA', ''] },
   // Not beside a password.
   '/auth/login': { refresh_token: [] },

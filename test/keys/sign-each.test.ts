@@ -11,7 +11,7 @@ const digests = (count: number) =>
 describe('Signing several digests', () => {
   it('gets in line again when the token is busy, so that what is signed is not spoilt (S107)', async () => {
     let calls = 0
-    const signatures = await signEach(digests(6), RSA, 2, (input) => {
+    const signatures = await signEach(digests(6), RSA, { atOnce: 2, together: 1 }, (input) => {
       calls += 1
       return calls % 2 === 0
         ? Promise.reject(new HsmBusyError('No session came free in time'))
@@ -23,7 +23,7 @@ describe('Signing several digests', () => {
 
   it('has uncertain outcome when it fails after some of it was signed', async () => {
     let calls = 0
-    const failing = signEach(digests(3), RSA, 1, (input) => {
+    const failing = signEach(digests(3), RSA, { atOnce: 1, together: 1 }, (input) => {
       calls += 1
       return calls === 1 ? Promise.resolve(input) : Promise.reject(new HsmUnavailableError('gone'))
     })
@@ -32,13 +32,15 @@ describe('Signing several digests', () => {
   })
 
   it('gives up in the end when the token stays busy, with nothing used up', async () => {
-    const busy = signEach(digests(3), RSA, 3, () => Promise.reject(new HsmBusyError('busy')))
+    const busy = signEach(digests(3), RSA, { atOnce: 3, together: 1 }, () =>
+      Promise.reject(new HsmBusyError('busy')),
+    )
     await assert.rejects(busy, HsmUnavailableError)
   })
 
   it('lets a single digest be tried again by whoever asked', async () => {
     let calls = 0
-    const busy = signEach(digests(1), RSA, 3, () => {
+    const busy = signEach(digests(1), RSA, { atOnce: 3, together: 1 }, () => {
       calls += 1
       return Promise.reject(new HsmBusyError('busy'))
     })

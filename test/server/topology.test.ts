@@ -4,8 +4,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
+import { raw } from 'sql-template-tag'
 import { sql, sweep } from '../../src/storage/database.js'
-import { Prisma } from '../../src/storage/prisma-client/client.js'
 import { Running } from '../commands/openrssp.js'
 import { freePort, startRssp, testSettings, type Rssp } from '../support/rssp.js'
 import { hiddenFields, SignerBrowser } from '../support/signer-browser.js'
@@ -201,7 +201,7 @@ describe('Three replicas behind nginx, with the configuration we ship', function
     await load.signing(20)
     const tables = ['AuthorisedDigest', 'Authorisation', 'Credential', 'OAuthRecord', 'User', 'Sad']
     for (const table of tables) {
-      const name = Prisma.raw(`"${table}"`)
+      const name = raw(`"${table}"`)
       await rssp.services.database.commit({
         changes: [sweep(sql`ALTER TABLE ${name} ADD COLUMN "ofLater" TEXT`)],
       })

@@ -180,7 +180,31 @@ describe('The PostgreSQL database', () => {
     assert.deepEqual(await database.rows(all), [])
   })
 
+  it('answers each of those who read at the same moment, whatever becomes of the others', async () => {
+    const name = (value: string) =>
+      sql`SELECT ${value} AS "name", NULL AS "none", 7::bigint AS "count"`
+    const wrong = sql`SELECT 1 / ${0}::int AS "never"`
+    const asked = await Promise.allSettled([
+      ...Array.from({ length: 70 }, (_, index) => database.rows(name(`before ${index}`))),
+      ...[database.rows(wrong), database.rows(name('after "it" \\'))],
+    ])
+    const answers = asked.map((each) => (each.status === 'fulfilled' ? each.value : null))
+    assert.deepEqual(answers[69], [{ name: 'before 69', none: null, count: 7 }])
+    assert.deepEqual(answers[71], [{ name: 'after "it" \\', none: null, count: 7 }])
+    assert.equal(answers.filter((each) => each === null).length, 1)
+    assert.ok(asked[70]?.status === 'rejected' && /division by zero/.test(String(asked[70].reason)))
+  })
+
+  it('reads nothing by a connection that could write', async () => {
+    await assert.rejects(
+      database.rows(sql`INSERT INTO "Installation" VALUES ('read', '1') RETURNING "name"`),
+      /read-only transaction/,
+    )
+  })
+
   it('goes on over new connections after all were cut, and nobody notices', async () => {
+    const all = sql`SELECT count(*) AS "count" FROM "Throttle"`
+    await Promise.all([1, 2, 3].map(() => database.rows(all)))
     await Promise.all([1, 2, 3].map(() => database.read.installation.count()))
     const client = await openClient(own.url, 'test')
     await client.query(
@@ -188,6 +212,7 @@ describe('The PostgreSQL database', () => {
         WHERE datname = current_database() AND pid <> pg_backend_pid()`,
     )
     await client.end()
+    await Promise.all([1, 2, 3].map(() => database.rows(all)))
     await database.commit({ changes: [put('after the cut')], audit: [stopped] })
     assert.ok(await database.read.installation.findUnique({ where: { name: 'after the cut' } }))
   })

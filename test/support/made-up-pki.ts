@@ -163,6 +163,16 @@ export interface CrlSettings {
   readonly nextUpdate?: Date | null
   readonly signedBy?: KeyObject
   readonly criticalExtension?: string
+  /** Value of that extension, DER. */
+  readonly criticalValue?: Buffer
+  /** CRLReason of all entries. */
+  readonly reason?: number
+}
+
+function reasonOf(reason: number): Buffer {
+  const extnValue = new asn1js.Enumerated({ value: reason }).toBER()
+  const extension = new Extension({ extnID: '2.5.29.21', extnValue })
+  return der(sequence(extension.toSchema()))
 }
 
 export function makeUpCrl(settings: CrlSettings): Buffer {
@@ -175,13 +185,14 @@ export function makeUpCrl(settings: CrlSettings): Buffer {
           new Extension({
             extnID: settings.criticalExtension,
             critical: true,
-            extnValue: new asn1js.Null().toBER(),
+            extnValue: settings.criticalValue ?? new asn1js.Null().toBER(),
           }),
         ]
       : []),
   ]
   const date = der(utcTime(thisUpdate))
-  const entries = revoked.map(({ serial }) => sequenceOf(der(integer(serial)), date))
+  const said = settings.reason === undefined ? [] : [reasonOf(settings.reason)]
+  const entries = revoked.map(({ serial }) => sequenceOf(der(integer(serial)), date, ...said))
   const tbs = sequenceOf(
     der(new asn1js.Integer({ value: 1 })),
     der(ecdsa().toSchema()),

@@ -115,6 +115,7 @@ function planOf(
     notAfter: new Date(now + 100 * DAY_MS),
     publicKey,
     issuerPublicKey: issuer.publicKey,
+    issuerAlgorithm: { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha384 },
     keyUsage: ['contentCommitment'],
     authority: null,
     policyOids: [],

@@ -67,6 +67,7 @@ export const PLAIN_FORMAT: FormatFacts = {
   format: 'X',
   documentEnvelopes: ['Enveloped', 'Detached'],
   digestEnvelopes: ['Detached'],
+  containers: [],
   load: () => Promise.resolve(new PlainFormat()),
 }
 

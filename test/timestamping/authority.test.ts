@@ -12,7 +12,7 @@ import { HsmUnavailableError, TimestampUnavailableError } from '../../src/errors
 import { HASH_ALGORITHMS } from '../../src/keys/algorithms.js'
 import { TimestampAuthority, type TimestampSigner } from '../../src/timestamping/authority.js'
 import { WatchedClock } from '../../src/timestamping/clock.js'
-import { TimestampToken } from '../../src/timestamping/timestamp-token.js'
+import { readTimestampToken } from '../../src/timestamping/timestamp-token.js'
 import { TstInfoEncoder } from '../../src/timestamping/token.js'
 import { EKU, makeUp, type MadeUp } from '../support/made-up-pki.js'
 import { TestClock } from '../support/rssp.js'
@@ -87,7 +87,7 @@ describe('A timestamping authority', () => {
       const bytes = await authority.respond(request({ nonce: Buffer.from(nonce) }), unforeseen)
       assert.ok(isDer(bytes))
       const token = tokenOf(bytes)
-      assert.deepEqual(TimestampToken.parse(token).nonce, Buffer.from(nonce))
+      assert.deepEqual(readTimestampToken(token).nonce, Buffer.from(nonce))
     }
   })
 
@@ -121,20 +121,20 @@ describe('A timestamping authority', () => {
 
   it('puts its certificates into the token only when asked', async () => {
     const { authority } = started()
-    const named = async (certReq: boolean) =>
-      TimestampToken.parse(tokenOf(await authority.respond(request({ certReq }), unforeseen)))
-    assert.deepEqual((await named(false)).certificates, [])
-    const { certificates } = await named(true)
+    const named = async (certReq: boolean) => {
+      const token = tokenOf(await authority.respond(request({ certReq }), unforeseen))
+      return readTimestampToken(token).material.certificates.map(({ der }) => der)
+    }
+    assert.deepEqual(await named(false), [])
+    const certificates = await named(true)
     const expected = [unit.certificate, issuing.certificate]
     assert.deepEqual(new Set(certificates.map(hex)), new Set(expected.map(hex)))
   })
 
   it('signs attributes that name its certificate', async () => {
     const { authority } = started()
-    const token = TimestampToken.parse(await authority.timestamp(DIGEST, HASH_ALGORITHMS.sha256))
-    assert.deepEqual(token.signerCertificate(), unit.certificate)
-    token.rejectForged(unit.certificate)
-    assert.throws(() => token.rejectForged(issuing.certificate), /names another certificate/)
+    const token = readTimestampToken(await authority.timestamp(DIGEST, HASH_ALGORITHMS.sha256))
+    assert.deepEqual([token.authority?.der, token.flaws], [unit.certificate, []])
   })
 
   it('never gives a serial number twice, also not across replicas', async () => {
@@ -143,7 +143,7 @@ describe('A timestamping authority', () => {
     for (let round = 0; round < 50; round += 1) {
       for (const authority of replicas) {
         const token = await authority.timestamp(DIGEST, HASH_ALGORITHMS.sha256)
-        const { serialNumber } = TimestampToken.parse(token)
+        const { serialNumber } = readTimestampToken(token)
         assert.match(serialNumber, /^[4-7][0-9A-F]{31}$/)
         serials.add(serialNumber)
       }
@@ -157,8 +157,8 @@ describe('A timestamping authority', () => {
     const { authority } = started({ signer: () => Promise.resolve(signer) })
     await authority.timestamp(DIGEST, HASH_ALGORITHMS.sha256)
     signer = signerOf(other)
-    const token = TimestampToken.parse(await authority.timestamp(DIGEST, HASH_ALGORITHMS.sha256))
-    token.rejectForged(other.certificate)
+    const token = readTimestampToken(await authority.timestamp(DIGEST, HASH_ALGORITHMS.sha256))
+    assert.deepEqual([token.authority?.der, token.flaws], [other.certificate, []])
   })
 
   const refusals: [string, () => Buffer, string][] = [

@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { boundedHttp } from '../../src/certificates/bounded-http.js'
-import { PathCertificate } from '../../src/certificates/path.js'
+import { TrustAnchors } from '../../src/certificates/certificate-path.js'
+import { knownCertificate } from '../../src/certificates/known-certificate.js'
 import { RefusedRequestError, TimestampUnavailableError } from '../../src/errors.js'
 import { HASH_ALGORITHMS } from '../../src/keys/algorithms.js'
 import { createLogger } from '../../src/observability/logger.js'
@@ -16,7 +17,7 @@ import { ExternalAuthorities } from '../../src/timestamping/external-authorities
 import { TimestampRefusal } from '../../src/timestamping/refusal.js'
 import { parseTimestampRequest, type TimestampRequest } from '../../src/timestamping/request.js'
 import { grantedResponse, rejectedResponse } from '../../src/timestamping/response.js'
-import { TimestampToken } from '../../src/timestamping/timestamp-token.js'
+import { readTimestampToken } from '../../src/timestamping/timestamp-token.js'
 import {
   TokenEncoder,
   TstInfoEncoder,
@@ -78,16 +79,16 @@ describe('External timestamping authorities', () => {
   })
 
   it('give a token over the digest, with a nonce of ours and their certificates', async () => {
-    const token = TimestampToken.parse(await authorities().timestamp(DIGEST, SHA256))
+    const token = readTimestampToken(await authorities().timestamp(DIGEST, SHA256))
     const [{ request } = { request: null }] = requests
-    assert.deepEqual(token.digest, DIGEST)
+    assert.deepEqual(token.imprint, DIGEST)
     assert.ok(request?.certReq && request.nonce && request.nonce.length === 8)
     assert.deepEqual(token.nonce, request.nonce)
   })
 
   it('are asked with the nonce of the application where it has one', async () => {
     const nonce = Buffer.from('00ff01', 'hex')
-    const token = TimestampToken.parse(await authorities().timestamp(DIGEST, SHA256, nonce))
+    const token = readTimestampToken(await authorities().timestamp(DIGEST, SHA256, nonce))
     assert.deepEqual(token.nonce, nonce)
   })
 
@@ -290,7 +291,7 @@ describe('External timestamping authorities', () => {
     return new ExternalAuthorities(
       settings.map((each) => ({
         ...{ url: address('/tsa'), policy: null, login: null },
-        anchors: [new PathCertificate(root.certificate)],
+        anchors: new TrustAnchors([knownCertificate(root.certificate)]),
         ...each,
       })),
       {
@@ -338,7 +339,7 @@ function reply(request: TimestampRequest, manner: Manner): Buffer {
 
 /** Another serial number, which nothing but the signature protects. */
 function changedSerial(token: Buffer): Buffer {
-  const serial = Buffer.from(TimestampToken.parse(token).serialNumber, 'hex')
+  const serial = Buffer.from(readTimestampToken(token).serialNumber, 'hex')
   const at = token.indexOf(serial)
   assert.ok(at > 0)
   const changed = Buffer.from(token)

@@ -2,17 +2,14 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import { Extension } from 'pkijs'
-import { TrustAnchors } from '../../src/verification/certificate-path.js'
+import { TrustAnchors } from '../../src/certificates/certificate-path.js'
 import { Conclusions } from '../../src/verification/conclusion.js'
-import type {
-  Material,
-  SignatureEvidence,
-  TimestampEvidence,
-} from '../../src/verification/evidence.js'
+import type { SignatureEvidence, TimestampEvidence } from '../../src/verification/evidence.js'
 import { problem } from '../../src/verification/findings.js'
-import { readCertificate, type KnownCertificate } from '../../src/verification/known-certificate.js'
-import { readCrl, readOcspResponse } from '../../src/verification/revocation.js'
-import type { TimestampToken } from '../../src/verification/timestamp-token.js'
+import { readCertificate, type KnownCertificate } from '../../src/certificates/known-certificate.js'
+import type { Material } from '../../src/certificates/material.js'
+import { readStatements } from '../../src/certificates/revocation-records.js'
+import type { TimestampToken } from '../../src/timestamping/timestamp-token.js'
 import {
   EKU,
   makeUp,
@@ -56,13 +53,24 @@ const GOOD_ROOT = makeUpCrl({ issuer: root, nextUpdate: inDays(9) })
 const good = (issuer = issuing, more: Partial<Parameters<typeof makeUpCrl>[0]> = {}) =>
   makeUpCrl({ issuer, nextUpdate: inDays(9), ...more })
 
+const ISSUING_DISTRIBUTION_POINT = '2.5.29.28'
+const bytesUnder = (tag: number, content: Buffer) =>
+  Buffer.concat([Buffer.of(tag, content.length), content])
+const ofPoint = (value: Buffer) => ({
+  criticalExtension: ISSUING_DISTRIBUTION_POINT,
+  criticalValue: bytesUnder(0x30, value),
+})
+/** onlyContainsUserCerts or onlyContainsCACerts, by their tags. */
+const scope = (tag: number) => ofPoint(bytesUnder(tag, Buffer.of(0xff)))
+const point = (uri: string) =>
+  ofPoint(bytesUnder(0xa0, bytesUnder(0xa0, bytesUnder(0x86, Buffer.from(uri)))))
+
 /** What is concluded about a signature of which nothing is wrong but what the story says. */
-async function conclude(story: Story = {}) {
+function conclude(story: Story = {}) {
   const { signer = signerOf(), timestamps = [], crls = [GOOD_ROOT, good()], ocsp = [] } = story
-  const statements = [...crls.map(readCrl), ...ocsp.map(readOcspResponse)]
   const material: Material = {
     certificates: [issuing, root, ...(story.certificates ?? [])].map(known),
-    statements: statements.filter((each) => each !== null),
+    statements: readStatements(crls, ocsp),
   }
   const evidence: SignatureEvidence = {
     ...{ kind: 'CAdES', place: null, signer: known(signer), hashes: ['sha256'] },
@@ -73,7 +81,7 @@ async function conclude(story: Story = {}) {
   const anchors = new TrustAnchors((story.anchors ?? [root]).map(known))
   const nothing = { certificates: [], statements: [] }
   const conclusions = new Conclusions({ anchors, now: NOW, material: nothing })
-  const conclusion = await conclusions.signature(evidence, '1')
+  const conclusion = conclusions.signature(evidence, '1')
   const codes = conclusion.findings.map(({ code }) => code)
   return { ...conclusion, codes, verdict: conclusion.subIndication ?? conclusion.indication }
 }
@@ -85,7 +93,7 @@ function timestamp(
 ): TimestampEvidence {
   const token: TimestampToken = {
     ...{ der: Buffer.alloc(0), time, policy: '1.2.3', serialNumber: '01', hash: 'sha256' },
-    ...{ imprint: Buffer.alloc(32), authority: known(by), findings: [], hashIndex: null },
+    ...{ imprint: Buffer.alloc(32), authority: known(by), flaws: [], hashIndex: null },
     method: { scheme: 'ecdsa', hash: 'sha256' },
     material: { certificates: [], statements: [] },
   } as unknown as TimestampToken
@@ -93,17 +101,17 @@ function timestamp(
 }
 
 describe('The conclusion about a signature (S65)', () => {
-  it('is that it passes when all is well', async () => {
-    const { verdict, level, codes } = await conclude()
+  it('is that it passes when all is well', () => {
+    const { verdict, level, codes } = conclude()
     assert.deepEqual([verdict, level, codes], ['TOTAL-PASSED', 'B-B', ['no-proof-of-time']])
   })
 
-  it('names the gravest of several problems', async () => {
+  it('names the gravest of several problems', () => {
     const findings = [
       problem('SIG_CONSTRAINTS_FAILURE', 'other-certificate-named'),
       problem('SIG_CRYPTO_FAILURE', 'signature-broken'),
     ]
-    const { indication, subIndication } = await conclude({ evidence: { findings } })
+    const { indication, subIndication } = conclude({ evidence: { findings } })
     assert.deepEqual([indication, subIndication], ['TOTAL-FAILED', 'SIG_CRYPTO_FAILURE'])
   })
 
@@ -152,6 +160,10 @@ describe('The conclusion about a signature (S65)', () => {
           signer: signerOf({ notAfter: daysAgo(1) }),
           crls: [GOOD_ROOT, good(issuing, { thisUpdate: daysAgo(2) })],
         },
+        'OUT_OF_BOUNDS_NOT_REVOKED',
+      ],
+      'its certificate has expired, and nobody tells whether it was revoked': [
+        { signer: signerOf({ notAfter: daysAgo(1) }), crls: [GOOD_ROOT] },
         'OUT_OF_BOUNDS_NO_POE',
       ],
       'its certificate has not begun': [
@@ -160,8 +172,8 @@ describe('The conclusion about a signature (S65)', () => {
       ],
     }
     for (const [what, [story, verdict]] of Object.entries(stories)) {
-      it(`is ${verdict} when ${what}`, async () => {
-        assert.equal((await conclude(story)).verdict, verdict)
+      it(`is ${verdict} when ${what}`, () => {
+        assert.equal(conclude(story).verdict, verdict)
       })
     }
   })
@@ -172,6 +184,7 @@ describe('The conclusion about a signature (S65)', () => {
     const responder = makeUp({
       ...{ name: 'Responder', issuer: issuing, eku: [EKU.ocspSigning], noCheck: true, ...LONG },
     })
+    const asked = makeUp({ name: 'Asked', issuer: issuing, eku: [EKU.ocspSigning], ...LONG })
     const foreign = makeUp({ name: 'Foreign', issuer: root, eku: [EKU.ocspSigning], ...LONG })
     const ocsp = (more: Partial<Parameters<typeof makeUpOcsp>[0]> = {}) => [
       makeUpOcsp({ subject: signer, issuer: issuing, ...more }),
@@ -219,6 +232,33 @@ describe('The conclusion about a signature (S65)', () => {
         { crls: [GOOD_ROOT, good(issuing, { criticalExtension: '2.5.29.28' })] },
         'TRY_LATER',
       ],
+      'the list is about users, and so is the certificate': [
+        { crls: [GOOD_ROOT, good(issuing, scope(0x81))] },
+        'TOTAL-PASSED',
+      ],
+      'the list is about authorities': [
+        { crls: [GOOD_ROOT, good(issuing, scope(0x82))] },
+        'TRY_LATER',
+      ],
+      'the list is one of several, to which the certificate does not point': [
+        { crls: [GOOD_ROOT, good(issuing, point('http://127.0.0.1/2.crl'))] },
+        'TRY_LATER',
+      ],
+      'the list is the one of several to which the certificate points': [
+        {
+          signer: signerOf({ crl: 'http://127.0.0.1/2.crl' }),
+          crls: [GOOD_ROOT, good(issuing, point('http://127.0.0.1/2.crl'))],
+        },
+        'TOTAL-PASSED',
+      ],
+      'a responder of whom nobody knows whether it was revoked says so': [
+        { crls: [GOOD_ROOT], ocsp: ocsp({ responder: asked }) },
+        'TRY_LATER',
+      ],
+      'it is suspended': [
+        { crls: [GOOD_ROOT, good(issuing, { revoked: [signer], reason: 6 })] },
+        'TRY_LATER',
+      ],
       'it is revoked, by a list': [
         { crls: [GOOD_ROOT, good(issuing, { revoked: [signer] })] },
         'REVOKED_NO_POE',
@@ -233,14 +273,14 @@ describe('The conclusion about a signature (S65)', () => {
       ],
     }
     for (const [what, [story, verdict]] of Object.entries(stories)) {
-      it(`is ${verdict} when ${what}`, async () => {
-        assert.equal((await conclude({ signer, ...story })).verdict, verdict)
+      it(`is ${verdict} when ${what}`, () => {
+        assert.equal(conclude({ signer, ...story }).verdict, verdict)
       })
     }
 
-    it('passes without any where the certificate says that there will be none', async () => {
+    it('passes without any where the certificate says that there will be none', () => {
       const shortLived = signerOf({ more: [noRevAvail()] })
-      const { verdict } = await conclude({ signer: shortLived, crls: [GOOD_ROOT] })
+      const { verdict } = conclude({ signer: shortLived, crls: [GOOD_ROOT] })
       assert.equal(verdict, 'TOTAL-PASSED')
     })
   })
@@ -265,7 +305,7 @@ describe('The conclusion about a signature (S65)', () => {
           crls: [...crls, good()],
           timestamps: [timestamp('signature', daysAgo(5))],
         },
-        'OUT_OF_BOUNDS_NO_POE',
+        'OUT_OF_BOUNDS_NOT_REVOKED',
       ],
       'it was there before its certificate began': [
         {
@@ -300,10 +340,54 @@ describe('The conclusion about a signature (S65)', () => {
       ],
     }
     for (const [what, [story, verdict]] of Object.entries(stories)) {
-      it(`is ${verdict} when ${what}`, async () => {
-        assert.equal((await conclude(story)).verdict, verdict)
+      it(`is ${verdict} when ${what}`, () => {
+        assert.equal(conclude(story).verdict, verdict)
       })
     }
+
+    describe('and of what proves it', () => {
+      const gone = makeUp({
+        ...{ name: 'Gone', issuer: root, authority: true },
+        ...{ notBefore: daysAgo(900), notAfter: daysAgo(30) },
+      })
+      const signer = makeUp({
+        ...{ name: 'Signer', issuer: gone, notBefore: daysAgo(900), notAfter: daysAgo(35) },
+      })
+      const then = { thisUpdate: daysAgo(40) }
+      const story = (archive: readonly TimestampEvidence[]): Story => ({
+        signer,
+        certificates: [gone],
+        crls: [GOOD_ROOT, good(), ...[root, gone].map((each) => good(each, then))],
+        timestamps: [timestamp('signature', daysAgo(45)), ...archive],
+      })
+      const stamp = timestamp('archive', daysAgo(32))
+
+      it('does not believe a list that may have been made after the end of its authority', () => {
+        assert.equal(conclude(story([])).verdict, 'TRY_LATER')
+      })
+
+      it('believes it where a timestamp over it shows that it was there before', () => {
+        assert.equal(conclude(story([stamp])).verdict, 'TOTAL-PASSED')
+      })
+
+      it('does not believe it where the timestamp is over other things, or too late', () => {
+        const others = { ...stamp, covers: new Set<string>() }
+        assert.equal(conclude(story([others])).verdict, 'TRY_LATER')
+        assert.equal(conclude(story([timestamp('archive', daysAgo(20))])).verdict, 'TRY_LATER')
+      })
+
+      it('does not take a timestamp for proven by one that is not over it', () => {
+        const ended = makeUp({
+          ...{ name: 'Old TSA', issuer: issuing, eku: [EKU.timeStamping], notBefore: daysAgo(900) },
+          notAfter: daysAgo(100),
+        })
+        const archive = { ...timestamp('archive', daysAgo(150)), covers: new Set<string>() }
+        const lists = [GOOD_ROOT, good(issuing, { thisUpdate: daysAgo(200) })]
+        const stamps = [timestamp('signature', daysAgo(500), ended), archive]
+        const { bestSignatureTime } = conclude({ timestamps: stamps, crls: lists })
+        assert.equal(bestSignatureTime, daysAgo(150).toISOString())
+      })
+    })
 
     const oldAuthority = makeUp({
       ...{ name: 'Old TSA', issuer: issuing, eku: [EKU.timeStamping], notBefore: daysAgo(900) },
@@ -311,52 +395,52 @@ describe('The conclusion about a signature (S65)', () => {
     })
     const early = good(issuing, { thisUpdate: daysAgo(200), nextUpdate: inDays(9) })
 
-    it('does not believe a timestamp whose authority has ended since', async () => {
+    it('does not believe a timestamp whose authority has ended since', () => {
       const stamps = [timestamp('signature', daysAgo(500), oldAuthority)]
-      const found = await conclude({ timestamps: stamps, crls: [GOOD_ROOT, good(), early] })
+      const found = conclude({ timestamps: stamps, crls: [GOOD_ROOT, good(), early] })
       assert.equal(found.bestSignatureTime, null)
       assert.ok(found.codes.includes('timestamp-not-valid'))
     })
 
-    it('believes it where another timestamp shows that it was there before', async () => {
+    it('believes it where another timestamp shows that it was there before', () => {
       const stamps = [
         timestamp('signature', daysAgo(500), oldAuthority),
         timestamp('archive', daysAgo(150)),
       ]
-      const found = await conclude({ timestamps: stamps, crls: [GOOD_ROOT, good(), early] })
+      const found = conclude({ timestamps: stamps, crls: [GOOD_ROOT, good(), early] })
       assert.equal(found.verdict, 'TOTAL-PASSED')
       assert.equal(found.bestSignatureTime, daysAgo(500).toISOString())
     })
 
-    it('does not believe an authority whose certificate is for other things, too', async () => {
+    it('does not believe an authority whose certificate is for other things, too', () => {
       for (const settings of [
         { eku: [EKU.timeStamping, EKU.serverAuth] },
         { eku: [EKU.timeStamping], ekuCritical: false },
         {},
       ]) {
         const other = makeUp({ name: 'TSA', issuer: issuing, ...LONG, ...settings })
-        const found = await conclude({ timestamps: [timestamp('signature', daysAgo(1), other)] })
+        const found = conclude({ timestamps: [timestamp('signature', daysAgo(1), other)] })
         assert.equal(found.timestamps[0]?.subIndication, 'CHAIN_CONSTRAINTS_FAILURE')
       }
     })
 
-    it('does not believe a timestamp from the future', async () => {
-      const found = await conclude({ timestamps: [timestamp('signature', inDays(1))] })
+    it('does not believe a timestamp from the future', () => {
+      const found = conclude({ timestamps: [timestamp('signature', inDays(1))] })
       assert.equal(found.timestamps[0]?.subIndication, 'TIMESTAMP_ORDER_FAILURE')
     })
 
-    it('does not pass a signature with a timestamp that was tampered with', async () => {
+    it('does not pass a signature with a timestamp that was tampered with', () => {
       const stamp = timestamp('archive', daysAgo(1))
       const broken = { ...stamp, findings: [problem('HASH_FAILURE', 'archive-incomplete')] }
-      assert.equal((await conclude({ timestamps: [broken] })).verdict, 'SIG_CONSTRAINTS_FAILURE')
+      assert.equal(conclude({ timestamps: [broken] }).verdict, 'SIG_CONSTRAINTS_FAILURE')
     })
   })
 
   describe('by its algorithms', () => {
     const methods = ['md5', 'sha1'].map((hash) => ({ scheme: 'ecdsa' as const, hash }))
     for (const method of methods) {
-      it(`does not trust ${method.hash}`, async () => {
-        const { verdict } = await conclude({ evidence: { method, hashes: [method.hash] } })
+      it(`does not trust ${method.hash}`, () => {
+        const { verdict } = conclude({ evidence: { method, hashes: [method.hash] } })
         assert.equal(verdict, 'CRYPTO_CONSTRAINTS_FAILURE_NO_POE')
       })
     }
@@ -365,19 +449,25 @@ describe('The conclusion about a signature (S65)', () => {
       ['RSA of 1024 bits', generateKeyPairSync('rsa', { modulusLength: 1024 })],
       ['an odd curve', generateKeyPairSync('ec', { namedCurve: 'secp256k1' })],
     ] as const) {
-      it(`does not trust ${what}`, async () => {
+      it(`does not trust ${what}`, () => {
         const signer = { ...known(signerOf()), key: key.publicKey }
-        const { verdict } = await conclude({ evidence: { signer } })
+        const { verdict } = conclude({ evidence: { signer } })
         assert.equal(verdict, 'CRYPTO_CONSTRAINTS_FAILURE_NO_POE')
       })
     }
 
-    it('trusts what was good at the proven time', async () => {
+    it('says so where it is proven that it was used later', () => {
+      const evidence = { method: { scheme: 'ecdsa' as const, hash: 'sha224' }, hashes: ['sha224'] }
+      const timestamps = [timestamp('content', daysAgo(1))]
+      assert.equal(conclude({ evidence, timestamps }).verdict, 'CRYPTO_CONSTRAINTS_FAILURE')
+    })
+
+    it('trusts what was good at the proven time', () => {
       const method = { scheme: 'ecdsa' as const, hash: 'sha224' }
       const evidence = { method, hashes: ['sha224'] }
       const timestamps = [timestamp('signature', new Date('2025-06-01T00:00:00Z'))]
-      assert.equal((await conclude({ evidence, timestamps })).verdict, 'TOTAL-PASSED')
-      assert.equal((await conclude({ evidence })).verdict, 'CRYPTO_CONSTRAINTS_FAILURE_NO_POE')
+      assert.equal(conclude({ evidence, timestamps }).verdict, 'TOTAL-PASSED')
+      assert.equal(conclude({ evidence }).verdict, 'CRYPTO_CONSTRAINTS_FAILURE_NO_POE')
     })
   })
 })

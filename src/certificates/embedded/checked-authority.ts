@@ -1,21 +1,21 @@
-import { createHash } from 'node:crypto'
-import { HASH_ALGORITHMS, type SignatureAlgorithm } from '../../keys/algorithms.js'
-import { verifyDigest } from '../../keys/digest-verifier.js'
+import type { HashName, SignatureAlgorithm } from '../../keys/algorithms.js'
 import type { KeyCustody } from '../../keys/key-custody.js'
+import { ownAlgorithm } from '../algorithm-identifier.js'
 import { parseCertificate, type ParsedCertificate } from '../certificate.js'
+import { publicKeyOf, readSigned } from '../signed-structure.js'
 import type { AuthorityName, AuthorityRecord, ServiceName } from './authority-store.js'
-
-/** What our authorities sign with, which are all of one kind. */
-export const SIGNED_WITH: SignatureAlgorithm = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha384 }
 
 /** A certificate with its key, of an authority or a service. */
 export interface Authority {
   readonly keyId: string
   readonly certificate: ParsedCertificate
+  /** By which it signs. */
+  readonly algorithm: SignatureAlgorithm
 }
 
 /**
  * A store that was tampered with or restored without its token must not go unnoticed.
+ * @param hash by which it signs from now on; the one that fits its key when absent
  * @throws {Error} when certificate, key and issuer do not belong together
  */
 export async function checkedAuthority(
@@ -23,6 +23,7 @@ export async function checkedAuthority(
   name: AuthorityName | ServiceName,
   { keyId, certificate: der }: AuthorityRecord,
   issuer: Authority | null,
+  hash?: HashName,
 ): Promise<Authority> {
   const certificate = parseCertificate(der)
   const publicKey = await custody.publicKey(keyId)
@@ -31,9 +32,10 @@ export async function checkedAuthority(
     throw new Error(`The certificate of the ${name} key is for another key`)
   }
   const issuerKey = issuer?.certificate.publicKey ?? certificate.publicKey
-  const digest = createHash('sha384').update(certificate.tbs).digest()
-  if (!(await verifyDigest(issuerKey, digest, certificate.signature, SIGNED_WITH))) {
+  if (!readSigned(der).isSignedBy(publicKeyOf(issuerKey))) {
     throw new Error(`The certificate of the ${name} key has a wrong signature`)
   }
-  return { keyId, certificate }
+  const { keyAlgorithm } = certificate
+  if (keyAlgorithm === null) throw new Error(`The ${name} key is of no kind we know`)
+  return { keyId, certificate, algorithm: ownAlgorithm(keyAlgorithm, hash) }
 }

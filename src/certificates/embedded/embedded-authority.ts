@@ -16,7 +16,9 @@ import type { IssuedCertificateStore } from '../issued-certificates.js'
 import type { CertificateProfile } from '../profiles.js'
 import { encodeToBeSigned } from '../to-be-signed.js'
 import type { AuthorityName, AuthorityRecord, AuthorityStore } from './authority-store.js'
-import { checkedAuthority, SIGNED_WITH, type Authority } from './checked-authority.js'
+import { ownAlgorithm } from '../algorithm-identifier.js'
+import { checkedAuthority, type Authority } from './checked-authority.js'
+import { DEFAULT_OWN_KEYS, type OwnKeys } from './own-key.js'
 import { OCSP_PATH, PUBLISHED } from './published.js'
 
 export interface EmbeddedAuthorityOptions {
@@ -28,6 +30,8 @@ export interface EmbeddedAuthorityOptions {
   readonly subject: { readonly organization: string; readonly country: string }
   /** Where the files of the authority and its OCSP responder are served; when absent certificates do not say. */
   readonly publicationUrl?: string
+  /** What keys they get where there are none yet, and with which hashes they sign. */
+  readonly keys?: Pick<OwnKeys, AuthorityName>
 }
 
 const MINUTE_SECONDS = 60
@@ -87,9 +91,11 @@ export class EmbeddedAuthority implements CertificateAuthority {
     readonly publicKey: Buffer
     readonly subject: SubjectName
     readonly profile: CertificateProfile
+    /** Its kind on record; the name of the profile when absent. */
+    readonly recordedAs?: string
   }): Promise<IssuedCertificate> {
     const { custody, now, publicationUrl, issued } = this.#options
-    const { keyId, publicKey, subject, profile } = request
+    const { keyId, publicKey, subject, profile, recordedAs = profile.name } = request
     const { email, ...name } = subject
     const issuer = this.#issuing.certificate
     const plan: CertificatePlan = {
@@ -99,6 +105,7 @@ export class EmbeddedAuthority implements CertificateAuthority {
       ...validity(now(), profile.validitySeconds, issuer),
       publicKey: Buffer.from(publicKey),
       issuerPublicKey: issuer.publicKey,
+      issuerAlgorithm: this.#issuing.algorithm,
       keyUsage: profile.keyUsage,
       authority: null,
       policyOids: profile.policyOid === undefined ? [] : [profile.policyOid],
@@ -113,7 +120,7 @@ export class EmbeddedAuthority implements CertificateAuthority {
     const linted = lintCertificate(encodeToBeSigned(plan), plan, issuer)
     await issued.register({
       serialNumber: plan.serialNumber.toString('hex').toUpperCase(),
-      ...{ keyId, profile: profile.name, issuedAt: now(), notAfter: plan.notAfter },
+      ...{ keyId, profile: recordedAs, issuedAt: now(), notAfter: plan.notAfter },
     })
     const certificate = await signCertificate(custody, linted, this.#issuing.keyId, keyId)
     return { certificate, chain: this.chain }
@@ -127,7 +134,8 @@ async function openAuthority(
 ): Promise<Authority> {
   const { custody, store } = options
   const stored = await store.load(name)
-  if (stored !== null) return checkedAuthority(custody, name, stored, issuer)
+  const { hash } = (options.keys ?? DEFAULT_OWN_KEYS)[name]
+  if (stored !== null) return checkedAuthority(custody, name, stored, issuer, hash)
   const made = await makeAuthority(options, issuer).catch(async (error: unknown) => {
     // another replica may have been first, and the key process lets nobody certify a second one
     if ((await store.load(name)) === null) throw error
@@ -137,15 +145,16 @@ async function openAuthority(
   const kept = await store.load(name)
   if (kept === null) throw new Error(`The ${name} authority could not be stored`)
   if (made && kept.keyId !== made.keyId) await custody.destroy(made.keyId)
-  return checkedAuthority(custody, name, kept, issuer)
+  return checkedAuthority(custody, name, kept, issuer, hash)
 }
 
 async function makeAuthority(
-  { custody, now, subject, publicationUrl }: EmbeddedAuthorityOptions,
+  { custody, now, subject, publicationUrl, keys = DEFAULT_OWN_KEYS }: EmbeddedAuthorityOptions,
   issuer: Authority | null,
 ): Promise<AuthorityRecord> {
-  const { keyId, publicKey } = await custody.generate('p-384')
   const isRoot = issuer === null
+  const { algorithm, hash } = keys[isRoot ? 'root' : 'issuing']
+  const { keyId, publicKey } = await custody.generate(algorithm)
   const commonName = `${subject.organization} ${isRoot ? 'Root CA' : 'Issuing CA'}`
   const subjectName = encodeName({ ...subject, commonName })
   const plan: CertificatePlan = {
@@ -159,6 +168,7 @@ async function makeAuthority(
     ),
     publicKey,
     issuerPublicKey: issuer?.certificate.publicKey ?? publicKey,
+    issuerAlgorithm: issuer?.algorithm ?? ownAlgorithm(algorithm, hash),
     keyUsage: ['keyCertSign', 'cRLSign'],
     authority: { pathLength: isRoot ? 1 : 0 },
     policyOids: isRoot ? [] : [ANY_POLICY],
@@ -188,13 +198,10 @@ async function signCertificate(
   subjectKeyId: string,
 ): Promise<Buffer> {
   const { tbs } = linted
-  const signature = await certifyWith(custody, {
-    ...{ tbs, issuerKeyId, subjectKeyId },
-    algorithm: SIGNED_WITH,
-  })
-  const { issuerPublicKey } = linted.plan
-  const digest = createHash('sha384').update(tbs).digest()
-  const good = await verifyDigest(issuerPublicKey, digest, signature, SIGNED_WITH)
+  const { issuerPublicKey, issuerAlgorithm: algorithm } = linted.plan
+  const signature = await certifyWith(custody, { tbs, issuerKeyId, subjectKeyId, algorithm })
+  const digest = createHash(algorithm.hash.name).update(tbs).digest()
+  const good = await verifyDigest(issuerPublicKey, digest, signature, algorithm)
   if (!good) throw new SignatureWithheldError('A certificate signature does not verify')
   return assembleCertificate(linted, signature)
 }

@@ -12,6 +12,7 @@ import {
   encodeResponseData,
   keyHash,
   ocspRefusal,
+  type OcspRefusal,
   wholeSeconds,
   type CertificateAnswer,
 } from './response.js'
@@ -51,23 +52,48 @@ export class OcspResponder {
    * @throws what the store and the token throw
    */
   async answer(request: Buffer): Promise<OcspAnswer> {
+    try {
+      return await this.#answer(request)
+    } catch (error) {
+      this.#parts.observer?.ocspAnswered('failed', 'none')
+      throw error
+    }
+  }
+
+  #note(answers: readonly CertificateAnswer[], origin: 'signed' | 'kept'): void {
+    const [only, another] = answers
+    const revoked = only?.status?.revocation ? 'revoked' : 'good'
+    const says = another ? 'several' : only?.status ? revoked : 'unknown'
+    this.#parts.observer?.ocspAnswered(says, origin)
+  }
+
+  #refuse(why: OcspRefusal): OcspAnswer {
+    this.#parts.observer?.ocspAnswered(why, 'none')
+    return { bytes: ocspRefusal(why), validity: null }
+  }
+
+  async #answer(request: Buffer): Promise<OcspAnswer> {
     let asked
     try {
       asked = readOcspRequest(request)
     } catch (error) {
       if (!(error instanceof MalformedOcspRequestError)) throw error
-      return { bytes: ocspRefusal('malformedRequest'), validity: null }
+      return this.#refuse('malformedRequest')
     }
     const answers = await Promise.all(asked.certificates.map((id) => this.#look(id)))
     const [only, ...others] = answers
     const isForEverybody = only?.status && others.length === 0
     if (isForEverybody && (asked.nonce === null || this.#fresh >= MOST_FRESH)) {
-      return this.#keptAnswer(only)
+      const before = this.#kept.get(nameOf(only))
+      const answer = await this.#keptAnswer(only)
+      this.#note(answers, answer === before ? 'kept' : 'signed')
+      return answer
     }
-    if (this.#fresh >= MOST_FRESH) return { bytes: ocspRefusal('tryLater'), validity: null }
+    if (this.#fresh >= MOST_FRESH) return this.#refuse('tryLater')
     this.#fresh += 1
     try {
       const { bytes } = await this.#sign(answers, asked.nonce)
+      this.#note(answers, 'signed')
       return { bytes, validity: null }
     } finally {
       this.#fresh -= 1
@@ -153,7 +179,9 @@ export class OcspResponder {
     const { publicKey } = keyAndValidity(key.certificate)
     const thisUpdate = wholeSeconds(this.#parts.now())
     const nextUpdate = new Date(thisUpdate.getTime() + VALID_SECONDS * 1000)
-    const plan = { answers, thisUpdate, nextUpdate, nonce, publicKey }
+    // Nothing that was issued is ever forgotten.
+    const archiveCutoff = this.#parts.issuer.notBefore
+    const plan = { answers, thisUpdate, nextUpdate, archiveCutoff, nonce, publicKey }
     const responseData = encodeResponseData(plan)
     const bytes = assembleOcspResponse(responseData, await key.sign(responseData), key)
     return { bytes, validity: { thisUpdate, nextUpdate } }
@@ -166,6 +194,13 @@ interface OcspResponderParts {
   /** The authority whose certificates it knows. */
   readonly issuer: ParsedCertificate
   readonly now: () => Date
+  readonly observer?: OcspObserver
+}
+
+/** Told of every response that somebody asked for. */
+interface OcspObserver {
+  /** @param says good, revoked, unknown, several, failed, or why nothing is said */
+  ocspAnswered(says: string, origin: 'signed' | 'kept' | 'none'): void
 }
 
 interface IssuerHashes {

@@ -19,6 +19,8 @@ export interface ResponsePlan {
   /** Whole seconds. */
   readonly thisUpdate: Date
   readonly nextUpdate: Date
+  /** Since when certificates are known, ended ones as well; null when nothing is said of it. */
+  readonly archiveCutoff: Date | null
   /** What the nonce extension held; null for none. */
   readonly nonce: Buffer | null
   /** Of the responder: SubjectPublicKeyInfo, DER. */
@@ -27,7 +29,10 @@ export interface ResponsePlan {
 
 const BY_KEY_TAG = 2
 const EXTENSIONS_TAG = 1
+const SINGLE_EXTENSIONS_TAG = 1
 const BASIC_RESPONSE = '1.3.6.1.5.5.7.48.1.1'
+/** @see RFC 6960, 4.4.4, and EN 319 411-2, CSS-6.3.10 */
+const ARCHIVE_CUTOFF = '1.3.6.1.5.5.7.48.1.6'
 
 /** ResponseData, DER. @see RFC 6960, 4.2.1 */
 export function encodeResponseData(plan: ResponsePlan): Buffer {
@@ -47,12 +52,22 @@ export function encodeResponseData(plan: ResponsePlan): Buffer {
 }
 
 function encodeAnswer({ id, status }: CertificateAnswer, plan: ResponsePlan): Buffer {
+  const { archiveCutoff } = plan
   return sequenceOf(
     id.der,
     der(encodeStatus(status)),
     der(timeOf(plan.thisUpdate)),
     der(tagged(0, timeOf(plan.nextUpdate))),
+    ...(archiveCutoff === null || status === null
+      ? []
+      : [der(tagged(SINGLE_EXTENSIONS_TAG, cutoffExtension(archiveCutoff)))]),
   )
+}
+
+function cutoffExtension(archiveCutoff: Date): asn1js.AsnType {
+  const extnValue = timeOf(archiveCutoff).toBER()
+  const extension = new Extension({ extnID: ARCHIVE_CUTOFF, critical: false, extnValue })
+  return new Extensions({ extensions: [extension] }).toSchema()
 }
 
 /** CertStatus: good [0], revoked [1], unknown [2]. */

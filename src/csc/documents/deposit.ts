@@ -1,10 +1,12 @@
 import { Type } from '@sinclair/typebox'
 import { RefusedRequestError } from '../../errors.js'
+import { LargeMember } from '../../http/large-members.js'
 import { inWords, invalid } from '../../http/refusals.js'
 import { HASH_ALGORITHMS } from '../../keys/algorithms.js'
 import { decodeBase64 } from '../../keys/base64.js'
 import { defineCscEndpoint } from '../services.js'
 
+const NO_DOCUMENT = 'Missing (or invalid type) string parameter document'
 const NOT_BASE64 = 'Invalid Base64 document string parameter'
 
 /**
@@ -18,7 +20,8 @@ export const deposit = defineCscEndpoint({
   extension: true,
   takesDocuments: true,
   request: Type.Object({
-    document: Type.String({
+    document: Type.Unknown({
+      complaint: NO_DOCUMENT,
       contentEncoding: 'base64',
       description:
         'The whole document. PDF and text are shown to the signer; of others, name and size.',
@@ -45,7 +48,10 @@ export const deposit = defineCscEndpoint({
   isOn: ({ config }) => config.deposits.allowed,
 
   async handle({ document, label }, { clientId, userId }, { deposits }) {
-    const content = decodeBase64(document)
+    if (!(document instanceof LargeMember) && typeof document !== 'string') {
+      throw new RefusedRequestError(NO_DOCUMENT)
+    }
+    const content = document instanceof LargeMember ? document.bytes : decodeBase64(document)
     if (!content) throw new RefusedRequestError(NOT_BASE64)
     const added = await deposits.add({ clientId, userId, label: label ?? null, content })
     return {

@@ -1,5 +1,4 @@
-import { Type, type Static } from '@sinclair/typebox'
-import { Ajv } from 'ajv'
+import { Type } from '@sinclair/typebox'
 import type { ConformanceLevel, SignedProperty } from '../../documents/ades.js'
 import type { PdfAppearance } from '../../documents/pades/pdf-appearance.js'
 import { CONTAINER_TYPES, type ContainerType } from '../../documents/asic/container-type.js'
@@ -10,6 +9,7 @@ import {
   type DocumentRequest,
 } from '../../documents/prepared-document.js'
 import { InvalidParameterError, MissingParameterError, RefusedRequestError } from '../../errors.js'
+import { decodedLength, LargeMember } from '../../http/large-members.js'
 import { invalid, inWords, missing, type Refusal } from '../../http/refusals.js'
 import {
   hashAlgorithmByOid,
@@ -18,6 +18,7 @@ import {
   type SignatureAlgorithm,
 } from '../../keys/algorithms.js'
 import { decodeBase64 } from '../../keys/base64.js'
+import { validatorOf } from '../../validator.js'
 
 /*
  * Items of `documentDigests` and `documents`. Each is read by its members: v2.2 has one kind of item, of
@@ -72,7 +73,7 @@ const Appearance = Type.Object(
   },
   closed,
 )
-const isAppearance = new Ajv().compile<Static<typeof Appearance>>(Appearance)
+const isAppearance = validatorOf(Appearance)
 
 const UNFIT_DOCUMENTS = 'Invalid array parameter documents'
 const UNFIT_DIGESTS = 'Invalid object parameter documentDigests'
@@ -177,10 +178,8 @@ function contentsOf(item: Item, otherwise: string): DocumentContent[] {
   }
   if (has(item, 'document') === has(item, 'hashes')) throw new RefusedRequestError(otherwise)
   if (has(item, 'document')) {
-    const bytes = typeof document === 'string' ? decodeDocument(document) : null
-    if (!bytes) throw new RefusedRequestError(BAD_DOCUMENT)
-    // The text is larger than the document; nobody reads it any more, and the body lives on for a while.
-    Object.assign(item, { document: DECODED })
+    const bytes = document instanceof LargeMember ? document.bytes : decodeDocument(document)
+    if (!bytes || bytes.length === 0) throw new RefusedRequestError(BAD_DOCUMENT)
     return [{ document: bytes }]
   }
   const texts: readonly unknown[] = Array.isArray(hashes) ? hashes : [hashes]
@@ -192,16 +191,11 @@ function contentsOf(item: Item, otherwise: string): DocumentContent[] {
   })
 }
 
-/**
- * Decodes what may be megabytes: with another character among them there are fewer bytes than there
- * should be. Either alphabet is taken, padded or not.
- */
-function decodeDocument(text: string): Buffer | null {
-  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
-  const digits = text.length - padding
-  if (digits === 0 || digits % 4 === 1 || (padding > 0 && text.length % 4 !== 0)) return null
+/** Either alphabet, padded or not; with another character in it there are fewer bytes than there should be. */
+function decodeDocument(text: unknown): Buffer | null {
+  if (typeof text !== 'string') return null
   const bytes = Buffer.from(text, 'base64')
-  return bytes.length === Math.floor((digits * 3) / 4) ? bytes : null
+  return bytes.length === decodedLength(text) ? bytes : null
 }
 
 function algorithmOf(item: Item): SignatureAlgorithm {
@@ -242,8 +236,8 @@ async function requestOf(
   const container = containerOf(item, content)
   const format = container ? await documents.format(known.format, container) : known
   if (!format) throw new InvalidParameterError('container')
-  for (const other of ['label', 'circumstantialData', 'documentType'])
-    textOf(item, other, 'invalid')
+  for (const other of ['label', 'circumstantialData']) textOf(item, other, 'invalid')
+  rejectUnknownType(textOf(item, 'documentType', 'invalid'))
   const referenceUri = textOf(item, 'referenceUri', 'invalid')
   if (referenceUri !== null && referenceUri.length > LONGEST_URI) {
     throw new InvalidParameterError('referenceUri')
@@ -262,6 +256,13 @@ async function requestOf(
   return request
 }
 
+/** The signer's original document, or one that is formatted for signing: the same to every format. */
+function rejectUnknownType(documentType: string | null): void {
+  if (documentType !== null && !/^(sod|sfd)$/i.test(documentType)) {
+    throw new InvalidParameterError('documentType')
+  }
+}
+
 /** Who sends a digest has nothing to put into one. */
 function containerOf(item: Item, { document }: DocumentContent): ContainerType | undefined {
   const text = textOf(item, 'container', 'invalid')
@@ -272,9 +273,12 @@ function containerOf(item: Item, { document }: DocumentContent): ContainerType |
 }
 
 const LONGEST_URI = 2000
-const LEVEL = /^ades-(?:b-)?(b|t|lt|lta)$/i
+const LEVEL = /^ades-(?:b-?)?(b|t|lt|lta)$/i
 
-/** Baseline levels in every spelling that editions of the specification have (11.11, table and samples). */
+/**
+ * Baseline levels in every spelling that editions of the specification have (11.11, table and samples),
+ * and without the second hyphen.
+ */
 function levelOf(text: string | null, documents: Documents): ConformanceLevel {
   const [, letter = ''] = LEVEL.exec(text ?? 'AdES-B-B') ?? []
   const level = `B-${letter.toUpperCase()}` as ConformanceLevel
@@ -283,9 +287,6 @@ function levelOf(text: string | null, documents: Documents): ConformanceLevel {
   }
   return level
 }
-
-/** Stands in the body where the text of a document was. */
-const DECODED = '…'
 
 const MOST_PROPERTIES = 50
 
@@ -312,7 +313,7 @@ function appearanceOf(
   const { image, ...rest } = appearance
   if (image === undefined) return { appearance: rest }
   const bytes = decodeDocument(image)
-  if (!bytes) throw new InvalidParameterError('appearance')
+  if (!bytes || bytes.length === 0) throw new InvalidParameterError('appearance')
   return { appearance: { ...rest, image: bytes } }
 }
 

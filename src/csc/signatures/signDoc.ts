@@ -19,6 +19,7 @@ import {
   MissingParameterError,
 } from '../../errors.js'
 import type { AccessToken } from '../../http/bearer.js'
+import { Large } from '../../http/endpoint.js'
 import { invalid, missing } from '../../http/refusals.js'
 import { rejectOtherBytes } from '../../signing/document-jobs.js'
 import { ClientData, FOREIGN_CREDENTIAL, UNUSABLE_CREDENTIAL } from '../parameters.js'
@@ -69,6 +70,9 @@ const Request = Type.Object({
       complaint: 'Invalid parameter returnValidationInfo',
       description: 'Whether validation data that is not in the signatures is returned beside them.',
     }),
+  ),
+  returnValidationInformation: Type.Optional(
+    Type.Unknown({ description: 'What some applications call returnValidationInfo.' }),
   ),
 })
 
@@ -174,7 +178,10 @@ async function requestedSigning(
   credential: Credential,
   { config, documents, now }: CscServices,
 ): Promise<DocumentSigning> {
-  const { returnValidationInfo = false } = input
+  const {
+    returnValidationInformation,
+    returnValidationInfo = returnValidationInformation === true,
+  } = input
   const asked = await requestedDocuments(input, documents, {
     allowBoth: config.policy.signDocAllowBoth,
   })
@@ -300,28 +307,22 @@ function redeem(
   })
 }
 
-export function renderSigned({
-  signatures,
-  validationInfo,
-}: SignedDocuments): Static<typeof SignedDocumentsAnswer> {
-  const base64 = (holdsDocument: boolean) =>
-    signatures
-      .filter((each) => each.holdsDocument === holdsDocument)
-      .map(({ bytes }) => bytes.toString('base64'))
-  const [withDocument, apart] = [base64(true), base64(false)]
-  return {
+export function renderSigned({ signatures, validationInfo }: SignedDocuments): Large {
+  const those = (hold: boolean) =>
+    signatures.flatMap(({ bytes, holdsDocument }) => (holdsDocument === hold ? [bytes] : []))
+  const [withDocument, apart] = [those(true), those(false)]
+  return new Large({
     ...(withDocument.length > 0 ? { DocumentWithSignature: withDocument } : {}),
     ...(apart.length > 0 ? { SignatureObject: apart } : {}),
     ...(validationInfo ? { validationInfo: renderValidationInfo(validationInfo) } : {}),
-  }
+  })
 }
 
 function renderValidationInfo({ ocspResponses, crls, certificates }: ValidationData) {
-  const texts = (name: string, all: readonly Buffer[]) =>
-    all.length === 0 ? {} : { [name]: all.map((each) => each.toString('base64')) }
+  const some = (name: string, all: readonly Buffer[]) => (all.length === 0 ? {} : { [name]: all })
   return {
-    ...texts('ocsp', ocspResponses),
-    ...texts('crl', crls),
-    ...texts('certificates', certificates),
+    ...some('ocsp', ocspResponses),
+    ...some('crl', crls),
+    ...some('certificates', certificates),
   }
 }

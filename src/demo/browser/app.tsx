@@ -1,25 +1,26 @@
 import { CertificateStep } from './certificate-step.js'
-import type { Demo, Notice, State } from './demo.js'
+import { LEAVING, type Demo, type Notice, type State } from './demo.js'
 import { DocumentsStep } from './documents-step.js'
 import { FinishedStep } from './finished-step.js'
 import { Icon } from './parts.js'
 import { ProtocolPanel } from './protocol-panel.js'
 import { ResultStep } from './result-step.js'
 import { Stepper } from './stepper.js'
+import { t } from './texts.js'
 
 export function App({ demo, state, takeFocus }: { demo: Demo; state: State; takeFocus: boolean }) {
   return (
     <>
-      <Stepper step={state.step} leaving={state.busy?.startsWith('Going to') ?? false} />
+      <Stepper step={state.step} leaving={state.busy === LEAVING} />
       <p class="for-ears" role="status">
-        {state.busy ?? ''}
+        {state.busy ? t(state.busy) : ''}
       </p>
       <div class="columns">
         <div class="column">
           {state.notice && <NoticeBox demo={demo} notice={state.notice} />}
           {state.busy !== undefined && (
             <p class="busy" aria-hidden="true">
-              <span class="spinner" /> {state.busy}
+              <span class="spinner" /> {t(state.busy)}
             </p>
           )}
           <CurrentStep demo={demo} state={state} takeFocus={takeFocus} />
@@ -49,9 +50,9 @@ function NoticeBox({ demo, notice }: { demo: Demo; notice: Notice }) {
     <div class={`notice ${notice.tone}`} role="alert">
       <Icon name={notice.tone === 'problem' ? 'warning' : 'information'} />
       <div>
-        <p class="notice-title">{notice.title}</p>
+        <p class="notice-title">{t(notice.title)}</p>
         <p>
-          {notice.text}
+          {t(notice.text)}
           {notice.link && (
             <>
               {' '}
@@ -63,7 +64,7 @@ function NoticeBox({ demo, notice }: { demo: Demo; notice: Notice }) {
       <button
         type="button"
         class="quiet icon-only"
-        aria-label="Dismiss"
+        aria-label={t('Dismiss')}
         onClick={() => {
           demo.dismissNotice()
         }}
@@ -77,13 +78,14 @@ function NoticeBox({ demo, notice }: { demo: Demo; notice: Notice }) {
 function Sandbox({ serviceName }: { serviceName: string | undefined }) {
   return (
     <aside class="sandbox" aria-labelledby="sandbox">
-      <h2 id="sandbox">This is a sandbox</h2>
+      <h2 id="sandbox">{t('This is a sandbox')}</h2>
       <p>
-        {serviceName ? <bdi>{serviceName}</bdi> : 'The service'} comes with demo users. The command
-        that started it, <code>./scripts/start</code>, printed one of them with password and
-        one-time code; the others are in <code>data/sandbox.json</code>.
+        {serviceName ? <bdi>{serviceName}</bdi> : t('The service')}{' '}
+        {t('comes with demo users. The command that started it,')} <code>./scripts/start</code>
+        {t(', printed one of them with password and one-time code; the others are in')}{' '}
+        <code>data/sandbox.json</code>.
       </p>
-      <p>Signatures made here work like real ones, but have no legal effect.</p>
+      <p>{t('Signatures made here work like real ones, but have no legal effect.')}</p>
     </aside>
   )
 }

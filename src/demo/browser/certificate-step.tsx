@@ -1,5 +1,6 @@
 import type { Choice, Demo, State } from './demo.js'
 import { day, Fingerprint, Icon, plural, StepHeading } from './parts.js'
+import { t } from './texts.js'
 
 export function CertificateStep({
   demo,
@@ -14,17 +15,22 @@ export function CertificateStep({
   const fits = (choice: Choice) => documents.length <= choice.info.multisign
   return (
     <section class="card" aria-busy={busy !== undefined}>
-      <StepHeading takeFocus={takeFocus}>With which certificate?</StepHeading>
+      <StepHeading takeFocus={takeFocus}>{t('With which certificate?')}</StepHeading>
       {choices.length === 0 ? (
         <p>
-          There is no certificate in this account that can sign now. You can go back and sign in
-          with another one.
+          {t(
+            'There is no certificate in this account that can sign now. You can go back and sign in with another one.',
+          )}
         </p>
       ) : (
         <>
-          <p>The private keys of these certificates are held by the service and never leave it.</p>
+          <p>
+            {t(
+              'The private keys of these certificates are held by the service and never leave it.',
+            )}
+          </p>
           <fieldset class="choices" disabled={busy !== undefined}>
-            <legend class="for-ears">Certificate</legend>
+            <legend class="for-ears">{t('Certificate')}</legend>
             {choices.map((choice) => (
               <ChoiceCard
                 key={choice.info.credentialID}
@@ -45,7 +51,7 @@ export function CertificateStep({
           disabled={busy !== undefined || !chosen || !fits(chosen)}
           onClick={() => void demo.approve()}
         >
-          Go to approval
+          {t('Go to approval')}
         </button>
         <button
           type="button"
@@ -53,7 +59,7 @@ export function CertificateStep({
           disabled={busy !== undefined}
           onClick={() => void demo.backToDocuments()}
         >
-          Back
+          {t('Back')}
         </button>
       </div>
     </section>
@@ -92,7 +98,8 @@ function ChoiceCard({
           </span>
         )}
         <span class="muted">
-          Issued by <bdi>{certificate.issuer}</bdi>, valid until {day(certificate.validTo)}
+          {t('Issued by')} <bdi>{certificate.issuer}</bdi>
+          {t(', valid until {day}', { day: day(certificate.validTo) })}
         </span>
         <span class="tags">
           <span class="tag">{signing.label}</span>
@@ -100,14 +107,18 @@ function ChoiceCard({
           {info.SCAL === '2' && (
             <span
               class="tag"
-              title="Sole control assurance level 2: approval is bound to the hashes"
+              title={t('Sole control assurance level 2: approval is bound to the hashes')}
             >
               SCAL 2
             </span>
           )}
-          <span class="tag">up to {plural(info.multisign, 'document')}</span>
+          <span class="tag">
+            {plural(info.multisign, 'up to 1 document', 'up to {count} documents')}
+          </span>
         </span>
-        {!fits && <span class="choice-problem">Signs fewer documents at once than you chose.</span>}
+        {!fits && (
+          <span class="choice-problem">{t('Signs fewer documents at once than you chose.')}</span>
+        )}
       </span>
     </label>
   )
@@ -118,11 +129,15 @@ function ToBeSigned({ state: { documents, digests }, chosen }: { state: State; c
   return (
     <div class="to-be-signed" aria-live="polite">
       <h3>
-        <Icon name="information" /> What you will be asked to approve
+        <Icon name="information" /> {t('What you will be asked to approve')}
       </h3>
       <p class="muted">
-        Compare: the approval page shows the same {chosen.signing.hash.name}{' '}
-        {documents.length === 1 ? 'fingerprint' : 'fingerprints'}.
+        {t(
+          documents.length === 1
+            ? 'Compare: the approval page shows the same {hash} fingerprint.'
+            : 'Compare: the approval page shows the same {hash} fingerprints.',
+          { hash: chosen.signing.hash.name },
+        )}
       </p>
       <ul class="documents plain">
         {documents.map((document, index) => (

@@ -30,8 +30,11 @@ import {
   type ServiceFacts,
   type Session,
 } from './session.js'
+import { t } from './texts.js'
 import { tamper, verify } from './verification.js'
 
+/** What is said while the page is being left. */
+export const LEAVING = 'Going to the signing service…'
 export const MOST_DOCUMENTS = 20
 const MOST_BYTES = 64 * 1024 * 1024
 /** Longer addresses are cut or refused somewhere on the way. CSC API v2, 8.4.2 */
@@ -164,7 +167,12 @@ export class Demo {
         const bytes = documents.reduce((sum, { content }) => sum + content.length, file.size)
         if (documents.length === MOST_DOCUMENTS || bytes > MOST_BYTES) {
           this.#warn('Not everything fits', {
-            text: `This demonstration takes up to ${MOST_DOCUMENTS} documents of ${MOST_BYTES / 1024 / 1024} MB altogether.`,
+            text: t(
+              'This demonstration takes up to {count} documents of {megabytes} MB altogether.',
+              {
+                ...{ count: MOST_DOCUMENTS, megabytes: MOST_BYTES / 1024 / 1024 },
+              },
+            ),
           })
           break
         }
@@ -174,7 +182,7 @@ export class Demo {
         })
         if (documents.some(({ fingerprint }) => fingerprint === document.fingerprint)) {
           this.#tell('This document is here already', {
-            text: `“${file.name}” has the same content as one you chose before.`,
+            text: t('“{name}” has the same content as one you chose before.', { name: file.name }),
           })
         } else {
           documents.push(document)
@@ -209,7 +217,7 @@ export class Demo {
 
   /** First trip: the person signs in and lets this page see their credentials. */
   async signIn(): Promise<void> {
-    await this.#attempt('Going to the signing service…', () => this.#leaveFor('service', {}))
+    await this.#attempt(LEAVING, () => this.#leaveFor('service', {}))
   }
 
   async choose(choice: Choice): Promise<void> {
@@ -226,7 +234,7 @@ export class Demo {
   async approve(): Promise<void> {
     const { chosen, documents } = this.state
     if (!chosen) return
-    await this.#attempt('Going to the signing service…', async () => {
+    await this.#attempt(LEAVING, async () => {
       const { hash } = chosen.signing
       const digests = await Promise.all(documents.map(({ content }) => digest(hash, content)))
       await this.#leaveDocuments(documents)
@@ -389,7 +397,7 @@ export class Demo {
   ): Promise<readonly StoredDocument[]> {
     if (documents.length === 0) return []
     const level = this.#session.service?.pdfLevel ?? ''
-    const text = `Signed by ${certificate.subject}\n${new Date().toISOString().slice(0, 10)}`
+    const text = `${t('Signed by')} ${certificate.subject}\n${new Date().toISOString().slice(0, 10)}`
     const signed = await this.#service.signPdfs(
       token,
       info.credentialID,
@@ -597,7 +605,10 @@ function readChoice(info: CredentialInfo): Choice[] {
 
 function describe(documents: readonly DemoDocument[]): string {
   const names = documents.map(({ name }) => name).join(', ')
-  const text = documents.length === 1 ? names : `${documents.length} documents: ${names}`
+  const text =
+    documents.length === 1
+      ? names
+      : `${t('{count} documents', { count: documents.length })}: ${names}`
   return text.length <= 500 ? text : `${text.slice(0, 499)}…`
 }
 
@@ -629,7 +640,11 @@ function explainRefusal(refused: Callback & { kind: 'refused' }): [string, { tex
   }
   return [
     scope === 'service' ? 'Signing in did not work' : 'The signature could not be approved',
-    { text: `The service says: ${description || error}. Nothing was signed; you can try again.` },
+    {
+      text: t('The service says: {why}. Nothing was signed; you can try again.', {
+        why: description || error,
+      }),
+    },
   ]
 }
 
@@ -637,7 +652,7 @@ function explainError(error: unknown): [string, { text: string }] {
   if (error instanceof RefusedError) {
     return [
       'The service refused the request',
-      { text: `It says: ${error.message}. You can try again from here.` },
+      { text: t('It says: {why}. You can try again from here.', { why: error.message }) },
     ]
   }
   if (error instanceof TypeError) {

@@ -2,6 +2,7 @@ import { useRef, useState } from 'preact/hooks'
 import { MOST_DOCUMENTS, type Demo, type State } from './demo.js'
 import { PlacementEditor } from './placement-editor.js'
 import { fileSize, Fingerprint, Icon, plural, StepHeading } from './parts.js'
+import { t } from './texts.js'
 
 export function DocumentsStep({
   demo,
@@ -15,11 +16,11 @@ export function DocumentsStep({
   const { documents, busy } = state
   return (
     <section class="card" aria-busy={busy !== undefined}>
-      <StepHeading takeFocus={takeFocus}>What do you want to sign?</StepHeading>
+      <StepHeading takeFocus={takeFocus}>{t('What do you want to sign?')}</StepHeading>
       <p>
-        A PDF becomes a signed PDF: the signing service shows it to you before you approve, and puts
-        the signature into it. Any other file stays in this browser: only its fingerprint, a hash
-        from which the content cannot be restored, goes to the service.
+        {t(
+          'A PDF becomes a signed PDF: the signing service shows it to you before you approve, and puts the signature into it. Any other file stays in this browser: only its fingerprint, a hash from which the content cannot be restored, goes to the service.',
+        )}
       </p>
       <FilePicker demo={demo} disabled={busy !== undefined} hasDocuments={documents.length > 0} />
       {documents.length > 0 && <Documents demo={demo} state={state} />}
@@ -32,12 +33,13 @@ export function DocumentsStep({
               disabled={busy !== undefined}
               onClick={() => void demo.signIn()}
             >
-              Sign in to continue
+              {t('Sign in to continue')}
             </button>
           </div>
           <p class="hint">
-            You are taken to the signing service. Your password goes there and nowhere else; this
-            page never sees it.
+            {t(
+              'You are taken to the signing service. Your password goes there and nowhere else; this page never sees it.',
+            )}
           </p>
         </>
       )}
@@ -77,7 +79,7 @@ function FilePicker({
     >
       <Icon name="upload" />
       <p class="drop-text">
-        {hasDocuments ? 'Add more: drop them here or' : 'Drop documents here, or'}
+        {hasDocuments ? t('Add more: drop them here or') : t('Drop documents here, or')}
       </p>
       <div class="drop-buttons">
         <button
@@ -86,7 +88,7 @@ function FilePicker({
           disabled={disabled}
           onClick={() => input.current?.click()}
         >
-          Choose files
+          {t('Choose files')}
         </button>
         {!hasDocuments && (
           <button
@@ -95,7 +97,7 @@ function FilePicker({
             disabled={disabled}
             onClick={() => void demo.addSample()}
           >
-            Use a sample
+            {t('Use a sample')}
           </button>
         )}
       </div>
@@ -104,7 +106,7 @@ function FilePicker({
         type="file"
         multiple
         hidden
-        aria-label="Documents to sign"
+        aria-label={t('Documents to sign')}
         onChange={(event) => {
           take(event.currentTarget.files)
           event.currentTarget.value = ''
@@ -118,8 +120,8 @@ function Documents({ demo, state: { documents, busy } }: { demo: Demo; state: St
   return (
     <>
       <h3>
-        {plural(documents.length, 'document')}
-        {documents.length === MOST_DOCUMENTS && ' (the most this demonstration takes)'}
+        {plural(documents.length, '1 document', '{count} documents')}
+        {documents.length === MOST_DOCUMENTS && ` ${t('(the most this demonstration takes)')}`}
       </h3>
       <ul class="documents">
         {documents.map((document) => (
@@ -138,7 +140,7 @@ function Documents({ demo, state: { documents, busy } }: { demo: Demo; state: St
               type="button"
               class="quiet icon-only"
               disabled={busy !== undefined}
-              aria-label={`Remove ${document.name}`}
+              aria-label={t('Remove {name}', { name: document.name })}
               onClick={() => void demo.removeDocument(document)}
             >
               <Icon name="cross" />

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { locale, t } from './texts.js'
 
 /** The heading of a step. Takes the focus when the step comes up, so that nobody has to look for it. */
 export function StepHeading({
@@ -48,8 +49,13 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
     )
   }
   return (
-    <button type="button" class="quiet" onClick={copy} aria-label={`Copy ${label}`}>
-      <span aria-live="polite">{copied ? 'Copied' : 'Copy'}</span>
+    <button
+      type="button"
+      class="quiet"
+      onClick={copy}
+      aria-label={t('Copy {what}', { what: label })}
+    >
+      <span aria-live="polite">{copied ? t('Copied') : t('Copy')}</span>
     </button>
   )
 }
@@ -98,7 +104,7 @@ export function Icon({ name }: { name: keyof typeof ICONS }) {
   )
 }
 
-const UNITS = ['bytes', 'kB', 'MB'] as const
+const UNITS = ['', 'kB', 'MB'] as const
 
 export function fileSize(bytes: number): string {
   let value = bytes
@@ -107,13 +113,18 @@ export function fileSize(bytes: number): string {
     value /= 1000
     unit++
   }
-  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit] ?? ''}`
+  const digits = unit === 0 ? 0 : 1
+  const number = new Intl.NumberFormat(locale(), {
+    ...{ minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false },
+  }).format(value)
+  return `${number} ${unit === 0 ? t('bytes') : (UNITS[unit] ?? '')}`
 }
 
 export function day(date: Date): string {
-  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'long' }).format(date)
+  return new Intl.DateTimeFormat(locale(), { dateStyle: 'long' }).format(date)
 }
 
-export function plural(count: number, one: string): string {
-  return count === 1 ? `1 ${one}` : `${count} ${one}s`
+/** @param one and `many`: texts in English, with the number as `{count}` */
+export function plural(count: number, one: string, many: string): string {
+  return t(count === 1 ? one : many, { count })
 }

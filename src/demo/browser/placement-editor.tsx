@@ -11,6 +11,7 @@ import {
   type PageSize,
   type Placement,
 } from './placement.js'
+import { t } from './texts.js'
 
 /** Widest that a page is shown, in pixels. */
 const WIDEST = 480
@@ -45,7 +46,7 @@ export function PlacementEditor({
   const id = `place-${fingerprint.slice(0, 8)}`
   return (
     <fieldset class="placement" disabled={disabled}>
-      <legend class="for-ears">Signature on {document.name}</legend>
+      <legend class="for-ears">{t('Signature on {name}', { name: document.name })}</legend>
       <label class="check">
         <input
           type="checkbox"
@@ -55,13 +56,15 @@ export function PlacementEditor({
             else demo.place(document, null)
           }}
         />
-        Show the signature on a page
+        {t('Show the signature on a page')}
       </label>
       {placement && (
         <>
           {pdf === 'unreadable' ? (
             <p class="hint">
-              This browser cannot show the document. You can still say where the signature goes.
+              {t(
+                'This browser cannot show the document. You can still say where the signature goes.',
+              )}
             </p>
           ) : (
             <Page {...{ pdf, size, placement, place, disabled, id }} />
@@ -125,8 +128,8 @@ function Page({
       <div
         class="signature-box"
         role="application"
-        aria-roledescription="movable box"
-        aria-label="Signature"
+        aria-roledescription={t('movable box')}
+        aria-label={t('Signature')}
         aria-describedby={`${id}-keys ${id}-where`}
         tabIndex={disabled ? -1 : 0}
         style={{
@@ -148,7 +151,7 @@ function Page({
         onPointerUp={release}
         onPointerCancel={release}
       >
-        <span aria-hidden="true">Signature</span>
+        <span aria-hidden="true">{t('Signature')}</span>
         <span
           class="signature-corner"
           aria-hidden="true"
@@ -161,7 +164,7 @@ function Page({
         />
       </div>
       <p class="for-ears" id={`${id}-keys`}>
-        Arrow keys move it by a millimetre, with Shift by ten. With Alt they change its size.
+        {t('Arrow keys move it by a millimetre, with Shift by ten. With Alt they change its size.')}
       </p>
       <p class="for-ears" id={`${id}-where`} role="status">
         {describePlacement(placement)}
@@ -192,7 +195,7 @@ function Numbers({
     <div class="numbers">
       {FIELDS.map(([member, label]) => (
         <p key={member}>
-          <label for={`${id}-${member}`}>{label}</label>
+          <label for={`${id}-${member}`}>{t(label)}</label>
           <input
             id={`${id}-${member}`}
             type="number"

@@ -1,3 +1,5 @@
+import { t } from './texts.js'
+
 /** Where on a page the signature is to be seen, in millimetres from its lower left corner, as it is shown. */
 export interface Placement {
   /** From 1 on. */
@@ -76,5 +78,8 @@ export function afterKey(
 
 /** For those who cannot see it. */
 export function describePlacement({ page, left, bottom, width, height }: Placement): string {
-  return `Page ${page}, ${left} mm from the left, ${bottom} mm from the bottom, ${width} by ${height} mm`
+  return t(
+    'Page {page}, {left} mm from the left, {bottom} mm from the bottom, {width} by {height} mm',
+    { page, left, bottom, width, height },
+  )
 }

@@ -1,25 +1,27 @@
 import type { Exchange } from './protocol-log.js'
+import { t } from './texts.js'
 
 /** For developers: every message so far, as their own application would send it. */
 export function ProtocolPanel({ log }: { log: readonly Exchange[] }) {
   return (
     <details class="protocol card">
       <summary>
-        <span class="protocol-title">What just happened</span>{' '}
-        <span class="muted">{log.length} messages, for developers</span>
+        <span class="protocol-title">{t('What just happened')}</span>{' '}
+        <span class="muted">{t('{count} messages, for developers', { count: log.length })}</span>
       </summary>
       <p class="hint">
-        This page uses only the public API: CSC API v2 and OAuth 2.0 with PKCE. Codes and tokens are
-        masked.
+        {t(
+          'This page uses only the public API: CSC API v2 and OAuth 2.0 with PKCE. Codes and tokens are masked.',
+        )}
       </p>
       <ol class="exchanges">
         {log.map((exchange, index) => (
           <li key={index}>
             <details>
               <summary>
-                <span class="exchange-title">{exchange.title}</span>
+                <span class="exchange-title">{t(exchange.title)}</span>
                 <code class="exchange-line">
-                  {exchange.method === 'redirect' ? 'browser →' : exchange.method}{' '}
+                  {exchange.method === 'redirect' ? t('browser →') : exchange.method}{' '}
                   {path(exchange.url)}
                 </code>
                 {exchange.status !== undefined && (
@@ -29,8 +31,8 @@ export function ProtocolPanel({ log }: { log: readonly Exchange[] }) {
                 )}
               </summary>
               <Part title="Authorization" text={exchange.authorization} />
-              <Part title="Request" text={exchange.request} />
-              <Part title="Response" text={exchange.response} />
+              <Part title={t('Request')} text={exchange.request} />
+              <Part title={t('Response')} text={exchange.response} />
               {exchange.milliseconds !== undefined && (
                 <p class="muted">{exchange.milliseconds} ms</p>
               )}

@@ -13,6 +13,7 @@ import { toBase64 } from './encoding.js'
 import { readCertificate } from './certificate.js'
 import type { Coverage, Report } from './service.js'
 import { CopyButton, day, Download, Icon, plural, StepHeading } from './parts.js'
+import { locale, t } from './texts.js'
 
 export function ResultStep({
   demo,
@@ -30,7 +31,7 @@ export function ResultStep({
     <section class="card" aria-busy={busy !== undefined}>
       <Verdict result={result} takeFocus={takeFocus} />
       <Signer result={result} />
-      <h3>{plural(result.documents.length, 'signature')}</h3>
+      <h3>{plural(result.documents.length, '1 signature', '{count} signatures')}</h3>
       <div class="signatures">
         {result.documents.map((signed) => (
           <details
@@ -55,7 +56,7 @@ export function ResultStep({
       </div>
       <div class="actions">
         <Download name={CHAIN_FILE} content={chain}>
-          Certificates (.pem)
+          {t('Certificates (.pem)')}
         </Download>
       </div>
       <div class="actions end">
@@ -65,12 +66,13 @@ export function ResultStep({
           disabled={busy !== undefined}
           onClick={() => void demo.finish()}
         >
-          Finish
+          {t('Finish')}
         </button>
       </div>
       <p class="hint">
-        Revokes the token of this approval and removes the documents from this browser. Download
-        what you want to keep first.
+        {t(
+          'Revokes the token of this approval and removes the documents from this browser. Download what you want to keep first.',
+        )}
       </p>
     </section>
   )
@@ -86,11 +88,13 @@ function Verdict({ result, takeFocus }: { result: Result; takeFocus: boolean }) 
         <StepHeading takeFocus={takeFocus}>
           {valid ? (
             <>
-              Signed by <bdi>{subject}</bdi>
+              {t('Signed by')} <bdi>{subject}</bdi>
             </>
           ) : (
             <>
-              {result.documents.some(isUnchecked) ? 'Signed, not checked' : 'This does not verify'}
+              {result.documents.some(isUnchecked)
+                ? t('Signed, not checked')
+                : t('This does not verify')}
             </>
           )}
         </StepHeading>
@@ -98,8 +102,8 @@ function Verdict({ result, takeFocus }: { result: Result; takeFocus: boolean }) 
           {valid
             ? checkedBy(result.documents)
             : result.documents.some(isUnchecked)
-              ? 'The service could not check it just now. Take it away, and check it later.'
-              : 'At least one signature or certificate does not fit. Do not rely on it.'}
+              ? t('The service could not check it just now. Take it away, and check it later.')
+              : t('At least one signature or certificate does not fit. Do not rely on it.')}
         </p>
       </div>
     </div>
@@ -112,7 +116,7 @@ function Signer({ result }: { result: Result }) {
   return (
     <dl class="facts">
       <div>
-        <dt>Certificate</dt>
+        <dt>{t('Certificate')}</dt>
         <dd>
           <ol class="chain">
             {names.map((one, index) => (
@@ -123,25 +127,29 @@ function Signer({ result }: { result: Result }) {
           </ol>
           <span class="muted">
             {result.chainHolds
-              ? 'Each is signed by the next. In a sandbox, the last one is trusted by nobody else.'
-              : 'The chain is broken.'}
+              ? t(
+                  'Each is signed by the next. In a sandbox, the last one is trusted by nobody else.',
+                )
+              : t('The chain is broken.')}
           </span>
         </dd>
       </div>
       <div>
-        <dt>Valid</dt>
+        <dt>{t('Validity')}</dt>
         <dd>
-          {day(certificate.validFrom)} to {day(certificate.validTo)}
+          {t('{from} to {to}', {
+            ...{ from: day(certificate.validFrom), to: day(certificate.validTo) },
+          })}
         </dd>
       </div>
       <div>
-        <dt>Algorithm</dt>
+        <dt>{t('Algorithm')}</dt>
         <dd>
-          {signing.label} with {signing.hash.name}
+          {t('{algorithm} with {hash}', { algorithm: signing.label, hash: signing.hash.name })}
         </dd>
       </div>
       <div>
-        <dt>Serial number</dt>
+        <dt>{t('Serial number')}</dt>
         <dd>
           <code>{certificate.serialNumber}</code>
         </dd>
@@ -151,15 +159,18 @@ function Signer({ result }: { result: Result }) {
 }
 
 function checkedBy(documents: readonly SignedDocument[]): string {
-  const what =
-    documents.length === 1
-      ? 'The signature over your document'
-      : `All ${documents.length} signatures over your documents`
+  const what = plural(
+    documents.length,
+    'The signature over your document',
+    'Each of the {count} signatures over your documents',
+  )
   const [some, all] = [documents.some(isPdf), documents.every(isPdf)]
-  if (all) return `${what} passed validation by the service just now.`
+  if (all) return t('{what} passed validation by the service just now.', { what })
   return some
-    ? `${what} passed: PDFs were validated by the service, the others by this browser.`
-    : `${what} passed: this browser has just checked with the public key of the certificate.`
+    ? t('{what} passed: PDFs were validated by the service, the others by this browser.', { what })
+    : t('{what} passed: this browser has just checked with the public key of the certificate.', {
+        what,
+      })
 }
 
 function isUnchecked(signed: SignedDocument): boolean {
@@ -167,8 +178,8 @@ function isUnchecked(signed: SignedDocument): boolean {
 }
 
 function validityOf(signed: SignedDocument): string {
-  if (isUnchecked(signed)) return 'Not checked'
-  return signed.valid ? 'Valid' : 'Not valid'
+  if (isUnchecked(signed)) return t('Not checked')
+  return signed.valid ? t('Valid') : t('Not valid')
 }
 
 function isPdf({ kind }: SignedDocument): boolean {
@@ -190,15 +201,15 @@ function DetachedBody({
   return (
     <div class="signature-body">
       <div class="value-heading">
-        <h4>Signature, Base64</h4>
-        <CopyButton text={base64} label="signature" />
+        <h4>{t('Signature, Base64')}</h4>
+        <CopyButton text={base64} label={t('signature')} />
       </div>
-      <pre class="value" tabIndex={0} aria-label="Signature, Base64">
+      <pre class="value" tabIndex={0} aria-label={t('Signature, Base64')}>
         {base64}
       </pre>
       <div class="actions">
         <Download name={signatureFile(document.name)} content={signature}>
-          Signature (.sig)
+          {t('Signature (.sig)')}
         </Download>
         <TamperButton demo={demo} signed={signed} />
       </div>
@@ -215,7 +226,7 @@ function SignedPdfBody({ demo, signed }: { demo: Demo; signed: SignedPdf }) {
     <div class="signature-body">
       <div class="actions">
         <Download name={name} content={signed.signed}>
-          Signed PDF
+          {t('Signed PDF')}
         </Download>
         <TamperButton demo={demo} signed={signed} />
       </div>
@@ -249,39 +260,39 @@ function coverageOf({ wholeDocument, changes }: Coverage): keyof typeof COVERAGE
 
 function ValidationReport({ report }: { report: Report }) {
   return (
-    <section aria-label="Validation report">
-      <h4>Validation report</h4>
+    <section aria-label={t('Validation report')}>
+      <h4>{t('Validation report')}</h4>
       {report.signatures.map((signature, index) => (
         <dl class="facts" key={index}>
-          <Fact name="Result">
-            {INDICATIONS[signature.indication]}{' '}
+          <Fact name={t('Result')}>
+            {t(INDICATIONS[signature.indication])}{' '}
             <span class="muted">
               {signature.indication}
               {signature.subIndication && `, ${signature.subIndication}`}
             </span>
           </Fact>
-          <Fact name="Format">
+          <Fact name={t('Format')}>
             {signature.format}
             {signature.level && ` ${signature.level}`}
           </Fact>
           {signature.signer && (
-            <Fact name="Signer">
+            <Fact name={t('Signer')}>
               <bdi>{signature.signer.subject}</bdi>
             </Fact>
           )}
           {signature.bestSignatureTime && (
-            <Fact name="Signed before">{moment(signature.bestSignatureTime)}</Fact>
+            <Fact name={t('Signed before')}>{moment(signature.bestSignatureTime)}</Fact>
           )}
           {!signature.bestSignatureTime && signature.claimedSigningTime && (
-            <Fact name="Signed, as it says">{moment(signature.claimedSigningTime)}</Fact>
+            <Fact name={t('Signed, as it says')}>{moment(signature.claimedSigningTime)}</Fact>
           )}
           {signature.coverage && (
-            <Fact name="Covers">{COVERAGE[coverageOf(signature.coverage)]}</Fact>
+            <Fact name={t('Covers')}>{t(COVERAGE[coverageOf(signature.coverage)])}</Fact>
           )}
           <Findings findings={signature.findings} />
         </dl>
       ))}
-      {report.signatures.length === 0 && <p>There is no signature in it.</p>}
+      {report.signatures.length === 0 && <p>{t('There is no signature in it.')}</p>}
       {report.findings.length > 0 && (
         <dl class="facts">
           <Findings findings={report.findings} />
@@ -294,7 +305,7 @@ function ValidationReport({ report }: { report: Report }) {
 function Findings({ findings }: { findings: Report['findings'] }) {
   if (findings.length === 0) return null
   return (
-    <Fact name="Notes">
+    <Fact name={t('Notes')}>
       <ul class="findings">
         {findings.map(({ severity, text }) => (
           <li key={text} class={severity}>
@@ -316,7 +327,7 @@ function Fact({ name, children }: { name: string; children: ComponentChildren })
 }
 
 function moment(time: string): string {
-  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'long' }).format(
+  return new Intl.DateTimeFormat(locale(), { dateStyle: 'long', timeStyle: 'long' }).format(
     new Date(time),
   )
 }
@@ -324,7 +335,7 @@ function moment(time: string): string {
 function TamperButton({ demo, signed }: { demo: Demo; signed: SignedDocument }) {
   return (
     <button type="button" class="secondary" onClick={() => void demo.checkTampered(signed)}>
-      Change one byte and check again
+      {t('Change one byte and check again')}
     </button>
   )
 }
@@ -336,11 +347,14 @@ function Tampered({ signed: { tampered } }: { signed: SignedDocument }) {
         <p class={`outcome ${tampered.valid ? 'bad' : 'good'}`}>
           <span class="badge bad">
             <Icon name="cross" />
-            {tampered.valid ? 'Still valid?' : 'Not valid'}
+            {tampered.valid ? t('Still valid?') : t('Not valid')}
           </span>
           {tampered.valid
-            ? 'That must not happen.'
-            : `As it should be: in a copy, byte ${tampered.at + 1} was changed, and the signature no longer fits. The original is untouched.`}
+            ? t('That must not happen.')
+            : t(
+                'As it should be: in a copy, byte {at} was changed, and the signature no longer fits. The original is untouched.',
+                { at: tampered.at + 1 },
+              )}
         </p>
       )}
     </div>
@@ -351,10 +365,10 @@ function Command({ text }: { text: string }) {
   return (
     <>
       <div class="value-heading">
-        <h4>Check it yourself, without this page</h4>
-        <CopyButton text={text} label="command" />
+        <h4>{t('Check it yourself, without this page')}</h4>
+        <CopyButton text={text} label={t('command')} />
       </div>
-      <pre class="value command" tabIndex={0} aria-label="Command that checks the signature">
+      <pre class="value command" tabIndex={0} aria-label={t('Command that checks the signature')}>
         {text}
       </pre>
     </>

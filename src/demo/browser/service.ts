@@ -8,6 +8,7 @@ import {
   type ServerMetadata,
 } from './oauth.js'
 import { rectangleOf, type Placement } from './placement.js'
+import { language } from './texts.js'
 
 /** A validation report, as far as this page shows it. */
 export interface Report {
@@ -110,7 +111,10 @@ export class Service {
     redirectUri: string,
   ): Promise<Tokens> {
     return (await this.#http.call({
-      title: `Exchange the code for a ${pending.scope} token`,
+      title:
+        pending.scope === 'service'
+          ? 'Exchange the code for a service token'
+          : 'Exchange the code for a credential token',
       path: server.token_endpoint,
       body: tokenRequest(code, pending, redirectUri),
     })) as Tokens
@@ -190,7 +194,7 @@ export class Service {
     return (await this.#http.call({
       title: 'Have the signed PDF checked',
       path: '/verification',
-      body: { document: toBase64(document), name, lang: 'en' },
+      body: { document: toBase64(document), name, lang: language() },
     })) as Report
   }
 
@@ -199,7 +203,7 @@ export class Service {
     const revoke = (token: string, hint: 'access_token' | 'refresh_token') =>
       this.#http
         .call({
-          title: `Revoke the ${hint.replace('_', ' ')}`,
+          title: hint === 'access_token' ? 'Revoke the access token' : 'Revoke the refresh token',
           path: server.revocation_endpoint,
           body: revocationRequest(token, hint),
         })

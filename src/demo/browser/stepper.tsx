@@ -1,4 +1,5 @@
 import type { Step } from './demo.js'
+import { t } from './texts.js'
 
 const PLACES = ['Documents', 'Sign in', 'Certificate', 'Approve', 'Signature'] as const
 /** How many of the places are behind us. Signing in and approving happen at the service. */
@@ -7,11 +8,13 @@ const DONE: Record<Step, number> = { documents: 0, certificate: 2, result: 4, fi
 export function Stepper({ step, leaving }: { step: Step; leaving: boolean }) {
   const done = DONE[step] + (leaving ? 1 : 0)
   return (
-    <nav aria-label="Progress" class="stepper">
+    <nav aria-label={t('Progress')} class="stepper">
       <p class="stepper-short" aria-hidden="true">
         {done < PLACES.length
-          ? `Step ${done + 1} of ${PLACES.length}: ${PLACES[done] ?? ''}`
-          : 'Done'}
+          ? t('Step {step} of {all}: {name}', {
+              ...{ step: done + 1, all: PLACES.length, name: t(PLACES[done] ?? '') },
+            })
+          : t('Done')}
       </p>
       <ol>
         {PLACES.map((place, index) => (
@@ -23,8 +26,8 @@ export function Stepper({ step, leaving }: { step: Step; leaving: boolean }) {
               {index < done ? '✓' : index + 1}
             </span>
             <span class="stepper-name">
-              {place}
-              {index < done && <span class="for-ears"> (done)</span>}
+              {t(place)}
+              {index < done && <span class="for-ears"> {t('(done)')}</span>}
             </span>
           </li>
         ))}

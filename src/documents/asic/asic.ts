@@ -96,7 +96,7 @@ async function newContainer(
   referenceUri: string | null,
 ): Promise<Container> {
   const name = referenceUri ?? `document.${extensionOf(document)}`
-  rejectUnfitName(name)
+  rejectUnfitName(name, type)
   return { type, files: [{ name, bytes: document }] }
 }
 

@@ -56,11 +56,17 @@ export async function readContainer(archive: Buffer, type: ContainerType): Promi
 const UNSAFE = /[\p{Cc}\\:*?"<>|]|^[/]|(?:^|[/])\.{0,2}(?:[/]|$)/u
 const LONGEST_NAME = 200
 
-/** @throws {UnfitDocumentError} for paths that would lead out of a container or collide with its own files */
-export function rejectUnfitName(name: string): void {
+/**
+ * @throws {UnfitDocumentError} for paths that would lead out of a container or collide with its own files,
+ * and for folders in an ASiC-S one: its file stands at the root (EN 319 162-1, 4.3.3.1)
+ */
+export function rejectUnfitName(name: string, type: ContainerType): void {
   const isOwn = isMeta(name) || name.toLowerCase() === MIMETYPE
   if (UNSAFE.test(name) || isOwn || name.length > LONGEST_NAME) {
     throw new UnfitDocumentError('A container takes no file of the name that referenceUri gives')
+  }
+  if (type === 'ASiC-S' && name.includes('/')) {
+    throw new UnfitDocumentError('The file of an ASiC-S container stands in no folder')
   }
 }
 

@@ -25,6 +25,7 @@ export async function readZip(archive: Buffer): Promise<ZipEntry[]> {
   const entries: Entry[] = []
   for await (const entry of zip.eachEntry()) entries.push(entry)
   rejectUnfit(entries, archive.length)
+  if (!entries.every((entry) => isNamedTheSame(entry, archive))) throw new Error('Two names')
   const files: ZipEntry[] = []
   for (const entry of entries.filter(({ fileName }) => !fileName.endsWith('/'))) {
     const bytes = await buffer(await zip.openReadStreamPromise(entry))
@@ -42,6 +43,19 @@ function rejectUnfit(entries: readonly Entry[], archiveBytes: number): void {
   const names = new Set(entries.map(({ fileName }) => fileName.toLowerCase()))
   if (names.size !== entries.length) throw new Error('A file name is there twice')
   if (entries.some((entry) => !entry.canDecodeFileData())) throw new Error('Not readable')
+}
+
+const NAME_LENGTH_AT = 26
+const NAME_AT = 30
+
+/** Whether a reader that goes from file to file finds the name that the directory has. */
+function isNamedTheSame(
+  { relativeOffsetOfLocalHeader: start, fileNameRaw }: Entry,
+  archive: Buffer,
+): boolean {
+  if (start + NAME_AT > archive.length) return false
+  const length = archive.readUInt16LE(start + NAME_LENGTH_AT)
+  return archive.subarray(start + NAME_AT, start + NAME_AT + length).equals(fileNameRaw)
 }
 
 /**

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { isServiceError } from '../../errors.js'
 import type { IsolatedProcesses } from '../../isolation/isolated-processes.js'
 import { IsolationError, isolatedTask } from '../../isolation/isolated-task.js'
+import { moduleUrl } from '../../package-files.js'
 import type { DepositedDocument } from '../deposits.js'
 import type { ActiveContent } from './active-content.js'
 import { decodedText, kindOf } from './document-kind.js'
@@ -42,7 +43,7 @@ export type DocumentView =
     }
   | { readonly kind: 'unshowable'; readonly why: Unshowable }
 
-const TASK = isolatedTask<typeof pdfPage>(new URL('./pdf-page.js', import.meta.url), 'pdfPage')
+const TASK = isolatedTask<typeof pdfPage>(moduleUrl('documents/display/pdf-page.js'), 'pdfPage')
 
 /** Characters of text that are one page. */
 const TEXT_PAGE = 20_000

@@ -33,6 +33,7 @@ export class Jades implements AdesFormat {
   ): Promise<PreparedSignature> {
     switch (parameters.envelope) {
       case 'Attached': {
+        if (document.length === 0) throw new UnfitDocumentError(NO_PAYLOAD)
         const payload = document.toString('base64url')
         const jwsOf = (one: JsonObject) => JSON.stringify({ payload, ...one })
         return prepare(parameters, attached(payload, parameters, jwsOf))
@@ -63,6 +64,8 @@ export class Jades implements AdesFormat {
   }
 }
 
+/** RFC 7515, appendix F: without a payload, the content is elsewhere. */
+const NO_PAYLOAD = 'An empty document cannot be attached: readers would look for it elsewhere'
 const NO_DATA_TO_ARCHIVE =
   'JAdES at level B-LTA needs the document, which its archive timestamp is over'
 

@@ -27,18 +27,22 @@ export function protectedHeader(
 ): JsonObject {
   const { hash } = algorithm
   const certificates = certificatesToEmbed(signatory)
+  const { cty, ...properties } = propertyMembers(signedProperties, { contentDigest, hash })
   return {
     alg,
     ...certificateDigest(signatory.certificate, hash.name),
     x5c: certificates.map((certificate) => certificate.toString('base64')),
     iat: Math.floor(signingTime.getTime() / 1000),
-    ...propertyMembers(signedProperties, { contentDigest, hash }),
+    ...properties,
+    ...(cty !== undefined && !detached && { cty }),
     ...(detached && {
       sigD: {
         mId: OBJECT_ID_BY_URI_HASH,
         pars: [detached.uri],
         hashM: HASH_IDS[hash.name],
         hashV: [detached.digest.toString('base64url')],
+        // what cty says of a payload, this says of data elsewhere (5.1.3)
+        ...(cty !== undefined && { ctys: [cty] }),
       },
       // otherwise the digest would be over the base64url of the data (5.2.8.3.3)
       b64: false,

@@ -31,16 +31,20 @@ export interface Area {
   readonly height: number
 }
 
+export interface Drawing {
+  readonly look: Look
+  readonly width: number
+  readonly height: number
+  readonly rotation: Rotation
+  /** Corners of that size in another order. */
+  readonly box?: readonly number[] | undefined
+}
+
 /** Draws a look upright, whichever way the page is turned; the result is for `AP`. */
 export function drawLook(
   document: PdfDocument,
   revision: Revision,
-  {
-    look,
-    width,
-    height,
-    rotation,
-  }: { look: Look; width: number; height: number; rotation: Rotation },
+  { look, width, height, rotation, box = [0, 0, width, height] }: Drawing,
 ): PdfRef {
   const { imageArea, textArea } = divided(look, { x: 0, y: 0, width, height })
   const image = look.image && imageArea ? embedImage(document, look.image) : null
@@ -57,7 +61,7 @@ export function drawLook(
   const form = PdfDict.of({
     Type: PdfName.of('XObject'),
     Subtype: PdfName.of('Form'),
-    BBox: numbers(0, 0, width, height),
+    BBox: numbers(...box),
     Matrix: numbers(...TURNED[rotation]),
     Resources: resources,
   })

@@ -8,9 +8,11 @@ const ENTRIES = ['Location', 'Reason', 'Name', 'ContactInfo'] as const
 
 type Entry = (typeof ENTRIES)[number]
 
+const COMMITMENT = ['commitment-type-indication', '1.2.840.113549.1.9.16.2.16']
+
 /** Attributes that a CMS inside a PDF may have. @see EN 319 142-1, table 1 */
 const CMS_PROPERTIES = new Set([
-  ...['commitment-type-indication', '1.2.840.113549.1.9.16.2.16'],
+  ...COMMITMENT,
   ...['content-time-stamp', '1.2.840.113549.1.9.16.2.20'],
   ...['signer-attributes-v2', '0.4.0.19122.1.1'],
   ...['signature-policy-identifier', '1.2.840.113549.1.9.16.2.15'],
@@ -18,14 +20,19 @@ const CMS_PROPERTIES = new Set([
 
 const LONGEST_VALUE = 2000
 
-/** Names that a PDF cannot carry, that came before, or whose values are no good. */
+/**
+ * Names that a PDF cannot carry, that came before, or whose values are no good. A commitment has no place
+ * beside a reason, which says the same in words. @see EN 319 142-1, table 1
+ */
 export function unfitDescriptions(properties: readonly SignedProperty[]): readonly string[] {
   const names = properties.map(({ name }) => name)
   const unfit = properties.filter(({ name, value }, at) => {
+    if (COMMITMENT.includes(name)) return names.includes('Reason')
     if (CMS_PROPERTIES.has(name)) return false
     return !isEntry(name) || names.indexOf(name) !== at || !isFit(name, value)
   })
-  return [...unfit.map(({ name }) => name), ...unfitForCms(cmsProperties(properties))]
+  const unfitNames = unfit.map(({ name }) => name)
+  return [...new Set([...unfitNames, ...unfitForCms(cmsProperties(properties))])]
 }
 
 function isEntry(name: string): name is Entry {

@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads'
 import { OverloadedError, UnfitDocumentError } from '../../errors.js'
 import { startThread } from '../../isolation/start-thread.js'
+import { moduleUrl } from '../../package-files.js'
 import type { Appended, PdfTask } from './pdf-task.js'
 import type { PdfThreadMessage, PdfThreadTask } from './pdf-thread.js'
 
@@ -177,5 +178,5 @@ class PdfThread {
   }
 }
 
-const PDF_THREAD = new URL('./pdf-thread.js', import.meta.url)
+const PDF_THREAD = moduleUrl('documents/pades/pdf-thread.js')
 const TOO_SLOW = 'The PDF takes too long to read'

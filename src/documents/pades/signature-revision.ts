@@ -62,7 +62,11 @@ export function signatureRevision(document: PdfDocument, request: SignatureReque
   const revision = new Revision(document)
   const gaps = new SignatureGaps(request.room)
   const lock = existing && lockOf(document, existing.field)
-  const signature = revision.add(signatureDictionary(request, gaps, lock))
+  const references = [
+    ...(request.certification ? [certifying()] : []),
+    ...(lock ? [locking(document, lock)] : []),
+  ]
+  const signature = revision.add(signatureDictionary(request, gaps, references))
   if (existing) fillField(document, revision, { existing, signature, request })
   else addField(document, revision, { form, signature, request })
   if (request.certification) certify(document, revision, signature)
@@ -167,9 +171,9 @@ function newName(form: Form, wanted: string | undefined): string {
 
 /** @see EN 319 142-1, 6.3 */
 function signatureDictionary(
-  { certification, description }: SignatureRequest,
+  { description }: SignatureRequest,
   gaps: SignatureGaps,
-  lock: FieldLock | null,
+  references: readonly PdfDict[],
 ): PdfDict {
   const { signingTime, name, reason, location, contactInfo } = description
   const signature = PdfDict.of({
@@ -184,11 +188,7 @@ function signatureDictionary(
   for (const [key, text] of Object.entries(texts)) {
     if (text !== null) signature.set(key, PdfString.fromString(text))
   }
-  const references = [
-    ...(certification ? [reference('DocMDP', { P: PdfNumber.of(FORMS_AND_SIGNATURES) })] : []),
-    ...(lock ? [reference('FieldMDP', lockEntries(lock))] : []),
-  ]
-  if (references.length > 0) signature.set('Reference', new PdfArray(references))
+  if (references.length > 0) signature.set('Reference', new PdfArray([...references]))
   return signature
 }
 
@@ -207,8 +207,16 @@ function reference(method: string, entries: Record<string, PdfObject>): PdfDict 
   })
 }
 
-function lockEntries({ action, fields }: FieldLock): Record<string, PdfObject> {
-  return { Action: PdfName.of(action), ...(fields ? { Fields: fields } : {}) }
+function certifying(): PdfDict {
+  return reference('DocMDP', { P: PdfNumber.of(FORMS_AND_SIGNATURES) })
+}
+
+/** Has to name what is locked: all of the document. @see ISO 32000-1, table 253, Data */
+function locking(document: PdfDocument, { action, fields }: FieldLock): PdfDict {
+  const entries = { Action: PdfName.of(action), ...(fields ? { Fields: fields } : {}) }
+  const transform = reference('FieldMDP', entries)
+  transform.set('Data', document.catalog.home)
+  return transform
 }
 
 /** @see ISO 32000-1, 7.9.4 */
@@ -239,7 +247,8 @@ function fillField(
     const [width, height] = [box[2] - box[0], box[3] - box[1]]
     const isTurned = rotation === 90 || rotation === 270
     const area = isTurned ? { width: height, height: width } : { width, height }
-    const drawn = { look: look ?? { text: usualText }, ...area, rotation }
+    const known = knownBox(document, widget, area)
+    const drawn = { look: look ?? { text: usualText }, ...area, rotation, box: known }
     setEntry(widget.object, 'AP', PdfDict.of({ N: drawLook(document, revision, drawn) }))
     revision.change(widget.home)
   } else if (look) {
@@ -249,6 +258,24 @@ function fillField(
   }
   const form = document.dictIn(document.catalog, 'AcroForm')
   if (form) flagSignatures(document, revision, form)
+}
+
+/**
+ * The box of what the field showed so far, if it is of that size, whichever corner comes first: verifiers
+ * compare, and take other numbers for a change nobody allowed.
+ */
+function knownBox(
+  document: PdfDocument,
+  widget: Kept<PdfDict>,
+  { width, height }: { width: number; height: number },
+): readonly number[] | undefined {
+  const appearances = document.dictIn(widget, 'AP')
+  const shown = appearances && document.lookUp(appearances.object, 'N')
+  const numbers = shown instanceof PdfDict ? document.numbersIn(shown, 'BBox') : null
+  const box = boxOf(numbers)
+  const [left, bottom, right, top] = box ?? NOWHERE
+  const isSame = left === 0 && bottom === 0 && right === width && top === height
+  return isSame ? (numbers ?? undefined) : undefined
 }
 
 function lookOf({ text, fontSize, image }: PdfAppearance): Look | null {

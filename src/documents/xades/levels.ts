@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { HashAlgorithm } from '../../keys/algorithms.js'
-import { TimestampToken } from '../../timestamping/timestamp-token.js'
+import { readTimestampToken } from '../../timestamping/timestamp-token.js'
 import type { ConformanceLevel, ProofSources, Signatory, ValidationData } from '../ades.js'
 import { certificatesToValidate, distinct } from '../signatory.js'
 import type { CallerProperty } from './caller-properties.js'
@@ -78,7 +78,8 @@ async function withValidationData(
   const present = new ValuesPresent(content.certificates)
   const own = present.without(await sources.validationData(certificatesToValidate(signatory, [])))
   const proofOf = async (tokens: readonly Buffer[], uri: string | null) => {
-    const inside = distinct(tokens.flatMap((each) => TimestampToken.parse(each).certificates))
+    const read = tokens.map((each) => readTimestampToken(each).material.certificates)
+    const inside = distinct(read.flat().map(({ der }) => der))
     const subjects = certificatesToValidate(
       { certificate: signatory.certificate, chain: [] },
       inside,

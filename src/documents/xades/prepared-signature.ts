@@ -7,7 +7,7 @@ import {
   type KeyAlgorithm,
   type SignatureAlgorithm,
 } from '../../keys/algorithms.js'
-import { TimestampToken } from '../../timestamping/timestamp-token.js'
+import { readTimestampToken } from '../../timestamping/timestamp-token.js'
 import type {
   AdesSignature,
   PreparedSignature,
@@ -144,12 +144,12 @@ function rejectForeignTimestamps(
   const digest = references.length === 1 ? (references[0]?.digest ?? null) : null
   const isForeign = (token: Buffer) => {
     try {
-      const imprint = TimestampToken.parse(token)
-      const hash = Object.values(HASH_ALGORITHMS).find(({ oid }) => oid === imprint.hashOid)
+      const { hash: name, imprint } = readTimestampToken(token)
+      const hash = Object.values(HASH_ALGORITHMS).find((each) => each.name === name)
       if (hash === undefined) return true
       const known = hash === algorithm.hash ? digest : null
       const own = known ?? (octets && createHash(hash.name).update(octets).digest())
-      return own?.equals(imprint.digest) !== true
+      return own?.equals(imprint) !== true
     } catch {
       return true // the parsers throw on whatever is no token
     }

@@ -3,7 +3,7 @@ import { joseToDer } from 'ecdsa-sig-formatter'
 import { XmlElement } from 'libxml2-wasm'
 import { UnfitDocumentError } from '../../errors.js'
 import { HASH_ALGORITHMS, type HashName, type SignatureAlgorithm } from '../../keys/algorithms.js'
-import { TimestampToken } from '../../timestamping/timestamp-token.js'
+import { readTimestampToken } from '../../timestamping/timestamp-token.js'
 import type { ValidationData } from '../ades.js'
 import {
   algorithmOfSignatureMethod,
@@ -42,7 +42,14 @@ import {
   isArchiveTimestamp,
   signatureTimestampInput,
 } from './timestamp-imprint.js'
-import { OUTER_SIGNATURES, xpathOfId, xpathOfSignature, XmlSource } from './xml-source.js'
+import {
+  COUNTER_SIGNATURES,
+  OUTER_SIGNATURES,
+  xpathOfCounterSignature,
+  xpathOfId,
+  xpathOfSignature,
+  XmlSource,
+} from './xml-source.js'
 import { siblings, type XmlTree } from './xml-tree.js'
 
 /** What lies outside of the XML, for signatures that are detached. */
@@ -93,6 +100,8 @@ export interface XadesTimestamp {
   readonly token: Buffer
   /** Whether it is about what this signature has there; null when that cannot be told. */
   readonly imprintMatches: boolean | null
+  /** Of an archive timestamp: the validation data and the timestamps before it, which it is over. */
+  readonly covered: ValidationData & { readonly timestamps: readonly Buffer[] }
 }
 
 /** One entry of `SigningCertificateV2`. */
@@ -126,6 +135,9 @@ export interface XadesSignature {
   readonly propertiesAreSigned: boolean
   /** Local names of the signed properties. */
   readonly signedPropertyNames: readonly string[]
+  /** The identifier of its signature policy; `implied` for one that it does not name. */
+  readonly policy: string | null
+  readonly hasCertifiedRoles: boolean
   /** Names of the unsigned ones. */
   readonly unsignedPropertyNames: readonly string[]
   readonly timestamps: readonly XadesTimestamp[]
@@ -143,6 +155,8 @@ export interface UnreadableSignature {
 
 export interface XadesReading {
   readonly signatures: readonly XadesSignature[]
+  /** Those that stand in one of the others, and are over its value. */
+  readonly counterSignatures: readonly XadesSignature[]
   readonly unreadable: readonly UnreadableSignature[]
 }
 
@@ -157,18 +171,23 @@ const MOST_REFERENCES = 200
  */
 export function readXades(bytes: Buffer, detached: DetachedData = NO_DETACHED_DATA): XadesReading {
   const source = new XmlSource(bytes)
-  const count = source.use((tree) => {
+  const [outer, counter] = source.use((tree) => {
     rejectManySignatures(tree)
-    return tree.elements(OUTER_SIGNATURES).length
+    return [tree.elements(OUTER_SIGNATURES).length, tree.elements(COUNTER_SIGNATURES).length]
   })
-  const signatures: XadesSignature[] = []
   const unreadable: UnreadableSignature[] = []
-  for (let index = 0; index < count; index++) {
-    const read = readSignature(source, index, detached)
-    if ('why' in read) unreadable.push(read)
-    else signatures.push(read)
+  const read = (count: number, xpathOf: (index: number) => string) =>
+    Array.from({ length: count }, (_, index) => {
+      const found = readSignature(source, xpathOf(index), detached)
+      if (!('why' in found)) return [found]
+      unreadable.push(found)
+      return []
+    }).flat()
+  return {
+    signatures: read(outer ?? 0, xpathOfSignature),
+    counterSignatures: read(counter ?? 0, xpathOfCounterSignature),
+    unreadable,
   }
-  return { signatures, unreadable }
 }
 
 /** Those within others count, too. @throws {UnfitDocumentError} */
@@ -180,16 +199,16 @@ export function rejectManySignatures(tree: XmlTree): void {
 
 function readSignature(
   source: XmlSource,
-  index: number,
+  xpath: string,
   detached: DetachedData,
 ): XadesSignature | UnreadableSignature {
   return source.use((tree) => {
-    const [element] = tree.elements(xpathOfSignature(index))
+    const [element] = tree.elements(xpath)
     if (element === undefined) throw new UnfitDocumentError('A signature is missing')
     const path = pathOf(element)
     prune(element)
     try {
-      return new SignatureReader({ source, tree, index, detached }, element, path).read()
+      return new SignatureReader({ source, tree, xpath, detached }, element, path).read()
     } catch (error) {
       if (!(error instanceof MalformedSignatureError)) throw error
       return { path, why: error.message }
@@ -222,7 +241,8 @@ interface ReadingContext {
   readonly source: XmlSource
   /** Pruned. */
   readonly tree: XmlTree
-  readonly index: number
+  /** Of the signature. */
+  readonly xpath: string
   readonly detached: DetachedData
 }
 
@@ -275,6 +295,8 @@ class SignatureReader {
       ...{ keyInfoCertificates, signingCertificateReferences, signingCertificate },
       signingTime: this.#signingTime(),
       propertiesAreSigned,
+      policy: this.#policy(),
+      hasCertifiedRoles: this.#hasCertifiedRoles(),
       signedPropertyNames: this.#signedProperties().map(({ name }) => name),
       unsignedPropertyNames: this.#unsignedProperties().map(({ name }) => name),
       timestamps: this.#timestamps(followed),
@@ -339,12 +361,12 @@ class SignatureReader {
   }
 
   #dereference(uri: string | null, transforms: XmlElement | null, hash: HashName | null) {
-    const { source, detached, index } = this.#context
+    const { source, detached, xpath } = this.#context
     const steps = readTransforms(transforms)
     const nodes = nodesOf(uri, source)
     if (nodes !== null) {
       const covers = this.#coverage(uri)
-      const data = transformed(nodes, steps, xpathOfSignature(index))
+      const data = transformed(nodes, steps, xpath)
       return { covers, data, digest: null }
     }
     const covers: Coverage = { kind: 'detached', uri }
@@ -357,7 +379,7 @@ class SignatureReader {
       return { covers, data: null, digest: found.digest }
     }
     const octets: ReferencedData = { kind: 'octets', octets: found.bytes }
-    const data = transformed(octets, steps, xpathOfSignature(index))
+    const data = transformed(octets, steps, xpath)
     return { covers, data, digest: null }
   }
 
@@ -426,6 +448,24 @@ class SignatureReader {
     return new Date(time)
   }
 
+  /** @see EN 319 132-1, 5.2.9 */
+  #policy(): string | null {
+    const property = this.#signedProperties().find((each) => is(each, 'xades', POLICY))
+    if (property === undefined) return null
+    const [choice] = childElements(property)
+    if (choice === undefined || is(choice, 'xades', 'SignaturePolicyImplied')) return 'implied'
+    const [id] = childElements(required(choice, 'xades', 'SignaturePolicyId'))
+    const [identifier] = childElements(required(id, 'xades', 'SigPolicyId'))
+    return textOf(required(identifier, 'xades', 'Identifier')).trim()
+  }
+
+  #hasCertifiedRoles(): boolean {
+    return this.#signedProperties()
+      .filter(({ name }) => name.startsWith('SignerRole'))
+      .flatMap(childElements)
+      .some(({ name }) => name.startsWith('CertifiedRoles'))
+  }
+
   #signingCertificateReferences(): SigningCertificateReference[] {
     const properties = this.#signedProperties()
     const list = properties.find((each) => is(each, 'xades', 'SigningCertificateV2'))
@@ -438,8 +478,8 @@ class SignatureReader {
     return childElements(found).map((cert) => signingCertificateReference(cert))
   }
 
-  #embedded(): ValidationData {
-    const values = this.#unsignedProperties().flatMap((property) =>
+  #embedded(properties = this.#unsignedProperties()): ValidationData {
+    const values = properties.flatMap((property) =>
       is(property, 'xades141', 'TimeStampValidationData') ||
       is(property, 'xades141', 'AnyValidationData')
         ? childElements(property)
@@ -474,11 +514,21 @@ class SignatureReader {
       const canonicalization =
         method === undefined ? DEFAULT_CANONICALIZATION : this.#canonicalization(method)
       const input = this.#timestampInput(kind, property, followed, canonicalization)
-      return children
-        .filter((each) => is(each, 'xades', 'EncapsulatedTimeStamp'))
-        .map(bytesOf)
-        .map((token) => ({ kind, token, imprintMatches: hasImprint(token, input) }))
+      const covered = this.#before(property)
+      return tokensIn(property).map((token) => {
+        const matches = hasImprint(token, input)
+        // Under its older name it may be over other things than we know.
+        const isOlder = kind === 'ArchiveTimeStamp' && !isArchiveTimestamp(property)
+        return { kind, token, covered, imprintMatches: matches || !isOlder ? matches : null }
+      })
     })
+  }
+
+  #before(property: XmlElement): XadesTimestamp['covered'] {
+    const all = this.#unsignedProperties()
+    const at = all.findIndex((each) => each.isSameNode(property))
+    const before = all.slice(0, Math.max(0, at))
+    return { ...this.#embedded(before), timestamps: before.flatMap(tokensIn) }
   }
 
   /** Null when what is timestamped is not at hand, or is not defined. */
@@ -499,7 +549,7 @@ class SignatureReader {
         return signatureTimestampInput(tree, this.#parts, canonicalization)
       case 'ArchiveTimeStamp': {
         const references = all(followed.map(octets))
-        if (references === null || qualifying === null || !isArchiveTimestamp(property)) return null
+        if (references === null || qualifying === null) return null
         const input = { references, parts: this.#parts, qualifying, timestamp: property }
         return archiveTimestampInput(tree, input, canonicalization)
       }
@@ -523,6 +573,7 @@ class SignatureReader {
 
 /** By the length of r and s together; how the library calls the curves. */
 const ECDSA_CURVES: Readonly<Record<number, string>> = { 64: 'ES256', 96: 'ES384', 132: 'ES512' }
+const POLICY = 'SignaturePolicyIdentifier'
 const ID_NAMES = ['Id', 'ID', 'id', 'xml:id'] as const
 const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?$/
 
@@ -565,6 +616,11 @@ function signingCertificateReference(cert: XmlElement): SigningCertificateRefere
   }
 }
 
+function tokensIn(property: XmlElement): Buffer[] {
+  const children = timestampKind(property) === null ? [] : childElements(property)
+  return children.filter((each) => is(each, 'xades', 'EncapsulatedTimeStamp')).map(bytesOf)
+}
+
 function findCertificate(
   reference: SigningCertificateReference | undefined,
   certificates: readonly Buffer[],
@@ -577,9 +633,9 @@ function findCertificate(
 function hasImprint(token: Buffer, input: readonly Buffer[] | null): boolean | null {
   if (input === null) return null
   try {
-    const { hashOid, digest } = TimestampToken.parse(token)
-    const hash = Object.values(HASH_ALGORITHMS).find(({ oid }) => oid === hashOid)
-    return hash === undefined ? null : isSame(sha(hash.name, ...input), digest)
+    const { hash, imprint } = readTimestampToken(token)
+    const known = Object.values(HASH_ALGORITHMS).find(({ name }) => name === hash)
+    return known === undefined ? null : isSame(sha(known.name, ...input), imprint)
   } catch {
     return false // the parsers throw on whatever is no token
   }

@@ -75,3 +75,11 @@ export const OUTER_SIGNATURES = '//ds:Signature[not(ancestor::ds:Signature)]'
 export function xpathOfSignature(index: number): string {
   return `(${OUTER_SIGNATURES})[${index + 1}]`
 }
+
+/** Signatures over others, in which they stand. @see EN 319 132-1, 5.2.7 */
+export const COUNTER_SIGNATURES = '//xades:CounterSignature/ds:Signature[ancestor::ds:Signature]'
+
+/** @param index from 0, in the order of the document */
+export function xpathOfCounterSignature(index: number): string {
+  return `(${COUNTER_SIGNATURES})[${index + 1}]`
+}

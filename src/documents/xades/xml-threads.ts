@@ -1,5 +1,6 @@
 import { OverloadedError, UnfitDocumentError, UnfitSignedPropertiesError } from '../../errors.js'
 import { startThread } from '../../isolation/start-thread.js'
+import { moduleUrl } from '../../package-files.js'
 import type { SignatureParameters } from '../ades.js'
 import { wholeDocument, type Subject } from './subjects.js'
 import type { XmlThreadMessage } from './xml-thread.js'
@@ -107,4 +108,4 @@ function taskFor(document: Buffer, parameters: SignatureParameters): XmlThreadTa
   }
 }
 
-const XML_THREAD = new URL('./xml-thread.js', import.meta.url)
+const XML_THREAD = moduleUrl('documents/xades/xml-thread.js')

@@ -159,16 +159,19 @@ export class TokenError extends Error {
   /** The function of PKCS#11, for example `C_SignInit`. */
   readonly call: string
   readonly ckr: Ckr
-  constructor(call: string, cause: unknown) {
+  readonly #signedBefore: number
+  /** @param signedBefore signatures made in the same batch, which nobody gets */
+  constructor(call: string, cause: unknown, signedBefore = 0) {
     const ckr = classifyCkr(cause)
     super(`${call}: ${ckr.name} (0x${ckr.code.toString(16)})`, { cause })
     this.call = call
     this.ckr = ckr
+    this.#signedBefore = signedBefore
   }
 
   /** C_Sign alone makes signatures; every other call failed without one. */
   get mayHaveSigned(): boolean {
-    return this.call === 'C_Sign' && !this.ckr.refusedBeforeSigning
+    return this.#signedBefore > 0 || (this.call === 'C_Sign' && !this.ckr.refusedBeforeSigning)
   }
 }
 

@@ -4,6 +4,9 @@ import pkcs11 from 'pkcs11js'
 import type { HashName } from '../algorithms.js'
 import { BackgroundCalls } from './background-calls.js'
 import { BindingCalls, type SlowCalls } from './binding-calls.js'
+import { numberOf } from './function-list.js'
+import { join, part } from '../threads/native-jobs.js'
+import { nativeThreads } from '../threads/native-threads.js'
 import { TokenError } from './ckr.js'
 import { Pace } from './pace.js'
 import type {
@@ -35,8 +38,12 @@ import {
 interface Library {
   readonly api: pkcs11.PKCS11
   readonly background: SlowCalls
+  /** Where threads may call it, too: they find the same functions. */
+  readonly sharedFile: string | null
   /** How long C_SignInit takes. */
   readonly signInitPace: Pace
+  /** How long a signature takes, C_SignInit included. */
+  readonly signPace: Pace
   /** Sessions of all tokens in use. */
   openSessions: number
   /** Tokens in use; the library is initialised while there are any. */
@@ -58,7 +65,9 @@ function acquireLibrary(path: string, parameters?: string): Library {
     api.load(file)
     const own = new BackgroundCalls(file)
     const background = own.isShared ? own : new BindingCalls(api)
-    library = { api, background, signInitPace: new Pace(), openSessions: 0, users: 0 }
+    const [signInitPace, signPace] = [new Pace(), new Pace()]
+    const sharedFile = own.isShared ? file : null
+    library = { api, background, sharedFile, signInitPace, signPace, openSessions: 0, users: 0 }
     libraries.set(file, library)
   }
   if (library.users === 0) initialise(library.api, parameters)
@@ -88,6 +97,9 @@ export function openToken(location: TokenLocation): Token {
   const login = new Login(background, pin)
   let released = false
   return {
+    get signsTogether() {
+      return mayUseThreads(library) ? MOST_TOGETHER : 1
+    },
     describe: async () => describe(api, await slotOf(background, tokenLabel)),
     async openSession() {
       const slot = await slotOf(background, tokenLabel)
@@ -214,6 +226,14 @@ function attempt<T>(call: string, run: () => T): T {
   }
 }
 
+/** So many take milliseconds where signatures are quick, and nobody waits long for them. */
+const MOST_TOGETHER = 16
+
+/** Waiting for a token in other hardware takes threads that do nothing else; there are few of these. */
+function mayUseThreads({ sharedFile, signPace }: Library): boolean {
+  return sharedFile !== null && signPace.isQuick && nativeThreads.areReady
+}
+
 /** A wrapped RSA-4096 key has about 2,500 bytes. */
 const WRAPPED_SPACE = 4096
 
@@ -293,7 +313,7 @@ class ModuleSession implements OpenSession {
     return (await awaited('C_FindObjects', found)).map((handle) => ({ handle }))
   }
 
-  async sign(key: KeyHandle, mechanism: Mechanism, data: Buffer): Promise<Buffer> {
+  async #signOne(key: KeyHandle, mechanism: Mechanism, data: Buffer): Promise<Buffer> {
     await this.#signInit(mechanism, key)
     const buffers = [data, Buffer.alloc(SIGNATURE_SPACE)] as const
     buffersInUse.add(buffers)
@@ -304,6 +324,44 @@ class ModuleSession implements OpenSession {
     } finally {
       buffersInUse.delete(buffers)
     }
+  }
+
+  async sign(key: KeyHandle, mechanism: Mechanism, data: readonly Buffer[]): Promise<Buffer[]> {
+    if (data.length > 1 && mayUseThreads(this.#library))
+      return this.#signOnThread(key, mechanism, data)
+    const signatures: Buffer[] = []
+    for (const each of data) {
+      try {
+        signatures.push(await this.#signOne(key, mechanism, each))
+      } catch (error) {
+        if (!(error instanceof TokenError)) throw error
+        throw new TokenError(error.call, error.cause, signatures.length)
+      }
+    }
+    return signatures
+  }
+
+  async #signOnThread(
+    key: KeyHandle,
+    mechanism: Mechanism,
+    inputs: readonly Buffer[],
+  ): Promise<Buffer[]> {
+    const { type, parameter } = packedMechanism(mechanism, this.#handle.length)
+    const { signatures, failure, took } = await awaited(
+      'C_Sign',
+      nativeThreads.run({
+        ...({
+          kind: 'sign',
+          module: this.#library.sharedFile ?? '',
+          inputs: join(inputs),
+        } as const),
+        ...{ session: numberOf(this.#handle), key: numberOf(key.handle) },
+        ...{ mechanism: type, parameter },
+      }),
+    )
+    this.#library.signPace.took(took / inputs.length)
+    if (failure) throw new TokenError(failure.call, failure, signatures.lengths.length)
+    return part(signatures)
   }
 
   /**

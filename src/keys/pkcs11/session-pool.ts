@@ -107,6 +107,11 @@ export class SessionPool {
     return this.#options.sessions
   }
 
+  /** How many digests are best signed by one call now. */
+  get signsTogether(): number {
+    return this.#options.token.signsTogether
+  }
+
   /** Changes when sessions or login are lost, and with them all handles. */
   get epoch(): number {
     return this.#epoch
@@ -411,7 +416,7 @@ class Loan implements PooledSession {
     return this.#call('C_FindObjects', () => this.session.findPublicKeys(id))
   }
 
-  sign(key: KeyHandle, mechanism: Mechanism, data: Buffer) {
+  sign(key: KeyHandle, mechanism: Mechanism, data: readonly Buffer[]) {
     return this.#call('C_Sign', () => this.session.sign(key, mechanism, data))
   }
 

@@ -115,8 +115,11 @@ export interface Session {
   /** At most two handles: more than one is already too many. */
   findPrivateKeys(id: Buffer): Promise<KeyHandle[]>
   findPublicKeys(id: Buffer): Promise<KeyHandle[]>
-  /** The token may read `data` until the promise settles; the caller must not touch it. */
-  sign(key: KeyHandle, mechanism: Mechanism, data: Buffer): Promise<Buffer>
+  /**
+   * Signs one after the other. After a failure nothing more is signed, and it says whether there may be
+   * signatures. The token may read `data` until the promise settles; the caller must not touch it.
+   */
+  sign(key: KeyHandle, mechanism: Mechanism, data: readonly Buffer[]): Promise<Buffer[]>
   generateKeyPair(template: KeyPairTemplate): Promise<KeyPairHandles>
   privateKeyAttributes(key: KeyHandle): Promise<PrivateKeyAttributes>
   publicKeyValue(key: KeyHandle): Promise<PublicKeyValue>
@@ -163,6 +166,8 @@ export interface MechanismFacts {
 
 /** A token in a slot of a loaded library. */
 export interface Token {
+  /** How many digests are best signed by one call now: 1 where waiting for the token is what takes long. */
+  readonly signsTogether: number
   /** Needs no session and no login. */
   describe(): Promise<TokenFacts>
   /** Opens a session and logs in if the token is not logged in yet. A refused PIN is not tried again. */

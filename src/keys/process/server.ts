@@ -6,7 +6,6 @@ import type { Logger } from '../../observability/logger.js'
 import { certifiedKey } from '../../certificates/certified-key.js'
 import type { KeyAlgorithm } from '../algorithms.js'
 import { certifyWith } from '../certify.js'
-import { verifyDigest } from '../digest-verifier.js'
 import type {
   GeneratedKey,
   KeyCustody,
@@ -38,9 +37,9 @@ import {
   type Request,
   type Welcome,
 } from './protocol.js'
-import { verifyMessage } from './message-verifier.js'
 import { SigningLine } from './signing-line.js'
 import { UsedNames } from './used-names.js'
+import { verifyEach } from '../verify-each.js'
 
 export interface KeyServerParts {
   readonly custody: KeyCustody
@@ -207,13 +206,9 @@ export class KeyServer {
     stages.end() // ledger.check
     const signatures = await this.#custody.sign(keyId, digests, algorithm, operation)
     stages.end() // C_Sign
-    const verdicts = await Promise.all(
-      digests.map((digest, index) => {
-        return verifyDigest(publicKey, digest, signatures[index] ?? Buffer.alloc(0), algorithm)
-      }),
-    )
+    const areGood = await verifyEach(publicKey, digests, signatures, algorithm)
     stages.end() // signature.verify
-    if (signatures.length !== digests.length || !verdicts.every(Boolean)) {
+    if (!areGood) {
       const why = 'the token returned a signature that does not verify'
       this.#logger.error({ alarm: 'wrong-signature', operationId: operation.id, keyId }, why)
       throw new SignatureWithheldError(why)
@@ -245,13 +240,15 @@ export class KeyServer {
     const { standing, publicKey } = await this.#ownKey(keyId)
     demandStatement(standing, statement, { publicKey, now: this.#now() })
     const digest = createHash(algorithm.hash.name).update(toBeSigned).digest()
-    const signature = await this.#statements.sign(keyId, digest, algorithm)
-    const isGood =
-      publicKey && (await verifyMessage(publicKey, toBeSigned, signature, algorithm.hash.name))
-    if (isGood) return signature
-    const why = 'the token returned a signature that does not verify'
-    this.#logger.error({ alarm: 'wrong-signature', keyId }, why)
-    throw new SignatureWithheldError(why)
+    if (!publicKey) throw new HsmUnavailableError(`There is no key ${keyId}`)
+    try {
+      return await this.#statements.sign({ keyId, publicKey }, digest, algorithm)
+    } catch (error) {
+      if (error instanceof SignatureWithheldError) {
+        this.#logger.error({ alarm: 'wrong-signature', keyId }, error.message)
+      }
+      throw error
+    }
   }
 
   /** Services sign often, and what their keys are for changes once a year. */

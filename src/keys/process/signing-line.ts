@@ -1,5 +1,7 @@
 import type { SignatureAlgorithm } from '../algorithms.js'
+import { SignatureWithheldError } from '../../errors.js'
 import type { KeyCustody } from '../key-custody.js'
+import { verifyEach } from '../verify-each.js'
 
 /** Long enough to keep the token busy, short enough that nobody waits for many others. */
 const MOST_TOGETHER = 32
@@ -12,13 +14,14 @@ interface Waiting {
 
 interface Line {
   readonly keyId: string
+  readonly publicKey: Buffer
   readonly algorithm: SignatureAlgorithm
   readonly waiting: Waiting[]
 }
 
 /**
  * Single digests that are to be signed with one key within one turn of the event loop go to the token
- * together, and come back together: so their answers share a message, too.
+ * together, and come back together, verified: so their answers share a message, too.
  */
 export class SigningLine {
   readonly #custody: Pick<KeyCustody, 'sign'>
@@ -28,10 +31,17 @@ export class SigningLine {
     this.#custody = custody
   }
 
-  /** @throws what `KeyCustody.sign` throws, of whichever of those signed together */
-  sign(keyId: string, digest: Buffer, algorithm: SignatureAlgorithm): Promise<Buffer> {
+  /**
+   * @param publicKey SubjectPublicKeyInfo, DER
+   * @throws {SignatureWithheldError} and what `KeyCustody.sign` throws, of whichever of those signed together
+   */
+  sign(
+    { keyId, publicKey }: { readonly keyId: string; readonly publicKey: Buffer },
+    digest: Buffer,
+    algorithm: SignatureAlgorithm,
+  ): Promise<Buffer> {
     const name = `${keyId} ${algorithm.scheme} ${algorithm.hash.name}`
-    const line = this.#lines.get(name) ?? { keyId, algorithm, waiting: [] }
+    const line = this.#lines.get(name) ?? { keyId, publicKey, algorithm, waiting: [] }
     if (line.waiting.length === 0) {
       this.#lines.set(name, line)
       setImmediate(() => this.#begin(name))
@@ -47,10 +57,13 @@ export class SigningLine {
     }
   }
 
-  async #sign({ keyId, algorithm }: Line, together: readonly Waiting[]): Promise<void> {
+  async #sign({ keyId, publicKey, algorithm }: Line, together: readonly Waiting[]): Promise<void> {
     try {
       const digests = together.map(({ digest }) => digest)
       const signatures = await this.#custody.sign(keyId, digests, algorithm)
+      if (!(await verifyEach(publicKey, digests, signatures, algorithm))) {
+        throw new SignatureWithheldError('the token returned a signature that does not verify')
+      }
       together.forEach(({ resolve }, index) => resolve(signatures[index] ?? Buffer.alloc(0)))
     } catch (error) {
       for (const { reject } of together) reject(error)

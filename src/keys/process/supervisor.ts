@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from '../../config/schema.js'
 import { createLogger, type Logger } from '../../observability/logger.js'
+import { FROM_SOURCE, moduleUrl } from '../../package-files.js'
 import type { Ended } from '../pkcs11/session-pool.js'
 import { sessionsOf } from '../token-settings.js'
 import { KeyProcessCustody } from './client.js'
@@ -263,11 +264,7 @@ class Supervisor implements KeyProcess {
   }
 }
 
-/** Beside this folder's parent, from source as well as built. */
-const ENTRY = new URL(
-  `../../key-process.${import.meta.filename.endsWith('.ts') ? 'ts' : 'js'}`,
-  import.meta.url,
-)
+const ENTRY = moduleUrl(`key-process.${FROM_SOURCE ? 'ts' : 'js'}`)
 
 /** Threads of libuv beside those that calls to the token may occupy. */
 const OTHER_THREADS = 4
@@ -275,7 +272,10 @@ const OTHER_THREADS = 4
 function forkKeyProcess({ hsm }: KeyProcessConfig): ChildProcess {
   return fork(ENTRY, {
     // A debugger's port can be had once only.
-    execArgv: process.execArgv.filter((argument) => !argument.startsWith('--inspect')),
+    execArgv: [
+      ...process.execArgv.filter((argument) => !argument.startsWith('--inspect')),
+      ...(FROM_SOURCE ? [] : ['--enable-source-maps']),
+    ],
     env: {
       ...process.env,
       ...hsm.environment,

@@ -8,10 +8,16 @@ export const STATEMENT_MS = 5000
 /** A writer that sleeps in the middle of a transaction loses it, and with it the lock others wait for. */
 const ASLEEP_MS = 2000
 const LOCK_MS = 4000
-const AT_ONCE_MS = 500
+/** So soon a connection that died while idle says so. */
+export const AT_ONCE_MS = 500
 
 const READING = `SET default_transaction_read_only = on; SET statement_timeout = ${STATEMENT_MS};
   SET idle_in_transaction_session_timeout = ${STATEMENT_MS}`
+/**
+ * What is few and prepared is planned once, to look rows up by their keys: planning takes longer than
+ * that, and a plan that was made while a table was small is kept for a while.
+ */
+const PLANNED_ONCE = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off`
 const WRITING = `SET default_transaction_isolation = 'read committed'; SET lock_timeout = ${LOCK_MS};
   SET statement_timeout = ${STATEMENT_MS}; SET idle_in_transaction_session_timeout = ${ASLEEP_MS}`
 
@@ -41,7 +47,7 @@ export async function openClient(url: string, purpose: string): Promise<pg.Clien
 export async function openWriter(url: string): Promise<pg.Client> {
   const client = await openClient(url, 'writer')
   try {
-    await client.query(WRITING)
+    await client.query(`${WRITING}; ${PLANNED_ONCE}`)
     await demandDurability(client)
     return client
   } catch (error) {
@@ -53,7 +59,7 @@ export async function openWriter(url: string): Promise<pg.Client> {
 /** One connection that cannot write. */
 export async function openReader(url: string): Promise<pg.Client> {
   const client = await openClient(url, 'reader')
-  await client.query(READING)
+  await client.query(`${READING}; ${PLANNED_ONCE}`)
   return client
 }
 
@@ -132,12 +138,12 @@ function storableValue(value: unknown): unknown {
 }
 
 /** A newer version of us has added a column since the statement was prepared. */
-function isOutdated(error: unknown): boolean {
+export function isOutdated(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '0A000'
 }
 
 /** The server understood and refused: data, syntax, rights, or a constraint. */
-function isQueryFault(error: unknown): boolean {
+export function isQueryFault(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(0A|22|23|25006|2F|42)/.test(error.code ?? '')
 }
 
@@ -152,14 +158,27 @@ function storable(text: string): string {
   return text.includes('\0') ? text.replaceAll('\0', '\ufffd') : text
 }
 
+/** An array is a column of texts: one statement for any number of rows. */
+export type Parameter = Value | readonly string[]
+
 /** As PostgreSQL reads it; times in UTC, for columns without a zone. */
-export function parameter(value: Value): string | Buffer | null {
+export function parameter(value: Parameter): string | Buffer | null {
   if (value === null) return null
+  if (isColumn(value)) return `{${value.map(element).join(',')}}`
   if (typeof value === 'string') return storable(value)
   if (typeof value === 'number') return String(value)
   if (typeof value === 'boolean') return value ? 't' : 'f'
   if (value instanceof Date) return value.toISOString().slice(0, -1)
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+}
+
+function isColumn(value: Parameter): value is readonly string[] {
+  return Array.isArray(value)
+}
+
+/** In PostgreSQL's notation of arrays. */
+function element(text: string): string {
+  return `"${storable(text).replace(/["\\]/g, '\\$&')}"`
 }
 
 /** Object identifiers of types, as PostgreSQL numbers them. */

@@ -1,16 +1,24 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
-import { PrismaPg } from '@prisma/adapter-pg'
+import { setImmediate as turn } from 'node:timers/promises'
 import type pg from 'pg'
 import { EMPTY_LOG, type AuditHead } from '../../audit/chain.js'
 import { formatHead, readHead } from '../../audit/head-file.js'
 import { StorageUnavailableError } from '../../errors.js'
 import type { CommitObserver } from '../../observability/metrics.js'
 import { rejectCutLog } from '../cut-log.js'
-import { ConflictError, type Database, type Statement, type Unit, type Value } from '../database.js'
-import type { PrismaClient as AnyPrismaClient } from '../prisma-client/client.js'
-import { COLUMN_TYPES, openClient, parameter, readingPool } from './connection.js'
+import {
+  ConflictError,
+  sql,
+  type Database,
+  type Statement,
+  type Unit,
+  type Value,
+} from '../database.js'
+import { lateClient, type LateClient } from '../late-client.js'
+import type { PrismaClient } from '../prisma-client/client.js'
+import { openClient, readingPool } from './connection.js'
 import { applyMigrations } from './migrations.js'
-import { PrismaClient } from './prisma-client/client.js'
+import { Reader } from './reader.js'
 import { Writer, type UnitResult, type WriteUnit } from './writer.js'
 
 interface Waiting {
@@ -25,17 +33,19 @@ const MOST_UNITS = 256
 /** A unit that waited longer asks for what was true then. */
 const STALE_MS = 5000
 const CLOSE_MS = 1000
+/** For what every signature needs; the others are for what Prisma asks. */
+const MOST_LINES = 2
 const MOST_STATEMENTS = 500
 
 /** Units are written while no batch is under way; those that arrive meanwhile share the next one. */
 export class PostgresqlDatabase implements Database {
-  readonly read: AnyPrismaClient
+  readonly #client: LateClient
   readonly #pool: pg.Pool
+  readonly #reader: Reader
   readonly #writer: Writer
   readonly #headFile: number | null
   readonly #now: () => Date
   readonly #observer: CommitObserver | null
-  readonly #statementName = statementNames()
   #queue: Waiting[] = []
   #underWay: Promise<void> | null = null
   #closed = false
@@ -47,10 +57,13 @@ export class PostgresqlDatabase implements Database {
     now: () => Date
     observer: CommitObserver | undefined
   }) {
-    this.#pool = readingPool(parts.url, parts.connections)
-    const adapter = new PrismaPg(this.#pool, { statementNameGenerator: this.#statementName })
-    // Generated for each provider from the same models: what they ask differs, what they offer does not.
-    this.read = new PrismaClient({ adapter }) as unknown as AnyPrismaClient
+    const lines = Math.min(MOST_LINES, Math.max(1, parts.connections - 1))
+    this.#reader = new Reader(parts.url, lines)
+    this.#pool = readingPool(parts.url, Math.max(1, parts.connections - lines))
+    this.#client = lateClient(async () => {
+      const { readingClient } = await import('./reading-client.js')
+      return readingClient(this.#pool, statementNames())
+    })
     this.#now = parts.now
     this.#observer = parts.observer ?? null
     this.#headFile =
@@ -67,7 +80,7 @@ export class PostgresqlDatabase implements Database {
     readonly url: string
     readonly headFile: string | null
     readonly now: () => Date
-    /** For reading, at most; writing takes one more. */
+    /** For reading, at most, but two; writing takes one more. */
     readonly connections?: number
     readonly observer?: CommitObserver
   }): Promise<PostgresqlDatabase> {
@@ -93,14 +106,13 @@ export class PostgresqlDatabase implements Database {
     }
   }
 
-  async rows<Row>(statement: Statement): Promise<Row[]> {
-    const { rows } = await this.#pool.query<Row & pg.QueryResultRow>({
-      name: this.#statementName({ sql: statement.text }),
-      text: statement.text,
-      values: statement.values.map((value) => parameter(value as Value)),
-      types: COLUMN_TYPES,
-    })
-    return rows
+  get read(): PrismaClient {
+    return this.#client.read
+  }
+
+  async rows<Row>({ text, values }: Statement): Promise<Row[]> {
+    const [rows = []] = await this.#reader.ask([{ text, values: values as Value[] }])
+    return rows as Row[]
   }
 
   async commit(unit: Unit): Promise<void> {
@@ -131,14 +143,17 @@ export class PostgresqlDatabase implements Database {
     this.#closed = true
     await this.#underWay
     this.#writer.close()
-    await this.read.$disconnect()
+    await this.#client.disconnect()
     // A server that stands still would have us wait until it moves.
-    await Promise.race([this.#pool.end(), afterward(CLOSE_MS)])
+    const ended = [this.#pool.end(), this.#reader.close()]
+    await Promise.race([Promise.all(ended), afterward(CLOSE_MS)])
     if (this.#headFile !== null) closeSync(this.#headFile)
   }
 
   async #writeAll(): Promise<void> {
     while (this.#queue.length > 0) {
+      // With all that comes within this turn of the event loop.
+      await turn()
       const batch = this.#queue.splice(0, MOST_UNITS).filter(rejectStale)
       if (batch.length === 0) continue
       const start = performance.now()
@@ -154,7 +169,9 @@ export class PostgresqlDatabase implements Database {
   }
 
   async #newest(): Promise<AuditHead> {
-    const newest = await this.read.auditRecord.findFirst({ orderBy: { seq: 'desc' } })
+    const [newest] = await this.rows<AuditHead>(
+      sql`SELECT "seq", "hash" FROM "AuditRecord" ORDER BY "seq" DESC LIMIT 1`,
+    )
     return newest ?? EMPTY_LOG
   }
 

@@ -1,4 +1,3 @@
-import type pg from 'pg'
 import type { SigningOperation } from '../../keys/key-custody.js'
 import type { WrappedKeyRecord } from '../../keys/hsm-wrapped.js'
 import type { KeyStanding, Ledger, LedgerFacts } from '../../keys/process/ledger.js'
@@ -14,7 +13,8 @@ import {
   type StoredStanding,
 } from '../ledger-facts.js'
 import { WRAPPED_KEY, wrappedKeyRecord, type StoredWrappedKey } from '../wrapped-key.js'
-import { COLUMN_TYPES, readingPool } from './connection.js'
+import type { Parameter } from './connection.js'
+import { Reader } from './reader.js'
 
 const ROWS = `SELECT ${ROW_COLUMNS} FROM "AuthorisedDigest" WHERE "id" = ANY($1)`
 const AUTHORISATIONS = `
@@ -25,22 +25,21 @@ const CONNECTIONS = 2
 
 /** The ledger in PostgreSQL, over connections of its own that cannot write. */
 export class PostgresqlLedger implements Ledger {
-  readonly #pool: pg.Pool
+  readonly #reader: Reader
   readonly #reading = new LedgerReading()
 
   constructor(url: string) {
-    this.#pool = readingPool(url, CONNECTIONS)
+    this.#reader = new Reader(url, CONNECTIONS)
   }
 
   async read(operations: readonly SigningOperation[]): Promise<readonly LedgerFacts[]> {
     const ids = operations.flatMap(({ rows }) => rows)
     // Together they are as of one moment only in one statement: the rows come last, and decide.
-    const authorisations = await this.#ask<StoredAuthorisation>(
-      'authorisations',
-      AUTHORISATIONS,
-      ids,
-    )
-    const rows = await this.#ask<StoredRow>('rows', ROWS, ids)
+    const values = [ids]
+    const [authorisations, rows] = (await this.#reader.ask([
+      { text: AUTHORISATIONS, values },
+      { text: ROWS, values },
+    ])) as unknown as [StoredAuthorisation[], StoredRow[]]
     const rowOf = new Map(rows.map((row) => [row.id, row]))
     const authorisationOf = new Map(authorisations.map((each) => [each.authorisationId, each]))
     return operations.map((operation) =>
@@ -53,21 +52,21 @@ export class PostgresqlLedger implements Ledger {
   }
 
   async keyStanding(keyId: string): Promise<KeyStanding> {
-    const [row] = await this.#ask<StoredStanding>('standing', KEY_STANDING('$1'), keyId)
+    const [row] = await this.#ask<StoredStanding>(KEY_STANDING('$1'), keyId)
     return keyStanding(row)
   }
 
   async find(keyId: string): Promise<WrappedKeyRecord | null> {
-    const [row] = await this.#ask<StoredWrappedKey>('wrapped', WRAPPED_KEY('$1'), keyId)
+    const [row] = await this.#ask<StoredWrappedKey>(WRAPPED_KEY('$1'), keyId)
     return wrappedKeyRecord(row)
   }
 
   async close(): Promise<void> {
-    await this.#pool.end()
+    await this.#reader.close()
   }
 
-  async #ask<Row>(name: string, text: string, value: string | readonly string[]): Promise<Row[]> {
-    const query = { name, text, values: [value], types: COLUMN_TYPES }
-    return (await this.#pool.query<Row & pg.QueryResultRow>(query)).rows
+  async #ask<Row>(text: string, value: Parameter): Promise<Row[]> {
+    const [rows = []] = await this.#reader.ask([{ text, values: [value] }])
+    return rows as Row[]
   }
 }

@@ -1,10 +1,9 @@
 import pg from 'pg'
-import type { Value } from '../database.js'
-import { parameter } from './connection.js'
+import { COLUMN_TYPES, parameter, STATEMENT_MS, type Parameter } from './connection.js'
 
 export interface Command {
   readonly text: string
-  readonly values?: readonly Value[]
+  readonly values?: readonly Parameter[]
 }
 
 export interface Completed {
@@ -13,6 +12,13 @@ export interface Completed {
   /** What the server says it did, such as `COMMIT`. */
   readonly tag: string
   readonly rows: readonly (string | null)[][]
+  /** Empty for what gives no rows. */
+  readonly columns: readonly Column[]
+}
+
+export interface Column {
+  readonly name: string
+  readonly read: (text: string) => unknown
 }
 
 /** What became of commands sent together: all were carried out, or the one after the last of these failed. */
@@ -24,25 +30,31 @@ export interface Outcome {
 /** More statements than the code has; should there be others, they are not prepared. */
 const MOST_PREPARED = 1000
 
-/** Statements are parsed once on a connection and known to it by name from then on. */
+interface Statement {
+  /** Empty for one that will not be remembered. */
+  readonly name: string
+  columns: readonly Column[]
+}
+
+/** Statements are parsed and described once on a connection, and known to it by name from then on. */
 export class PreparedStatements {
-  readonly #names = new Map<string, string>()
+  readonly #statements = new Map<string, Statement>()
   #count = 0
 
-  nameOf(text: string): string | undefined {
-    return this.#names.get(text)
+  find(text: string): Statement | undefined {
+    return this.#statements.get(text)
   }
 
-  /** A name for it, never used before; empty for one that will not be remembered. */
-  add(text: string): string {
-    if (this.#names.size >= MOST_PREPARED) return ''
-    const name = `s${(this.#count += 1)}`
-    this.#names.set(text, name)
-    return name
+  /** Under a name never used before. */
+  add(text: string): Statement {
+    if (this.#statements.size >= MOST_PREPARED) return { name: '', columns: [] }
+    const statement = { name: `s${(this.#count += 1)}`, columns: [] }
+    this.#statements.set(text, statement)
+    return statement
   }
 
   forget(text: string): void {
-    this.#names.delete(text)
+    this.#statements.delete(text)
   }
 }
 
@@ -56,6 +68,8 @@ export class RoundTrip implements pg.Submittable {
   readonly #settle: (outcome: Outcome) => void
   readonly #fail: (error: Error) => void
   readonly #completed: Completed[] = []
+  /** In the order of the commands. */
+  readonly #statements: Statement[] = []
   readonly #parsedAt = new Map<string, number>()
   #rows: (string | null)[][] = []
 
@@ -71,31 +85,43 @@ export class RoundTrip implements pg.Submittable {
     this.#fail = fail
   }
 
-  /** Rejects when the connection is lost. */
-  static make(
+  /** Rejects when the connection is lost; a server that does not answer in time is given up. */
+  static async make(
     client: pg.Client,
     prepared: PreparedStatements,
     commands: readonly Command[],
   ): Promise<Outcome> {
-    return new Promise((settle, fail) => {
-      client.query(new RoundTrip(commands, prepared, settle, fail))
-    })
+    const watch = setTimeout(() => {
+      client.connection.stream.destroy(new Error('the database does not answer'))
+    }, STATEMENT_MS)
+    try {
+      return await new Promise((settle, fail) => {
+        client.query(new RoundTrip(commands, prepared, settle, fail))
+      })
+    } finally {
+      clearTimeout(watch)
+    }
   }
 
   submit(connection: pg.Connection): void {
     connection.stream.cork()
     this.#commands.forEach(({ text, values = [] }, index) => {
-      let name = this.#prepared.nameOf(text)
-      if (name === undefined) {
-        name = this.#prepared.add(text)
-        this.#parsedAt.set(text, index)
-        connection.parse({ name, text, types: [] }, true)
-      }
-      connection.bind({ statement: name, values: values.map(parameter) }, true)
+      const statement = this.#prepared.find(text) ?? this.#prepare(connection, text, index)
+      this.#statements.push(statement)
+      connection.bind({ statement: statement.name, values: values.map(parameter) }, true)
       connection.execute(null, true)
     })
     connection.sync()
     connection.stream.uncork()
+  }
+
+  /** Comes for statements that were described, before their rows. */
+  handleRowDescription({ fields }: { fields: pg.FieldDef[] }): void {
+    const statement = this.#statements[this.#completed.length]
+    if (!statement) return
+    statement.columns = fields.map(({ name, dataTypeID }) => {
+      return { name, read: COLUMN_TYPES.getTypeParser(dataTypeID, 'text') as Column['read'] }
+    })
   }
 
   handleDataRow({ fields }: { fields: (string | null)[] }): void {
@@ -104,12 +130,13 @@ export class RoundTrip implements pg.Submittable {
 
   handleCommandComplete({ text }: { text: string }): void {
     const count = Number(/\d+$/.exec(text)?.[0] ?? 0)
-    this.#completed.push({ count, tag: text, rows: this.#rows })
+    const { columns = [] } = this.#statements[this.#completed.length] ?? {}
+    this.#completed.push({ count, tag: text, rows: this.#rows, columns })
     this.#rows = []
   }
 
   handleEmptyQuery(): void {
-    this.#completed.push({ count: 0, tag: '', rows: [] })
+    this.#completed.push({ count: 0, tag: '', rows: [], columns: [] })
   }
 
   handleReadyForQuery(): void {
@@ -123,5 +150,14 @@ export class RoundTrip implements pg.Submittable {
     }
     if (error instanceof pg.DatabaseError) this.#settle({ completed: this.#completed, error })
     else this.#fail(error)
+  }
+
+  #prepare(connection: pg.Connection, text: string, index: number): Statement {
+    const statement = this.#prepared.add(text)
+    const { name } = statement
+    this.#parsedAt.set(text, index)
+    connection.parse({ name, text, types: [] }, true)
+    connection.describe({ type: 'S', name }, true)
+    return statement
   }
 }

@@ -1,8 +1,7 @@
 import pg from 'pg'
 import { chainRecord, EMPTY_LOG, type AuditHead, type AuditRecord } from '../../audit/chain.js'
 import { StorageUnavailableError } from '../../errors.js'
-import type { Value } from '../database.js'
-import { isLostConnection, openWriter, STATEMENT_MS } from './connection.js'
+import { isLostConnection, openWriter, type Parameter } from './connection.js'
 import { PreparedStatements, RoundTrip, type Command, type Completed } from './round-trip.js'
 
 /** What is written together, in the form in which it is sent. */
@@ -23,13 +22,11 @@ const BEGIN: readonly Command[] = [
   { text: 'BEGIN' },
   { text: `SELECT pg_advisory_xact_lock(${WRITE_LOCK})` },
   { text: 'SELECT "seq", "hash" FROM "AuditRecord" ORDER BY "seq" DESC LIMIT 1' },
-  { text: 'SAVEPOINT "units"' },
 ]
+const SAVE: Command = { text: 'SAVEPOINT "units"' }
+const ROLLBACK: Command = { text: 'ROLLBACK' }
 const COMMIT: Command = { text: 'COMMIT' }
-const KEEP: readonly Command[] = [
-  { text: 'RELEASE SAVEPOINT "units"' },
-  { text: 'SAVEPOINT "units"' },
-]
+const KEEP: readonly Command[] = [{ text: 'RELEASE SAVEPOINT "units"' }, SAVE]
 const UNDO: Command = { text: 'ROLLBACK TO SAVEPOINT "units"' }
 const RECORD = `INSERT INTO "AuditRecord" ("seq", "at", "event", "detail", "prevHash", "hash")
   SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])`
@@ -110,13 +107,14 @@ export class Writer {
     const client = (this.#client ??= await this.#open())
     let opening = [...BEGIN]
     let head: AuditHead | null = null
+    let isSaved = lost !== null
     if (lost) {
       // Under the lock that the earlier attempt held until it ended, either way.
       const [, , newest] = demandAll(await this.#send(client, opening))
       head = headOf(newest)
-      opening = []
+      opening = [SAVE]
       if (await this.#isCommitted(client, lost)) {
-        await this.#send(client, [{ text: 'ROLLBACK' }])
+        await this.#send(client, [ROLLBACK])
         return lost.results
       }
     }
@@ -135,6 +133,15 @@ export class Writer {
         at += size
         size *= 2
         opening = [...KEEP]
+        continue
+      }
+      if (!isSaved) {
+        // That one of them fails is rare: what it takes to undo one alone is done only then.
+        await this.#send(client, [ROLLBACK])
+        if (units.length === 1) return [failed.result]
+        opening = [...BEGIN, SAVE]
+        head = null
+        isSaved = true
         continue
       }
       // What was undone with it is done again, up to it; under the lock it comes out the same.
@@ -198,16 +205,8 @@ export class Writer {
     return client
   }
 
-  /** One round trip; a server that does not answer in time is given up. */
-  async #send(client: pg.Client, commands: readonly Command[]) {
-    const watch = setTimeout(() => {
-      client.connection.stream.destroy(new Error('the database does not answer'))
-    }, STATEMENT_MS)
-    try {
-      return await RoundTrip.make(client, this.#prepared, commands)
-    } finally {
-      clearTimeout(watch)
-    }
+  #send(client: pg.Client, commands: readonly Command[]) {
+    return RoundTrip.make(client, this.#prepared, commands)
   }
 
   /** Ends the connection, and with it a transaction that is still open. */
@@ -266,21 +265,14 @@ function headOf(completed: Completed | undefined): AuditHead {
   return seq && hash ? { seq: Number(seq), hash } : EMPTY_LOG
 }
 
-/** Arrays of columns: one statement for any number of records. */
-function columnsOf(records: readonly AuditRecord[]): Value[] {
-  const column = (value: (record: AuditRecord) => string) =>
-    `{${records.map(value).map(quoted).join(',')}}`
+/** One statement for any number of records. */
+function columnsOf(records: readonly AuditRecord[]): Parameter[] {
   return [
-    `{${records.map(({ seq }) => seq).join(',')}}`,
-    column(({ at }) => at),
-    column(({ event }) => event),
-    column(({ detail }) => detail),
-    column(({ prevHash }) => prevHash),
-    column(({ hash }) => hash),
+    records.map(({ seq }) => String(seq)),
+    records.map(({ at }) => at),
+    records.map(({ event }) => event),
+    records.map(({ detail }) => detail),
+    records.map(({ prevHash }) => prevHash),
+    records.map(({ hash }) => hash),
   ]
-}
-
-/** An element of an array in PostgreSQL's notation. */
-function quoted(text: string): string {
-  return `"${text.replace(/["\\]/g, '\\$&')}"`
 }

@@ -1,13 +1,14 @@
 import type { Worker } from 'node:worker_threads'
-import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3'
 import type Sqlite from 'better-sqlite3'
 import { readHead } from '../../audit/head-file.js'
 import { StorageUnavailableError } from '../../errors.js'
 import { rejectCutLog } from '../cut-log.js'
 import { startThread } from '../../isolation/start-thread.js'
 import type { CommitObserver } from '../../observability/metrics.js'
+import { moduleUrl } from '../../package-files.js'
 import { ConflictError, type Database, type Statement, type Unit, type Value } from '../database.js'
-import { PrismaClient } from '../prisma-client/client.js'
+import { lateClient, type LateClient } from '../late-client.js'
+import type { PrismaClient } from '../prisma-client/client.js'
 import { openSqlite } from './connection.js'
 import { applyMigrations } from './migrations.js'
 import { SqliteReader } from './sqlite-reader.js'
@@ -20,7 +21,7 @@ import type {
   WriterOptions,
 } from './writer-protocol.js'
 
-const WRITER = new URL('./writer-thread.js', import.meta.url)
+const WRITER = moduleUrl('storage/sqlite/writer-thread.js')
 
 interface Waiting {
   readonly unit: WireUnit
@@ -29,7 +30,7 @@ interface Waiting {
 
 /** Units are sent to the writer while it is idle; those that arrive meanwhile share the next commit. */
 export class SqliteDatabase implements Database {
-  readonly read: PrismaClient
+  readonly #client: LateClient
   readonly #reader: SqliteReader
   readonly #worker: Worker
   readonly #now: () => Date
@@ -37,15 +38,16 @@ export class SqliteDatabase implements Database {
   #sentAt = 0
   #queue: Waiting[] = []
   #underWay: Waiting[] | null = null
+  #isSending = false
   #closed: (() => void) | null = null
   #failure: string | null = null
 
   private constructor(
-    { read, reader }: { read: PrismaClient; reader: SqliteReader },
+    { client, reader }: { client: LateClient; reader: SqliteReader },
     worker: Worker,
     { now, observer }: { now: () => Date; observer?: CommitObserver },
   ) {
-    this.read = read
+    this.#client = client
     this.#reader = reader
     this.#worker = worker
     this.#now = now
@@ -77,13 +79,18 @@ export class SqliteDatabase implements Database {
     const worker = startThread(WRITER, {
       workerData: { file, headFile } satisfies WriterOptions,
     })
-    const adapter = new ReadingSqliteFactory({ url: `file:${options.file}` })
-    const read = new PrismaClient({ adapter })
+    const client = lateClient(async () => {
+      const { readingClient } = await import('./reading-client.js')
+      return readingClient(file)
+    })
     const reader = new SqliteReader(options.file)
-    const database = new SqliteDatabase({ read, reader }, worker, options)
-    await database.read.$connect()
+    const database = new SqliteDatabase({ client, reader }, worker, options)
     await database.commit({ changes: [] })
     return database
+  }
+
+  get read(): PrismaClient {
+    return this.#client.read
   }
 
   rows<Row>(statement: Statement): Promise<Row[]> {
@@ -107,7 +114,13 @@ export class SqliteDatabase implements Database {
     }
     const result = await new Promise<WireResult>((settle) => {
       this.#queue.push({ unit: wire, settle })
-      this.#send()
+      if (this.#underWay || this.#isSending) return
+      // What else this turn of the event loop brings goes with it.
+      this.#isSending = true
+      setImmediate(() => {
+        this.#isSending = false
+        this.#send()
+      })
     })
     if (result === 'ok') return
     if ('conflict' in result) throw new ConflictError(result.conflict)
@@ -115,9 +128,10 @@ export class SqliteDatabase implements Database {
   }
 
   async close(): Promise<void> {
-    await this.read.$disconnect()
+    await this.#client.disconnect()
     this.#reader.close()
     if (this.#failure === null) {
+      this.#send()
       await new Promise<void>((resolve) => {
         this.#closed = resolve
         this.#post({ close: true })
@@ -164,13 +178,4 @@ function rejectOtherLog(database: Sqlite.Database, headFile: string): void {
   if (!known) return
   const row = database.prepare('SELECT hash FROM AuditRecord WHERE seq = ?').get(known.seq)
   rejectCutLog(headFile, known, (row as { hash: string } | undefined)?.hash)
-}
-
-/** Prisma's connection may read only: the database itself refuses it a write. */
-class ReadingSqliteFactory extends PrismaBetterSqlite3 {
-  override async connect(): ReturnType<PrismaBetterSqlite3['connect']> {
-    const connection = await super.connect()
-    await connection.executeScript('PRAGMA synchronous = FULL; PRAGMA query_only = ON;')
-    return connection
-  }
 }

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readZip, type ZipEntry } from '../../documents/asic/zip.js'
+import { fingerprintOf, joinMaterial, NO_MATERIAL } from '../../certificates/material.js'
 import {
-  joinMaterial,
-  NO_MATERIAL,
   type DetachedContent,
   type SignatureEvidence,
   type TimestampEvidence,
@@ -100,7 +99,10 @@ export async function readAsic(archive: Buffer): Promise<DocumentReading> {
       ...evidence,
       place: file,
       findings: [...evidence.findings, ...left.map(({ name }) => remark('file-not-signed', name))],
-      timestamps: [...evidence.timestamps, ...covering.map((each) => each.evidence)],
+      timestamps: [
+        ...evidence.timestamps,
+        ...covering.map((each) => overFile(each.evidence, evidence)),
+      ],
       material: joinMaterial(evidence.material, ...covering.map(materialOf)),
     }
   })
@@ -112,6 +114,15 @@ export async function readAsic(archive: Buffer): Promise<DocumentReading> {
     material: joinMaterial(...alone.map(materialOf)),
     findings: type === undefined ? [remark('container-malformed', 'mimetype')] : [],
   }
+}
+
+/** It is over all that stands in the file of the signature. */
+function overFile(
+  stamp: TimestampEvidence,
+  { material, timestamps }: SignatureEvidence,
+): TimestampEvidence {
+  const inside = [...material.statements, ...timestamps.flatMap(({ token }) => token ?? [])]
+  return { ...stamp, covers: new Set(inside.map(fingerprintOf)) }
 }
 
 function materialOf({ evidence }: { readonly evidence: TimestampEvidence }) {

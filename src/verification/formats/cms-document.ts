@@ -1,8 +1,9 @@
-import { CONTENT_TYPES, digestOfBytes, readSignedData } from '../cms.js'
-import { NO_MATERIAL, type DetachedContent } from '../evidence.js'
+import { CONTENT_TYPES, digestOfBytes, readSignedData } from '../../certificates/cms.js'
+import { NO_MATERIAL } from '../../certificates/material.js'
+import { type DetachedContent } from '../evidence.js'
 import { remark } from '../findings.js'
-import { imprintProblems, readTimestampToken, tokenOf } from '../timestamp-token.js'
-import { cmsSignatures, readTimestamp } from './cms-signatures.js'
+import { readTimestampToken, tokenOf } from '../../timestamping/timestamp-token.js'
+import { cmsSignatures, imprintProblems, readTimestamp } from './cms-signatures.js'
 import { detachedDigest } from './detached-content.js'
 import { MOST_SIGNATURES, type DocumentReading } from './document-reading.js'
 
@@ -36,9 +37,9 @@ export function readTimestampDocument(
 ): DocumentReading {
   const der = tokenOf(bytes)
   readTimestampToken(der)
-  const timestamp = readTimestamp(der, 'document', [], (token) =>
-    imprintProblems(token, detachedDigest(contents)),
-  )
+  const timestamp = readTimestamp(der, 'document', [], (token) => ({
+    findings: imprintProblems(token, detachedDigest(contents)),
+  }))
   return {
     format: 'timestamp',
     signatures: [],

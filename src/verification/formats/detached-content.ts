@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { DigestOf } from '../cms.js'
+import type { DigestOf } from '../../certificates/cms.js'
 import type { DetachedContent } from '../evidence.js'
 
 /** Digests of the one thing that was handed in beside a signature; null where it is none, or several. */

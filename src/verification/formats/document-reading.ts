@@ -1,4 +1,5 @@
-import type { Material, SignatureEvidence, TimestampEvidence } from '../evidence.js'
+import type { Material } from '../../certificates/material.js'
+import type { SignatureEvidence, TimestampEvidence } from '../evidence.js'
 import type { Finding } from '../findings.js'
 
 export type DocumentFormat =

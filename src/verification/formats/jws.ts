@@ -1,20 +1,22 @@
 import { createHash } from 'node:crypto'
 import { joseToDer } from 'ecdsa-sig-formatter'
 import { hashText, verifies, type SignatureMethod } from '../../certificates/signature-method.js'
-import type { DigestOf } from '../cms.js'
+import type { DigestOf } from '../../certificates/cms.js'
 import {
+  fingerprintOf,
   joinMaterial,
   NO_MATERIAL,
-  type DetachedContent,
   type Material,
+} from '../../certificates/material.js'
+import {
+  type DetachedContent,
   type SignatureEvidence,
   type TimestampEvidence,
 } from '../evidence.js'
 import { problem, remark, type Finding } from '../findings.js'
-import { readCertificate, type KnownCertificate } from '../known-certificate.js'
-import { readCrl, readOcspResponse } from '../revocation.js'
-import { imprintProblems } from '../timestamp-token.js'
-import { readTimestamp } from './cms-signatures.js'
+import { readCertificate, type KnownCertificate } from '../../certificates/known-certificate.js'
+import { readStatements } from '../../certificates/revocation-records.js'
+import { imprintProblems, readTimestamp } from './cms-signatures.js'
 import { digestOfContent, findContent } from './detached-content.js'
 import { MOST_SIGNATURES, type DocumentReading } from './document-reading.js'
 
@@ -76,7 +78,11 @@ function readSignature(jws: JsonObject, payload: string | null): JwsSignature {
   return { protectedText, header, unprotected, signature, payload }
 }
 
-function evidenceOf(jws: JwsSignature, contents: readonly DetachedContent[]): SignatureEvidence {
+function evidenceOf(
+  jws: JwsSignature,
+  contents: readonly DetachedContent[],
+  depth = 0,
+): SignatureEvidence {
   const { header } = jws
   const material = materialOf(jws)
   const algorithm = ALGORITHMS[String(header['alg'])] ?? null
@@ -91,6 +97,8 @@ function evidenceOf(jws: JwsSignature, contents: readonly DetachedContent[]): Si
       ? [problem('SIG_CONSTRAINTS_FAILURE', 'other-certificate-named', signer.subject)]
       : []),
     ...signed.findings,
+    ...policyFindings(header),
+    ...roleFindings(jws),
     ...(algorithm && signer && signed.input
       ? valueProblems(jws, algorithm, signer, signed.input)
       : []),
@@ -106,6 +114,39 @@ function evidenceOf(jws: JwsSignature, contents: readonly DetachedContent[]): Si
     timestamps: timestampsOf(jws, signed, material.certificates),
     material,
     coverage: null,
+    counterSignatures: countersOf(jws, depth),
+  }
+}
+
+const MOST_DEEP = 5
+const MOST_COUNTERS = 20
+
+/** `cSig`: a JWS whose payload is the value of this one. @see TS 119 182-1, 5.3.2 */
+function countersOf(jws: JwsSignature, depth: number): SignatureEvidence[] {
+  const values = unsignedElements(jws).flatMap(({ value }) => value['cSig'] ?? [])
+  return values.slice(0, MOST_COUNTERS).flatMap((value) => {
+    try {
+      if (depth >= MOST_DEEP) throw new Error('Too deep')
+      const text = typeof value === 'string' ? value : JSON.stringify(value)
+      const { payload, signatures } = readSerialisation(text)
+      return signatures.map((each) => {
+        const inner = readSignature(each, payload ?? jws.signature)
+        const evidence = evidenceOf(inner, [], depth + 1)
+        const isOver = inner.payload === jws.signature && inner.header['sigD'] === undefined
+        const other = problem('SIG_CONSTRAINTS_FAILURE', 'other-signature-covered')
+        return isOver ? evidence : { ...evidence, findings: [...evidence.findings, other] }
+      })
+    } catch {
+      return [unreadable('cSig')]
+    }
+  })
+}
+
+function unreadable(what: string): SignatureEvidence {
+  return {
+    ...{ kind: 'JWS', place: null, signer: null, method: null, hashes: [], signingTime: null },
+    ...{ timestamps: [], material: NO_MATERIAL, coverage: null },
+    findings: [problem('FORMAT_FAILURE', 'signature-unreadable', what)],
   }
 }
 
@@ -154,6 +195,24 @@ function headerProblems(header: JsonObject): Finding[] {
         ),
       ]
     : []
+}
+
+/** @see TS 119 182-1, 5.2.7 */
+function policyFindings({ sigPId }: JsonObject): Finding[] {
+  if (sigPId === undefined) return []
+  const id = isObject(sigPId) ? sigPId['id'] : undefined
+  const name = isObject(id) ? id['id'] : id
+  return typeof name === 'string'
+    ? [remark('policy-not-applied', name.slice(0, 200))]
+    : [problem('POLICY_PROCESSING_ERROR', 'policy-unreadable')]
+}
+
+function roleFindings(jws: JwsSignature): Finding[] {
+  const { srAts } = jws.header
+  const hasCertified =
+    Array.isArray(srAts) &&
+    (srAts as unknown[]).some((each) => isObject(each) && each['certified'] !== undefined)
+  return hasCertified ? [remark('attribute-certificate')] : []
 }
 
 function valueProblems(
@@ -359,9 +418,17 @@ function timestampsOf(
   signed: SignedData,
   certificates: readonly KnownCertificate[],
 ): TimestampEvidence[] {
-  const read = (container: unknown, kind: TimestampEvidence['kind'], digestOf: DigestOf) =>
+  const read = (
+    container: unknown,
+    kind: TimestampEvidence['kind'],
+    digestOf: DigestOf,
+    covers?: ReadonlySet<string>,
+  ) =>
     tokensOf(container).map((der) =>
-      readTimestamp(der, kind, certificates, (token) => imprintProblems(token, digestOf)),
+      readTimestamp(der, kind, certificates, (token) => ({
+        findings: imprintProblems(token, digestOf),
+        ...(covers ? { covers } : {}),
+      })),
     )
   const overSignature: DigestOf = (hash) => createHash(hash).update(jws.signature).digest()
   const elements = unsignedElements(jws)
@@ -369,9 +436,21 @@ function timestampsOf(
     ...read(jws.header['adoTst'], 'content', signed.digestOf),
     ...elements.flatMap(({ value }, at) => [
       ...read(value['sigTst'], 'signature', overSignature),
-      ...read(value['arcTst'], 'archive', archiveDigest(jws, signed, elements.slice(0, at))),
+      ...read(
+        ...([value['arcTst'], 'archive'] as const),
+        archiveDigest(jws, signed, elements.slice(0, at)),
+        coveredIn(elements.slice(0, at)),
+      ),
     ]),
   ].slice(0, MOST_TIMESTAMPS)
+}
+
+/** What the elements before an archive timestamp hold. */
+function coveredIn(elements: readonly UnsignedElement[]): ReadonlySet<string> {
+  const tokens = elements.flatMap(({ value }) =>
+    [value['sigTst'], value['arcTst']].flatMap(tokensOf).map((der) => ({ der })),
+  )
+  return new Set([...valuesIn(elements).statements, ...tokens].map(fingerprintOf))
 }
 
 /** @see TS 119 182-1, 5.3.6.3.1: only where the elements are base64url, and need no canonical form */
@@ -396,12 +475,15 @@ function tokensOf(container: unknown): Buffer[] {
 function materialOf(jws: JwsSignature): Material {
   const { header, unprotected } = jws
   const certificates = [...certificatesIn(header['x5c']), ...certificatesIn(unprotected['x5c'])]
-  const values = unsignedElements(jws).map(({ value }) => value)
-  const containers = values.flatMap((value) => [
+  return joinMaterial({ certificates, statements: [] }, valuesIn(unsignedElements(jws)))
+}
+
+function valuesIn(elements: readonly UnsignedElement[]): Material {
+  const containers = elements.flatMap(({ value }) => [
     value,
     ...[value['tstVD'], value['anyValData']].filter((each) => each !== undefined).map(objectOf),
   ])
-  return joinMaterial({ certificates, statements: [] }, ...containers.map(validationValues))
+  return joinMaterial(...containers.map(validationValues))
 }
 
 /** `xVals` and `rVals`, also of attributes and timestamps. */
@@ -422,10 +504,9 @@ function validationValues(container: JsonObject): Material {
       const list = each[name]
       return Array.isArray(list) ? (list as unknown[]).map((one) => derOf(objectOf(one))) : []
     })
-  const statements = [...ders('crlVals').map(readCrl), ...ders('ocspVals').map(readOcspResponse)]
   return {
     certificates: certificates.filter((each) => each !== null),
-    statements: statements.filter((each) => each !== null),
+    statements: readStatements(ders('crlVals'), ders('ocspVals')),
   }
 }
 
@@ -444,11 +525,13 @@ function utf8(bytes: Buffer): string {
   return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
 }
 
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 function objectOf(value: unknown): JsonObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new Error('An object was expected')
-  }
-  return value as JsonObject
+  if (!isObject(value)) throw new Error('An object was expected')
+  return value
 }
 
 function arrayOf(value: unknown): unknown[] {

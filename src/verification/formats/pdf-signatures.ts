@@ -2,22 +2,24 @@ import { PdfArray, PdfDict, PdfStream } from '@libpdf/core'
 import { activeContent } from '../../documents/display/active-content.js'
 import { entry, isDict, PdfDocument } from '../../documents/pades/pdf-document.js'
 import { readForm, type SignatureField } from '../../documents/pades/signature-fields.js'
-import { digestOfBytes, readSignedData } from '../cms.js'
+import { digestOfBytes, readSignedData } from '../../certificates/cms.js'
 import {
+  fingerprintOf,
   joinMaterial,
   NO_MATERIAL,
+  readMaterial,
+  type Material,
+} from '../../certificates/material.js'
+import {
   type Coverage,
   type DocumentChange,
-  type Material,
   type SignatureEvidence,
   type TimestampEvidence,
 } from '../evidence.js'
-import { problem, remark, type Finding } from '../findings.js'
-import { readCertificate, type KnownCertificate } from '../known-certificate.js'
-import { readCrl, readOcspResponse } from '../revocation.js'
-import { imprintProblems, readTimestampToken, type TimestampToken } from '../timestamp-token.js'
+import { findingsOf, problem, remark, type Finding } from '../findings.js'
+import { readTimestampToken, type TimestampToken } from '../../timestamping/timestamp-token.js'
 import { endsRevision, isEnd, signedBytes, type SignedBytes } from './byte-range.js'
-import { cmsSignatures } from './cms-signatures.js'
+import { cmsSignatures, imprintProblems } from './cms-signatures.js'
 import { MOST_SIGNATURES, type DocumentReading } from './document-reading.js'
 import { changesBetween, type Change } from './pdf-changes.js'
 
@@ -30,6 +32,12 @@ interface SignedField {
   /** What stood in the file when it was signed; null when that is no PDF by itself. */
   readonly revision: PdfDocument | null
   readonly permission: Permission
+}
+
+/** A document timestamp, and the field it stands in. */
+interface Stamped {
+  readonly field: SignedField
+  readonly evidence: TimestampEvidence
 }
 
 interface Permission {
@@ -52,6 +60,7 @@ export async function readPdf(file: Buffer): Promise<DocumentReading> {
   const timestamps = fields
     .filter(({ dict }) => isTimestamp(document, dict))
     .map((field) => ({ field, evidence: documentTimestamp(file, field, changes, store) }))
+    .map((each, _, all) => withCovered(each, all))
   const signatures = fields
     .filter(({ dict }) => !isTimestamp(document, dict))
     .flatMap((field) => {
@@ -297,7 +306,10 @@ function signatureEvidence(
       ...each,
       signingTime: each.signingTime ?? nothing.signingTime,
       findings: [...findings, ...malformed, ...each.findings],
-      timestamps: [...each.timestamps, ...timestamps],
+      timestamps: [
+        ...each.timestamps,
+        ...timestamps.map((stamp) => overSignature(stamp, each, data.material)),
+      ],
       material: joinMaterial(each.material, store, ...timestamps.map(materialOf)),
       coverage,
     }))
@@ -326,12 +338,35 @@ function documentTimestamp(
   try {
     if (field.bytes) {
       token = readTimestampToken(field.bytes.contents, store.certificates, true)
-      findings.push(...token.findings, ...imprintProblems(token, digestOfBytes(field.bytes.signed)))
+      findings.push(
+        ...findingsOf(token.flaws),
+        ...imprintProblems(token, digestOfBytes(field.bytes.signed)),
+      )
     }
   } catch {
     findings.push(problem('FORMAT_FAILURE', 'timestamp-unreadable'))
   }
   return { kind: 'document', token, findings }
+}
+
+/** A timestamp is over the DSS of its revision, and over the timestamps before. */
+function withCovered(stamp: Stamped, all: readonly Stamped[]): Stamped {
+  const { revision } = stamp.field
+  const stored = revision ? readSecurityStore(revision).statements : []
+  const earlier = all.filter((each) => endOf(each.field) < endOf(stamp.field))
+  const tokens = earlier.flatMap(({ evidence }) => evidence.token ?? [])
+  const covers = new Set([...stored, ...tokens].map(fingerprintOf))
+  return { ...stamp, evidence: { ...stamp.evidence, covers } }
+}
+
+/** It is over all that an earlier signature brings along, too. */
+function overSignature(
+  stamp: TimestampEvidence,
+  { timestamps }: SignatureEvidence,
+  { statements }: Material,
+): TimestampEvidence {
+  const inside = [...statements, ...timestamps.flatMap(({ token }) => token ?? [])]
+  return { ...stamp, covers: new Set([...(stamp.covers ?? []), ...inside.map(fingerprintOf)]) }
 }
 
 const MOST_STORED = 500
@@ -348,11 +383,11 @@ function readSecurityStore(document: PdfDocument): Material {
       return stream instanceof PdfStream ? [Buffer.from(stream.getDecodedData())] : []
     })
   }
-  const certificates: KnownCertificate[] = streams('Certs')
-    .map(readCertificate)
-    .filter((each) => each !== null)
-  const statements = [...streams('CRLs').map(readCrl), ...streams('OCSPs').map(readOcspResponse)]
-  return { certificates, statements: statements.filter((each) => each !== null) }
+  return readMaterial({
+    certificates: streams('Certs'),
+    crls: streams('CRLs'),
+    ocspResponses: streams('OCSPs'),
+  })
 }
 
 const PDF_DATE = /^D:(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:([+-])(\d\d)'?(\d\d)?'?|Z)?/

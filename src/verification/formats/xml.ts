@@ -1,3 +1,4 @@
+import { SIGNED_PROPERTIES_TYPE } from '../../documents/xades/identifiers.js'
 import {
   readXades,
   type XadesReference,
@@ -5,16 +6,14 @@ import {
   type XadesTimestamp,
 } from '../../documents/xades/xades-reader.js'
 import { verifies } from '../../certificates/signature-method.js'
+import { fingerprintOf, NO_MATERIAL, readMaterial } from '../../certificates/material.js'
 import {
-  NO_MATERIAL,
   type DetachedContent,
-  type Material,
   type SignatureEvidence,
   type TimestampEvidence,
 } from '../evidence.js'
 import { problem, remark, type Finding } from '../findings.js'
-import { readCertificate, type KnownCertificate } from '../known-certificate.js'
-import { readCrl, readOcspResponse } from '../revocation.js'
+import { readCertificate, type KnownCertificate } from '../../certificates/known-certificate.js'
 import { readTimestamp } from './cms-signatures.js'
 import { digestOfContent, findContent } from './detached-content.js'
 import type { DocumentReading } from './document-reading.js'
@@ -41,13 +40,62 @@ export function readXml(
   return {
     format: 'XML',
     signatures: [
-      ...reading.signatures.map(evidenceOf),
+      ...reading.signatures.map((each) => ({
+        ...evidenceOf(each),
+        counterSignatures: countersOf(each, reading.counterSignatures),
+      })),
       ...reading.unreadable.map(({ path, why }) => unreadable(path, why)),
     ],
     timestamps: [],
     material: NO_MATERIAL,
     findings: [],
   }
+}
+
+const MOST_DEEP = 5
+
+/** Those that stand in it and in none within it. */
+function countersOf(
+  { path }: XadesSignature,
+  all: readonly XadesSignature[],
+  depth = 0,
+): SignatureEvidence[] {
+  const inside = all.filter((each) => each.path.startsWith(`${path}/`))
+  const next = inside.filter(
+    (each) => !inside.some((other) => each.path.startsWith(`${other.path}/`)),
+  )
+  if (depth >= MOST_DEEP) return next.map((each) => unreadable(each.path, 'CounterSignature'))
+  return next.map((each) => {
+    const evidence = evidenceOf(each)
+    const isOver = each.references.some(
+      ({ covers }) => covers?.kind === 'element' && covers.path === `${path}/SignatureValue[1]`,
+    )
+    const other = problem('SIG_CONSTRAINTS_FAILURE', 'other-signature-covered')
+    return {
+      ...evidence,
+      findings: [
+        ...evidence.findings.filter(({ code }) => code !== 'part-signed'),
+        ...(isOver ? [] : [other]),
+      ],
+      counterSignatures: countersOf(each, inside, depth + 1),
+    }
+  })
+}
+
+/** Properties that were signed as such must not be taken for something else, and left unread. */
+function propertiesFindings({ references, propertiesAreSigned }: XadesSignature): Finding[] {
+  const isSaid = references.some(({ type }) => type === SIGNED_PROPERTIES_TYPE)
+  return isSaid && !propertiesAreSigned
+    ? [problem('FORMAT_FAILURE', 'signature-unreadable', 'SignedProperties')]
+    : []
+}
+
+function policyFindings({ policy, hasCertifiedRoles }: XadesSignature): Finding[] {
+  return [
+    ...(policy === 'implied' ? [remark('policy-implied')] : []),
+    ...(policy === null || policy === 'implied' ? [] : [remark('policy-not-applied', policy)]),
+    ...(hasCertifiedRoles ? [remark('attribute-certificate')] : []),
+  ]
 }
 
 function decoded(uri: string): string {
@@ -67,7 +115,7 @@ function unreadable(place: string, why: string): SignatureEvidence {
 }
 
 function evidenceOf(signature: XadesSignature): SignatureEvidence {
-  const material = materialOf(signature)
+  const material = readMaterial(signature.embedded)
   const named = signature.signingCertificate
   const der = named ?? signature.keyInfoCertificates[0]
   const signer = der ? readCertificate(der) : null
@@ -82,6 +130,8 @@ function evidenceOf(signature: XadesSignature): SignatureEvidence {
     findings: [
       ...valueProblems(signature, signer),
       ...coverageFindings(signature),
+      ...policyFindings(signature),
+      ...propertiesFindings(signature),
       ...signature.references.flatMap(referenceProblems),
       ...(signature.signingCertificateReferences.length > 0 && !named && signer
         ? [problem('SIG_CONSTRAINTS_FAILURE', 'other-certificate-named', signer.subject)]
@@ -150,7 +200,7 @@ const KINDS: Readonly<Record<XadesTimestamp['kind'], TimestampEvidence['kind'] |
 }
 
 function timestampOf(
-  { kind, token, imprintMatches }: XadesTimestamp,
+  { kind, token, imprintMatches, covered }: XadesTimestamp,
   certificates: readonly KnownCertificate[],
 ): TimestampEvidence[] {
   const known = KINDS[kind]
@@ -161,16 +211,8 @@ function timestampOf(
       : imprintMatches === false
         ? [problem('HASH_FAILURE', 'timestamp-other-content')]
         : [problem('SIGNED_DATA_NOT_FOUND', 'content-missing')]
-  return [readTimestamp(token, known, certificates, () => findings)]
-}
-
-function materialOf({ embedded }: XadesSignature): Material {
-  const statements = [
-    ...embedded.crls.map(readCrl),
-    ...embedded.ocspResponses.map(readOcspResponse),
-  ]
-  return {
-    certificates: embedded.certificates.map(readCertificate).filter((each) => each !== null),
-    statements: statements.filter((each) => each !== null),
-  }
+  const { statements } = readMaterial(covered)
+  const inside = [...statements, ...covered.timestamps.map((der) => ({ der }))]
+  const covers = known === 'archive' ? { covers: new Set(inside.map(fingerprintOf)) } : {}
+  return [readTimestamp(token, known, certificates, () => ({ findings, ...covers }))]
 }

@@ -247,6 +247,20 @@ describe('Certification authorities of others', () => {
     assert.equal(new Set(requests).size, 1)
   })
 
+  it('by EST: may say by a date when to be asked again', async () => {
+    answer = (sent, response, request) => {
+      if (asked === 1) {
+        const date = new Date(Date.now() + 9_000).toUTCString()
+        response.writeHead(202, { 'Retry-After': date }).end()
+        return
+      }
+      gives.est((csr) => other.certify(csr))(sent, response, request)
+    }
+    await issue(est())
+    const [seconds = 0] = paused
+    assert.ok(seconds >= 7 && seconds <= 9, String(seconds))
+  })
+
   it('by EST: are not waited for longer than we have patience', async () => {
     answer = (_, response) => response.writeHead(202, { 'Retry-After': '3600' }).end()
     await assert.rejects(issue(est()), /wants us to wait/)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import type { SubjectName } from '../../../src/certificates/certificate-authority.js'
 import { listedOids, parseCertificate } from '../../../src/certificates/certificate.js'
 import {
   EmbeddedAuthority,
@@ -51,7 +52,7 @@ describe('The embedded authority', () => {
   })
   beforeEach(() => (clock = NOW))
 
-  const issue = (publicKey: Buffer, subject = PERSON, profile = SIGNER_PROFILE) =>
+  const issue = (publicKey: Buffer, subject: SubjectName = PERSON, profile = SIGNER_PROFILE) =>
     authority.issue({ keyId: 'here', publicKey, subject, profile })
 
   it('issues certificates whose chain OpenSSL takes, for every kind of key', async () => {
@@ -96,6 +97,17 @@ describe('The embedded authority', () => {
     assert.match(text, /email:eva@example\.org/)
     assert.match(text, /Version: 3/)
     assert.match(text, /Signature Algorithm: ecdsa-with-SHA384/)
+  })
+
+  it('tells organisations apart by an identifier (EN 319 412-3, 4.2.1)', async () => {
+    const { publicKey } = await custody.generate('p-256')
+    const subject = {
+      commonName: 'Acme',
+      organization: 'Acme',
+      organizationIdentifier: 'NTRDE-HRB1',
+    }
+    const { certificate } = await issue(publicKey, { ...subject, country: 'DE' })
+    assert.match(opensslText(certificate, '-subject'), /organizationIdentifier = NTRDE-HRB1/)
   })
 
   it('issues one-time certificates that begin now, end in a minute and are never revoked', async () => {

@@ -38,6 +38,8 @@ describe('POST /documents/deposit', () => {
     rssp.call('documents/deposit', body, by)
   const deposit = (content: Buffer, label?: string, by = token): Promise<Answer> =>
     send({ document: content.toString('base64'), ...(label ? { label } : {}) }, by)
+  const withdraw = (body: unknown, by = token): Promise<Answer> =>
+    rssp.call('documents/withdraw', body, by)
   const digestOf = (content: Buffer, hash: HashName) => createHash(hash).update(content).digest()
 
   function find(content: Buffer, of = { clientId: client.client_id, userId: user.id }) {
@@ -111,6 +113,39 @@ describe('POST /documents/deposit', () => {
     for (const userId of [user.id, 'another']) {
       assert.ok(await find(content, { clientId: machine.client_id, userId }))
     }
+  })
+
+  it('is forgotten when the application takes it back, by any of its digests', async () => {
+    for (const { oid, name } of Object.values(HASH_ALGORITHMS)) {
+      const content = Buffer.from(`not this one after all, ${name}`)
+      await deposit(content)
+      const hash = digestOf(content, name).toString('base64')
+      const asked = name === 'sha256' ? { hash } : { hash, hashAlgorithmOID: oid }
+      assert.equal((await withdraw(asked)).status, 204)
+      assert.equal(await find(content), null)
+      refused(await withdraw(asked), 'Invalid parameter hash')
+    }
+    assert.equal((await rows()).length, 0)
+    const last = (await rssp.auditEvents()).at(-1)
+    assert.equal(last?.event, 'document.withdrawn')
+  })
+
+  it('is taken back by nobody else, and not in other words (S4)', async () => {
+    const content = Buffer.from('stays')
+    await deposit(content)
+    const hash = digestOf(content, 'sha256').toString('base64')
+    const others = await rssp.serviceToken(await rssp.addUser(), client)
+    const elsewhere = await rssp.serviceToken(user, await rssp.addClient())
+    refused(await withdraw({ hash }, others), 'Invalid parameter hash')
+    refused(await withdraw({ hash }, elsewhere), 'Invalid parameter hash')
+    const missing = 'Missing (or invalid type) string parameter hash'
+    refused(await withdraw({}), missing)
+    refused(await withdraw({ hash: 7 }), missing)
+    refused(await withdraw({ hash: '*' }), 'Invalid Base64 hash string parameter')
+    refused(await withdraw({ hash: 'AAAA' }), 'Invalid digest value length')
+    const sha1 = { hash, hashAlgorithmOID: '1.3.14.3.2.26' }
+    refused(await withdraw(sha1), 'Invalid parameter hashAlgorithmOID')
+    assert.ok(await find(content))
   })
 
   it('believes no row: a digest is computed from the bytes, and nothing moves between rows', async () => {

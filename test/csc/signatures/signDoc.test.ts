@@ -74,7 +74,8 @@ describe('POST signatures/signDoc', () => {
       documents: { formats: { ...(C ? { C } : {}), X: PLAIN_FORMAT }, proofs },
     }
     rssp = await startRssp(overrides)
-    replica = await startRssp({ ...overrides, replicaOf: rssp })
+    const settings = { policy: { signDocAllowBoth: true } }
+    replica = await startRssp({ ...overrides, settings, replicaOf: rssp })
     user = await rssp.addUser()
     client = await rssp.addClient()
     credential = await rssp.addCredential(user, { signatureQualifier: QES })
@@ -237,9 +238,66 @@ describe('POST signatures/signDoc', () => {
     })
 
     it('in every spelling of a level', async () => {
-      for (const level of ['Ades-B-B', 'AdES-B', 'ades-b-t', 'AdES-LT', 'Ades-B-LTA']) {
-        const documents = [item({ conformance_level: level })]
-        await signDoc(request(await approved(), { documents }))
+      const spellings = {
+        'B-B': ['Ades-B-B', 'AdES-B-B', 'AdES-B', 'AdES-BB', '', null],
+        'B-T': ['ades-b-t', 'AdES-T', 'AdES-BT'],
+        'B-LT': ['AdES-LT', 'AdES-BLT'],
+        'B-LTA': ['Ades-B-LTA', 'ADES-LTA', 'AdES-BLTA'],
+      }
+      for (const [level, all] of Object.entries(spellings)) {
+        const documents = all.map((conformance_level) => item({ conformance_level }))
+        const body = await signDoc(request(await approved(all.map(() => digest)), { documents }))
+        for (const each of body['DocumentWithSignature'] as string[]) {
+          assert.equal(readPlain(each).level, level)
+        }
+      }
+    })
+
+    it('digests and documents in one call, digests first, where that is allowed', async () => {
+      const body = request(await approved([digest, other]), {
+        documents: [item({ conformance_level: 'AdES-B-T' })],
+        documentDigests: [digestItem({ hashes: other.toString('base64') })],
+      })
+      const { status, body: answer } = await call(body, {}, replica)
+      assert.equal(status, 200, JSON.stringify(answer))
+      const { DocumentWithSignature, SignatureObject } = answer as Record<string, string[]>
+      assert.equal(readPlain(DocumentWithSignature?.[0] ?? '').level, 'B-T')
+      assert.ok(readPlain(SignatureObject?.[0] ?? '').toBeSigned.includes(other.toString('base64')))
+    })
+
+    it('items of v2.2, by their members, in either list', async () => {
+      const facts = {
+        label: 'Contract',
+        circumstantialData: 'AA==',
+        referenceUri: 'https://x.example',
+      }
+      for (const more of [
+        { documents: [item({ ...facts, documentType: 'sod' })] },
+        { documents: [item({ ...facts, documentType: 'SFD' })] },
+        { documents: [digestItem(facts)] },
+        { documentDigests: [item(facts)] },
+      ]) {
+        await signDoc(request(await approved(), more))
+      }
+    })
+
+    it('a large document, whether its length is said beforehand or not', async () => {
+      const large = Buffer.alloc(700_001, '<a>ü</a>')
+      const documents = [item({ document: large.toString('base64'), signature_format: 'C' })]
+      const text = async () => {
+        const SAD = await approved([digestOf(large)])
+        return JSON.stringify(request(SAD, { documents })).replaceAll('/', '\\/')
+      }
+      const headers = { authorization: `Bearer ${service}`, 'content-type': 'application/json' }
+      const url = `${rssp.baseUrl}/csc/v2/signatures/signDoc`
+      for (const body of [await text(), new Blob([await text()]).stream()]) {
+        const used = { method: 'POST', headers, body, duplex: 'half' } as RequestInit
+        const response = await fetch(url, used)
+        assert.equal(response.status, 200)
+        const answer = await response.text()
+        assert.equal(response.headers.get('content-length'), String(answer.length))
+        const [cms = ''] = (JSON.parse(answer) as Json)['DocumentWithSignature'] as string[]
+        assert.ok(opensslVerifiesCms(Buffer.from(cms, 'base64'), credential.certificates))
       }
     })
 
@@ -256,6 +314,8 @@ describe('POST signatures/signDoc', () => {
       const more = { returnValidationInfo: true }
       const body = await signDoc(request(await approved(), more))
       assert.deepEqual(body['validationInfo'], { ocsp: [Buffer.from('ocsp').toString('base64')] })
+      const other = request(await approved(), { returnValidationInformation: true })
+      assert.deepEqual((await signDoc(other))['validationInfo'], body['validationInfo'])
     })
 
     it('by a kind of signature in the place of a credential', async () => {
@@ -348,6 +408,11 @@ describe('POST signatures/signDoc', () => {
         { documentDigests: [digestItem({ hashes: [] })] },
         'Invalid object parameter documentDigests',
       ],
+      ...['contract', 7].map((documentType): [string, Json, string] => [
+        `the documentType ${documentType}`,
+        { documents: [item({ documentType })] },
+        'Invalid parameter documentType',
+      ]),
       [
         'a document by reference',
         { documents: [item({ document: null, href: 'https://docs.example/1' })] },
@@ -746,6 +811,8 @@ describe('POST signatures/signDoc', () => {
         ['Attached', 'Detached', 'Parallel'],
         ['Enveloped', 'Detached'],
       ],
+      allowMix: true,
+      containers: [['ASiC-S', 'ASiC-E'], []],
     })
     const levels = ['AdES-B-B', 'AdES-B-T', 'AdES-B-LT', 'AdES-B-LTA']
     assert.deepEqual(body.conformance_levels, levels)

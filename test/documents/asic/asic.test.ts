@@ -48,8 +48,8 @@ describe('ASiC', () => {
       })
 
       it('calls the document as it was told, and refuses names that lead elsewhere', async () => {
-        const { bytes } = await sign(DOCUMENT, { type, referenceUri: 'bills/März.pdf' })
-        assert.ok((await names(bytes)).includes('bills/März.pdf'))
+        const { bytes } = await sign(DOCUMENT, { type, referenceUri: 'März & Co.pdf' })
+        assert.ok((await names(bytes)).includes('März & Co.pdf'))
         const unfit = [
           ...['', '/etc/passwd', '../x', 'a/../b', './x', 'a//b', 'a/', 'C:\\x', 'a\u0000b'],
           ...['mimetype', 'META-INF/signature.p7s', 'meta-inf/x', 'http://a.example/b', '..'],
@@ -58,6 +58,12 @@ describe('ASiC', () => {
         for (const referenceUri of unfit) {
           await assert.rejects(sign(DOCUMENT, { type, referenceUri }), UnfitDocumentError)
         }
+      })
+
+      it('has folders only where the format knows them', async () => {
+        const signing = sign(DOCUMENT, { type, referenceUri: 'bills/a.pdf' })
+        if (type === 'ASiC-S') await assert.rejects(signing, /stands in no folder/)
+        else assert.ok((await names((await signing).bytes)).includes('bills/a.pdf'))
       })
 
       it('is nothing for a digest, nor for other envelopes', async () => {

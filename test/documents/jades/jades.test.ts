@@ -138,6 +138,11 @@ describe('JAdES', () => {
     )
   })
 
+  it('attaches no empty document, which would look like a detached one', async () => {
+    await assert.rejects(sign(Buffer.alloc(0), {}), UnfitDocumentError)
+    await sign(Buffer.alloc(0), { envelope: 'Detached' })
+  })
+
   describe('the levels', () => {
     it('has a timestamp over the encoded signature value from B-T on', async () => {
       const algorithm = algorithmOf('rsa-pss', 'sha512')
@@ -266,6 +271,17 @@ describe('JAdES', () => {
       })
       assert.deepEqual(header['sigPId'], policy)
       assert.equal(header.crit, undefined)
+    })
+
+    it('name the type of detached data beside their address', async () => {
+      const parameters = {
+        ...parametersOf({ envelope: 'Detached' }),
+        signedProperties: [{ name: 'cty', value: 'text/plain' }],
+      }
+      const prepared = await jades.prepareDocument(DOCUMENT, parameters)
+      const header = await verifiedHeader(await completed(prepared, parameters), 'p-256')
+      assert.equal(header.cty, undefined)
+      assert.deepEqual((header['sigD'] as { ctys: string[] }).ctys, ['text/plain'])
     })
 
     it('take a timestamp over this payload alone', async () => {

@@ -189,6 +189,13 @@ describe('PAdES', () => {
       assert.ok(attributes.has(OIDS.commitmentType))
     })
 
+    it('takes a commitment or a reason, but not both', () => {
+      const commitment = { name: '1.2.840.113549.1.9.16.2.16', value: 'proofOfApproval' }
+      const reason = { name: 'Reason', value: 'I agree' }
+      assert.deepEqual(pades.unfitProperties([commitment]), [])
+      assert.deepEqual(pades.unfitProperties([commitment, reason]), [commitment.name])
+    })
+
     it('names the properties that a PDF cannot carry', () => {
       const properties = [
         { name: 'Reason', value: null },
@@ -384,9 +391,22 @@ describe('PAdES', () => {
       const { bytes } = await sign(document, { appearance: { fieldName: 'one' } })
       assert.match(
         bytes.toString('latin1'),
-        /\/FieldMDP[^]*\/Action \/Include\n\/Fields \[\(two\)\]/,
+        /\/FieldMDP[^]*\/Action \/Include\n\/Fields \[\(two\)\][^]*\/Data 1 0 R/,
       )
       await refuses(bytes, { appearance: { fieldName: 'two' } }, /locks the field "two"/)
+    })
+
+    it('keeps the box of what the field showed, in whatever order its corners are', async () => {
+      const document = onePagePdf({
+        catalog: '/AcroForm<</Fields[5 0 R]>>',
+        objects: {
+          5: `<<${FIELD}/T(one)/Rect[10 10 90 40]/AP<</N 6 0 R>>>>`,
+          6: '<</Type/XObject/Subtype/Form/BBox[0 30 80 0]/Length 0>>\nstream\n\nendstream',
+        },
+      })
+      const { bytes } = await sign(document, { appearance: { fieldName: 'one' } })
+      const appended = bytes.subarray(document.length).toString('latin1')
+      assert.match(appended, /\/BBox \[0 30 80 0\]/)
     })
 
     it('heeds what the maker of the field demands of the signature', async () => {

@@ -9,6 +9,7 @@ import { SessionPool, type SessionPoolOptions } from '../../../src/keys/pkcs11/s
 import type {
   KeyHandle,
   KeyPairTemplate,
+  Mechanism,
   OpenSession,
   PrivateKeyAttributes,
   Token,
@@ -18,6 +19,7 @@ type SessionCall = Exclude<keyof OpenSession, 'close'>
 
 /** A token whose every call can be made to fail or to hang. Signatures name the key that made them. */
 class FakeToken implements Token {
+  readonly signsTogether = 1
   openFault: TokenError | null = null
   faults: Partial<Record<SessionCall, TokenError>> = {}
   /** How often the faults above strike. */
@@ -97,8 +99,8 @@ class FakeSession implements OpenSession {
   findPublicKeys(id: Buffer) {
     return this.findPrivateKeys(id)
   }
-  sign(key: KeyHandle) {
-    return this.#run('sign', () => Buffer.from([key.handle[0]!, 1]))
+  sign(key: KeyHandle, _mechanism: Mechanism, data: readonly Buffer[]) {
+    return this.#run('sign', () => data.map(() => Buffer.from([key.handle[0]!, 1])))
   }
   generateKeyPair({ id }: KeyPairTemplate) {
     return this.#run('generateKeyPair', () => {
@@ -229,7 +231,7 @@ describe('The session pool', () => {
       const use = pool.withSession(async (session) => {
         await session.probe()
         const [key] = await session.findPrivateKeys(id)
-        return session.sign(key!, { kind: 'rsa-pkcs' }, digest)
+        return session.sign(key!, { kind: 'rsa-pkcs' }, [digest])
       })
       await assert.rejects(use)
       assert.ok(token.opened[0]!.closed)

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { Type, type Static } from '@sinclair/typebox'
-import { Ajv } from 'ajv'
+import { Type } from '@sinclair/typebox'
 import { CertificateUnavailableError } from '../../../errors.js'
 import type { BoundedHttp } from '../../bounded-http.js'
 import type { Enrolment } from '../remote-authority.js'
+import { validatorOf } from '../../../validator.js'
 
 export interface EjbcaOptions {
   /** Of the REST interface, such as `https://ca.example/ejbca/ejbca-rest-api`. */
@@ -24,7 +24,7 @@ const EnrolledSchema = Type.Object({
   response_format: Type.Optional(Type.Literal('DER')),
 })
 
-const isEnrolled = new Ajv().compile<Static<typeof EnrolledSchema>>(EnrolledSchema)
+const isEnrolled = validatorOf(EnrolledSchema)
 
 /** EJBCA's REST interface, `POST /v1/certificate/pkcs10enroll`. */
 export class Ejbca implements Enrolment {

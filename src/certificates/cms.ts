@@ -8,23 +8,31 @@ import {
   isSequence,
   octetsOf,
   oidOf,
+  readElement,
   readFirstElement,
   smallIntegerOf,
   takeContext,
   timeOf,
   type Block,
 } from './asn1.js'
-import { problem, remark, type Finding } from './findings.js'
-import { readCertificate, type KnownCertificate } from './known-certificate.js'
-import { readCrl, readOcspResponse, type RevocationStatement } from './revocation.js'
+import { flaw, type Flaw } from './flaws.js'
+import {
+  EXTENSIONS,
+  extensionValue,
+  readCertificates,
+  serialOf,
+  serialText,
+  type KnownCertificate,
+} from './known-certificate.js'
+import type { Material } from './material.js'
+import { readStatements } from './revocation-records.js'
 import {
   hashText,
   readHash,
   readSignatureMethod,
   verifies,
   type SignatureMethod,
-} from '../certificates/signature-method.js'
-import type { Material } from './evidence.js'
+} from './signature-method.js'
 
 /** A SignedData (RFC 5652), taken apart. */
 export interface SignedData {
@@ -38,6 +46,8 @@ export interface SignedData {
   /** Elements of `certificates` and `crls`, each DER. */
   readonly certificateChoices: readonly Buffer[]
   readonly revocationChoices: readonly Buffer[]
+  /** EncapsulatedContentInfo, certificates and crls as they stand there, those that do. */
+  readonly fields: readonly Buffer[]
 }
 
 export interface SignerInfo {
@@ -48,6 +58,8 @@ export interface SignerInfo {
   readonly signedAttributes: Buffer | null
   readonly signed: Attributes
   readonly unsigned: Attributes
+  /** Each unsigned attribute, whole, in the order in which they stand there. */
+  readonly unsignedEncodings: readonly Buffer[]
   readonly signature: Buffer
   /** Version to signature, each as encoded: what archive timestamps are over. */
   readonly fields: readonly Buffer[]
@@ -74,10 +86,22 @@ export const ATTRIBUTES = {
   contentTimestamp: '1.2.840.113549.1.9.16.2.20',
   certificateValues: '1.2.840.113549.1.9.16.2.23',
   revocationValues: '1.2.840.113549.1.9.16.2.24',
+  archiveTimestampV2: '1.2.840.113549.1.9.16.2.48',
   archiveTimestampV3: '0.4.0.1733.2.4',
+  signaturePolicy: '1.2.840.113549.1.9.16.2.15',
+  signerAttributes: '1.2.840.113549.1.9.16.2.18',
+  signerAttributesV2: '0.4.0.19122.1.1',
+  atsHashIndex: '0.4.0.1733.2.5',
   atsHashIndexV3: '0.4.0.19122.1.5',
   adobeRevocationInfo: '1.2.840.113583.1.1.8',
 } as const
+
+/** Attributes of which there is one, with one value. */
+const ONCE = [
+  ...[ATTRIBUTES.contentType, ATTRIBUTES.messageDigest, ATTRIBUTES.signingTime],
+  ...[ATTRIBUTES.signingCertificate, ATTRIBUTES.signingCertificateV2],
+  ATTRIBUTES.algorithmProtection,
+] as const
 
 const OCSP_RESPONSE = '1.3.6.1.5.5.7.16.2'
 const VERSIONS: readonly number[] = [1, 3, 4, 5]
@@ -98,9 +122,10 @@ export function readSignedData(der: Uint8Array, padded = false): SignedData {
   const [version, digestAlgorithms] = fields.splice(0, 2)
   if (!VERSIONS.includes(smallIntegerOf(version))) throw new Error('Another version of CMS')
   const announced = childrenOf(digestAlgorithms).map((each) => orNull(() => readHash(each)))
-  const [contentType, content] = childrenOf(fields.shift())
-  const certificates = elementsOf(takeContext(fields, 0))
-  const revocations = elementsOf(takeContext(fields, 1))
+  const encapsulated = fields.shift()
+  const [contentType, content] = childrenOf(encapsulated)
+  const sets = [takeContext(fields, 0), takeContext(fields, 1)]
+  const [certificates = [], revocations = []] = sets.map(elementsOf)
   const signers = childrenOf(fields[0])
   if (signers.length > MOST_SIGNERS || certificates.length > MOST_CERTIFICATES) {
     throw new Error('Too many signers or certificates')
@@ -115,15 +140,10 @@ export function readSignedData(der: Uint8Array, padded = false): SignedData {
     signers: infos,
     certificateChoices: certificates.map(bytesOf),
     revocationChoices: revocations.map(bytesOf),
+    fields: [encapsulated, ...sets].flatMap((each) => (each ? [bytesOf(each)] : [])),
     material: {
-      certificates: certificates
-        .filter(isSequence)
-        .map((each) => readCertificate(bytesOf(each)))
-        .filter((each) => each !== null),
-      statements: [
-        ...revocations.map(readRevocation),
-        ...infos.flatMap(({ signed, unsigned }) => attributeStatements(signed, unsigned)),
-      ].filter((each) => each !== null),
+      certificates: readCertificates(certificates.filter(isSequence).map(bytesOf)),
+      statements: statementsIn(revocations, infos),
     },
   }
 }
@@ -132,11 +152,18 @@ function elementsOf(set: Block | undefined): Block[] {
   return set ? childrenOf(set) : []
 }
 
-/** A CRL, or an OCSP response as another format (RFC 5940). */
-function readRevocation(choice: Block): RevocationStatement | null {
-  if (!isContext(choice, 1)) return readCrl(bytesOf(choice))
-  const [format, value] = childrenOf(choice)
-  return oidOf(format) === OCSP_RESPONSE ? readOcspResponse(bytesOf(value)) : null
+/** CRLs, and OCSP responses as another format (RFC 5940); then those in attributes. */
+function statementsIn(choices: readonly Block[], signers: readonly SignerInfo[]) {
+  const others = choices.filter((each) => isContext(each, 1)).map(childrenOf)
+  const responses = others.filter(([format]) => oidOf(format) === OCSP_RESPONSE)
+  return [
+    ...readStatements(choices.filter(isSequence).map(bytesOf), []),
+    ...readStatements(
+      [],
+      responses.map(([, value]) => bytesOf(value)),
+    ),
+    ...signers.flatMap(({ signed, unsigned }) => attributeStatements(signed, unsigned)),
+  ]
 }
 
 /** RevocationValues of CAdES, and what Adobe has in its place. */
@@ -145,16 +172,16 @@ function attributeStatements(signed: Attributes, unsigned: Attributes) {
     ...(unsigned.get(ATTRIBUTES.revocationValues) ?? []),
     ...(signed.get(ATTRIBUTES.adobeRevocationInfo) ?? []),
   ].flat()
-  return values.flatMap((value) =>
-    childrenOf(value).flatMap((list) => {
-      const items = childrenOf(childrenOf(list)[0]).map(bytesOf)
-      if (isContext(list, 0)) return items.map(readCrl)
-      return isContext(list, 1) ? items.map(readOcspResponse) : []
-    }),
-  )
+  const lists = values.flatMap(childrenOf)
+  const items = (tag: number) =>
+    lists
+      .filter((each) => isContext(each, tag))
+      .flatMap((list) => childrenOf(childrenOf(list)[0]).map(bytesOf))
+  return readStatements(items(0), items(1))
 }
 
-function readSignerInfo(info: Block): SignerInfo {
+/** @throws {Error} when it is none */
+export function readSignerInfo(info: Block): SignerInfo {
   const all = childrenOf(info)
   const fields = [...all]
   const [, signerId, digestAlgorithm] = fields.splice(0, 3)
@@ -170,6 +197,7 @@ function readSignerInfo(info: Block): SignerInfo {
     signedAttributes: signed ? asSet(signed) : null,
     signed: readAttributes(signed),
     unsigned: readAttributes(unsigned),
+    unsignedEncodings: elementsOf(unsigned).map(bytesOf),
     signature: octetsOf(signature),
     fields: all.filter((each) => each !== unsigned).map(bytesOf),
   }
@@ -219,61 +247,81 @@ export interface CheckedSigner {
   /** Whether the signing-certificate attribute is there, and names the signer: what makes it AdES. */
   readonly namesSigner: boolean
   readonly signingTime: Date | null
-  readonly findings: readonly Finding[]
+  readonly flaws: readonly Flaw[]
 }
 
-/** Checks one signer against the content, cryptographically. @param content of what is attached */
+/**
+ * Checks one signer against the content, cryptographically.
+ * @param data its content type is null for counter-signatures, which name none (RFC 5652, 11.4)
+ * @param content of what is attached
+ */
 export function checkSigner(
   info: SignerInfo,
-  data: Pick<SignedData, 'contentType'>,
+  data: { readonly contentType: string | null },
   certificates: readonly KnownCertificate[],
   { digestOf, content }: { readonly digestOf: DigestOf; readonly content: Buffer | null },
 ): CheckedSigner {
   const { hash, method, signed } = info
-  const findings: Finding[] = []
+  const flaws: Flaw[] = []
   const candidates = certificates.filter((each) => isSigner(info.signerId, each))
-  const named = readSigningCertificate(info)
-  const signer =
-    candidates.find((each) => named !== null && matches(named, each)) ?? candidates[0] ?? null
-  const namesSigner = named !== null && signer !== null && matches(named, signer)
-  if (named !== null && signer !== null && !namesSigner) {
-    findings.push(problem('SIG_CONSTRAINTS_FAILURE', 'other-certificate-named', signer.subject))
+  const named = namedCertificates(signed)
+  const isNamed = (each: KnownCertificate) =>
+    named.length > 0 && named.every((one) => one !== null && matches(one, each))
+  const signer = candidates.find(isNamed) ?? candidates[0] ?? null
+  const namesSigner = signer !== null && isNamed(signer)
+  if (named.length > 0 && signer !== null && !namesSigner) {
+    flaws.push(flaw('other-certificate-named', signer.subject))
   }
   if (hash === null || method === null) {
-    findings.push(problem('FORMAT_FAILURE', 'unknown-algorithm'))
-    return { signer, namesSigner, signingTime: null, findings }
+    flaws.push(flaw('unknown-algorithm'))
+    return { signer, namesSigner, signingTime: null, flaws }
   }
-  findings.push(...contentProblems(info, data, hash, digestOf))
+  flaws.push(...contentFlaws(info, data, hash, digestOf))
+  if (!isProtected(info)) flaws.push(flaw('algorithm-unprotected'))
   const message = info.signedAttributes ?? content
   if (signer && message === null) {
-    findings.push(problem('SIGNED_DATA_NOT_FOUND', 'digest-not-enough'))
+    flaws.push(flaw('digest-not-enough'))
   } else if (signer && message && !verifies(method, signer.key, message, info.signature)) {
-    findings.push(problem('SIG_CRYPTO_FAILURE', 'signature-broken'))
+    flaws.push(flaw('signature-broken'))
   }
   const time = onlyValue(signed, ATTRIBUTES.signingTime)
-  return { signer, namesSigner, signingTime: time ? orNull(() => timeOf(time)) : null, findings }
+  return { signer, namesSigner, signingTime: time ? orNull(() => timeOf(time)) : null, flaws }
 }
 
-function contentProblems(
+function contentFlaws(
   { signedAttributes, signed }: SignerInfo,
-  { contentType }: Pick<SignedData, 'contentType'>,
+  { contentType }: { readonly contentType: string | null },
   hash: string,
   digestOf: DigestOf,
-): Finding[] {
+): Flaw[] {
   const digest = digestOf(hash)
-  if (digest === null) return [problem('SIGNED_DATA_NOT_FOUND', 'content-missing', hashText(hash))]
+  if (digest === null) return [flaw('content-missing', hashText(hash))]
   if (signedAttributes === null) {
     // What is signed could else be attributes of another signature in disguise.
     return contentType === CONTENT_TYPES.data
-      ? [remark('no-signed-attributes')]
-      : [problem('FORMAT_FAILURE', 'attributes-missing')]
+      ? [flaw('no-signed-attributes')]
+      : [flaw('attributes-missing')]
   }
+  const isTwice = ONCE.some((each) => signed.has(each) && !onlyValue(signed, each))
   const type = onlyValue(signed, ATTRIBUTES.contentType)
   const said = onlyValue(signed, ATTRIBUTES.messageDigest)
-  if (!type || !said || orNull(() => oidOf(type)) !== contentType) {
-    return [problem('FORMAT_FAILURE', 'attributes-missing')]
-  }
-  return isSame(octetsOf(said), digest) ? [] : [problem('HASH_FAILURE', 'content-changed')]
+  const isOfType = type ? orNull(() => oidOf(type)) === contentType : contentType === null
+  if (isTwice || !said || !isOfType) return [flaw('attributes-missing')]
+  return isSame(octetsOf(said), digest) ? [] : [flaw('content-changed')]
+}
+
+/** @see RFC 6211: the algorithms inside have to be those outside, where they are there at all */
+function isProtected({ signed, hash, method }: SignerInfo): boolean {
+  const [values] = signed.get(ATTRIBUTES.algorithmProtection) ?? []
+  if (values === undefined) return true
+  return (
+    orNull(() => {
+      const [digest, ...others] = childrenOf(values[0])
+      const algorithm = others.find((each) => isContext(each, 1))
+      const inside = readSignatureMethod(algorithm, hash)
+      return readHash(digest) === hash && inside.scheme === method?.scheme
+    }) === true
+  )
 }
 
 function isSame(one: Buffer, other: Buffer): boolean {
@@ -283,22 +331,14 @@ function isSame(one: Buffer, other: Buffer): boolean {
 /** By issuer and serial number, or by key identifier. */
 function isSigner(id: Block, certificate: KnownCertificate): boolean {
   if (isContext(id, 0)) {
-    const { extensions } = certificate
-    const extension = extensions.find(({ oid }) => oid === '2.5.29.14')
-    return (
-      extension !== undefined &&
-      octetsOf(readFirstElement(extension.value).block).equals(octetsOf(id))
-    )
+    const value = extensionValue(certificate, EXTENSIONS.subjectKeyIdentifier)
+    return value !== undefined && octetsOf(readElement(value)).equals(octetsOf(id))
   }
   const [issuer, serial] = childrenOf(id)
   return (
     bytesOf(issuer).equals(certificate.issuerName) &&
-    serialOf(integerOf(serial)) === serialOf(Buffer.from(certificate.serialNumber, 'hex'))
+    serialText(integerOf(serial)) === serialOf(certificate)
   )
-}
-
-function serialOf(bytes: Buffer): string {
-  return bytes.toString('hex').replace(/^(00)+(?=.)/, '')
 }
 
 interface NamedCertificate {
@@ -308,26 +348,32 @@ interface NamedCertificate {
   readonly serialNumber: string | null
 }
 
-/** The first ESSCertID or ESSCertIDv2: the signer's. @see RFC 5035 */
-function readSigningCertificate({ signed }: SignerInfo): NamedCertificate | null {
-  const v2 = onlyValue(signed, ATTRIBUTES.signingCertificateV2)
-  const v1 = onlyValue(signed, ATTRIBUTES.signingCertificate)
-  const value = v2 ?? v1
-  if (value === undefined) return null
-  return orNull(() => {
-    const fields = childrenOf(childrenOf(childrenOf(value)[0])[0])
-    const algorithm = isSequence(fields[0]) && v2 ? fields.shift() : undefined
-    const [digest, issuerSerial] = fields
-    const hash = algorithm ? readHash(algorithm) : v2 ? 'sha256' : 'sha1'
-    const serial = issuerSerial ? childrenOf(issuerSerial)[1] : undefined
-    const serialNumber = serial ? serialOf(integerOf(serial)) : null
-    return { hash, digest: octetsOf(digest), serialNumber }
-  })
+/**
+ * The first ESSCertID, and the first ESSCertIDv2: each the signer's. Null for what cannot be read, or is there
+ * twice. @see RFC 5035
+ */
+function namedCertificates(signed: Attributes): (NamedCertificate | null)[] {
+  const types = [ATTRIBUTES.signingCertificateV2, ATTRIBUTES.signingCertificate]
+  return types
+    .filter((type) => signed.has(type))
+    .map((type) =>
+      orNull(() => {
+        const isV2 = type === ATTRIBUTES.signingCertificateV2
+        const value = onlyValue(signed, type)
+        const fields = childrenOf(childrenOf(childrenOf(value)[0])[0])
+        const algorithm = isSequence(fields[0]) && isV2 ? fields.shift() : undefined
+        const [digest, issuerSerial] = fields
+        const hash = algorithm ? readHash(algorithm) : isV2 ? 'sha256' : 'sha1'
+        const serial = issuerSerial ? childrenOf(issuerSerial)[1] : undefined
+        const serialNumber = serial ? serialText(integerOf(serial)) : null
+        return { hash, digest: octetsOf(digest), serialNumber }
+      }),
+    )
 }
 
-function matches(named: NamedCertificate, { der, serialNumber }: KnownCertificate): boolean {
-  const digest = createHash(named.hash).update(der).digest()
-  const serial = serialOf(Buffer.from(serialNumber, 'hex'))
+function matches(named: NamedCertificate, certificate: KnownCertificate): boolean {
+  const digest = createHash(named.hash).update(certificate.der).digest()
+  const serial = serialOf(certificate)
   return isSame(named.digest, digest) && (named.serialNumber ?? serial) === serial
 }
 

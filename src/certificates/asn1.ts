@@ -7,16 +7,23 @@ import * as asn1js from 'asn1js'
 
 export type Block = asn1js.AsnType
 
+/** Enough for a CRL of some ten thousand entries, too few to fill the memory. */
+const MOST_NODES = 200_000
+
 /** One element and nothing behind it. @throws {Error} */
 export function readElement(bytes: Uint8Array): Block {
-  const { result, offset } = asn1js.fromBER(bytes)
-  if (offset !== bytes.length) throw new Error('Not one ASN.1 element')
-  return result
+  const { block, rest } = readFirstElement(bytes)
+  if (rest.length > 0) throw new Error('Not one ASN.1 element')
+  return block
 }
 
 /** One element, whatever follows: signature containers are padded with zeros in PDF. @throws {Error} */
 export function readFirstElement(bytes: Uint8Array): { block: Block; rest: Uint8Array } {
-  const { result, offset } = asn1js.fromBER(bytes)
+  const { result, offset } = asn1js.fromBER(bytes, {
+    parseEmbedded: false,
+    maxNodes: MOST_NODES,
+    maxContentLength: bytes.length,
+  })
   if (offset <= 0) throw new Error('Not ASN.1')
   return { block: result, rest: bytes.subarray(offset) }
 }
@@ -91,4 +98,28 @@ export function isSequence(block: Block | undefined): boolean {
 
 export function isIndefinite(block: Block): boolean {
   return block.lenBlock.isIndefiniteForm
+}
+
+export function isEnumerated(block: Block | undefined): boolean {
+  return block instanceof asn1js.Enumerated
+}
+
+export function enumeratedOf(block: Block | undefined): number {
+  if (!(block instanceof asn1js.Enumerated)) throw new Error('An ENUMERATED was expected')
+  return block.valueBlock.valueHexView[0] ?? 0
+}
+
+export interface Extension {
+  readonly oid: string
+  readonly critical: boolean
+  /** What the OCTET STRING holds. */
+  readonly value: Buffer
+}
+
+export function readExtensions(list: Block | undefined): Extension[] {
+  return childrenOf(list).map((extension) => {
+    const [oid, ...others] = childrenOf(extension)
+    const critical = others.some((block) => block instanceof asn1js.Boolean && block.getValue())
+    return { oid: oidOf(oid), critical, value: octetsOf(others.at(-1)) }
+  })
 }

@@ -1,14 +1,16 @@
-import { Certificate, CertificateChainValidationEngine } from 'pkijs'
 import { weakness } from './algorithm-policy.js'
-import { problem, type Finding } from './findings.js'
+import { flaw, type Flaw } from './flaws.js'
 import {
   EXTENSIONS,
   EXTENDED_KEY_USAGES,
-  hasExtension,
+  isAuthority,
   isIssuedBy,
+  isSelfIssued,
+  unknownCritical,
   type KnownCertificate,
 } from './known-certificate.js'
-import { methodText } from '../certificates/signature-method.js'
+import { hasPolicyWhereNeeded, isConstrained, namesAreAllowed } from './path-constraints.js'
+import { methodText } from './signature-method.js'
 
 /** Certificates above one another, the end-entity first, the trust anchor last. */
 export type CertificatePath = readonly KnownCertificate[]
@@ -16,7 +18,7 @@ export type CertificatePath = readonly KnownCertificate[]
 /** What the certificate at the lower end is used for. */
 export type CertificateUse = 'signature' | 'timestamp'
 
-const LONGEST_PATH = 8
+const LONGEST_PATH = 10
 /** Bounds the search where somebody sends many certificates of the same name. */
 const MOST_CHECKS = 200
 
@@ -91,55 +93,53 @@ export function findPaths(
   return { trusted: trusted.sort((one, other) => one.length - other.length), farthest }
 }
 
-/** Extensions that we heed, or that are about what we do not rely on. */
-const UNDERSTOOD: ReadonlySet<string> = new Set(Object.values(EXTENSIONS))
+/** The first path that has no flaw at `time`; null when there is none. Revocation is not looked at. */
+export function soundPath(
+  certificate: KnownCertificate,
+  others: readonly KnownCertificate[],
+  anchors: TrustAnchors,
+  { time, use }: { readonly time: Date; readonly use: CertificateUse },
+): CertificatePath | null {
+  const { trusted } = findPaths(
+    certificate,
+    new CertificatePool([...anchors.all, ...others]),
+    anchors,
+  )
+  return trusted.find((path) => pathFlaws(path, time, use).length === 0) ?? null
+}
 
 /**
  * What of a path does not hold at `time` (RFC 5280, 6.1), signatures and names apart: those made it a path.
  * The anchor is trusted as it is.
  */
-export async function pathProblems(
-  path: CertificatePath,
-  time: Date,
-  use: CertificateUse,
-): Promise<Finding[]> {
+export function pathFlaws(path: CertificatePath, time: Date, use: CertificateUse): Flaw[] {
   const [leaf, ...above] = path
   if (!leaf) return []
-  const problems = [...useProblems(leaf, use), ...validityProblems(path, time)]
-  for (const [index, issuer] of above.entries()) problems.push(...issuerProblems(issuer, index))
-  for (const certificate of path) {
-    const unknown = certificate.extensions.find(
-      ({ oid, critical }) => critical && !UNDERSTOOD.has(oid),
-    )
-    if (unknown) {
-      problems.push(problem('CERTIFICATE_CHAIN_GENERAL_FAILURE', 'critical-extension', unknown.oid))
-    }
-  }
-  problems.push(...algorithmProblems(path, time))
-  if (path.some((each) => CONSTRAINTS.some((oid) => hasExtension(each, oid)))) {
-    problems.push(...(await constraintProblems(path, time)))
-  }
-  return problems
+  const unknown = path.flatMap((each) => unknownCritical(each) ?? [])
+  return [
+    ...useFlaws(leaf, use),
+    ...validityFlaws(path, time),
+    ...above.flatMap((issuer, at) => issuerFlaws(issuer, above.slice(0, at))),
+    ...unknown.map((oid) => flaw('critical-extension', oid)),
+    ...algorithmFlaws(path, time),
+    ...constraintFlaws(path),
+  ]
 }
 
-function validityProblems(path: CertificatePath, time: Date): Finding[] {
+function validityFlaws(path: CertificatePath, time: Date): Flaw[] {
   return path.slice(0, Math.max(1, path.length - 1)).flatMap(({ notBefore, notAfter, subject }) => {
-    if (time < notBefore) return [problem('OUT_OF_BOUNDS_NO_POE', 'not-yet-valid', subject)]
-    if (time > notAfter) return [problem('OUT_OF_BOUNDS_NO_POE', 'expired', subject)]
-    return []
+    if (time < notBefore) return [flaw('not-yet-valid', subject)]
+    return time > notAfter ? [flaw('expired', subject)] : []
   })
 }
 
-function issuerProblems(issuer: KnownCertificate, casBelow: number): Finding[] {
-  const { basicConstraints, keyUsage, subject } = issuer
-  const isAllowed = keyUsage === null || keyUsage.has('keyCertSign')
-  if (!basicConstraints?.ca || !isAllowed) {
-    return [problem('CHAIN_CONSTRAINTS_FAILURE', 'not-a-ca', subject)]
-  }
-  const { pathLength } = basicConstraints
-  return pathLength !== null && casBelow > pathLength
-    ? [problem('CHAIN_CONSTRAINTS_FAILURE', 'path-too-long', subject)]
-    : []
+/** Authorities that are only there to change a key do not count for the length. */
+function issuerFlaws(issuer: KnownCertificate, below: readonly KnownCertificate[]): Flaw[] {
+  const { basicConstraints, subject } = issuer
+  if (!isAuthority(issuer)) return [flaw('not-a-ca', subject)]
+  const length = below.filter((each) => !isSelfIssued(each)).length
+  const isTooLong = length > (basicConstraints?.pathLength ?? Infinity)
+  return isTooLong ? [flaw('path-too-long', subject)] : []
 }
 
 /** For which nobody gets a certificate in order to sign documents. */
@@ -148,15 +148,16 @@ const OTHER_PURPOSES: ReadonlySet<string> = new Set([
   ...[EXTENDED_KEY_USAGES.timeStamping, EXTENDED_KEY_USAGES.ocspSigning],
 ])
 
-function useProblems(leaf: KnownCertificate, use: CertificateUse): Finding[] {
+/** Whether its key is for that. */
+export function useFlaws(leaf: KnownCertificate, use: CertificateUse): Flaw[] {
   const { keyUsage, extendedKeyUsage, subject } = leaf
   const signs =
-    keyUsage === null || keyUsage.has('digitalSignature') || keyUsage.has('nonRepudiation')
+    keyUsage === null || keyUsage.has('digitalSignature') || keyUsage.has('contentCommitment')
   const fits =
     use === 'timestamp'
       ? isForTimestampsOnly(leaf)
       : extendedKeyUsage === null || extendedKeyUsage.some((oid) => !OTHER_PURPOSES.has(oid))
-  return signs && fits ? [] : [problem('CHAIN_CONSTRAINTS_FAILURE', 'key-usage', subject)]
+  return signs && fits ? [] : [flaw('key-usage', subject)]
 }
 
 /** @see RFC 3161, 2.3: critical, and nothing else. */
@@ -171,34 +172,22 @@ function isForTimestampsOnly({ extensions, extendedKeyUsage }: KnownCertificate)
 }
 
 /** Of the signatures below the anchor, and of the keys that made them. */
-function algorithmProblems(path: CertificatePath, time: Date): Finding[] {
+function algorithmFlaws(path: CertificatePath, time: Date): Flaw[] {
   return path.slice(0, -1).flatMap(({ method, subject }, index) => {
     const issuer = path[index + 1]
-    if (!issuer || !method) return []
-    const weak = weakness(method, issuer.key, time)
-    const about = weak === null ? '' : `${weak}, ${methodText(method)}, ${subject}`
-    return weak === null
-      ? []
-      : [problem('CRYPTO_CONSTRAINTS_FAILURE_NO_POE', 'weak-certificate', about)]
+    const weak = issuer && method && weakness(method, issuer.key, time)
+    return weak ? [flaw('weak-certificate', `${weak}, ${methodText(method)}, ${subject}`)] : []
   })
 }
 
-const CONSTRAINTS = [
-  ...[EXTENSIONS.nameConstraints, EXTENSIONS.policyConstraints],
-  ...[EXTENSIONS.policyMappings, EXTENSIONS.inhibitAnyPolicy],
-]
-
-/** Name and policy constraints are checked by pkijs, which knows all of their kinds. */
-async function constraintProblems(path: CertificatePath, checkDate: Date): Promise<Finding[]> {
-  const [anchor, ...below] = path
-    .map(({ der }) => Certificate.fromBER(new Uint8Array(der)))
-    .toReversed()
-  const engine = new CertificateChainValidationEngine({
-    trustedCerts: anchor ? [anchor] : [],
-    certs: below,
-    checkDate,
-  })
-  const outcome = await engine.verify().catch(() => ({ result: false }))
+function constraintFlaws(path: CertificatePath): Flaw[] {
+  if (!isConstrained(path)) return []
   const names = path.map(({ subject }) => subject).join(' < ')
-  return outcome.result ? [] : [problem('CERTIFICATE_CHAIN_GENERAL_FAILURE', 'constraints', names)]
+  const fromTop = path.toReversed()
+  try {
+    if (namesAreAllowed(fromTop) && hasPolicyWhereNeeded(fromTop)) return []
+  } catch {
+    // What cannot be read cannot be kept to.
+  }
+  return [flaw('constraints', names)]
 }

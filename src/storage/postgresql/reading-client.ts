@@ -1,0 +1,14 @@
+import { PrismaPg } from '@prisma/adapter-pg'
+import type pg from 'pg'
+import type { PrismaClient as AnyPrismaClient } from '../prisma-client/client.js'
+import { PrismaClient } from './prisma-client/client.js'
+
+/** A client that reads by the pool. */
+export function readingClient(
+  pool: pg.Pool,
+  statementNameGenerator: (query: { sql: string }) => string,
+): AnyPrismaClient {
+  const adapter = new PrismaPg(pool, { statementNameGenerator })
+  // Generated for each provider from the same models: what they ask differs, what they offer does not.
+  return new PrismaClient({ adapter }) as unknown as AnyPrismaClient
+}
