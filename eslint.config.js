@@ -3,7 +3,7 @@ import { defineConfig } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
 export default defineConfig(
-  { ignores: ['dist', 'data', '**/prisma-client', '**/*.js', '**/*.mjs'] },
+  { ignores: ['dist', 'data', '**/prisma-client', '**/*.js', '**/*.mjs', '**/*.cjs'] },
   eslint.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
   {

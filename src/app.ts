@@ -120,8 +120,9 @@ export function createApp(parts: AppParts): Koa {
 /** Whoever hangs up in the middle is no reason to alarm anybody. */
 function isBrokenOff(error: unknown): boolean {
   const { code = '' } = error as NodeJS.ErrnoException
-  return code.startsWith('HPE_') || ['ECONNRESET', 'ECONNABORTED', 'EPIPE'].includes(code)
+  return code.startsWith('HPE_') || BROKEN_OFF.has(code)
 }
+const BROKEN_OFF = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'])
 
 /** Nothing a client sends ends in a stack trace, and nothing unforeseen goes unlogged. */
 function answerFailures({ interactions: { pages }, logger }: AppParts): Middleware {
@@ -175,6 +176,7 @@ const ROUTES: ReadonlySet<string> = new Set([
 
 /** Published base URIs get appended to with and without a slash; both spellings are one address. */
 const tidyPath: Middleware = (ctx, next) => {
+  if (!/\/(\/|$)/.test(ctx.path)) return next()
   const path = ctx.path.replaceAll(/\/{2,}/g, '/')
   const keepsSlash = path === '/' || path.startsWith('/demo')
   ctx.path = keepsSlash ? path : path.replace(/\/$/, '')

@@ -12,7 +12,7 @@ export interface PdfSort {
 /** A PDF of one page, its cross-reference table computed from the octets as they stand. */
 export function samplePdf(title: string, { version, page = '', field }: PdfSort = PLAIN): Buffer {
   if (!field) return pdfOf(title, { version, page })
-  const widget = '/Type /Annot /Subtype /Widget /F 4 /Rect [60 700 260 720] /P 3 0 R'
+  const widget = '/Type /Annot /Subtype /Widget /F 4 /Rect [60 560 260 580] /P 3 0 R'
   return pdfOf(title, {
     ...{ version, page },
     catalog: '/AcroForm << /Fields [6 0 R] /DA (/Helv 0 Tf 0 g) >>',

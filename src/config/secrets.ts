@@ -18,13 +18,13 @@ import { readFileSync, writeFileSync } from 'node:fs'
 export class Secrets {
   readonly #master: Buffer
   readonly #sealing: KeyObject
-  readonly #binding: Buffer
+  readonly #binding: KeyObject
 
   constructor(master: Buffer) {
     if (master.length !== 32) throw new Error('The master secret must be 32 bytes')
     this.#master = master
     this.#sealing = createSecretKey(this.derive('seal'))
-    this.#binding = this.derive('bind')
+    this.#binding = createSecretKey(this.derive('bind'))
   }
 
   /** @param file 64 hexadecimal digits */

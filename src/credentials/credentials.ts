@@ -249,11 +249,13 @@ export class Credentials {
   async endPast(stopping?: AbortSignal): Promise<void> {
     for (;;) {
       const ids = await this.#store.listEnded(this.#now(), PAST_AT_ONCE)
+      let ended = 0
       for (const id of ids) {
         if (stopping?.aborted) return
-        await this.delete(id, 'time over', null)
+        if (await this.delete(id, 'time over', null)) ended += 1
       }
-      if (ids.length < PAST_AT_ONCE) return
+      // Those that cannot be ended, such as tampered ones, come again next time, not at once.
+      if (ended === 0 || ids.length < PAST_AT_ONCE) return
     }
   }
 

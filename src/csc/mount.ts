@@ -97,8 +97,9 @@ export function mountCsc(
           ctx.status = 202
           ctx.set('Retry-After', String(POLL_SECONDS))
         }
+        // Before the body, which is otherwise looked at for its type.
+        ctx.set('Content-Type', 'application/json; charset=UTF-8')
         ctx.body = answer instanceof Accepted ? answer.body : answer
-        ctx.type = 'application/json; charset=UTF-8'
       }
     } catch (error) {
       const rendered = renderError(error, endpoint.path)

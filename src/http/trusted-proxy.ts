@@ -29,7 +29,9 @@ export function believeProxiesOnly({
         delete req.headersDistinct[name]
       }
     }
-    const way = String(req.headers[FORWARDED_FOR] ?? '').split(',')
+    const forwardedFor = req.headers[FORWARDED_FOR]
+    if (forwardedFor === undefined) return next()
+    const way = String(forwardedFor).split(',')
     const client = way.map((each) => each.trim()).findLast((each) => !isProxy(each))
     if (client) req.headers[FORWARDED_FOR] = client
     return next()

@@ -96,14 +96,10 @@ describe('openrssp credential create', () => {
       assert.equal(certificate.serialNumber, serialNumber)
       const revoke = ['authority', 'revoke', serialNumber, '--reason', 'keyCompromise']
       assert.equal((await installation.json(...revoke)).status, 'revoked')
-      writeFileSync(file('csr.pem'), 'nothing')
-      const refused = await installation.run(...issue)
-      assert.equal(refused.code, 1)
-      assert.match(refused.stderr, /Not a certification request/)
     } finally {
       rmSync(folder, { recursive: true })
     }
-  }).timeout(30_000)
+  })
 
   it('refuses objects for a seal', async () => {
     const options = ['--explicit', 'PIN', '--seal-of', 'app']

@@ -20,6 +20,7 @@ describe('The files of the demo application', () => {
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'openrssp-demo-'))
     await writeFile(join(directory, 'index.html'), '<!doctype html>')
+    await writeFile(join(directory, 'index.de.html'), '<!doctype html><html lang="de">')
     await writeFile(join(directory, 'demo.js'), '// script')
     await writeFile(join(directory, 'demo.css'), '/* style */')
     await writeFile(join(directory, 'other.txt'), 'not meant for anyone')
@@ -39,10 +40,12 @@ describe('The files of the demo application', () => {
   })
 
   /** Sends the path as it is; `fetch` would tidy it up first. */
-  function send(path: string, method = 'GET'): Promise<Answer> {
+  function send(path: string, method = 'GET', language = 'en'): Promise<Answer> {
     const { port } = server.address() as AddressInfo
     return new Promise((resolve, reject) => {
-      request({ port, host: '127.0.0.1', path, method, agent: false }, (response) => {
+      const headers = { 'accept-language': language }
+      const asked = { port, host: '127.0.0.1', path, method, headers, agent: false }
+      request(asked, (response) => {
         let body = ''
         response.setEncoding('utf8')
         response.on('data', (chunk: string) => (body += chunk))
@@ -54,6 +57,18 @@ describe('The files of the demo application', () => {
         .end()
     })
   }
+
+  it('greets in German who prefers it', async () => {
+    for (const [language, lang] of [
+      ['de-AT,en;q=0.5', 'de'],
+      ['en,de;q=0.5', null],
+      ['fr', null],
+    ] as const) {
+      const { body, headers } = await send('/demo/', 'GET', language)
+      assert.equal(body, `<!doctype html>${lang ? `<html lang="${lang}">` : ''}`)
+      assert.equal(headers['vary'], 'Accept-Language')
+    }
+  })
 
   for (const [path, type, body] of [
     ['/demo/', 'text/html; charset=utf-8', '<!doctype html>'],

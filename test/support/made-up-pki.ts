@@ -185,7 +185,7 @@ export function makeUpCrl(settings: CrlSettings): Buffer {
           new Extension({
             extnID: settings.criticalExtension,
             critical: true,
-            extnValue: settings.criticalValue ?? new asn1js.Null().toBER(),
+            extnValue: new Uint8Array(settings.criticalValue ?? [5, 0]).buffer,
           }),
         ]
       : []),
