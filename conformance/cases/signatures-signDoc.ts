@@ -319,15 +319,14 @@ export const signDoc: Chapter = {
         await signedDigest(t, { conformance_level: level })
       }),
     ),
-    ...Object.entries({ P: 'Reason', X: 'SignerRoleV2' }).map(
-      ([format, attribute_name]) =>
-        requirement(`refuses ${attribute_name} in another format`, SHOULD, async (t) => {
-          const other = format === 'P' ? 'J' : 'P'
-          needsFormat(t, other)
-          const signed_props = [{ attribute_name, attribute_value: 'QUFB' }]
-          const words = `Invalid parameter signed_props (${attribute_name})`
-          refused(await signDigest(t, {}, { signature_format: other, signed_props }), { words })
-        }),
+    ...Object.entries({ P: 'Reason', X: 'SignerRoleV2' }).map(([format, attribute_name]) =>
+      requirement(`refuses ${attribute_name} in another format`, SHOULD, async (t) => {
+        const other = format === 'P' ? 'J' : 'P'
+        needsFormat(t, other)
+        const signed_props = [{ attribute_name, attribute_value: 'QUFB' }]
+        const words = `Invalid parameter signed_props (${attribute_name})`
+        refused(await signDigest(t, {}, { signature_format: other, signed_props }), { words })
+      }),
     ),
     requirement('writes Reason and Location into a PDF', SHOULD, async (t) => {
       needsFormat(t, 'P')

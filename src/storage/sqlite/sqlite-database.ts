@@ -28,7 +28,10 @@ interface Waiting {
   readonly settle: (result: WireResult) => void
 }
 
-/** Units are sent to the writer while it is idle; those that arrive meanwhile share the next commit. */
+/**
+ * Units of one turn of the event loop are sent to the writer together while it is idle; those that arrive
+ * meanwhile share the next commit.
+ */
 export class SqliteDatabase implements Database {
   readonly #client: LateClient
   readonly #reader: SqliteReader
