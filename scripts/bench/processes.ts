@@ -10,7 +10,10 @@ const ROOT = join(import.meta.dirname, '../..')
 const CLI = join(ROOT, 'dist/cli.js')
 
 /** As docs/deployment has it: threads for native calls and hashing, and few memory arenas for them. */
-const ENVIRONMENT = { UV_THREADPOOL_SIZE: '16', MALLOC_ARENA_MAX: '2' }
+const ENVIRONMENT = {
+  ...{ UV_THREADPOOL_SIZE: '16', MALLOC_ARENA_MAX: '2' },
+  MALLOC_MMAP_THRESHOLD_: '131072',
+}
 
 function forkModule(name: string): ChildProcess {
   return fork(join(import.meta.dirname, `${name}.ts`), {
