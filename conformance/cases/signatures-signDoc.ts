@@ -656,8 +656,9 @@ function poolOf(t: Subject): Promise<Pool> {
         : Array<DocumentKind[]>(rounds)
             .fill([...KINDS])
             .flat()
-    const documents = (kinds.length > 0 ? kinds : KINDS.slice(0, credential.multisign)).map(
-      (kind) => newDocumentOf(kind, hash),
+    const twoOfEach = [...KINDS, ...KINDS].slice(0, credential.multisign)
+    const documents = (kinds.length > 0 ? kinds : twoOfEach).map((kind) =>
+      newDocumentOf(kind, hash),
     )
     const authorised = await t.authorise(credential, documents)
     const left: Pool['left'] = { text: [], xml: [], pdf: [], 'prepared pdf': [] }

@@ -12,8 +12,8 @@ export interface NameAttribute {
 
 interface AttributeFacts {
   readonly oid: string
-  /** The descriptor that RFC 4514 texts use. */
-  readonly shortName: string
+  /** The descriptor that RFC 4514 texts use, of those that are registered; others go by their number. */
+  readonly shortName: string | null
   readonly printable?: true
   readonly maxLength: number
 }
@@ -22,9 +22,7 @@ interface AttributeFacts {
 const ATTRIBUTES = {
   country: { oid: '2.5.4.6', shortName: 'C', printable: true, maxLength: 2 },
   organization: { oid: '2.5.4.10', shortName: 'O', maxLength: 64 },
-  organizationIdentifier: {
-    ...{ oid: '2.5.4.97', shortName: 'organizationIdentifier', maxLength: 64 },
-  },
+  organizationIdentifier: { oid: '2.5.4.97', shortName: null, maxLength: 64 },
   serialNumber: { oid: '2.5.4.5', shortName: 'serialNumber', printable: true, maxLength: 64 },
   // Not `sn`: Java knows no such name, and others take it for the serial number.
   surname: { oid: '2.5.4.4', shortName: 'surname', maxLength: 64 },
@@ -170,17 +168,17 @@ const PRINTABLE_STRING_TAG = 0x13
 function attributeProblems({ oid, text, der }: NameAttribute): string[] {
   const facts = FACTS_BY_OID.get(oid)
   if (facts === undefined || text === null) return [`attribute ${oid} is none of ours`]
-  const { shortName } = facts
+  const name = facts.shortName ?? oid
   const problems = []
   const length = [...text].length
-  if (length === 0 || length > facts.maxLength) problems.push(`${shortName} has a bad length`)
+  if (length === 0 || length > facts.maxLength) problems.push(`${name} has a bad length`)
   if (text !== text.trim() || /[\p{Cc}\p{Cs}\u2028\u2029]/u.test(text)) {
-    problems.push(`${shortName} has white space or control characters`)
+    problems.push(`${name} has white space or control characters`)
   }
   const tag = facts.printable ? PRINTABLE_STRING_TAG : UTF8_STRING_TAG
-  if (der[0] !== tag) problems.push(`${shortName} is another string type`)
+  if (der[0] !== tag) problems.push(`${name} is another string type`)
   if (facts.printable && !/^[A-Za-z0-9 '()+,\-./:=?]*$/.test(text)) {
-    problems.push(`${shortName} is not printable`)
+    problems.push(`${name} is not printable`)
   }
   if (oid === ATTRIBUTES.country.oid && !/^[A-Z]{2}$/.test(text)) {
     problems.push('C is no country code')

@@ -78,6 +78,9 @@ const PLAUSIBLE: Readonly<Record<string, readonly unknown[]>> = {
   revocationReason: [4, 0, 5, 7, 11, -1],
 }
 
+const PDF = 'JVBERi0xLjcK'
+const PDF_DIGEST = digestOf('%PDF-1.7\n').toString('base64')
+
 /** Where something else gets furthest. */
 const PLAUSIBLE_THERE: Readonly<Record<string, Readonly<Record<string, readonly unknown[]>>>> = {
   '/credentials/authorize': { credentialID: ['@explicit'] },
@@ -97,8 +100,8 @@ const PLAUSIBLE_THERE: Readonly<Record<string, Readonly<Record<string, readonly 
     signatureQualifier: [null],
     returnValidationInfo: [false, true],
   },
-  '/documents/withdraw': { hash: ['AAAA', ''] },
-  '/documents/deposit': { document: ['JVBERi0xLjcK', 'AAAA', ''] },
+  '/documents/withdraw': { hash: [PDF_DIGEST, 'AAAA', ''] },
+  '/documents/deposit': { document: [PDF, 'AAAA', ''] },
   // Not beside a password.
   '/auth/login': { refresh_token: [] },
 }
