@@ -1,5 +1,6 @@
 import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { buildSync } from 'esbuild'
 import { join } from 'node:path'
 import { childrenOf, listFolder, readFile } from './proc.js'
 import type { Ceiling, CeilingResult } from './ceiling.js'
@@ -22,8 +23,16 @@ function forkModule(name: string): ChildProcess {
   })
 }
 
-async function answer<T>(name: string, task: unknown): Promise<T> {
-  const child = forkModule(name)
+/** One that runs services of ours inside: built as they are when they run for others. */
+function forkBuilt(name: string): ChildProcess {
+  const outfile = join(ROOT, `dist/bench-${name}.js`)
+  const entryPoints = [join(import.meta.dirname, `${name}.ts`)]
+  const as = { format: 'esm', platform: 'node', target: 'node20', packages: 'external' } as const
+  buildSync({ ...as, entryPoints, outfile, bundle: true })
+  return fork(outfile, { env: { ...process.env, ...ENVIRONMENT } })
+}
+
+async function answer<T>(name: string, task: unknown, child = forkModule(name)): Promise<T> {
   child.send(task as object)
   const result = await Promise.race([
     once(child, 'message').then(([message]) => message as T),
@@ -42,7 +51,7 @@ export function measureCeiling(options: Ceiling): Promise<CeilingResult> {
 }
 
 export function measureStamps(options: Stamps): Promise<StampsResult> {
-  return answer('stamps', options)
+  return answer('stamps', options, forkBuilt('stamps'))
 }
 
 /** A server of some kind, and what it costs. */

@@ -49,7 +49,7 @@ export async function signEach(
 }
 
 /** So that there is something for several threads. */
-const FEWEST_PORTIONS = 4
+const FEWEST_PORTIONS = 2
 
 /** So often a portion gets in line again: given up, it would spoil those that are signed already. */
 const PATIENCE_OF_MANY = 2

@@ -4,7 +4,7 @@ import type { KeyCustody } from '../key-custody.js'
 import { verifyEach } from '../verify-each.js'
 
 /** Long enough to keep the token busy, short enough that nobody waits for many others. */
-const MOST_TOGETHER = 32
+const MOST_TOGETHER = 16
 
 interface Waiting {
   readonly digest: Buffer
@@ -41,20 +41,24 @@ export class SigningLine {
     algorithm: SignatureAlgorithm,
   ): Promise<Buffer> {
     const name = `${keyId} ${algorithm.scheme} ${algorithm.hash.name}`
-    const line = this.#lines.get(name) ?? { keyId, publicKey, algorithm, waiting: [] }
-    if (line.waiting.length === 0) {
-      this.#lines.set(name, line)
-      setImmediate(() => this.#begin(name))
-    }
-    return new Promise((resolve, reject) => line.waiting.push({ digest, resolve, reject }))
+    const line = this.#lines.get(name) ?? this.#newLine(name, { keyId, publicKey, algorithm })
+    return new Promise((resolve, reject) => {
+      line.waiting.push({ digest, resolve, reject })
+      if (line.waiting.length === MOST_TOGETHER) {
+        // The token can begin while this thread still looks at the others.
+        void this.#sign(line, line.waiting.splice(0))
+      }
+    })
   }
 
-  #begin(name: string): void {
-    const line = this.#lines.get(name)
-    this.#lines.delete(name)
-    while (line && line.waiting.length > 0) {
-      void this.#sign(line, line.waiting.splice(0, MOST_TOGETHER))
-    }
+  #newLine(name: string, of: Omit<Line, 'waiting'>): Line {
+    const line = { ...of, waiting: [] }
+    this.#lines.set(name, line)
+    setImmediate(() => {
+      this.#lines.delete(name)
+      if (line.waiting.length > 0) void this.#sign(line, line.waiting)
+    })
+    return line
   }
 
   async #sign({ keyId, publicKey, algorithm }: Line, together: readonly Waiting[]): Promise<void> {

@@ -280,6 +280,8 @@ function forkKeyProcess({ hsm }: KeyProcessConfig): ChildProcess {
       ...process.env,
       ...hsm.environment,
       UV_THREADPOOL_SIZE: String(sessionsOf(hsm) + OTHER_THREADS),
+      // Signing asks for memory all the time, on several threads, which two arenas hold up by a tenth.
+      MALLOC_ARENA_MAX: '8',
     },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
