@@ -10,16 +10,22 @@ import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { generateSync } from 'otplib'
 
-const { values, positionals } = parseArgs({
+const USAGE = 'Usage: scripts/sign FILE [--data-dir DIR] [--user NAME] [--algorithm NAME]'
+const { values, positionals } = readArguments({
   allowPositionals: true,
   options: {
+    help: { type: 'boolean', short: 'h', default: false },
     'data-dir': { type: 'string', default: process.env.OPENRSSP_DATA_DIR ?? './data' },
     user: { type: 'string', default: 'alice' },
     algorithm: { type: 'string', default: 'p-256' },
   },
 })
+if (values.help) {
+  console.log(USAGE)
+  process.exit(0)
+}
 const [file] = positionals
-if (!file) fail('Usage: scripts/sign FILE [--data-dir DIR] [--user NAME] [--algorithm NAME]')
+if (!file) fail(USAGE)
 
 const HASHES = {
   sha256: {
@@ -250,6 +256,14 @@ function readSandbox(path) {
 
 function step(text) {
   process.stdout.write(`${text}\n`)
+}
+
+function readArguments(known) {
+  try {
+    return parseArgs(known)
+  } catch (error) {
+    return fail(`${error.message}\n${USAGE}`)
+  }
 }
 
 function fail(text) {
