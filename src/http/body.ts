@@ -22,12 +22,36 @@ export async function readBytes(ctx: Context, limit: number): Promise<Buffer> {
     return await getRawBody(ctx.req, { limit, length: length || null })
   } catch (error) {
     if ((error as { type?: string }).type === 'entity.too.large') {
-      // What is still coming is not read: the connection ends with the answer.
+      // The connection ends with the answer, whatever is still coming then.
       ctx.set('Connection', 'close')
+      if (!(Number(length) > MOST_DISCARDED)) await discardRest(ctx.req)
       throw new RequestTooLargeError('body')
     }
     throw new MalformedRequestError('body', { cause: error })
   }
+}
+
+const MOST_DISCARDED = 16 * 1024 * 1024
+const DISCARD_MS = 1_000
+
+/** Who is still sending when a connection is closed may meet a reset in the place of the answer. */
+function discardRest(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    let bytes = 0
+    const end = () => {
+      clearTimeout(timer)
+      request.off('data', count).off('end', end).off('close', end)
+      request.pause()
+      resolve()
+    }
+    const count = (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > MOST_DISCARDED) end()
+    }
+    const timer = setTimeout(end, DISCARD_MS)
+    request.on('data', count).on('end', end).on('close', end)
+    request.resume()
+  })
 }
 
 /** Into memory of just that size, which the operating system gives as it is written to. */

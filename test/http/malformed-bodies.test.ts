@@ -96,6 +96,25 @@ describe('Bodies of API calls (S54, S56)', () => {
     assert.equal((await call('{}')).status, 200)
   })
 
+  it('answers who is still sending what is too large, rather than to reset the connection', async () => {
+    const half = 'x'.repeat(2_000_000)
+    const headers = {
+      ...{ 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
+      'Content-Length': 2 * half.length,
+    }
+    const url = `${rssp.baseUrl}/csc/v2/credentials/list`
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const sent = request(url, { method: 'POST', headers }, (response) => {
+        response.resume().on('end', () => resolve(sent.writableFinished ? response.statusCode : 0))
+      })
+      sent.on('error', reject)
+      sent.write(half)
+      // When others were answered, it has been seen how long this one is to be.
+      void call('{}').then(() => sent.end(half))
+    })
+    assert.equal(status, 413)
+  })
+
   it('counts a batch of a million hashes as too large, not as work', async () => {
     const hashes = Array.from({ length: 1_000_000 }, () => 'AA==')
     const { status } = await rssp.call('signatures/signHash', { hashes }, token)
