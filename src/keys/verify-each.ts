@@ -18,13 +18,14 @@ export async function verifyEach(
   algorithm: SignatureAlgorithm,
 ): Promise<boolean> {
   if (digests.length !== signatures.length) return false
-  const verify = digests.length > FEW && nativeThreads.areReady ? verifyOnThread : verifyHere
-  const each =
-    verify === verifyHere ? digests.length : Math.ceil(digests.length / nativeThreads.size)
+  if (digests.length <= FEW || !nativeThreads.areReady) {
+    return verifyHere(publicKeySpki, digests, signatures, algorithm)
+  }
+  const each = Math.ceil(digests.length / nativeThreads.size)
   const verdicts: Promise<boolean>[] = []
   for (let at = 0; at < digests.length; at += each) {
     const [some, theirs] = [digests.slice(at, at + each), signatures.slice(at, at + each)]
-    verdicts.push(verify(publicKeySpki, some, theirs, algorithm))
+    verdicts.push(verifyOnThread(publicKeySpki, some, theirs, algorithm))
   }
   return (await Promise.all(verdicts)).every(Boolean)
 }
@@ -43,13 +44,8 @@ function verifyOnThread(
 ) {
   const { scheme, hash, saltLength = null } = algorithm
   return nativeThreads.run({
-    ...({
-      kind: 'verify',
-      publicKey: new Uint8Array(publicKey),
-      scheme,
-      hash: hash.name,
-      saltLength,
-    } as const),
+    ...{ kind: 'verify', scheme, hash: hash.name, saltLength },
+    publicKey: new Uint8Array(publicKey),
     ...{ digests: join(digests), signatures: join(signatures) },
   })
 }
