@@ -85,7 +85,7 @@ async function open(ballast: number): Promise<SigningSide> {
   return { installation, credentials, server: await installation.serve() }
 }
 
-/** Copies of one person, credential and key under other names, ten credentials to each person. */
+/** Copies of one person, credential, key and certificate under other names, ten credentials to each person. */
 function fill(file: string, count: number): void {
   const database = new Sqlite(file)
   database.pragma('synchronous = OFF')
@@ -99,6 +99,10 @@ function fill(file: string, count: number): void {
     keyId: `'ballast-' || i`,
   })
   copy(database, 'HsmKey', count, { keyId: `'ballast-' || i` })
+  copy(database, 'IssuedCertificate', count, {
+    serialNumber: `'ballast-' || i`,
+    keyId: `'ballast-' || i`,
+  })
   database.pragma('wal_checkpoint(TRUNCATE)')
   database.exec('ANALYZE')
   database.close()

@@ -89,6 +89,7 @@ export const ATTRIBUTES = {
   archiveTimestampV2: '1.2.840.113549.1.9.16.2.48',
   archiveTimestampV3: '0.4.0.1733.2.4',
   signaturePolicy: '1.2.840.113549.1.9.16.2.15',
+  signaturePolicyStore: '0.4.0.19122.1.3',
   signerAttributes: '1.2.840.113549.1.9.16.2.18',
   signerAttributesV2: '0.4.0.19122.1.1',
   atsHashIndex: '0.4.0.1733.2.5',

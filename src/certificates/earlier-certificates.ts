@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { auditEvent, type AuditEvent } from '../audit/events.js'
 import { parseCertificate, type ParsedCertificate } from './certificate.js'
 import type { NewCertificate } from './issued-certificates.js'
@@ -12,12 +13,27 @@ export interface UnregisteredCertificate {
   readonly revocation: Revocation | null
 }
 
+/** What was found among the next few of many, and after which of them to go on; null at the end. */
+export interface Found<Each, Place> {
+  readonly found: readonly Each[]
+  readonly next: Place | null
+}
+
+/** A certificate's place in the order of issuing. */
+export interface IssuingPlace {
+  readonly issuedAt: Date
+  readonly serialNumber: string
+}
+
 export interface EarlierCertificateStore {
-  /** In the order of the credentials' names. */
-  listUnregistered(after: string, most: number): Promise<readonly UnregisteredCertificate[]>
+  /** Looks at so many credentials, in the order of their names. */
+  findUnregistered(after: string, most: number): Promise<Found<UnregisteredCertificate, string>>
   registerEarlier(certificate: NewCertificate, revocation: Revocation | null): Promise<void>
-  /** Serial numbers of certificates for signers that are no credential's: what was begun there failed. */
-  listUnowned(issuedAfter: Date, issuedBefore: Date): Promise<readonly string[]>
+  /**
+   * Looks at so many certificates for signers. Found are serial numbers of those that are no credential's:
+   * what was begun there failed.
+   */
+  findUnowned(after: IssuingPlace, before: Date, most: number): Promise<Found<string, IssuingPlace>>
   revoke(
     serialNumber: string,
     revocation: Revocation,
@@ -40,39 +56,50 @@ export class EarlierCertificates {
   readonly #issuer: ParsedCertificate
   readonly #now: () => Date
   readonly #lookUntil: number
+  readonly #page: number
 
+  /** @param parts.page how many of them are looked at together */
   constructor(parts: {
     readonly store: EarlierCertificateStore
     readonly issuer: ParsedCertificate
     readonly now: () => Date
+    readonly page?: number
   }) {
     this.#store = parts.store
     this.#issuer = parts.issuer
     this.#now = parts.now
+    this.#page = parts.page ?? PAGE
     this.#lookUntil = performance.now() + LOOK_FOR_MS
   }
 
   async reconcile(stopping?: AbortSignal): Promise<void> {
-    await this.#revokeUnowned()
+    await this.#revokeUnowned(stopping)
     if (performance.now() > this.#lookUntil) return
-    for (let after = ''; !stopping?.aborted;) {
-      const page = await this.#store.listUnregistered(after, PAGE)
-      for (const each of page) {
-        after = each.credentialId
-        await this.#register(each)
-      }
-      if (page.length < PAGE) return
+    let after: string | null = ''
+    while (after !== null && !stopping?.aborted) {
+      const begun = performance.now()
+      const { found, next } = await this.#store.findUnregistered(after, this.#page)
+      for (const each of found) await this.#register(each)
+      if (next !== null) await leaveRoom(begun, stopping)
+      after = next
     }
   }
 
-  async #revokeUnowned(): Promise<void> {
+  async #revokeUnowned(stopping?: AbortSignal): Promise<void> {
     const at = this.#now()
-    const [after, before] = [LOOK_BACK_MS, UNOWNED_MS].map((ms) => new Date(at.getTime() - ms))
-    if (!after || !before) return
+    const before = new Date(at.getTime() - UNOWNED_MS)
     const reason = 'cessationOfOperation'
-    for (const serialNumber of await this.#store.listUnowned(after, before)) {
-      const event = auditEvent('certificate.revoked', { serialNumber, reason })
-      await this.#store.revoke(serialNumber, { at, reason }, [event])
+    const issuedAt = new Date(at.getTime() - LOOK_BACK_MS)
+    let after: IssuingPlace | null = { issuedAt, serialNumber: '' }
+    while (after !== null && !stopping?.aborted) {
+      const begun = performance.now()
+      const { found, next } = await this.#store.findUnowned(after, before, this.#page)
+      for (const serialNumber of found) {
+        const event = auditEvent('certificate.revoked', { serialNumber, reason })
+        await this.#store.revoke(serialNumber, { at, reason }, [event])
+      }
+      if (next !== null) await leaveRoom(begun, stopping)
+      after = next
     }
   }
 
@@ -82,4 +109,10 @@ export class EarlierCertificates {
     const facts = { serialNumber, keyId, profile: 'signer', issuedAt: notBefore, notAfter }
     await this.#store.registerEarlier(facts, revocation)
   }
+}
+
+/** Signers come first: a page among very many takes its time, and four times as long nothing is done here. */
+async function leaveRoom(begun: number, stopping?: AbortSignal): Promise<void> {
+  const took = performance.now() - begun
+  await pause(took * 4, undefined, stopping ? { signal: stopping } : {}).catch(() => undefined)
 }

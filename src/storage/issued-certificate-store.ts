@@ -1,6 +1,8 @@
 import type { AuditEvent } from '../audit/events.js'
 import type {
   EarlierCertificateStore,
+  Found,
+  IssuingPlace,
   UnregisteredCertificate,
 } from '../certificates/earlier-certificates.js'
 import type { AuthorityName } from '../certificates/embedded/authority-store.js'
@@ -38,8 +40,13 @@ interface StoredState {
   readonly covered: number | bigint
 }
 
+interface StoredIssuing {
+  readonly serialNumber: string
+  readonly issuedAt: StoredDate
+  readonly isUnowned: number | bigint
+}
+
 interface StoredCredential {
-  readonly id: string
   readonly keyId: string
   readonly certificates: string
   readonly status: string
@@ -95,15 +102,28 @@ export class DatabaseIssuedCertificateStore
     return committed(this.#database, { changes: [ended, wantList()], audit })
   }
 
-  async listUnregistered(after: string, most: number): Promise<UnregisteredCertificate[]> {
-    const rows = await this.#database.rows<StoredCredential>(
-      sql`SELECT c."id", c."keyId", c."certificates", c."status", c."statusChangedAt", c."createdAt"
-            FROM "Credential" c
-           WHERE c."id" > ${after} AND NOT EXISTS (
-                 SELECT 1 FROM "IssuedCertificate" i WHERE i."keyId" = c."keyId")
-           ORDER BY c."id" LIMIT ${most}`,
+  async findUnregistered(
+    after: string,
+    most: number,
+  ): Promise<Found<UnregisteredCertificate, string>> {
+    const rows = await this.#database.rows<{ id: string; isRegistered: number | boolean }>(
+      sql`SELECT c."id", EXISTS (
+                 SELECT 1 FROM "IssuedCertificate" i WHERE i."keyId" = c."keyId") AS "isRegistered"
+            FROM "Credential" c WHERE c."id" > ${after} ORDER BY c."id" LIMIT ${most}`,
     )
-    return rows.map(({ id: credentialId, keyId, certificates, status, ...times }) => {
+    const found: UnregisteredCertificate[] = []
+    for (const { id, isRegistered } of rows) {
+      if (!isRegistered) found.push(...(await this.#certificateOf(id)))
+    }
+    return { found, next: rows.length < most ? null : (rows.at(-1)?.id ?? null) }
+  }
+
+  async #certificateOf(credentialId: string): Promise<UnregisteredCertificate[]> {
+    const rows = await this.#database.rows<StoredCredential>(
+      sql`SELECT "keyId", "certificates", "status", "statusChangedAt", "createdAt"
+            FROM "Credential" WHERE "id" = ${credentialId}`,
+    )
+    return rows.map(({ keyId, certificates, status, ...times }) => {
       const [leaf = ''] = JSON.parse(certificates) as string[]
       const at = dateOf(times.statusChangedAt) ?? new Date(times.createdAt)
       const reasons = { suspended: 'certificateHold', revoked: 'unspecified' } as const
@@ -120,14 +140,26 @@ export class DatabaseIssuedCertificateStore
     await committed(this.#database, { changes })
   }
 
-  async listUnowned(issuedAfter: Date, issuedBefore: Date): Promise<string[]> {
-    const rows = await this.#database.rows<{ serialNumber: string }>(
-      sql`SELECT i."serialNumber" FROM "IssuedCertificate" i
-           WHERE i."issuedAt" > ${issuedAfter} AND i."issuedAt" < ${issuedBefore}
-             AND i."status" = 'good' AND i."profile" IN ('signer', 'seal')
-             AND NOT EXISTS (SELECT 1 FROM "Credential" c WHERE c."keyId" = i."keyId")`,
+  async findUnowned(
+    { issuedAt, serialNumber: last }: IssuingPlace,
+    before: Date,
+    most: number,
+  ): Promise<Found<string, IssuingPlace>> {
+    const rows = await this.#database.rows<StoredIssuing>(
+      sql`SELECT i."serialNumber", i."issuedAt", CASE
+                 WHEN i."status" = 'good' AND i."profile" IN ('signer', 'seal') AND NOT EXISTS (
+                      SELECT 1 FROM "Credential" c WHERE c."keyId" = i."keyId") THEN 1
+                 ELSE 0 END AS "isUnowned"
+            FROM "IssuedCertificate" i
+           WHERE i."issuedAt" >= ${issuedAt} AND i."issuedAt" < ${before}
+             AND (i."issuedAt" > ${issuedAt} OR i."serialNumber" > ${last})
+           ORDER BY i."issuedAt", i."serialNumber" LIMIT ${most}`,
     )
-    return rows.map(({ serialNumber }) => serialNumber)
+    const place = rows.length < most ? undefined : rows.at(-1)
+    return {
+      found: rows.flatMap((row) => (Number(row.isUnowned) === 1 ? [row.serialNumber] : [])),
+      next: place ? { issuedAt: new Date(place.issuedAt), serialNumber: place.serialNumber } : null,
+    }
   }
 
   async state(issuer: AuthorityName): Promise<ListState> {

@@ -7,8 +7,10 @@ import { promisify } from 'node:util'
 import * as asn1js from 'asn1js'
 import { CertificateRevocationList } from 'pkijs'
 import { parseCertificate } from '../../src/certificates/certificate.js'
+import { EarlierCertificates } from '../../src/certificates/earlier-certificates.js'
 import { certificateProfile, SIGNER_SETTINGS } from '../../src/certificates/profiles.js'
 import { change, sql } from '../../src/storage/database.js'
+import { DatabaseIssuedCertificateStore } from '../../src/storage/issued-certificate-store.js'
 import type { Credential } from '../../src/credentials/credential.js'
 import { timestampAttributes, tstInfo } from '../support/statements.js'
 import { startRssp, type Rssp, type TestUser } from '../support/rssp.js'
@@ -163,6 +165,14 @@ describe('Revocation, as others see it', function () {
     assert.match(output, /leaf\.pem: good[^]*other\.pem: revoked[^]*cessationOfOperation/)
   })
 
+  /** As if there were very many. */
+  function oneByOne() {
+    const { database, authority, now } = rssp.services
+    const store = new DatabaseIssuedCertificateStore(database)
+    const issuer = parseCertificate(authority.issuingCertificate)
+    return new EarlierCertificates({ store, issuer, now, page: 1 })
+  }
+
   it('knows certificates that were issued before there was a record of them', async () => {
     const other = await rssp.addCredential(user)
     await rssp.services.credentials.suspend(other.id, 'operator', 'test')
@@ -173,13 +183,14 @@ describe('Revocation, as others see it', function () {
     await rssp.services.database.commit({ changes: keys })
     const before = await ocsp('-cert', 'leaf.pem', '-cert', 'other.pem')
     assert.match(before.output, /leaf\.pem: unknown[^]*other\.pem: unknown/)
-    await rssp.services.earlierCertificates.reconcile()
+    await oneByOne().reconcile()
     const after = await ocsp('-cert', 'leaf.pem', '-cert', 'other.pem')
     assert.match(after.output, /leaf\.pem: good[^]*other\.pem: revoked[^]*certificateHold/)
   })
 
   it('revokes what was issued for a key that never became a credential’s', async () => {
-    const { custody, authority, earlierCertificates } = rssp.services
+    const { custody, authority } = rssp.services
+    const earlierCertificates = oneByOne()
     const profile = certificateProfile(SIGNER_SETTINGS)
     const key = await custody.generate('p-256')
     const subject = { commonName: 'Nobody' }
