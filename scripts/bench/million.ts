@@ -85,6 +85,9 @@ async function open(ballast: number): Promise<SigningSide> {
   return { installation, credentials, server: await installation.serve() }
 }
 
+/** As names of wrapped keys are. */
+const KEY_ID = `printf('w%032x', i)`
+
 /** Copies of one person, credential, key and certificate under other names, ten credentials to each person. */
 function fill(file: string, count: number): void {
   const database = new Sqlite(file)
@@ -96,12 +99,12 @@ function fill(file: string, count: number): void {
   copy(database, 'Credential', count, {
     id: `'ballast-' || i`,
     userId: `'ballast-' || (1 + (i - 1) / ${EACH})`,
-    keyId: `'ballast-' || i`,
+    keyId: KEY_ID,
   })
-  copy(database, 'HsmKey', count, { keyId: `'ballast-' || i` })
+  copy(database, 'HsmKey', count, { keyId: KEY_ID })
   copy(database, 'IssuedCertificate', count, {
     serialNumber: `'ballast-' || i`,
-    keyId: `'ballast-' || i`,
+    keyId: KEY_ID,
   })
   database.pragma('wal_checkpoint(TRUNCATE)')
   database.exec('ANALYZE')
