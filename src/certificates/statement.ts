@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import * as asn1js from 'asn1js'
+import { digestOf } from '../keys/digest.js'
 import type { ServiceStatement, StatementKind } from '../keys/key-custody.js'
 import { readRequestInfo } from './certification-request.js'
 import { elementsIn, isDer } from './der.js'
@@ -18,7 +18,7 @@ const SIGNING_CERTIFICATE = ['1.2.840.113549.1.9.16.2.12', '1.2.840.113549.1.9.1
 export function isStatement(statement: ServiceStatement): boolean {
   const { kind, toBeSigned, tstInfo, algorithm } = statement
   if (kind === 'timestamp' && tstInfo !== null) {
-    return GOOD_ATTRIBUTES.isGood(toBeSigned, digestOf(tstInfo, algorithm), () => {
+    return GOOD_ATTRIBUTES.isGood(toBeSigned, digestOf(algorithm.hash, tstInfo), () => {
       const attributes = readDer(toBeSigned)
       return attributes !== null && isAboutTimestamp(attributes, statement)
     })
@@ -79,7 +79,7 @@ function isAboutTimestamp(
   const isOfType =
     type instanceof asn1js.ObjectIdentifier && type.valueBlock.toString() === ID_CT_TST_INFO
   if (!isOfType || !(digest instanceof asn1js.OctetString) || tstInfo === null) return false
-  const own = digestOf(tstInfo, algorithm)
+  const own = digestOf(algorithm.hash, tstInfo)
   const namesCertificate = SIGNING_CERTIFICATE.some((oid) => attributes.has(oid))
   return namesCertificate && own.equals(digest.valueBlock.valueHexView)
 }
@@ -88,10 +88,6 @@ function isAboutTimestamp(
 export function requestedKey(requestInfo: Buffer): Buffer | null {
   const block = readDer(requestInfo)
   return block && (readRequestInfo(block)?.publicKey ?? null)
-}
-
-function digestOf(tstInfo: Buffer, { hash }: ServiceStatement['algorithm']): Buffer {
-  return createHash(hash.name).update(tstInfo).digest()
 }
 
 /**
@@ -126,8 +122,18 @@ export function timestampTime(tstInfo: Buffer): Date | null {
   const fields = [...elementsIn(tstInfo)]
   const isTstInfo = TST_INFO.every((tag, index) => fields[index]?.[0] === tag)
   const time = isTstInfo && fields[TST_INFO.length - 1]
-  const read = time ? readDer(time) : null
-  return read instanceof asn1js.GeneralizedTime ? read.toDate() : null
+  return time ? readTime(time) : null
+}
+
+/** Many timestamps are of the same millisecond. */
+let lastTime: { readonly der: Buffer; readonly time: Date | null } | null = null
+
+function readTime(der: Buffer): Date | null {
+  if (lastTime?.der.equals(der)) return lastTime.time
+  const read = readDer(der)
+  const time = read instanceof asn1js.GeneralizedTime ? read.toDate() : null
+  lastTime = { der: Buffer.from(der), time }
+  return time
 }
 
 const TAGS = { integer: 0x02, oid: 0x06, generalizedTime: 0x18, sequence: 0x30 }

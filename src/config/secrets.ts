@@ -5,11 +5,11 @@ import {
   createSecretKey,
   hkdfSync,
   randomBytes,
-  randomFillSync,
   timingSafeEqual,
   type KeyObject,
 } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { RandomOctets } from './random-octets.js'
 
 /**
  * Keys derived from the installation's master secret. What is sealed here is unreadable and
@@ -54,7 +54,7 @@ export class Secrets {
 
   /** `seal` for what is no text, such as documents. */
   sealBytes(context: string, bytes: Uint8Array): Buffer {
-    const nonce = newNonce()
+    const nonce = nonces.next()
     const cipher = createCipheriv('aes-256-gcm', this.#sealing, nonce).setAAD(Buffer.from(context))
     return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()])
   }
@@ -80,18 +80,7 @@ export class Secrets {
 }
 
 const NONCE_BYTES = 12
-/** Random bytes for many at a time: asking for each takes as long as sealing. Each is given out once. */
-const nonces = Buffer.alloc(NONCE_BYTES * 256)
-let nextNonce = nonces.length
-
-function newNonce(): Buffer {
-  if (nextNonce === nonces.length) {
-    randomFillSync(nonces)
-    nextNonce = 0
-  }
-  nextNonce += NONCE_BYTES
-  return nonces.subarray(nextNonce - NONCE_BYTES, nextNonce)
-}
+const nonces = new RandomOctets(NONCE_BYTES)
 
 /** Fewer different bytes than this in 32 do not come from a random source. */
 const LEAST_DIFFERENT_BYTES = 16

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { isStatement } from '../certificates/statement.js'
 import { SignatureWithheldError } from '../errors.js'
+import { digestOf } from './digest.js'
 import type { KeyCustody, ServiceStatement } from './key-custody.js'
 
 /** By the custody's own way to sign statements, or as anything else where it has none. */
@@ -11,7 +11,7 @@ export async function attestWith(
   if (custody.attest) return custody.attest(statement)
   const { kind, toBeSigned, keyId, algorithm } = statement
   if (!isStatement(statement)) throw new SignatureWithheldError(`This is no ${kind}`)
-  const digest = createHash(algorithm.hash.name).update(toBeSigned).digest()
+  const digest = digestOf(algorithm.hash, toBeSigned)
   const [signature] = await custody.sign(keyId, [digest], algorithm)
   if (!signature) throw new SignatureWithheldError(`A ${kind} was not signed`)
   return signature

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { SignatureWithheldError } from '../errors.js'
+import { digestOf } from './digest.js'
 import type { KeyCustody, UnsignedCertificate } from './key-custody.js'
 
 /** By the custody's own way to sign certificates, or as anything else where it has none. */
@@ -9,7 +9,7 @@ export async function certifyWith(
 ): Promise<Buffer> {
   if (custody.certify) return custody.certify(certificate)
   const { tbs, algorithm, issuerKeyId } = certificate
-  const digest = createHash(algorithm.hash.name).update(tbs).digest()
+  const digest = digestOf(algorithm.hash, tbs)
   const [signature] = await custody.sign(issuerKeyId, [digest], algorithm)
   if (!signature) throw new SignatureWithheldError('A certificate was not signed')
   return signature

@@ -51,7 +51,7 @@ export interface TimestampToken {
   /** What does not hold of its signature; it is worth nothing where there is one. */
   readonly flaws: readonly Flaw[]
   readonly material: Material
-  /** ATSHashIndex, where it is an archive timestamp of CAdES that has one. */
+  /** ATSHashIndex of any version, where it is an archive timestamp of CAdES that has one. */
   readonly hashIndex: { readonly der: Buffer; readonly isV3: boolean } | null
   readonly signerInfo: SignerInfo
   readonly data: SignedData
@@ -102,7 +102,8 @@ export function readTimestampToken(
 
 function hashIndexOf({ unsigned }: SignerInfo): TimestampToken['hashIndex'] {
   const v3 = onlyValue(unsigned, ATTRIBUTES.atsHashIndexV3)
-  const found = v3 ?? onlyValue(unsigned, ATTRIBUTES.atsHashIndex)
+  const older = [ATTRIBUTES.atsHashIndexV2, ATTRIBUTES.atsHashIndex]
+  const found = v3 ?? older.flatMap((type) => onlyValue(unsigned, type) ?? [])[0]
   return found ? { der: bytesOf(found), isV3: found === v3 } : null
 }
 

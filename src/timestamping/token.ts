@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import { LRUCache } from 'lru-cache'
 import { Accuracy, AlgorithmIdentifier, Certificate, IssuerAndSerialNumber } from 'pkijs'
-import type { HashAlgorithm, SignatureAlgorithm } from '../keys/algorithms.js'
+import { HASH_ALGORITHMS, type HashAlgorithm, type SignatureAlgorithm } from '../keys/algorithms.js'
+import { RandomOctets } from '../config/random-octets.js'
+import { digestOf } from '../keys/digest.js'
 import { algorithmIdentifier } from '../certificates/algorithm-identifier.js'
 import { parseCertificate } from '../certificates/certificate.js'
 import { Form } from './form.js'
@@ -85,9 +86,11 @@ export class TstInfoEncoder {
   }
 }
 
+const serials = new RandomOctets(SERIAL_BYTES)
+
 /** 126 random bits: the first is neither 0 nor makes the number negative. */
 function randomSerial(): Buffer {
-  const serial = randomBytes(SERIAL_BYTES)
+  const serial = serials.next()
   serial.writeUInt8((serial.readUInt8(0) & 0x7f) | 0x40, 0)
   return serial
 }
@@ -133,7 +136,7 @@ export class TokenEncoder {
   /** What the key signs for a `TSTInfo`: the attributes as SET OF, DER. */
   signedAttributes(tstInfo: Buffer): Buffer {
     const { hash } = this.#signer.algorithm
-    return this.#attributes.fill([createHash(hash.name).update(tstInfo).digest()])
+    return this.#attributes.fill([digestOf(hash, tstInfo)])
   }
 
   /** The `TimeStampToken` over a `TSTInfo`. */
@@ -145,7 +148,7 @@ export class TokenEncoder {
   }): Buffer {
     const { tstInfo, signature, withCertificates } = parts
     const { hash } = this.#signer.algorithm
-    const contents = [tstInfo, createHash(hash.name).update(tstInfo).digest(), signature]
+    const contents = [tstInfo, digestOf(hash, tstInfo), signature]
     const lengths = contents.map(({ length }) => length)
     const name = [withCertificates, ...lengths].join(' ')
     let form = this.#forms.get(name)
@@ -184,7 +187,7 @@ export class TokenEncoder {
 
 /** Content type, digest and certificate of the signer, in the order of DER. */
 function signedAttributes(certificate: Buffer, digest: Buffer | undefined): asn1js.AsnType[] {
-  const certHash = createHash('sha256').update(certificate).digest()
+  const certHash = digestOf(HASH_ALGORITHMS.sha256, certificate)
   // The hash algorithm of an ESSCertIDv2 is SHA-256 by default, and a default is not written.
   const essCertId = sequence(primitive('octetString', certHash))
   return [

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { keyAndValidity, type KeyAndValidity } from '../../certificates/certificate.js'
 import { isStatement, requestedKey, timestampTime } from '../../certificates/statement.js'
 import { boundFacts, type BoundCredential } from '../../credentials/binding.js'
@@ -7,6 +6,7 @@ import {
   describeAlgorithm,
   type SignatureAlgorithm,
 } from '../algorithms.js'
+import { digestOf } from '../digest.js'
 import { namesDigest } from '../named-digest.js'
 import type { WrappedKeyStore } from '../hsm-wrapped.js'
 import type { ServiceStatement, SigningOperation, StatementKind } from '../key-custody.js'
@@ -181,7 +181,7 @@ function rejectOtherDigest(
     if (row.derivation === 'prepared') return
     throw new RefusedUseError('the bytes to be signed are missing')
   }
-  if (createHash(hash.name).update(toBeSigned).digest('base64') !== asked) {
+  if (digestOf(hash, toBeSigned).toString('base64') !== asked) {
     throw new RefusedUseError('other bytes than those of the digest')
   }
   if (row.derivation === 'named' && !namesDigest(toBeSigned, Buffer.from(row.digest, 'base64'))) {

@@ -1,11 +1,12 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { HsmUnavailableError, SignatureWithheldError } from '../../errors.js'
 import type { Logger } from '../../observability/logger.js'
 import { certifiedKey } from '../../certificates/certified-key.js'
-import type { KeyAlgorithm } from '../algorithms.js'
+import { describeAlgorithm, type KeyAlgorithm } from '../algorithms.js'
 import { certifyWith } from '../certify.js'
+import { digestOf } from '../digest.js'
 import type {
   GeneratedKey,
   KeyCustody,
@@ -200,7 +201,9 @@ export class KeyServer {
     }
     const publicKey = this.#rules.demandReserved(use, facts, now)
     const until = facts.rows[0]?.reservedUntil ?? now
-    if (!this.#used.add(operation.id, until.getTime() - now.getTime())) {
+    // Its rows are each for one algorithm, by which it may come once.
+    const name = `${operation.id} ${describeAlgorithm(algorithm)}`
+    if (!this.#used.add(name, until.getTime() - now.getTime())) {
       throw new RefusedUseError('the same signing again')
     }
     stages.end() // ledger.check
@@ -239,7 +242,7 @@ export class KeyServer {
     const { keyId, toBeSigned, algorithm } = statement
     const { standing, publicKey } = await this.#ownKey(keyId)
     demandStatement(standing, statement, { publicKey, now: this.#now() })
-    const digest = createHash(algorithm.hash.name).update(toBeSigned).digest()
+    const digest = digestOf(algorithm.hash, toBeSigned)
     if (!publicKey) throw new HsmUnavailableError(`There is no key ${keyId}`)
     try {
       return await this.#statements.sign({ keyId, publicKey }, digest, algorithm)

@@ -1,8 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import type { Config } from '../../config/schema.js'
 import { createLogger, type Logger } from '../../observability/logger.js'
 import { FROM_SOURCE, moduleUrl } from '../../package-files.js'
@@ -10,6 +8,7 @@ import type { Ended } from '../pkcs11/session-pool.js'
 import { sessionsOf } from '../token-settings.js'
 import { KeyProcessCustody } from './client.js'
 import type { KeyProcessAddress } from './protocol.js'
+import { newSocketFolder, socketIn } from './socket-folder.js'
 
 /** A key process that is kept running. */
 export interface KeyProcess extends KeyProcessAddress {
@@ -119,7 +118,7 @@ class StartError extends Error {
 class Supervisor implements KeyProcess {
   readonly socket: string
   readonly token = randomBytes(32).toString('base64url')
-  readonly #folder = mkdtempSync(join(tmpdir(), 'openrssp-keys-'))
+  readonly #folder = newSocketFolder()
   readonly #config: KeyProcessConfig
   readonly #logger: Logger
   readonly #mostSilentBeats: number
@@ -135,7 +134,7 @@ class Supervisor implements KeyProcess {
   #stopping: Promise<void> | null = null
 
   constructor(config: KeyProcessConfig, logger: Logger) {
-    this.socket = join(this.#folder, 'socket')
+    this.socket = socketIn(this.#folder)
     this.#config = config
     this.#logger = logger
     const mostSilence = Math.max(config.hsm.signTimeoutSeconds * 1000, LEAST_SILENCE_MS)
