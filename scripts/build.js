@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import standaloneCode from 'ajv/dist/standalone/index.js'
-import { build } from 'esbuild'
+import { build, transform } from 'esbuild'
 import { tsImport } from 'tsx/esm/api'
 
 /** Native, or with files of their own that they look for beside themselves. */
@@ -21,8 +21,6 @@ const common = {
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  // Objects put together from literals are written as one: spreading costs at every call.
-  minifySyntax: true,
   // Some packages inside are CommonJS and ask for Node's own modules.
   banner: {
     js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
@@ -41,6 +39,25 @@ const ownLinesOnly = {
   },
 }
 const EMPTY_MAP = btoa('{"version":3,"sources":[""],"mappings":"AAAA"}')
+
+/**
+ * Our objects are put together from others, which costs at every call: where these are literals, they are
+ * written as one. Code of others stays as it is: some of it goes by the names of its classes.
+ */
+const objectsInOne = {
+  name: 'objects-in-one',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/src\/.*\.tsx?$/ }, async ({ path }) => {
+      const loader = path.endsWith('x') ? 'tsx' : 'ts'
+      const { code } = await transform(readFileSync(path, 'utf8'), {
+        ...{ loader, target: common.target, tsconfigRaw: { compilerOptions: JSX } },
+        ...{ minifySyntax: true, sourcemap: 'inline', sourcefile: path },
+      })
+      return { contents: code, loader: 'js' }
+    })
+  },
+}
+const JSX = { jsx: 'react-jsx', jsxImportSource: 'preact', verbatimModuleSyntax: true }
 
 /** What ajv makes of the configuration's schema takes longer to make than everything else at a start. */
 const compiledShape = {
@@ -67,7 +84,7 @@ await build({
   external: [...LEFT_WHERE_THEY_ARE, ...NOT_THERE],
   sourcemap: true,
   sourcesContent: false,
-  plugins: [ownLinesOnly, compiledShape],
+  plugins: [ownLinesOnly, compiledShape, objectsInOne],
 })
 await build({
   ...common,
