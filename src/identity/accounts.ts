@@ -91,7 +91,8 @@ export class Accounts {
       await this.#fail(attempt, user?.disabledAt ? 'disabled' : 'wrong credentials')
       return { outcome: 'wrong-credentials' }
     }
-    await this.#throttle.clear(key)
+    const { key: shared } = perAddress(attempt.address, this.#limits.signInFailures)
+    await this.#throttle.clear(key, shared)
     return { outcome: 'accepted', user }
   }
 

@@ -17,6 +17,6 @@ export interface Throttle {
   firstExhausted(limits: readonly AttemptLimit[], windowSeconds: number): Promise<string | null>
   /** When the window under `key` ends; null when there is none. */
   windowEnd(key: string): Promise<Date | null>
-  /** Forgets the attempts under `key`, after a success. */
-  clear(key: string): Promise<void>
+  /** Forgets the attempts under `key`, after a success; under `shared`, that one alone is forgotten. */
+  clear(key: string, shared?: string): Promise<void>
 }

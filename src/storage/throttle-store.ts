@@ -58,9 +58,13 @@ export class DatabaseThrottle implements Throttle {
     return end && end > this.#now() ? end : null
   }
 
-  async clear(key: string): Promise<void> {
-    await this.#database.commit({
-      changes: [sweep(sql`DELETE FROM "Throttle" WHERE "key" = ${key}`)],
-    })
+  async clear(key: string, shared?: string): Promise<void> {
+    const changes = [sweep(sql`DELETE FROM "Throttle" WHERE "key" = ${key}`)]
+    if (shared !== undefined) {
+      const oneLess = sql`UPDATE "Throttle" SET "count" = "count" - 1
+                           WHERE "key" = ${shared} AND "count" > 0`
+      changes.push(sweep(oneLess))
+    }
+    await this.#database.commit({ changes })
   }
 }

@@ -174,3 +174,29 @@ describe('A stranger (S24)', () => {
     await assertUnharmed()
   })
 })
+
+describe('People behind one address (S24)', () => {
+  let rssp: Rssp
+
+  before(async () => {
+    rssp = await startRssp({ settings: { limits: { signInFailures: 1 } } })
+  })
+  after(() => rssp.close())
+
+  const attempt = ({ username }: TestUser, password: string) =>
+    rssp.services.accounts.checkPassword({
+      ...{ username, password, clientId: 'any', address: '198.51.100.7' },
+    })
+
+  it('sign in as often as they like, and still guess no oftener than one', async () => {
+    const user = await rssp.addUser()
+    for (let each = 0; each < 21; each += 1) {
+      assert.equal((await attempt(user, user.password)).outcome, 'accepted')
+    }
+    for (let each = 0; each < 20; each += 1) {
+      const other = { ...user, username: `nobody-${each}` }
+      assert.equal((await attempt(other, 'wrong')).outcome, 'wrong-credentials')
+    }
+    assert.equal((await attempt(user, user.password)).outcome, 'too-many-attempts')
+  })
+})
