@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { RSA_PSS } from '../algorithms.js'
 import { choicesOf, type Choice, type KnownCredential } from '../credential-view.js'
+import { stringsOf, type Answer } from '../exchange.js'
 import { succeeded } from '../expectations.js'
 import { Subject } from '../subject.js'
 import { loadTarget } from '../target.js'
@@ -26,6 +27,7 @@ import {
   type Kind,
   type Order,
 } from './orders.js'
+import type { ValidationInfo } from './samples.js'
 import { tampered } from './tampered.js'
 
 const { values: options } = parseArgs({
@@ -39,6 +41,8 @@ const { values: options } = parseArgs({
     extensions: { type: 'boolean', default: false },
     /** Labels to judge, such as `secp256r1 P`: an expression. */
     only: { type: 'string', default: '' },
+    /** Every hash that a key takes, in the place of the first. */
+    'every-hash': { type: 'boolean', default: false },
     keep: { type: 'string' },
   },
 })
@@ -46,6 +50,12 @@ const { values: options } = parseArgs({
 const FEWEST_AT_ONCE = 20
 const MOST_AT_ONCE = 50
 const STRUCTURE_ALONE = 'qpdf --check'
+/** JWS knows one hash for each curve (RFC 7518, 3.4). */
+const HASHES_OF_CURVES: Readonly<Record<string, string>> = {
+  prime256v1: 'sha256',
+  secp384r1: 'sha384',
+  secp521r1: 'sha512',
+}
 
 const folder = options.keep ?? mkdtempSync(join(tmpdir(), 'openrssp-interop-'))
 mkdirSync(folder, { recursive: true })
@@ -80,10 +90,7 @@ async function kindsOfKeys(): Promise<[KnownCredential, Choice][]> {
   for (const signer of subject.target.signers.keys()) {
     for (const credential of subject.cheapestFirst(await subject.credentials(signer))) {
       if (!credential.enabled || credential.multisign < FEWEST_AT_ONCE) continue
-      const [plain, ...others] = choicesOf(credential)
-      const pss = others.find(({ algorithm }) => algorithm.signAlgo === RSA_PSS)
-      for (const choice of [plain, pss]) {
-        if (!choice) continue
+      for (const choice of waysOf(credential)) {
         const name = keyName(credential, choice)
         if (!found.has(name)) found.set(name, [credential, choice])
       }
@@ -92,10 +99,25 @@ async function kindsOfKeys(): Promise<[KnownCredential, Choice][]> {
   return [...found.values()]
 }
 
-function keyName({ certificates }: KnownCredential, { algorithm }: Choice): string {
+/** The first way of `key.algo`, and the first with RSASSA-PSS; or all of them. */
+function waysOf(credential: KnownCredential): Choice[] {
+  const choices = choicesOf(credential)
+  const isPss = ({ algorithm }: Choice) => algorithm.signAlgo === RSA_PSS
+  if (options['every-hash']) return choices
+  const first = [choices.find((each) => !isPss(each)), choices.find(isPss)]
+  return first.flatMap((each) => each ?? [])
+}
+
+function keyName({ certificates }: KnownCredential, { algorithm, hash }: Choice): string {
   const details = certificates[0]?.publicKey.asymmetricKeyDetails
-  const name = details?.namedCurve ?? `rsa-${details?.modulusLength ?? '?'}`
+  const key = details?.namedCurve ?? `rsa-${details?.modulusLength ?? '?'}`
+  const name = options['every-hash'] ? `${key}-${hash.name}` : key
   return algorithm.signAlgo === RSA_PSS ? `${name}-pss` : name
+}
+
+function takesFormat({ certificates }: KnownCredential, { hash }: Choice, { format }: Kind) {
+  const curve = certificates[0]?.publicKey.asymmetricKeyDetails?.namedCurve
+  return format !== 'J' || curve === undefined || HASHES_OF_CURVES[curve] === hash.name
 }
 
 async function tryKey(credential: KnownCredential, choice: Choice): Promise<void> {
@@ -104,9 +126,10 @@ async function tryKey(credential: KnownCredential, choice: Choice): Promise<void
     ...writeCertificates(key, credential.certificates),
     isPss: key.endsWith('-pss'),
   }
-  const wanted = kinds.flatMap((kind) => ordersOf(key, kind, choice))
+  const taken = kinds.filter((kind) => takesFormat(credential, choice, kind))
+  const wanted = taken.flatMap((kind) => ordersOf(key, kind, choice))
   const made = await signed(credential, choice, wanted)
-  const beside = kinds.flatMap((kind) => besides(key, kind, { made, hash: choice.hash }))
+  const beside = taken.flatMap((kind) => besides(key, kind, { made, hash: choice.hash }))
   for (const [order, signature] of [...made, ...(await signed(credential, choice, beside))]) {
     if (only.test(order.label)) await judge(order, signature, anchors)
   }
@@ -159,23 +182,30 @@ async function signed(
     const most = Math.min(credential.multisign, MOST_AT_ONCE)
     for (let from = 0; from < orders.length; from += most) {
       const batch = orders.slice(from, from + most)
-      const signatures = await signBatch(credential, choice, batch)
+      const { signatures, validationInfo } = await signBatch(credential, choice, batch)
       batch.forEach((order, at) => {
         const signature = signatures[at]
+        const info = order.level === 'B-LT' ? validationInfo : null
         if (signature === undefined) complain(order.label, 'the server', 'returned nothing for it')
-        else made.set(order, order.openPdf?.close(signature) ?? signature)
+        else made.set(order, order.openPdf?.close(signature, info) ?? signature)
       })
     }
   }
   return made
 }
 
-/** One signature for each order. */
+interface SignedBatch {
+  /** One for each order. */
+  readonly signatures: readonly (Buffer | undefined)[]
+  /** Of all of them. */
+  readonly validationInfo: ValidationInfo | null
+}
+
 async function signBatch(
   credential: KnownCredential,
   { algorithm }: Choice,
   batch: readonly Order[],
-): Promise<(Buffer | undefined)[]> {
+): Promise<SignedBatch> {
   const documents = batch.map(({ document }) => document)
   const authorised = await subject.authorise(credential, documents, { algorithm })
   const name = batch[0]?.byDigest ? 'documentDigests' : 'documents'
@@ -183,14 +213,23 @@ async function signBatch(
     credentialID: credential.id,
     ...(authorised.SAD === null ? {} : { SAD: authorised.SAD }),
     [name]: batch.map((order) => ({ ...itemOf(order, options.extensions), ...algorithm })),
+    returnValidationInfo: batch.some(({ openPdf, level }) => openPdf && level === 'B-LT'),
   }
   const answer = succeeded(await subject.call('signatures/signDoc', body, authorised.bearer))
   const read = (member: string) => (answer.has(member) ? answer.strings(member) : [])
   const [whole, apart] = [read('DocumentWithSignature'), read('SignatureObject')]
-  return batch.map((order) => {
+  const signatures = batch.map((order) => {
     const text = (isApart(order) ? apart : whole).shift()
     return text === undefined ? undefined : Buffer.from(text, 'base64')
   })
+  return { signatures, validationInfo: validationInfoIn(answer) }
+}
+
+function validationInfoIn(answer: Answer): ValidationInfo | null {
+  if (!answer.has('validationInfo')) return null
+  const info = answer.object('validationInfo')
+  const some = (name: keyof ValidationInfo) => (name in info ? stringsOf(info, name) : [])
+  return { ocsp: some('ocsp'), crl: some('crl'), certificates: some('certificates') }
 }
 
 function isApart({ byDigest, envelope, container }: Order): boolean {

@@ -48,7 +48,7 @@ const DIGESTS: readonly (readonly [Format, string])[] = [
 const CONTAINERS: readonly (readonly [Format, string, string])[] = [
   ...[['C', 'Detached', 'ASiC-S'] as const, ['C', 'Parallel', 'ASiC-S'] as const],
   ...[['C', 'Detached', 'ASiC-E'] as const, ['C', 'Parallel', 'ASiC-E'] as const],
-  ['X', 'Detached', 'ASiC-S'],
+  ...[['X', 'Detached', 'ASiC-S'] as const, ['X', 'Parallel', 'ASiC-S'] as const],
   ...[['X', 'Detached', 'ASiC-E'] as const, ['X', 'Parallel', 'ASiC-E'] as const],
 ]
 
@@ -81,7 +81,7 @@ const PLAIN = { container: null, byDigest: false, beside: null }
 
 /** What the level needs beside a digest is for the application to add, or needs the document. */
 const LEVELS_OF_DIGESTS: Readonly<Record<Format, readonly string[]>> = {
-  P: ['B-B', 'B-T'],
+  P: ['B-B', 'B-T', 'B-LT'],
   C: ['B-B', 'B-T', 'B-LT', 'B-LTA'],
   X: ['B-B', 'B-T', 'B-LT'],
   J: ['B-B', 'B-T', 'B-LT'],

@@ -26,9 +26,15 @@ const PLAIN: PdfSort = { version: '1.7' }
 export interface OpenPdf {
   /** What the byte range takes in. */
   readonly covered: Buffer
-  /** @param cms over `covered` */
-  close(cms: Buffer): Buffer
+  /**
+   * @param cms over `covered`
+   * @param validationInfo as the server returned it, each Base64 of DER; null where there is none
+   */
+  close(cms: Buffer, validationInfo: ValidationInfo | null): Buffer
 }
+
+/** Names of the specification (CSC API v2, 11.11). */
+export type ValidationInfo = Readonly<Record<'ocsp' | 'crl' | 'certificates', readonly string[]>>
 
 const ROOM = 16 * 1024
 
@@ -50,11 +56,48 @@ export function openPdf(title: string, signingTime: Date): OpenPdf {
   const pdf = draft.replace(`[${' '.repeat(40)}]`, `[${range}]`)
   return {
     covered: Buffer.from(pdf.slice(0, start) + pdf.slice(end), 'latin1'),
-    close(cms) {
+    close(cms, validationInfo) {
       const contents = cms.toString('hex').padEnd(2 * ROOM, '0')
-      return Buffer.from(`${pdf.slice(0, start)}<${contents}>${pdf.slice(end)}`, 'latin1')
+      const closed = `${pdf.slice(0, start)}<${contents}>${pdf.slice(end)}`
+      return Buffer.from(
+        closed + (validationInfo ? storeBehind(closed, validationInfo) : ''),
+        'latin1',
+      )
     },
   }
+}
+
+const FIRST_OF_STORE = 8
+
+/** An update with a document security store, made of what the server returned. @see EN 319 142-1, 5.4.2 */
+function storeBehind(pdf: string, { certificates, ocsp, crl }: ValidationInfo): string {
+  const streams: string[] = []
+  const references = (texts: readonly string[]) =>
+    texts.map((text) => {
+      const hex = `${Buffer.from(text, 'base64').toString('hex')}>`
+      const entries = `/Filter /ASCIIHexDecode /Length ${hex.length}`
+      streams.push(`<< ${entries} >>\nstream\n${hex}\nendstream`)
+      return `${FIRST_OF_STORE + streams.length} 0 R`
+    })
+  const list = (texts: readonly string[]) => `[${references(texts).join(' ')}]`
+  const store = `<< /Type /DSS /Certs ${list(certificates)} /OCSPs ${list(ocsp)} /CRLs ${list(crl)} >>`
+  const catalog = /1 0 obj\n(<<.*) >>\nendobj/.exec(pdf)?.[1] ?? ''
+  const changed = [[1, `${catalog} /DSS ${FIRST_OF_STORE} 0 R >>`] as const]
+  const added = [store, ...streams].map((object, at) => [FIRST_OF_STORE + at, object] as const)
+  let update = ''
+  const rows = [...changed, ...added].map(([number, object]) => {
+    const offset = pdf.length + update.length
+    update += `${number} 0 obj\n${object}\nendobj\n`
+    return `${String(offset).padStart(10, '0')} 00000 n \n`
+  })
+  const [first = '', ...others] = rows
+  const previous = /startxref\n(\d+)\n%%EOF\n$/.exec(pdf)?.[1] ?? ''
+  const start = pdf.length + update.length
+  const size = FIRST_OF_STORE + added.length
+  return (
+    `${update}xref\n1 1\n${first}${FIRST_OF_STORE} ${others.length}\n${others.join('')}` +
+    `trailer\n<< /Size ${size} /Root 1 0 R /Prev ${previous} >>\nstartxref\n${start}\n%%EOF\n`
+  )
 }
 
 interface PdfParts {

@@ -27,6 +27,7 @@ export interface Proofs {
 /** How the signatures of one call are made. */
 export interface DocumentSigning {
   readonly requests: readonly DocumentRequest[]
+  /** Of requests that name no other. */
   readonly algorithm: SignatureAlgorithm
   readonly credential: Pick<Credential, 'certificates'>
   readonly signingTime: Date
@@ -100,12 +101,13 @@ export class Documents {
   /** Makes what the key signs. @throws {UnfitDocumentError} */
   async prepare({ requests, credential, ...facts }: DocumentSigning): Promise<PreparedDocument[]> {
     const [certificate = Buffer.alloc(0), ...chain] = credential.certificates
-    const { algorithm, signingTime } = facts
+    const { signingTime } = facts
     const prepared: PreparedDocument[] = []
     // One after the other: each may need many times its size.
     for (const request of requests) {
       const format = await this.format(request.format, request.container)
       if (!format) throw new Error(`No format ${request.format}`)
+      const { algorithm = facts.algorithm } = request
       const signatory = { certificate, chain }
       prepared.push(await prepareDocument(format, request, { algorithm, signatory, signingTime }))
     }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { DerivedDigest } from '../activation/authorisation.js'
 import { InvalidParameterError } from '../errors.js'
-import type { HashAlgorithm } from '../keys/algorithms.js'
+import type { HashAlgorithm, SignatureAlgorithm } from '../keys/algorithms.js'
 import { namesDigest } from '../keys/named-digest.js'
 import type { HashType } from '../transactions/transaction.js'
 import type {
@@ -27,6 +27,8 @@ export interface DocumentRequest {
   /** The archive that document and signature go into together, where that was asked for. */
   readonly container?: ContainerType
   readonly appearance?: PdfAppearance
+  /** Where it is not that of the call. */
+  readonly algorithm?: SignatureAlgorithm
   readonly content: DocumentContent
 }
 
@@ -54,20 +56,22 @@ class DocumentToBeSigned {
   readonly documentDigest: Buffer
   readonly hashTypes: readonly HashType[]
   readonly signature: PreparedSignature
+  readonly algorithm: SignatureAlgorithm
   readonly derived: DerivedDigest
 
   constructor(
     content: DocumentContent,
     documentDigest: Buffer,
     signature: PreparedSignature,
-    hash: HashAlgorithm,
+    algorithm: SignatureAlgorithm,
   ) {
     const { toBeSigned } = signature
     this.documentDigest = documentDigest
     this.hashTypes = hashTypesOf(content)
     this.signature = signature
+    this.algorithm = algorithm
     this.derived = {
-      toBeSigned: createHash(hash.name).update(toBeSigned).digest(),
+      toBeSigned: createHash(algorithm.hash.name).update(toBeSigned).digest(),
       derivation: namesDigest(toBeSigned, documentDigest) ? 'named' : 'prepared',
     }
   }
@@ -83,7 +87,7 @@ export type PreparedDocument = DocumentToBeSigned
 /** @throws {UnfitDocumentError} when the document cannot be signed so */
 export async function prepareDocument(
   format: AdesFormat,
-  { content, ...request }: DocumentRequest,
+  { content, ...request }: Omit<DocumentRequest, 'algorithm'>,
   facts: Pick<SignatureParameters, 'algorithm' | 'signatory' | 'signingTime'>,
 ): Promise<PreparedDocument> {
   const { level, envelope, signedProperties, referenceUri, appearance } = request
@@ -91,12 +95,12 @@ export async function prepareDocument(
     ...{ ...facts, level, envelope, signedProperties, referenceUri },
     ...(appearance ? { appearance } : {}),
   }
-  const { hash } = facts.algorithm
-  const digest = await documentDigest(content, hash)
+  const { algorithm } = facts
+  const digest = await documentDigest(content, algorithm.hash)
   const signature = content.document
     ? await format.prepareDocument(content.document, parameters)
     : await format.prepareDigest(digest, parameters)
-  const prepared = new DocumentToBeSigned(content, digest, signature, hash)
+  const prepared = new DocumentToBeSigned(content, digest, signature, algorithm)
   // Nobody but the format has seen what is signed for a digest.
   if (!content.document && prepared.derived.derivation !== 'named') {
     throw new Error(`Format ${format.format} signs something that does not name the digest`)

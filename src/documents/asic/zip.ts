@@ -1,4 +1,5 @@
 import { buffer } from 'node:stream/consumers'
+import { crc32 } from 'node:zlib'
 import { fromBufferPromise, type Entry } from 'yauzl'
 import { ZipFile } from 'yazl'
 
@@ -17,7 +18,7 @@ const MOST_BYTES = 256 * 1024 * 1024
 /**
  * The files of an archive, in its order. Sizes are looked at before anything is unpacked, and hold:
  * the library stops a file that is longer than its entry says.
- * @throws {Error} when it is none, when names are doubled or unsafe, and for what unpacks to too much
+ * @throws {Error} when it is none or damaged, when names are doubled or unsafe, and for what unpacks to too much
  */
 export async function readZip(archive: Buffer): Promise<ZipEntry[]> {
   const zip = await fromBufferPromise(archive, { strictFileNames: true })
@@ -29,6 +30,7 @@ export async function readZip(archive: Buffer): Promise<ZipEntry[]> {
   const files: ZipEntry[] = []
   for (const entry of entries.filter(({ fileName }) => !fileName.endsWith('/'))) {
     const bytes = await buffer(await zip.openReadStreamPromise(entry))
+    if (crc32(bytes) !== entry.crc32) throw new Error('A file is damaged')
     files.push({ name: entry.fileName, bytes })
   }
   return files

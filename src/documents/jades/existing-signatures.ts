@@ -23,8 +23,9 @@ export function existingSignatures(document: Buffer): JwsSignatures {
       'The signature to add to is detached: it does not hold its content',
     )
   }
+  const others = signatures.map((one) => textOf(checked(one)))
   if (!BASE64URL.test(payload)) throw new UnfitDocumentError(NO_SIGNATURE)
-  return { payload, signatures: signatures.map((one) => textOf(checked(one))) }
+  return { payload, signatures: others }
 }
 
 const NO_SIGNATURE = 'The document to add a signature to is no JSON Web Signature'

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { SignatureParameters, SignedProperty } from '../ades.js'
 import { unfitProperties as unfitForCms } from '../cades/signed-properties.js'
+import { propertyText, UNPRINTABLE } from '../property-text.js'
 import type { SignatureDescription } from './signature-revision.js'
 
 /** Names of the specification, which are entries of the signature dictionary. @see CSC API v2, 11.11 */
@@ -42,7 +43,7 @@ function isEntry(name: string): name is Entry {
 /** Of what nobody sent, the service knows the name of the signer. */
 function isFit(name: Entry, value: string | null): boolean {
   if (value === null) return name === 'Name'
-  return value.length <= LONGEST_VALUE && !UNPRINTABLE.test(textOf(value))
+  return value.length <= LONGEST_VALUE && !UNPRINTABLE.test(propertyText(value))
 }
 
 export function cmsProperties(properties: readonly SignedProperty[]): SignedProperty[] {
@@ -73,23 +74,11 @@ export function usualText(parameters: SignatureParameters): string {
 function sentText(parameters: SignatureParameters, entry: Entry): string | null {
   const property = parameters.signedProperties.find(({ name }) => name === entry)
   if (!property) return null
-  return property.value === null ? commonName(parameters) : textOf(property.value)
+  return property.value === null ? commonName(parameters) : propertyText(property.value)
 }
 
 function commonName({ signatory }: SignatureParameters): string | null {
   const { CN } = new X509Certificate(signatory.certificate).toLegacyObject().subject
   const first: unknown = Array.isArray(CN) ? CN[0] : CN
   return typeof first === 'string' ? first : null
-}
-
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
-const UNPRINTABLE = /[^\P{Cc}\t\n\r]|\p{Cs}/u
-
-/** Base64 of a text, or the text itself: clients send both. */
-function textOf(value: string): string {
-  if (value === '' || !BASE64.test(value)) return value
-  const bytes = Buffer.from(value, 'base64')
-  const text = bytes.toString()
-  const isText = Buffer.from(text).equals(bytes) && !UNPRINTABLE.test(text)
-  return isText ? text : value
 }

@@ -1,6 +1,7 @@
 import { PDF, type PdfArray, PdfDict, PdfName, type PdfObject, PdfRef } from '@libpdf/core'
 import { UnfitDocumentError } from '../../errors.js'
 import { limitInflation } from './inflation.js'
+import { takeWideCrossReferences } from './wide-cross-references.js'
 
 /** An object, and the indirect object it lives in: what has to be written anew when it changes. */
 export interface Kept<T extends PdfObject> {
@@ -36,6 +37,7 @@ export class PdfDocument {
   static async open(bytes: Uint8Array): Promise<PdfDocument> {
     rejectOtherFiles(bytes)
     limitInflation()
+    takeWideCrossReferences()
     const crossReference = findCrossReference(bytes)
     const document = new PdfDocument(bytes, await parse(bytes), crossReference)
     document.#rejectUnopened()

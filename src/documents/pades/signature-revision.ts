@@ -63,7 +63,7 @@ export function signatureRevision(document: PdfDocument, request: SignatureReque
   const gaps = new SignatureGaps(request.room)
   const lock = existing && lockOf(document, existing.field)
   const references = [
-    ...(request.certification ? [certifying()] : []),
+    ...(request.certification ? [certifying(lock?.permission ?? null)] : []),
     ...(lock ? [locking(document, lock)] : []),
   ]
   const signature = revision.add(signatureDictionary(request, gaps, references))
@@ -207,13 +207,22 @@ function reference(method: string, entries: Record<string, PdfObject>): PdfDict 
   })
 }
 
-function certifying(): PdfDict {
-  return reference('DocMDP', { P: PdfNumber.of(FORMS_AND_SIGNATURES) })
+/** @param atMost what the lock of the field permits */
+function certifying(atMost: number | null): PdfDict {
+  const permission = Math.min(FORMS_AND_SIGNATURES, atMost ?? FORMS_AND_SIGNATURES)
+  return reference('DocMDP', { P: PdfNumber.of(permission) })
 }
 
-/** Has to name what is locked: all of the document. @see ISO 32000-1, table 253, Data */
-function locking(document: PdfDocument, { action, fields }: FieldLock): PdfDict {
-  const entries = { Action: PdfName.of(action), ...(fields ? { Fields: fields } : {}) }
+/**
+ * Has to name what is locked: all of the document (ISO 32000-1, table 253, Data). What a lock permits from now
+ * on (ISO 32000-2, table 237) stands where Acrobat writes it and others look for it.
+ */
+function locking(document: PdfDocument, { action, fields, permission }: FieldLock): PdfDict {
+  const entries = {
+    Action: PdfName.of(action),
+    ...(fields ? { Fields: fields } : {}),
+    ...(permission === null ? {} : { P: PdfNumber.of(permission) }),
+  }
   const transform = reference('FieldMDP', entries)
   transform.set('Data', document.catalog.home)
   return transform

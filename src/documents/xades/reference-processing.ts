@@ -69,6 +69,19 @@ export function transformed(
   return transforms.reduce((current, each) => transformOnce(current, each, ownSignature), data)
 }
 
+/** What `ds:Transforms` make of XML that lies elsewhere, where they do nothing but canonicalise. */
+export function canonicalisation(transforms: XmlElement): (octets: Buffer) => Buffer {
+  const requests = readTransforms(transforms).map(({ algorithm, element }) => {
+    const known = canonicalizationOf(algorithm)
+    return known && element && { ...known, inclusivePrefixes: inclusivePrefixesOf(element) }
+  })
+  return (octets) =>
+    requests.reduce<Buffer>((current, request) => {
+      if (request === null) throw new UnsupportedReferenceError('A transform is not supported')
+      return canonicalDocument(new XmlSource(current), request)
+    }, octets)
+}
+
 /** The octets to hash. @param canonicalization what is used for nodes that nothing made octets of */
 export function octetsOf(
   data: ReferencedData,

@@ -5,7 +5,12 @@ import { contentDigest } from '../content-digest.js'
 import { EXCLUSIVELY, EXCLUSIVE_CANONICALIZATION, TRANSFORMS } from './identifiers.js'
 import { mediaTypeOf, UNKNOWN_MEDIA_TYPE } from './media-type.js'
 import { transform, type DocumentReference, type SignatureIds } from './signature-text.js'
-import { readXades, rejectManySignatures, type XadesReading } from './xades-reader.js'
+import {
+  readXades,
+  rejectManySignatures,
+  type XadesReading,
+  type XadesReference,
+} from './xades-reader.js'
 import { encodeXml, type XmlCharacters } from './xml-characters.js'
 import { XML_LIMITS } from './xml-scan.js'
 import { OUTER_SIGNATURES, XmlSource } from './xml-source.js'
@@ -112,20 +117,35 @@ function endOfRoot({ characters, scan }: XmlSource): Place {
   return { ...form, before: `${before}>`, after: `</${scan.rootName}>${after.slice('/>'.length)}` }
 }
 
-/** References that matched before have to match after. */
+/** What references meant before they have to mean after, as far as it was right. */
 function rejectBroken(before: XadesReading, after: XadesReading): void {
-  const broken = before.signatures.some(({ references, path }) => {
-    const now = after.signatures.find((each) => each.path === path)
-    return references.some(
-      ({ digestMatches }, index) =>
-        digestMatches === true && now?.references[index]?.digestMatches !== true,
-    )
-  })
-  if (broken) {
-    throw new UnfitDocumentError(
-      'A signature in the document covers all of it: one more inside would break it',
-    )
+  const [unreadable] = before.unreadable
+  if (unreadable) {
+    throw new UnfitDocumentError(`The signature at ${unreadable.path} is none that can be read`)
   }
+  for (const { references, path } of before.signatures) {
+    if (references.some(isNotFollowed)) throw new UnfitDocumentError(NOT_FOLLOWED)
+    const now = after.signatures.find((each) => each.path === path)
+    const isBroken = references.some((reference, index) =>
+      isChanged(reference, now?.references[index]),
+    )
+    if (isBroken) throw new UnfitDocumentError(BROKEN)
+  }
+}
+
+const BROKEN = 'A signature in the document covers all of it: one more inside would break it'
+const NOT_FOLLOWED =
+  'A signature in the document has a reference that is not followed here: one more inside might break it'
+
+/** Whether it is about something in the document, and nobody here knows what. */
+function isNotFollowed({ uri, covers }: XadesReference): boolean {
+  return covers === null && uri !== null && (uri === '' || uri.startsWith('#'))
+}
+
+function isChanged(before: XadesReference, after: XadesReference | undefined): boolean {
+  const { digestMatches, fingerprint } = before
+  if (digestMatches === true) return after?.digestMatches !== true
+  return fingerprint !== null && after?.fingerprint?.equals(fingerprint) !== true
 }
 
 /** As Base64, the document has to fit into one text. */
@@ -219,10 +239,14 @@ export interface ContainerFile {
 
 const ASIC_NAMESPACE = 'http://uri.etsi.org/02918/v1.2.1#'
 
-/** References relative to the root of the container. @see EN 319 162-1, 4.4.3.2 */
+/**
+ * References relative to the root of the container. @see EN 319 162-1, 4.4.3.2
+ * @param existing a `META-INF/signatures.xml` that gets another signature; null for a new one
+ */
 export async function containerFiles(
   files: readonly ContainerFile[],
   { algorithm }: SignatureParameters,
+  existing: Buffer | null,
 ): Promise<Subject> {
   const references: SubjectReference[] = []
   for (const { name, bytes, mediaType } of files) {
@@ -236,14 +260,38 @@ export async function containerFiles(
   if (new Set(references.map(({ uri }) => uri)).size !== references.length || files.length === 0) {
     throw new UnfitDocumentError('A container has files, each with a name of its own')
   }
-  const seed = Buffer.concat(references.map(({ digest }) => digest))
+  const seed = Buffer.concat([
+    ...references.map(({ digest }) => digest),
+    ...(existing === null ? [] : [existing]),
+  ])
+  const subject = besideDocument(references, seed)
+  if (existing !== null) return behindOthers(subject, existing)
   return {
-    ...besideDocument(references, seed),
+    ...subject,
     place: ownDocument(
       `<asic:XAdESSignatures xmlns:asic="${ASIC_NAMESPACE}">`,
       '</asic:XAdESSignatures>',
       false,
     ),
+  }
+}
+
+/** Behind the signatures that somebody else put into a container. */
+function behindOthers(subject: Subject, existing: Buffer): Subject {
+  const source = new XmlSource(existing)
+  const isList = source.use(
+    ({ root }) => root.name === 'XAdESSignatures' && root.namespaceUri === ASIC_NAMESPACE,
+  )
+  if (!isList) throw new UnfitDocumentError('The container has a file of signatures that is none')
+  const before = readXades(existing)
+  return {
+    ...subject,
+    takenIds: source.scan.ids,
+    place: { ...endOfRoot(source), holdsDocument: false },
+    reread: (bytes) => {
+      rejectBroken(before, readXades(bytes))
+      return subject.reread?.(bytes) ?? readXades(bytes)
+    },
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type Canonicalization,
 } from './identifiers.js'
 import {
+  canonicalisation,
   inclusivePrefixesOf,
   nodesOf,
   octetsOf,
@@ -84,6 +85,8 @@ export interface XadesReference {
   readonly problem: string | null
   /** The octets that were hashed, where they are at hand and an enveloping signature holds them. */
   readonly content: Buffer | null
+  /** SHA-256 of those octets where the hash is one that is not accepted: whether they stay the same can be told. */
+  readonly fingerprint: Buffer | null
 }
 
 export type XadesTimestampKind =
@@ -135,8 +138,8 @@ export interface XadesSignature {
   readonly propertiesAreSigned: boolean
   /** Local names of the signed properties. */
   readonly signedPropertyNames: readonly string[]
-  /** The identifier of its signature policy; `implied` for one that it does not name. */
-  readonly policy: string | null
+  /** Its signature policy; `implied` for one that it does not name. */
+  readonly policy: XadesPolicy | 'implied' | 'unreadable' | null
   readonly hasCertifiedRoles: boolean
   /** Names of the unsigned ones. */
   readonly unsignedPropertyNames: readonly string[]
@@ -145,6 +148,16 @@ export interface XadesSignature {
   readonly embedded: ValidationData
   /** What is not as it has to be, apart from the references. */
   readonly problems: readonly string[]
+}
+
+/** `SignaturePolicyId` (EN 319 132-1, 5.2.9), and the text of it that came along. */
+export interface XadesPolicy {
+  readonly identifier: string
+  /** Null where it is of zeros: the text is not said. */
+  readonly digest: { readonly hash: HashName; readonly value: Buffer } | null
+  readonly stored: Buffer | null
+  /** What of a text is hashed. @throws {Error} */
+  readonly transformed: (text: Buffer) => Buffer
 }
 
 /** A `ds:Signature` that cannot be read. */
@@ -349,13 +362,14 @@ class SignatureReader {
         digestMatches: actual === null ? null : isSame(actual, expected),
         problem: hash === null ? 'A hash is not accepted' : null,
         content: isHeld ? octetsOf(data) : null,
+        fingerprint: hash === null && data ? sha('sha256', octetsOf(data)) : null,
       }
       return { reference, data }
     } catch (error) {
       const isOurs = error instanceof UnsupportedReferenceError
       if (!isOurs && !(error instanceof UnfitDocumentError)) throw error
       const problem = error.message
-      const nothing = { covers: null, digestMatches: null, content: null }
+      const nothing = { covers: null, digestMatches: null, content: null, fingerprint: null }
       return { reference: { ...facts, ...nothing, problem }, data: null }
     }
   }
@@ -448,15 +462,45 @@ class SignatureReader {
     return new Date(time)
   }
 
-  /** @see EN 319 132-1, 5.2.9 */
-  #policy(): string | null {
-    const property = this.#signedProperties().find((each) => is(each, 'xades', POLICY))
+  #policy(): XadesSignature['policy'] {
+    const properties = this.#signedProperties().filter((each) => is(each, 'xades', POLICY))
+    const [property, another] = properties
     if (property === undefined) return null
-    const [choice] = childElements(property)
-    if (choice === undefined || is(choice, 'xades', 'SignaturePolicyImplied')) return 'implied'
-    const [id] = childElements(required(choice, 'xades', 'SignaturePolicyId'))
+    try {
+      if (another !== undefined) malformed(POLICY)
+      const [choice] = childElements(property)
+      if (choice !== undefined && is(choice, 'xades', 'SignaturePolicyImplied')) return 'implied'
+      return this.#namedPolicy(required(choice, 'xades', 'SignaturePolicyId'))
+    } catch (error) {
+      if (!(error instanceof MalformedSignatureError)) throw error
+      return 'unreadable'
+    }
+  }
+
+  #namedPolicy(policy: XmlElement): XadesPolicy {
+    const [id, ...rest] = childElements(policy)
+    const transforms = rest[0] && is(rest[0], 'ds', 'Transforms') ? rest.shift() : undefined
     const [identifier] = childElements(required(id, 'xades', 'SigPolicyId'))
-    return textOf(required(identifier, 'xades', 'Identifier')).trim()
+    const [method, value] = childElements(required(rest[0], 'xades', 'SigPolicyHash'))
+    const hash = hashOfDigestMethod(algorithmOf(required(method, 'ds', 'DigestMethod')))
+    const digest = bytesOf(required(value, 'ds', 'DigestValue'))
+    if (hash === null) malformed('xades:SigPolicyHash')
+    return {
+      identifier: textOf(required(identifier, 'xades', 'Identifier')).trim(),
+      digest: digest.some((octet) => octet !== 0) ? { hash, value: digest } : null,
+      stored: this.#storedPolicy(),
+      transformed: transforms === undefined ? (text) => text : canonicalisation(transforms),
+    }
+  }
+
+  /** @see EN 319 132-1, 5.2.10 */
+  #storedPolicy(): Buffer | null {
+    const store = this.#unsignedProperties().find((each) =>
+      is(each, 'xades141', 'SignaturePolicyStore'),
+    )
+    const parts = store === undefined ? [] : childElements(store)
+    const text = parts.find((each) => is(each, 'xades141', 'SignaturePolicyDocument'))
+    return text === undefined ? null : bytesOf(text)
   }
 
   #hasCertifiedRoles(): boolean {

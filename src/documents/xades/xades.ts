@@ -69,12 +69,14 @@ export class Xades implements AdesFormat {
 
   /**
    * A `META-INF/signatures*.xml` over files of an ASiC container; `referenceUri` counts for nothing.
+   * @param existing that file, where it has other signatures already
    * @see EN 319 162-1, 4.4.3.2
    */
   async prepareContainer(
     files: readonly ContainerFile[],
     parameters: SignatureParameters,
+    existing: Buffer | null = null,
   ): Promise<PreparedSignature> {
-    return prepare(await containerFiles(files, parameters), parameters)
+    return prepare(await containerFiles(files, parameters, existing), parameters)
   }
 }

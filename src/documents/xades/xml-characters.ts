@@ -37,12 +37,26 @@ export function decodeXml(bytes: Buffer): XmlCharacters {
     bytes.subarray(0, each.bytes.length).equals(each.bytes),
   )
   const content = bytes.subarray(mark?.bytes.length ?? 0)
+  rejectOtherFiles(content)
   const encoding = mark?.encoding ?? declaredEncoding(content.toString('latin1', 0, 200))
   const text = decode(content, encoding)
   const characters = { encoding, text, hasByteOrderMark: mark !== undefined }
   rejectContradiction(text.slice(0, 200), encoding)
-  if (!encodeXml(characters).equals(bytes)) throw new UnfitDocumentError(`Not ${encoding}`)
+  if (!encodeXml(characters).equals(bytes)) throw foreignBytes(encoding)
   return characters
+}
+
+/** White space of XML, and what stands beside each character in UTF-16. */
+const BEFORE_XML: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0d, 0x0a, 0x00])
+
+/** Who sends something else need not hear about characters. */
+function rejectOtherFiles(content: Buffer): void {
+  const first = content.find((octet) => !BEFORE_XML.has(octet))
+  if (first !== '<'.charCodeAt(0)) throw new UnfitDocumentError('The document is not XML')
+}
+
+function foreignBytes(encoding: Encoding, options?: ErrorOptions): UnfitDocumentError {
+  return new UnfitDocumentError(`The XML has bytes that are no characters in ${encoding}`, options)
 }
 
 /** The bytes, as they were. Characters that the encoding does not have become references to them. */
@@ -58,7 +72,11 @@ function declaredEncoding(start: string): Encoding {
   if (start.includes('\0')) throw new UnfitDocumentError('UTF-16 needs a byte order mark')
   const name = encodingName(start)
   const [encoding, another] = name === null ? (['utf-8'] as const) : known(name)
-  if (encoding === undefined) throw new UnfitDocumentError('Unknown character encoding')
+  if (encoding === undefined) {
+    throw new UnfitDocumentError(
+      `XML in the character encoding ${JSON.stringify(name)} is not signed: send it as UTF-8`,
+    )
+  }
   if (another !== undefined) throw new UnfitDocumentError('UTF-16 needs a byte order mark')
   return encoding
 }
@@ -88,7 +106,7 @@ function rejectContradiction(start: string, encoding: Encoding): void {
 function decode(bytes: Buffer, encoding: Encoding): string {
   if (encoding === 'iso-8859-1' || encoding === 'us-ascii') return bytes.toString('latin1')
   if (encoding === 'utf-8') return decodeStrictly(bytes, 'utf-8')
-  if (bytes.length % 2 !== 0) throw new UnfitDocumentError(`Not ${encoding}`)
+  if (bytes.length % 2 !== 0) throw foreignBytes(encoding)
   return decodeStrictly(encoding === 'utf-16le' ? bytes : swapped(bytes), 'utf-16le')
 }
 
@@ -96,7 +114,7 @@ function decodeStrictly(bytes: Buffer, label: 'utf-8' | 'utf-16le'): string {
   try {
     return new TextDecoder(label, { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch (cause) {
-    throw new UnfitDocumentError(`Not ${label}`, { cause })
+    throw foreignBytes(label, { cause })
   }
 }
 

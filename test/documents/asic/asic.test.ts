@@ -14,6 +14,7 @@ import { dataFiles, readContainer } from '../../../src/documents/asic/container.
 import type { ContainerType } from '../../../src/documents/asic/container-type.js'
 import { XadesSigner } from '../../../src/documents/asic/xades-signer.js'
 import { readZip, writeZip, type ZipEntry } from '../../../src/documents/asic/zip.js'
+import { readXades } from '../../../src/documents/xades/xades-reader.js'
 import { InvalidParameterError, UnfitDocumentError } from '../../../src/errors.js'
 import { HASH_ALGORITHMS } from '../../../src/keys/algorithms.js'
 import { parsedSignedData, signerInfos } from '../../support/cms.js'
@@ -207,18 +208,33 @@ describe('ASiC', () => {
       }
     })
 
-    it('takes further signatures into ASiC-E, and refuses them for ASiC-S', async () => {
+    it('takes further signatures into ASiC-E', async () => {
       const { bytes: first } = await sign(DOCUMENT, { type: 'ASiC-E', format: 'X' })
       const { bytes } = await sign(first, { type: 'ASiC-E', format: 'X', envelope: 'Parallel' })
       const second = (await file(bytes, 'META-INF/signatures002.xml')).toString()
       assert.doesNotMatch(second, /URI="META-INF/)
-      const { bytes: single } = await sign(DOCUMENT, { type: 'ASiC-S', format: 'X' })
-      for (const format of ['X', 'C'] as const) {
-        await assert.rejects(
-          sign(single, { type: 'ASiC-S', format, envelope: 'Parallel' }),
-          UnfitDocumentError,
-        )
+    })
+
+    it('takes further signatures into the one file of ASiC-S, which leave those before good', async () => {
+      const more = { type: 'ASiC-S', format: 'X', envelope: 'Parallel' } as const
+      const { bytes: first } = await sign(DOCUMENT, { type: 'ASiC-S', format: 'X', level: 'B-LTA' })
+      const { bytes } = await sign(first, more)
+      const name = 'META-INF/signatures.xml'
+      assert.deepEqual(await names(bytes), ['mimetype', 'document.pdf', name])
+      const signatures = await file(bytes, name)
+      const [own, other] = readXades(signatures, { find: () => ({ bytes: DOCUMENT }) }).signatures
+      for (const each of [own, other]) {
+        assert.ok(each?.propertiesAreSigned)
+        assert.ok(each.references.every(({ digestMatches }) => digestMatches === true))
       }
+      assert.ok(own?.timestamps.every(({ imprintMatches }) => imprintMatches === true))
+      assert.equal(own?.timestamps.length, 2)
+      await assert.rejects(sign(first, { ...more, format: 'C' }), UnfitDocumentError)
+      const [mimetype, document] = await readZip(first)
+      assert.ok(mimetype && document)
+      const foreign = { name, bytes: Buffer.from('<signatures/>') }
+      const unfit = await writeZip([mimetype, document, foreign], SIGNING_TIME)
+      await assert.rejects(sign(unfit, more), /a file of signatures that is none/)
     })
   })
 

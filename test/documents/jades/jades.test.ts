@@ -235,6 +235,10 @@ describe('JAdES', () => {
           JSON.stringify({ ...jws, ...protectedBy({ alg: 'ES256', b64: false }) }),
           /not over an enc/,
         ],
+        [
+          JSON.stringify({ ...jws, payload: '{}', ...protectedBy({ alg: 'ES256', b64: false }) }),
+          /not over an enc/,
+        ],
       ]
       for (const [text, words] of refused) {
         await assert.rejects(

@@ -31,7 +31,7 @@ const PRESERVE = {
   timestamp: { hash: 'sha256', room: 100 },
 } satisfies PdfTask
 
-describe('PDFs that mean no good', () => {
+describe('PDFs that mean no good (S64)', () => {
   const ORIGINALS: Readonly<Record<string, Buffer>> = {
     'a form': FORM,
     'a form in object streams': qpdf(FORM, '--object-streams=generate'),

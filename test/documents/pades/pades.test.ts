@@ -50,7 +50,7 @@ describe('PAdES', () => {
 
   describe('at each level', () => {
     for (const level of LEVELS) {
-      it(`leaves the document as it was and appends a valid signature at ${level}`, async () => {
+      it(`leaves the document as it was and appends a valid signature at ${level} (S62)`, async () => {
         const { bytes, holdsDocument, validationInfo } = await sign(DOCUMENT, { level })
         assert.equal(holdsDocument, true)
         assert.equal(validationInfo, null)
@@ -330,6 +330,16 @@ describe('PAdES', () => {
       assert.equal(qpdfCheck(bytes), '')
     })
 
+    it('signs one whose cross-reference stream has fields of eight octets, as pyHanko writes', async () => {
+      const document = withWideFields(onePagePdf(), 8)
+      assert.equal(qpdfCheck(document), '')
+      const { bytes } = await sign(document)
+      assert.equal(pdfsig(bytes)[0]?.verdict, 'Signature is Valid.')
+      assert.equal(qpdfCheck(bytes), '')
+      const beyond = withWideFields(onePagePdf(), 8, '01')
+      await refuses(beyond, {}, /a cross-reference leads out of it/)
+    })
+
     it('keeps the entries of the trailer', async () => {
       const document = onePagePdf({
         trailer: '/Info 5 0 R/ID[<01><02>]',
@@ -394,6 +404,22 @@ describe('PAdES', () => {
         /\/FieldMDP[^]*\/Action \/Include\n\/Fields \[\(two\)\][^]*\/Data 1 0 R/,
       )
       await refuses(bytes, { appearance: { fieldName: 'two' } }, /locks the field "two"/)
+    })
+
+    it('permits no more than the lock of the field does, as certification and otherwise', async () => {
+      const lock = '/Lock<</Type/SigFieldLock/Action/Include/Fields[(two)]/P 1>>'
+      const document = onePagePdf({
+        catalog: '/AcroForm<</Fields[5 0 R]>>',
+        objects: { 5: `<<${FIELD}/T(one)/Rect[0 0 0 0]${lock}>>` },
+      })
+      for (const envelope of ['Certification', 'Revision'] as const) {
+        const { bytes } = await sign(document, { envelope, appearance: { fieldName: 'one' } })
+        const said = bytes.toString('latin1').matchAll(/TransformMethod \/(\w+)[^>]*?\/P (\d)/g)
+        const permissions = [...said].map(([, method, permission]) => [method, permission])
+        const field = ['FieldMDP', '1']
+        assert.deepEqual(permissions, envelope === 'Revision' ? [field] : [['DocMDP', '1'], field])
+        await refuses(bytes, {}, /no further/)
+      }
     })
 
     it('keeps the box of what the field showed, in whatever order its corners are', async () => {
@@ -583,4 +609,21 @@ function hybridPdf(): Buffer {
     .replace('/Info', `/XRefStm ${table}/Info`)
     .replace(/startxref\n\d+/, `startxref\n${table + stream.length}`)
   return Buffer.from(plain.slice(0, table) + stream + rest, 'latin1')
+}
+
+/**
+ * A file with a stream behind it that takes the place of its cross-reference table.
+ * @param octets of each offset @param highest the first of them, hexadecimal
+ */
+function withWideFields(pdf: Buffer, octets: number, highest = '00'): Buffer {
+  const text = pdf.toString('latin1')
+  const rows = [...text.matchAll(/^(\d{10}) 00000 n/gm)].map(([, offset]) => Number(offset))
+  const row = (offset: number, first = '00') =>
+    `01${first}${offset.toString(16).padStart(2 * octets - 2, '0')}0000`
+  const all = [...rows.map((offset) => row(offset)), row(pdf.length, highest)]
+  const data = Buffer.from(`00${'00'.repeat(octets)}ffff${all.join('')}`, 'hex').toString('latin1')
+  const size = all.length + 1
+  const entries = `/Type/XRef/W[1 ${octets} 2]/Size ${size}/Root 1 0 R/Length ${data.length}`
+  const stream = `${size - 1} 0 obj\n<<${entries}>>\nstream\n${data}\nendstream\nendobj\n`
+  return Buffer.from(`${text}${stream}startxref\n${pdf.length}\n%%EOF\n`, 'latin1')
 }

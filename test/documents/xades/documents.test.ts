@@ -171,11 +171,43 @@ describe('XAdES, enveloped', () => {
     })
   })
 
+  it('does the same where its hash is not accepted here, or it is not understood', async () => {
+    const room = (await sign(Buffer.from('<a>x</a>'))).toString()
+    const noRoom = await sign(Buffer.from('<a>x</a>'), { transforms: ENVELOPED_TRANSFORM })
+    const sha1 = (text: string) => text.replace(/2001\/04\/xmlenc#sha256/, '2000/09/xmldsig#sha1')
+    const xslt = noRoom.toString().replace(/2000\/09\/xmldsig#enveloped-signature/, '1999/XSL')
+    assert.equal(readXades(Buffer.from(sha1(room))).signatures[0]?.references[0]?.hash, null)
+    await sign(Buffer.from(sha1(room)))
+    for (const [text, why] of [
+      [sha1(noRoom.toString()), /covers all of it/],
+      [xslt, /is not followed here/],
+      [`<a><ds:Signature xmlns:ds="${DSIG}"/></a>`, /at \/a\[1\]\/Signature\[1\] is none/],
+    ] as const) {
+      await assert.rejects(sign(Buffer.from(text)), (error: Error) => {
+        assert.ok(error instanceof UnfitDocumentError)
+        assert.match(error.message, why)
+        return true
+      })
+    }
+  })
+
   for (const [name, document] of Object.entries(UNFIT)) {
-    it(`refuses ${name}`, async () => {
+    it(`refuses ${name} (S61)`, async () => {
       await assert.rejects(sign(Buffer.from(document as string)), UnfitDocumentError)
     })
   }
+
+  it('says so where a document is something else, or in another encoding', async () => {
+    const latin9 = Buffer.from('<?xml version="1.0" encoding="ISO-8859-15"?><a/>')
+    for (const [document, why] of [
+      [Buffer.from('%PDF-1.7\n%\xe2\xe3', 'latin1'), 'The document is not XML'],
+      [Buffer.from('PK\x03\x04\0\0'), 'The document is not XML'],
+      [latin9, 'XML in the character encoding "ISO-8859-15" is not signed: send it as UTF-8'],
+      [Buffer.from('<a>\xe4</a>', 'latin1'), 'The XML has bytes that are no characters in utf-8'],
+    ] as const) {
+      await assert.rejects(sign(document), new UnfitDocumentError(why))
+    }
+  })
 
   describe('a large one', () => {
     const line = '<line n="1">ten euros &amp; more</line>\r\n'
@@ -240,6 +272,7 @@ describe('XAdES, enveloped', () => {
   }
 })
 
+const DSIG = 'http://www.w3.org/2000/09/xmldsig#'
 const ENVELOPED_TRANSFORM =
   '<ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/>'
 

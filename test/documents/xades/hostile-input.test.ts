@@ -15,7 +15,7 @@ const DS = 'http://www.w3.org/2000/09/xmldsig#'
 /** On a machine that has other things to do, too. */
 const MOST_MILLISECONDS = 10_000
 
-describe('XAdES, hostile input', () => {
+describe('XAdES, hostile input (S61, S64)', () => {
   const xades = new Xades()
   let pki: SigningPki
   let signed: Buffer

@@ -205,7 +205,7 @@ describe('reading XAdES', () => {
     }
   })
 
-  describe('that was wrapped', () => {
+  describe('that was wrapped (S61)', () => {
     it('names the element that is covered, wherever it was moved', async () => {
       const xml = await signedPart()
       assert.deepEqual(coverage(xml), { kind: 'element', path: '/order[1]/pay[1]' })
@@ -334,7 +334,7 @@ describe('reading XAdES', () => {
       )
     })
 
-    it('refuses documents in which entities could hide something', async () => {
+    it('refuses documents in which entities could hide something (S61)', async () => {
       const xml = await signed()
       for (const dtd of ['<!DOCTYPE order>', '<!DOCTYPE order [<!ENTITY a "10">]>']) {
         assert.throws(() => readXades(Buffer.from(dtd + xml)), UnfitDocumentError)
