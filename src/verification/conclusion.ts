@@ -19,6 +19,7 @@ import {
   type RevocationStatement,
   type RevocationStatus,
 } from '../certificates/revocation-records.js'
+import { policyFindings, type PolicyRules } from './signature-policy.js'
 import { hashText, methodText } from '../certificates/signature-method.js'
 
 /** Against what signatures are held. */
@@ -27,6 +28,7 @@ export interface Trust {
   readonly now: Date
   /** What was handed in, or fetched, beside what documents bring along. */
   readonly material: Material
+  readonly policies: PolicyRules
 }
 
 export type SignatureConclusion = Unworded<SignatureReport>
@@ -68,6 +70,7 @@ export class Conclusions {
     const findings = [
       ...evidence.findings,
       ...signerFindings(evidence),
+      ...policyFindings(evidence.policy ?? null, this.#trust.policies),
       ...methodFindings(evidence, time, notBefore),
       ...chain.findings.map((each) => settled(each, { chain, proven: best ?? control, notBefore })),
       ...orderFindings(timestamps),
@@ -342,8 +345,12 @@ function isPassed(kind: string, indication: Indication, wanted: string): boolean
   return kind === wanted && indication === 'TOTAL-PASSED'
 }
 
-function signerFindings({ signer, kind }: SignatureEvidence): Finding[] {
-  if (signer === null) return [problem('NO_SIGNING_CERTIFICATE_FOUND', 'signer-missing')]
+function signerFindings({ signer, kind, findings }: SignatureEvidence): Finding[] {
+  // Of what cannot be read, nobody expects a signer.
+  const isBroken = indicate(findings).indication === 'TOTAL-FAILED'
+  if (signer === null) {
+    return isBroken ? [] : [problem('NO_SIGNING_CERTIFICATE_FOUND', 'signer-missing')]
+  }
   return ADES.has(kind) ? [] : [remark('not-ades', kind)]
 }
 
@@ -408,7 +415,7 @@ function timestampFindings({ kind, indication }: TimestampConclusion): Finding[]
     case 'INDETERMINATE':
       return [remark('timestamp-not-valid', kind)]
     case 'TOTAL-FAILED':
-      return [problem('SIG_CONSTRAINTS_FAILURE', 'timestamp-not-valid', kind)]
+      return [problem('SIG_CONSTRAINTS_FAILURE', 'timestamp-broken', kind)]
   }
 }
 

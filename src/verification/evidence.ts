@@ -3,6 +3,7 @@ import type { KnownCertificate } from '../certificates/known-certificate.js'
 import type { Material } from '../certificates/material.js'
 import type { SignatureMethod } from '../certificates/signature-method.js'
 import type { TimestampToken } from '../timestamping/timestamp-token.js'
+import type { ClaimedPolicy } from './signature-policy.js'
 
 export type SignatureKind =
   'CAdES' | 'PAdES' | 'XAdES' | 'JAdES' | 'CMS' | 'PDF' | 'XMLDSig' | 'JWS'
@@ -23,6 +24,8 @@ export interface SignatureEvidence {
   readonly hashes: readonly string[]
   /** As the signer says. */
   readonly signingTime: Date | null
+  /** Null, or absent, where the signature speaks of none. */
+  readonly policy?: ClaimedPolicy | null
   /** What is wrong with the signature by itself, and remarks. */
   readonly findings: readonly Finding[]
   readonly timestamps: readonly TimestampEvidence[]

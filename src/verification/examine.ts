@@ -9,6 +9,7 @@ import { readDocument } from './formats/read-document.js'
 import { worst, type Indication } from './indications.js'
 import { readCertificates } from '../certificates/known-certificate.js'
 import type { Report, Unworded } from './report.js'
+import type { PolicyRules } from './signature-policy.js'
 
 /** What is to be examined, and against what. */
 export interface Examination {
@@ -19,6 +20,7 @@ export interface Examination {
   readonly anchors: readonly Buffer[]
   /** From elsewhere than the document. */
   readonly material: ValidationData
+  readonly policies: PolicyRules
   readonly now: Date
 }
 
@@ -30,12 +32,11 @@ export interface Examined {
 
 /** Validates one document. Runs in a process of its own: all that reads the document happens in here. */
 export async function examine(examination: Examination): Promise<Examined> {
-  const { name, document, contents, now } = examination
+  const { name, document, contents, policies, now } = examination
   const anchors = new TrustAnchors(readCertificates(examination.anchors))
   const reading = await readDocument(document, contents)
   const conclusions = new Conclusions({
-    anchors,
-    now,
+    ...{ anchors, policies, now },
     material: readMaterial(examination.material),
   })
   const conclude = (

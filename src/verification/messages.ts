@@ -1,8 +1,11 @@
+import type { SubIndication } from './indications.js'
+import { ADVICE } from './advice.js'
+
 /** The languages reports are written in. The first is used when none of the wanted ones is here. */
 export const REPORT_LANGUAGES = ['en', 'de', 'fr', 'es'] as const
 export type ReportLanguage = (typeof REPORT_LANGUAGES)[number]
 
-type Sentence = Readonly<Record<ReportLanguage, string>>
+export type Sentence = Readonly<Record<ReportLanguage, string>>
 
 /** What reports say, by code. `{}` stands for what it is about. */
 export const FINDINGS = {
@@ -13,10 +16,10 @@ export const FINDINGS = {
     es: 'El contenido no es el que se firmó.',
   },
   'content-missing': {
-    en: 'What was signed is not here, neither as a file nor by its {} digest.',
-    de: 'Was signiert wurde, liegt nicht vor, weder als Datei noch als {}-Hashwert.',
-    fr: 'Ce qui a été signé n’est pas fourni, ni comme fichier ni par son empreinte {}.',
-    es: 'Falta lo que se firmó: ni el fichero ni su resumen {}.',
+    en: 'What was signed is not here ({}). Hand in the file itself, or its digest.',
+    de: 'Was signiert wurde, liegt nicht vor ({}). Reichen Sie die Datei selbst ein oder ihren Hashwert.',
+    fr: 'Ce qui a été signé n’est pas fourni ({}). Fournissez le fichier lui-même ou son empreinte.',
+    es: 'Falta lo que se firmó ({}). Aporte el fichero mismo o su resumen.',
   },
   'digest-not-enough': {
     en: 'This signature can only be checked with the content itself, not with its digest.',
@@ -89,6 +92,12 @@ export const FINDINGS = {
     de: 'Ein Zeitstempel ({}) ließ sich nicht prüfen und beweist nichts.',
     fr: 'Un horodatage ({}) n’a pas pu être validé et ne prouve rien.',
     es: 'Un sello de tiempo ({}) no pudo validarse y no prueba nada.',
+  },
+  'timestamp-broken': {
+    en: 'A timestamp ({}) is broken: it, or what it protects, was changed. The rest is not believed either.',
+    de: 'Ein Zeitstempel ({}) ist gebrochen: Er oder das, was er schützt, wurde verändert. Auch dem Rest wird nicht geglaubt.',
+    fr: 'Un horodatage ({}) est brisé : lui-même ou ce qu’il protège a été modifié. Le reste n’est pas cru non plus.',
+    es: 'Un sello de tiempo ({}) está roto: se cambió él mismo o lo que protege. Tampoco se cree el resto.',
   },
   'timestamp-other-content': {
     en: 'The timestamp is over something else.',
@@ -205,28 +214,28 @@ export const FINDINGS = {
     es: 'Un certificado se firmó de un modo que ya no es fiable: {}.',
   },
   'weak-algorithm': {
-    en: '{} was not trusted any more at the proven time.',
-    de: '{} galt zur bewiesenen Zeit nicht mehr als sicher.',
-    fr: '{} n’était plus considéré comme sûr à l’instant prouvé.',
-    es: '{} ya no se consideraba seguro en el momento probado.',
+    en: '{} is not trusted as of the time for which the signature is judged.',
+    de: '{} gilt zu der Zeit, für die die Signatur beurteilt wird, nicht als sicher.',
+    fr: '{} n’est pas considéré comme sûr à l’instant pour lequel la signature est jugée.',
+    es: '{} no se considera seguro en el momento para el que se juzga la firma.',
   },
   'byte-range-invalid': {
-    en: 'The signature is not over the file from its beginning, but for its own value: {}.',
-    de: 'Die Signatur gilt nicht der Datei von ihrem Anfang an, den eigenen Wert ausgenommen: {}.',
-    fr: 'La signature ne porte pas sur le fichier depuis son début, hormis sa propre valeur : {}.',
-    es: 'La firma no abarca el fichero desde su inicio, salvo su propio valor: {}.',
+    en: 'The signature leaves out parts of the file beyond its own value, or is not all there (ByteRange {}): anybody could change what stands there.',
+    de: 'Die Signatur lässt mehr von der Datei aus als ihren eigenen Wert, oder sie ist nicht vollständig (ByteRange {}): Was dort steht, könnte jeder ändern.',
+    fr: 'La signature omet du fichier plus que sa propre valeur, ou n’est pas complète (ByteRange {}) : n’importe qui pourrait modifier ce qui s’y trouve.',
+    es: 'La firma deja fuera del fichero más que su propio valor, o no está completa (ByteRange {}): cualquiera podría cambiar lo que hay allí.',
   },
   'revision-unreadable': {
-    en: 'What was signed is no whole PDF: {}.',
-    de: 'Was signiert wurde, ist kein vollständiges PDF: {}.',
-    fr: 'Ce qui a été signé n’est pas un PDF complet : {}.',
-    es: 'Lo firmado no es un PDF completo: {}.',
+    en: 'What was signed is no whole PDF (the first {} bytes): the file is damaged, or was put together from pieces.',
+    de: 'Was signiert wurde, ist kein vollständiges PDF (die ersten {} Bytes): Die Datei ist beschädigt oder aus Stücken zusammengesetzt.',
+    fr: 'Ce qui a été signé n’est pas un PDF complet (les {} premiers octets) : le fichier est endommagé ou composé de morceaux.',
+    es: 'Lo firmado no es un PDF completo (los primeros {} bytes): el fichero está dañado o compuesto de trozos.',
   },
   'subfilter-unknown': {
-    en: 'The kind of the signature is not known here: {}.',
-    de: 'Die Art der Signatur ist hier unbekannt: {}.',
-    fr: 'Le type de la signature est inconnu ici : {}.',
-    es: 'El tipo de la firma es desconocido aquí: {}.',
+    en: 'The signature in the PDF is of a kind that is not known here (SubFilter {}).',
+    de: 'Die Signatur im PDF ist von einer hier unbekannten Art (SubFilter {}).',
+    fr: 'La signature du PDF est d’un type inconnu ici (SubFilter {}).',
+    es: 'La firma del PDF es de un tipo desconocido aquí (SubFilter {}).',
   },
   'changed-after-signing': {
     en: 'The document was changed after signing, in a way the signature does not allow: {}.',
@@ -259,10 +268,10 @@ export const FINDINGS = {
     es: 'El campo {} aún no está firmado.',
   },
   'signature-unreadable': {
-    en: 'The signature cannot be read: {}.',
-    de: 'Die Signatur ist nicht lesbar: {}.',
-    fr: 'La signature est illisible : {}.',
-    es: 'La firma no se puede leer: {}.',
+    en: 'The signature cannot be read ({}): it is damaged, or not made as its format demands.',
+    de: 'Die Signatur ist nicht lesbar ({}): Sie ist beschädigt oder nicht gemacht, wie ihr Format es verlangt.',
+    fr: 'La signature est illisible ({}) : elle est endommagée ou n’est pas faite comme son format l’exige.',
+    es: 'La firma no se puede leer ({}): está dañada o no está hecha como exige su formato.',
   },
   'policy-implied': {
     en: 'The signature is under a policy that it does not name; it was not applied here.',
@@ -270,11 +279,23 @@ export const FINDINGS = {
     fr: 'La signature relève d’une politique qu’elle ne nomme pas ; elle n’a pas été appliquée ici.',
     es: 'La firma sigue una política que no nombra; no se aplicó aquí.',
   },
-  'policy-not-applied': {
-    en: 'The signature names the policy {}, which was not applied here.',
-    de: 'Die Signatur nennt die Richtlinie {}, die hier nicht angewandt wurde.',
-    fr: 'La signature désigne la politique {}, qui n’a pas été appliquée ici.',
-    es: 'La firma nombra la política {}, que no se aplicó aquí.',
+  'policy-known': {
+    en: 'The signature was made under the policy {}; its text is known here, and the one that was meant. Read there what it demands: programs cannot check that.',
+    de: 'Die Signatur wurde unter der Richtlinie {} erstellt; deren Text ist hier bekannt und der gemeinte. Lesen Sie dort, was sie verlangt: Das kann kein Programm prüfen.',
+    fr: 'La signature a été faite selon la politique {} ; son texte est connu ici et c’est bien celui qui était visé. Lisez-y ce qu’elle exige : aucun programme ne peut le vérifier.',
+    es: 'La firma se hizo bajo la política {}; su texto se conoce aquí y es el que se quiso decir. Lea allí lo que exige: ningún programa puede comprobarlo.',
+  },
+  'policy-unknown': {
+    en: 'The signature was made under the policy {}, whose text is not known here.',
+    de: 'Die Signatur wurde unter der Richtlinie {} erstellt, deren Text hier nicht bekannt ist.',
+    fr: 'La signature a été faite selon la politique {}, dont le texte n’est pas connu ici.',
+    es: 'La firma se hizo bajo la política {}, cuyo texto no se conoce aquí.',
+  },
+  'policy-other-text': {
+    en: 'The text of the policy {} that is at hand is not the one the signature means.',
+    de: 'Der vorliegende Text der Richtlinie {} ist nicht der, den die Signatur meint.',
+    fr: 'Le texte disponible de la politique {} n’est pas celui que vise la signature.',
+    es: 'El texto disponible de la política {} no es el que la firma quiere decir.',
   },
   'policy-unreadable': {
     en: 'The policy that the signature names cannot be read.',
@@ -295,16 +316,22 @@ export const FINDINGS = {
     es: 'La contrafirma no es de la firma que la contiene.',
   },
   'header-not-understood': {
-    en: 'The signature demands something that is not known here: {}.',
-    de: 'Die Signatur verlangt etwas hier Unbekanntes: {}.',
-    fr: 'La signature exige quelque chose d’inconnu ici : {}.',
-    es: 'La firma exige algo desconocido aquí: {}.',
+    en: 'The signature demands that something be understood that is not known here, or that is not there ({}).',
+    de: 'Die Signatur verlangt, etwas zu verstehen, das hier unbekannt ist oder nicht dasteht ({}).',
+    fr: 'La signature exige de comprendre quelque chose d’inconnu ici, ou qui manque ({}).',
+    es: 'La firma exige entender algo desconocido aquí, o que falta ({}).',
   },
   'file-not-signed': {
     en: 'The container holds a file that is not signed: {}.',
     de: 'Der Container enthält eine nicht signierte Datei: {}.',
     fr: 'Le conteneur contient un fichier non signé : {}.',
     es: 'El contenedor incluye un fichero sin firmar: {}.',
+  },
+  'manifest-missing': {
+    en: 'No manifest of the container says which files the signature is over, or more than one does.',
+    de: 'Kein Manifest des Containers sagt, welchen Dateien die Signatur gilt, oder mehr als eines.',
+    fr: 'Aucun manifeste du conteneur ne dit sur quels fichiers porte la signature, ou plusieurs le disent.',
+    es: 'Ningún manifiesto del contenedor dice qué ficheros abarca la firma, o lo dice más de uno.',
   },
   'file-missing': {
     en: 'A signed file is not in the container: {}.',
@@ -313,28 +340,28 @@ export const FINDINGS = {
     es: 'Falta un fichero firmado en el contenedor: {}.',
   },
   'container-malformed': {
-    en: 'The container is not as it should be: {}.',
-    de: 'Der Container ist nicht, wie er sein soll: {}.',
-    fr: 'Le conteneur n’est pas conforme : {}.',
-    es: 'El contenedor no es como debe: {}.',
+    en: 'The container is not made as ASiC demands ({}); other programs may refuse it.',
+    de: 'Der Container ist nicht gemacht, wie ASiC es verlangt ({}); andere Programme lehnen ihn vielleicht ab.',
+    fr: 'Le conteneur n’est pas fait comme ASiC l’exige ({}) ; d’autres programmes peuvent le refuser.',
+    es: 'El contenedor no está hecho como exige ASiC ({}); otros programas pueden rechazarlo.',
   },
   'format-unknown': {
-    en: 'The format of the document is not known here.',
-    de: 'Das Format des Dokuments ist hier unbekannt.',
-    fr: 'Le format du document est inconnu ici.',
-    es: 'El formato del documento es desconocido aquí.',
+    en: 'This is no kind of signed document that is known here: PDF, CMS, XML, JSON, ASiC or timestamp.',
+    de: 'Dies ist keine hier bekannte Art eines signierten Dokuments: PDF, CMS, XML, JSON, ASiC oder Zeitstempel.',
+    fr: 'Ce n’est pas un type de document signé connu ici : PDF, CMS, XML, JSON, ASiC ou horodatage.',
+    es: 'No es un tipo de documento firmado conocido aquí: PDF, CMS, XML, JSON, ASiC o sello de tiempo.',
   },
   'document-unreadable': {
-    en: 'The document cannot be read: {}.',
-    de: 'Das Dokument ist nicht lesbar: {}.',
-    fr: 'Le document est illisible : {}.',
-    es: 'El documento no se puede leer: {}.',
+    en: 'The document cannot be read ({}). It is damaged, incomplete, or not what it seems: get it again from where it came.',
+    de: 'Das Dokument ist nicht lesbar ({}). Es ist beschädigt, unvollständig oder nicht, was es scheint: Holen Sie es noch einmal dort, wo es herkam.',
+    fr: 'Le document est illisible ({}). Il est endommagé, incomplet ou n’est pas ce qu’il paraît : redemandez-le à sa source.',
+    es: 'El documento no se puede leer ({}). Está dañado, incompleto o no es lo que parece: pídalo de nuevo a su origen.',
   },
   'document-too-hard': {
-    en: 'Reading the document took more time or memory than is given to it.',
-    de: 'Das Dokument zu lesen kostete mehr Zeit oder Speicher, als dafür da ist.',
-    fr: 'La lecture du document a demandé plus de temps ou de mémoire que permis.',
-    es: 'Leer el documento costó más tiempo o memoria de lo permitido.',
+    en: 'Reading the document took more time or memory than is given to it here. Try a smaller one, or ask the operator of this service.',
+    de: 'Das Dokument zu lesen kostete mehr Zeit oder Speicher, als hier dafür da ist. Versuchen Sie ein kleineres, oder fragen Sie den Betreiber dieses Dienstes.',
+    fr: 'La lecture du document a demandé plus de temps ou de mémoire que permis ici. Essayez-en un plus petit, ou demandez à l’exploitant de ce service.',
+    es: 'Leer el documento costó más tiempo o memoria de lo permitido aquí. Pruebe con uno más pequeño o pregunte al operador de este servicio.',
   },
   'nothing-signed': {
     en: 'Nothing in the document is signed.',
@@ -362,11 +389,96 @@ export type FindingCode = keyof typeof FINDINGS
 export const WARNINGS: ReadonlySet<FindingCode> = new Set<FindingCode>([
   ...(['added-after-signing', 'look-can-change', 'signature-unreferenced'] as const),
   ...(['file-not-signed', 'too-many-signatures', 'timestamp-not-valid', 'not-ades'] as const),
-  ...(['part-signed', 'policy-implied', 'policy-not-applied', 'attribute-certificate'] as const),
+  ...(['part-signed', 'policy-implied', 'policy-unknown', 'attribute-certificate'] as const),
 ])
 
+/** A sentence; brackets and colons that would hold nothing are left out. */
 export function findingText(code: FindingCode, about: string, lang: ReportLanguage): string {
-  return FINDINGS[code][lang].replace('{}', () => about)
+  const sentence: string = FINDINGS[code][lang]
+  return about === ''
+    ? sentence.replace(/ \(\w* ?\{\}\)|\s?: \{\}/, '').replace('{}', '?')
+    : sentence.replace('{}', () => (KINDS.has(code) ? kindText(about, lang) : about))
+}
+
+/** Those that name a kind first. */
+const KINDS: ReadonlySet<FindingCode> = new Set<FindingCode>([
+  ...(['timestamp-not-valid', 'timestamp-broken', 'look-can-change'] as const),
+  ...(['changed-after-signing', 'added-after-signing'] as const),
+])
+
+/** A kind in the language of the report, and what stands behind it. */
+function kindText(about: string, lang: ReportLanguage): string {
+  const [word = '', ...rest] = about.split(', ')
+  const behind = rest.map((each) => (each === NO_REVISION ? NO_REVISION_NAMES[lang] : each))
+  return [KIND_NAMES[word]?.[lang] ?? word, ...behind].join(', ')
+}
+
+/** How a change is called that is no revision of the file. */
+export const NO_REVISION = '%%EOF'
+const NO_REVISION_NAMES: Sentence = {
+  en: 'bytes at the end that belong to nothing',
+  de: 'Bytes am Ende, die zu nichts gehören',
+  fr: 'des octets à la fin qui n’appartiennent à rien',
+  es: 'bytes al final que no pertenecen a nada',
+}
+
+const KIND_NAMES: Readonly<Partial<Record<string, Sentence>>> = {
+  ...{
+    content: { en: 'of the content', de: 'des Inhalts', fr: 'du contenu', es: 'del contenido' },
+    signature: {
+      ...{ en: 'signature', de: 'Signatur', fr: 'signature', es: 'firma' },
+    },
+    archive: { en: 'for the archive', de: 'zur Archivierung', fr: 'd’archivage', es: 'de archivo' },
+    document: {
+      en: 'of the document',
+      de: 'des Dokuments',
+      fr: 'du document',
+      es: 'del documento',
+    },
+  },
+  form: {
+    ...{ en: 'form filled in', de: 'Formular ausgefüllt', fr: 'formulaire rempli' },
+    es: 'formulario rellenado',
+  },
+  annotation: { en: 'annotation', de: 'Anmerkung', fr: 'annotation', es: 'anotación' },
+  metadata: { en: 'metadata', de: 'Metadaten', fr: 'métadonnées', es: 'metadatos' },
+  other: { en: 'content', de: 'Inhalt', fr: 'contenu', es: 'contenido' },
+  javascript: { en: 'scripts', de: 'Skripte', fr: 'scripts', es: 'scripts' },
+  layers: { en: 'layers', de: 'Ebenen', fr: 'calques', es: 'capas' },
+  'dynamic-form': {
+    ...{ en: 'a dynamic form', de: 'ein dynamisches Formular', fr: 'un formulaire dynamique' },
+    es: 'un formulario dinámico',
+  },
+  'external-content': {
+    ...{ en: 'content from elsewhere', de: 'Inhalt von anderswo', fr: 'contenu externe' },
+    es: 'contenido externo',
+  },
+  unexamined: {
+    ...{ en: 'parts that could not be examined', de: 'nicht untersuchte Teile' },
+    ...{ fr: 'parties non examinées', es: 'partes no examinadas' },
+  },
+}
+
+/** What somebody changed, whatever it is called. */
+const CHANGES: ReadonlySet<FindingCode> = new Set<FindingCode>([
+  ...(['timestamp-broken', 'changed-after-signing', 'content-changed'] as const),
+])
+
+/** What to do about a signature that did not pass. */
+export function adviceOn({ subIndication, findings }: Judged, lang: ReportLanguage): string | null {
+  if (subIndication === null) return null
+  const isChanged = findings.some(
+    (each) => each.subIndication === subIndication && CHANGES.has(each.code),
+  )
+  return ADVICE[isChanged ? 'HASH_FAILURE' : subIndication][lang]
+}
+
+interface Judged {
+  readonly subIndication: SubIndication | null
+  readonly findings: readonly {
+    readonly code: FindingCode
+    readonly subIndication: SubIndication | null
+  }[]
 }
 
 /** The best language of reports for RFC 5646 tags, the most wanted first. */

@@ -100,6 +100,9 @@ const SignatureSchema = Type.Object(
     }),
     indication: IndicationSchema,
     subIndication: SubIndicationSchema,
+    advice: Type.Union([Type.String(), Type.Null()], {
+      description: 'What to do, for people, in the language asked for; null where it passed.',
+    }),
     signer: Type.Union([CertificateSchema, Type.Null()]),
     chain: Type.Array(CertificateSchema, { description: 'Signer first.' }),
     claimedSigningTime: Type.Union([Time, Type.Null()]),
@@ -156,5 +159,5 @@ export type Unworded<Part> = Part extends FindingReport
   : Part extends readonly (infer Item)[]
     ? Unworded<Item>[]
     : Part extends object
-      ? { [Name in keyof Part]: Unworded<Part[Name]> }
+      ? { [Name in keyof Part as Exclude<Name, 'advice'>]: Unworded<Part[Name]> }
       : Part

@@ -7,8 +7,9 @@ import { moduleUrl } from '../package-files.js'
 import type { DetachedContent } from './evidence.js'
 import type { examine, Examination, Examined } from './examine.js'
 import { problem } from './findings.js'
-import { findingText, WARNINGS, type ReportLanguage } from './messages.js'
+import { adviceOn, findingText, WARNINGS, type ReportLanguage } from './messages.js'
 import type { FindingReport, Report, Unworded } from './report.js'
+import { NO_POLICIES, type PolicyRules } from './signature-policy.js'
 import { indicationOf } from './indications.js'
 
 /** What somebody wants to know about. */
@@ -33,6 +34,7 @@ export class Verification {
   readonly #isolated: Pick<IsolatedProcesses, 'run'>
   readonly #anchors: () => Promise<readonly Buffer[]> | readonly Buffer[]
   readonly #source: RevocationSource | null
+  readonly #policies: PolicyRules
   readonly #now: () => Date
 
   constructor(parts: {
@@ -41,11 +43,13 @@ export class Verification {
     readonly anchors: () => Promise<readonly Buffer[]> | readonly Buffer[]
     /** Null to look nothing up. */
     readonly source: RevocationSource | null
+    readonly policies?: PolicyRules
     readonly now: () => Date
   }) {
     this.#isolated = parts.isolated
     this.#anchors = parts.anchors
     this.#source = parts.source
+    this.#policies = parts.policies ?? NO_POLICIES
     this.#now = parts.now
   }
 
@@ -58,6 +62,7 @@ export class Verification {
       ...submission,
       anchors: await this.#anchors(),
       material: NOTHING,
+      policies: this.#policies,
       now: this.#now(),
     }
     return { ...worded(await this.#report(examination), lang), lang }
@@ -121,6 +126,7 @@ function worded(report: Examined['report'], lang: ReportLanguage): Omit<Report, 
     timestamps: report.timestamps.map((each) => ({ ...each, findings: findings(each.findings) })),
     signatures: report.signatures.map((each) => ({
       ...each,
+      advice: adviceOn(each, lang),
       findings: findings(each.findings),
       timestamps: each.timestamps.map((one) => ({ ...one, findings: findings(one.findings) })),
     })),

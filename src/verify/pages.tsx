@@ -1,6 +1,8 @@
 import type { ComponentChildren } from 'preact'
+import { renderToString } from 'preact-render-to-string'
 import { DistinguishedName } from '../pages/distinguished-name.js'
 import { Problem } from '../pages/form.js'
+import { fileSize } from '../pages/format.js'
 import { Foreign, renderPage } from '../pages/layout.js'
 import { REPORT_LANGUAGES, type ReportLanguage } from '../verification/messages.js'
 import type {
@@ -16,25 +18,31 @@ import { LANGUAGE_NAMES, REPORT_WORDS, type ReportWords } from './words.js'
 interface UploadView {
   readonly lang: ReportLanguage
   readonly problem: keyof ReportWords['problems'] | null
+  /** Largest document, in bytes. */
+  readonly largest: number
 }
 
 /** The form in which a document is chosen. */
-export function renderUploadPage({ lang, problem }: UploadView): string {
+export function renderUploadPage({ lang, problem, largest }: UploadView): string {
   const words = REPORT_WORDS[lang]
+  const size = fileSize(words, largest)
   return render(lang, { title: words.title, problem: problem !== null }, [
     <h1>{words.title}</h1>,
     <p>{words.intro}</p>,
-    problem && <Problem>{words.problems[problem]}</Problem>,
+    problem && <Problem>{words.problems[problem](size)}</Problem>,
     <form method="post" action={VERIFICATION_PATH} enctype="multipart/form-data" class="form">
       <div class="field">
         <label for="document">{words.document}</label>
+        <p class="hint" id="document-hint">
+          {words.documentHint(size)}
+        </p>
         <input
           id="document"
           name="document"
           type="file"
           required
-          aria-invalid={problem === 'no-file' ? 'true' : undefined}
-          aria-describedby={problem ? 'problem' : undefined}
+          aria-invalid={problem === 'no-file' || problem === 'too-large' ? 'true' : undefined}
+          aria-describedby={problem ? 'problem document-hint' : 'document-hint'}
         />
       </div>
       <div class="field">
@@ -73,23 +81,88 @@ export function renderReportPage({
 }): string {
   const words = REPORT_WORDS[lang]
   const verdict = words.verdicts[report.indication ?? 'nothing']
-  return render(lang, { title: `${verdict}: ${words.title}` }, [
-    <h1>{verdict}</h1>,
-    <Facts
-      rows={[
-        [words.labels.file, report.document.name && <Foreign text={report.document.name} />],
-        [words.labels.format, report.document.format],
-        [words.labels.checked, <Moment at={report.validationTime} words={words} />],
-        [words.labels.digest, <code>{report.document.sha256}</code>],
-      ]}
-    />,
-    <Findings findings={report.findings} words={words} />,
-    ...report.signatures.map((each) => <Signature signature={each} words={words} />),
-    ...report.timestamps.map((each) => <Timestamp timestamp={each} words={words} />),
-    <p>
-      <a href={`${VERIFICATION_PATH}?lang=${lang}`}>{words.again}</a>
+  const title = `${verdict}: ${words.title}`
+  return render(lang, { title }, <ReportContent lang={lang} result={report} />)
+}
+
+function ReportContent({ lang, result: report }: { lang: ReportLanguage; result: Report }) {
+  const words = REPORT_WORDS[lang]
+  return (
+    <>
+      <h1>{words.verdicts[report.indication ?? 'nothing']}</h1>
+      <p class="asks">{words.means[meaningOf(report)]}</p>
+      <Facts
+        rows={[
+          [words.labels.file, report.document.name && <Foreign text={report.document.name} />],
+          [words.labels.format, report.document.format],
+          [words.labels.checked, <Moment at={report.validationTime} words={words} />],
+          [words.labels.digest, <code>{report.document.sha256}</code>],
+        ]}
+      />
+      <Findings findings={report.findings} words={words} />
+      {report.signatures.map((each) => (
+        <Signature signature={each} words={words} />
+      ))}
+      {report.timestamps.map((each) => (
+        <Timestamp timestamp={each} words={words} ofDocument />
+      ))}
+      <Again lang={lang} />
+    </>
+  )
+}
+
+/** What could not be read has no signature that failed. */
+function meaningOf({ indication, signatures, timestamps }: Report): keyof ReportWords['means'] {
+  if (indication === null) return 'nothing'
+  return signatures.length + timestamps.length === 0 ? 'unreadable' : indication
+}
+
+function Again({ lang }: { lang: ReportLanguage }) {
+  return (
+    <p class="buttons">
+      <a class="button secondary" href={`${VERIFICATION_PATH}?lang=${lang}`}>
+        {REPORT_WORDS[lang].again}
+      </a>
+    </p>
+  )
+}
+
+/** Where the result goes on a page of which the beginning was sent already. */
+const RESULT = <hr id="result" />
+
+/**
+ * The page around a result that takes long: until that comes, the beginning says that it will. The rest of
+ * the page is sent then, so that this works without script, and with no page that loads itself again.
+ */
+export function renderUnderway(lang: ReportLanguage): { beginning: string; end: string } {
+  const words = REPORT_WORDS[lang]
+  const page = render(lang, { title: words.title }, [
+    <p class="underway" role="status">
+      {words.underway}
     </p>,
+    RESULT,
   ])
+  const [beginning = '', end = ''] = page.split(renderToString(RESULT))
+  return { beginning, end }
+}
+
+/** What stands where the result was to come. */
+export function renderLateResult({
+  lang,
+  result,
+}: {
+  readonly lang: ReportLanguage
+  readonly result: Report | keyof ReportWords['problems']
+}): string {
+  const words = REPORT_WORDS[lang]
+  if (typeof result !== 'string') return renderToString(<ReportContent {...{ lang, result }} />)
+  return renderToString(
+    <>
+      <h1>{words.title}</h1>
+      <Problem>{words.problems[result]('')}</Problem>
+      <Again lang={lang} />
+    </>,
+  )
 }
 
 /** The frame has fewer languages than the reports. */
@@ -120,6 +193,7 @@ function Signature({
       <Facts
         rows={[
           [labels.verdict, <Verdict of={signature} words={words} />],
+          [labels.advice, signature.advice],
           [labels.signer, signer && <DistinguishedName text={signer.subject} />],
           [labels.issuer, signer && <DistinguishedName text={signer.issuer} />],
           [labels.place, signature.place && <Foreign text={signature.place} />],
@@ -170,16 +244,18 @@ function changesText(
 function Timestamp({
   timestamp,
   words,
+  ofDocument = false,
 }: {
   readonly timestamp: TimestampReport
   readonly words: ReportWords
+  /** And not of a signature. */
+  readonly ofDocument?: boolean
 }) {
   const { labels } = words
+  const title = `${words.timestamp}: ${words.verdicts[timestamp.indication]}`
   return (
     <section>
-      <h3>
-        {words.timestamp}: {words.verdicts[timestamp.indication]}
-      </h3>
+      {ofDocument ? <h2>{title}</h2> : <h3>{title}</h3>}
       <Facts
         rows={[
           [labels.verdict, <Verdict of={timestamp} words={words} />],
@@ -227,7 +303,7 @@ function Chain({
           <li>
             <Facts
               rows={[
-                [words.labels.signer, <DistinguishedName text={each.subject} />],
+                [words.labels.owner, <DistinguishedName text={each.subject} />],
                 [
                   words.labels.validity,
                   <>

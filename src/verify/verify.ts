@@ -1,16 +1,19 @@
+import { Readable } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
 import type { Context, Middleware } from 'koa'
 import type { Gate } from '../admission/gate.js'
 import { renderCscError, type RenderedError } from '../csc/errors.js'
 import { readJson } from '../http/json-body.js'
 import { isGone, largestBody } from '../http/overload.js'
 import type { PageRenderer } from '../oauth/page-renderer.js'
+import { chosenLanguage } from '../pages/chosen-language.js'
 import type { Logger } from '../observability/logger.js'
 import { requestId, setRoute } from '../observability/requests.js'
 import { chooseReportLanguage, type ReportLanguage } from '../verification/messages.js'
 import type { Report } from '../verification/report.js'
 import type { Submission } from '../verification/verification.js'
 import { readUpload, type Upload } from './multipart.js'
-import { renderReportPage, renderUploadPage } from './pages.js'
+import { renderLateResult, renderReportPage, renderUnderway, renderUploadPage } from './pages.js'
 import {
   VERIFICATION_PATH,
   verificationEndpoint,
@@ -24,6 +27,8 @@ export interface VerifyParts extends VerifyServices {
   /** In which pages are when a browser wishes for nothing. */
   readonly defaultLanguage: string
   readonly logger: Logger
+  /** How long a browser shows nothing new before it is told that the document is being checked. */
+  readonly silentMs?: number
 }
 
 /** `POST /verification` as JSON for applications; for people the same address is a page with a form. */
@@ -36,7 +41,8 @@ export function verify(parts: VerifyParts): Middleware {
     setRoute(ctx, VERIFICATION_PATH)
     if (ctx.method === 'GET' || ctx.method === 'HEAD') {
       const lang = languageOf(ctx, parts)
-      return parts.pages.send(ctx, 200, renderUploadPage({ lang, problem: null }))
+      const largest = parts.limits.documentBytes
+      return parts.pages.send(ctx, 200, renderUploadPage({ lang, problem: null, largest }))
     }
     if (ctx.method !== 'POST') {
       ctx.set('Allow', 'GET, POST')
@@ -69,21 +75,62 @@ async function answerJson(ctx: Context, parts: VerifyParts): Promise<void> {
 
 async function answerPage(ctx: Context, parts: VerifyParts): Promise<void> {
   let lang = languageOf(ctx, parts)
+  const largest = parts.limits.documentBytes
   try {
     const upload = await readUpload(ctx, parts.limits.documentBytes)
     lang = chooseReportLanguage(upload.fields.get('lang') ?? lang)
     const submission = submissionOf(upload)
     if (!submission) {
-      return parts.pages.send(ctx, 400, renderUploadPage({ lang, problem: 'no-file' }))
+      return parts.pages.send(ctx, 400, renderUploadPage({ lang, problem: 'no-file', largest }))
     }
-    const report = await inTurn(ctx, parts, () => parts.verification.verify(submission, lang))
-    parts.pages.send(ctx, 200, renderReportPage({ lang, report }))
+    const checking = inTurn(ctx, parts, () => parts.verification.verify(submission, lang))
+    if (!(await comesSoon(checking, parts))) {
+      return parts.pages.send(ctx, 200, Readable.from(inPieces(ctx, parts, lang, checking)))
+    }
+    parts.pages.send(ctx, 200, renderReportPage({ lang, report: await checking }))
   } catch (error) {
     const { status, retryAfter } = rendered(ctx, error, parts)
     if (retryAfter !== undefined) ctx.set('Retry-After', String(retryAfter))
-    const problem = status === 413 ? 'too-large' : status < 429 ? 'malformed' : 'busy'
-    parts.pages.send(ctx, status, renderUploadPage({ lang, problem }))
+    const problem = problemOf(status)
+    parts.pages.send(ctx, status, renderUploadPage({ lang, problem, largest }))
   }
+}
+
+function problemOf(status: number): 'too-large' | 'malformed' | 'busy' {
+  if (status === 413) return 'too-large'
+  return status < 429 ? 'malformed' : 'busy'
+}
+
+/** Whether there is a result, of whatever kind, before anybody wonders. */
+async function comesSoon(
+  checking: Promise<unknown>,
+  { silentMs = 2000 }: VerifyParts,
+): Promise<boolean> {
+  const waiting = new AbortController()
+  const settled = checking.then(
+    () => true,
+    () => true,
+  )
+  const patience = setTimeout(silentMs, false, { signal: waiting.signal }).catch(() => false)
+  const isThere = await Promise.race([settled, patience])
+  waiting.abort()
+  return isThere
+}
+
+/** The beginning of the page at once, the rest with the result: too late then for a status of its own. */
+async function* inPieces(
+  ctx: Context,
+  parts: VerifyParts,
+  lang: ReportLanguage,
+  checking: Promise<Report>,
+): AsyncGenerator<string> {
+  const { beginning, end } = renderUnderway(lang)
+  yield beginning
+  const result = await checking.catch((error: unknown) =>
+    problemOf(rendered(ctx, error, parts).status),
+  )
+  yield renderLateResult({ lang, result })
+  yield end
 }
 
 /** Null when no file was chosen. */
@@ -103,7 +150,8 @@ function inTurn(ctx: Context, { gate }: VerifyParts, work: () => Promise<Report>
 
 function languageOf(ctx: Context, { defaultLanguage }: VerifyParts): ReportLanguage {
   const { lang } = ctx.query
-  const wish = typeof lang === 'string' && lang !== '' ? lang : ctx.get('accept-language')
+  const asked = typeof lang === 'string' && lang !== '' ? lang : chosenLanguage(ctx)
+  const wish = asked ?? ctx.get('accept-language')
   return chooseReportLanguage(wish || defaultLanguage)
 }
 

@@ -15,8 +15,15 @@ export interface ReportWords {
   readonly language: string
   readonly verify: string
   readonly again: string
-  readonly problems: Readonly<Record<'no-file' | 'too-large' | 'malformed' | 'busy', string>>
+  readonly underway: string
+  /** @param size of the largest document that is checked */
+  readonly documentHint: (size: string) => string
+  readonly problems: Readonly<
+    Record<'no-file' | 'too-large' | 'malformed' | 'busy', (size: string) => string>
+  >
   readonly verdicts: Readonly<Record<Indication | 'nothing', string>>
+  /** What the verdict means for somebody who has to rely on the document. */
+  readonly means: Readonly<Record<Indication | 'nothing' | 'unreadable', string>>
   readonly signature: (id: string) => string
   readonly timestamp: string
   readonly certificates: string
@@ -28,7 +35,9 @@ export interface ReportWords {
       | 'digest'
       | 'checked'
       | 'verdict'
+      | 'advice'
       | 'signer'
+      | 'owner'
       | 'issuer'
       | 'place'
       | 'claimed'
@@ -62,11 +71,15 @@ const en: ReportWords = {
   language: 'Language of the report',
   verify: 'Check',
   again: 'Check another document',
+  underway:
+    'Your document has arrived and is being checked. The result appears here by itself; please leave this page open.',
+  documentHint: (size) => `Such as a PDF, XML, .p7s, .asice or .json file of at most ${size}`,
   problems: {
-    'no-file': 'Please choose a document.',
-    'too-large': 'The document is too large.',
-    malformed: 'The form could not be read. Please try again.',
-    busy: 'Too many documents are being checked. Please try again in a moment.',
+    'no-file': () => 'Please choose a document.',
+    'too-large': (size) =>
+      `The document is too large: at most ${size} can be checked here. Please choose a smaller one.`,
+    malformed: () => 'The form could not be read. Please try again.',
+    busy: () => 'Too many documents are being checked. Please try again in a moment.',
   },
   verdicts: {
     'TOTAL-PASSED': 'Valid',
@@ -74,13 +87,32 @@ const en: ReportWords = {
     'TOTAL-FAILED': 'Not valid',
     nothing: 'Not signed',
   },
+  means: {
+    'TOTAL-PASSED':
+      'Every signature in it is good: it was made with the certificate shown, and what was signed was not changed.',
+    INDETERMINATE:
+      'It cannot be said for certain whether the signature is good: something that would prove it is missing. The notes say what. Until then, do not rely on it.',
+    'TOTAL-FAILED':
+      'At least one signature is not good. The notes say why. Do not rely on this document.',
+    nothing:
+      'There is no signature in this file. If the signature is a file of its own, choose that one, and this one as the signed content.',
+    unreadable:
+      'This could not be read as a signed document. The notes say why. If somebody signed it, ask them for the file as it was signed.',
+  },
   signature: (id) => `Signature ${id}`,
   timestamp: 'Timestamp',
   certificates: 'Certificates',
   severities: { error: 'Error', warning: 'Warning', information: 'Note' },
   labels: {
     ...{ file: 'File', format: 'Format', digest: 'SHA-256', checked: 'Checked at' },
-    ...{ verdict: 'Result', signer: 'Signed by', issuer: 'Issuer', place: 'Place' },
+    ...{
+      verdict: 'Result',
+      advice: 'What to do',
+      owner: 'Issued to',
+      signer: 'Signed by',
+      issuer: 'Issuer',
+      place: 'Place',
+    },
     ...{ claimed: 'Time, as the signer says', proven: 'Proven to exist since' },
     ...{ algorithm: 'Algorithm', level: 'Level', coverage: 'Signed', changes: 'Since then' },
     ...{ time: 'Time', authority: 'Authority', validity: 'Valid', revocation: 'Revocation' },
@@ -110,11 +142,16 @@ const de: ReportWords = {
   language: 'Sprache des Berichts',
   verify: 'Prüfen',
   again: 'Ein anderes Dokument prüfen',
+  underway:
+    'Ihr Dokument ist angekommen und wird geprüft. Das Ergebnis erscheint hier von selbst; bitte lassen Sie diese Seite offen.',
+  documentHint: (size) => `Etwa eine Datei PDF, XML, .p7s, .asice oder .json mit höchstens ${size}`,
   problems: {
-    'no-file': 'Bitte wählen Sie ein Dokument.',
-    'too-large': 'Das Dokument ist zu groß.',
-    malformed: 'Das Formular war nicht lesbar. Bitte versuchen Sie es noch einmal.',
-    busy: 'Es werden gerade zu viele Dokumente geprüft. Bitte versuchen Sie es gleich noch einmal.',
+    'no-file': () => 'Bitte wählen Sie ein Dokument.',
+    'too-large': (size) =>
+      `Das Dokument ist zu groß: Geprüft werden hier höchstens ${size}. Bitte wählen Sie ein kleineres.`,
+    malformed: () => 'Das Formular war nicht lesbar. Bitte versuchen Sie es noch einmal.',
+    busy: () =>
+      'Es werden gerade zu viele Dokumente geprüft. Bitte versuchen Sie es gleich noch einmal.',
   },
   verdicts: {
     'TOTAL-PASSED': 'Gültig',
@@ -122,13 +159,32 @@ const de: ReportWords = {
     'TOTAL-FAILED': 'Ungültig',
     nothing: 'Nicht signiert',
   },
+  means: {
+    'TOTAL-PASSED':
+      'Jede Signatur darin ist gut: Sie entstand mit dem gezeigten Zertifikat, und was signiert wurde, ist unverändert.',
+    INDETERMINATE:
+      'Ob die Signatur gut ist, lässt sich nicht sicher sagen: Etwas, das es beweisen würde, fehlt. Die Hinweise sagen, was. Verlassen Sie sich bis dahin nicht darauf.',
+    'TOTAL-FAILED':
+      'Mindestens eine Signatur ist nicht gut. Die Hinweise sagen, warum. Verlassen Sie sich nicht auf dieses Dokument.',
+    nothing:
+      'In dieser Datei ist keine Signatur. Ist die Signatur eine eigene Datei, wählen Sie jene und diese als signierten Inhalt.',
+    unreadable:
+      'Das ließ sich nicht als signiertes Dokument lesen. Die Hinweise sagen, warum. Hat es jemand signiert, bitten Sie um die Datei, wie sie signiert wurde.',
+  },
   signature: (id) => `Signatur ${id}`,
   timestamp: 'Zeitstempel',
   certificates: 'Zertifikate',
   severities: { error: 'Fehler', warning: 'Warnung', information: 'Hinweis' },
   labels: {
     ...{ file: 'Datei', format: 'Format', digest: 'SHA-256', checked: 'Geprüft am' },
-    ...{ verdict: 'Ergebnis', signer: 'Signiert von', issuer: 'Aussteller', place: 'Ort' },
+    ...{
+      verdict: 'Ergebnis',
+      advice: 'Was zu tun ist',
+      owner: 'Ausgestellt für',
+      signer: 'Signiert von',
+      issuer: 'Aussteller',
+      place: 'Ort',
+    },
     ...{ claimed: 'Zeit nach Angabe', proven: 'Nachweislich vorhanden seit' },
     ...{ algorithm: 'Verfahren', level: 'Stufe', coverage: 'Signiert', changes: 'Seither' },
     ...{ time: 'Zeit', authority: 'Stelle', validity: 'Gültig', revocation: 'Widerruf' },
@@ -158,11 +214,17 @@ const fr: ReportWords = {
   language: 'Langue du rapport',
   verify: 'Vérifier',
   again: 'Vérifier un autre document',
+  underway:
+    'Votre document est arrivé et est en cours de vérification. Le résultat apparaîtra ici de lui-même ; veuillez laisser cette page ouverte.',
+  documentHint: (size) =>
+    `Par exemple un fichier PDF, XML, .p7s, .asice ou .json d’au plus ${size}`,
   problems: {
-    'no-file': 'Veuillez choisir un document.',
-    'too-large': 'Le document est trop grand.',
-    malformed: 'Le formulaire n’a pas pu être lu. Veuillez réessayer.',
-    busy: 'Trop de documents sont en cours de vérification. Veuillez réessayer dans un instant.',
+    'no-file': () => 'Veuillez choisir un document.',
+    'too-large': (size) =>
+      `Le document est trop grand : au plus ${size} peuvent être vérifiés ici. Veuillez en choisir un plus petit.`,
+    malformed: () => 'Le formulaire n’a pas pu être lu. Veuillez réessayer.',
+    busy: () =>
+      'Trop de documents sont en cours de vérification. Veuillez réessayer dans un instant.',
   },
   verdicts: {
     'TOTAL-PASSED': 'Valide',
@@ -170,13 +232,32 @@ const fr: ReportWords = {
     'TOTAL-FAILED': 'Non valide',
     nothing: 'Non signé',
   },
+  means: {
+    'TOTAL-PASSED':
+      'Chaque signature est bonne : elle a été faite avec le certificat indiqué, et ce qui a été signé n’a pas été modifié.',
+    INDETERMINATE:
+      'On ne peut pas dire avec certitude si la signature est bonne : il manque de quoi le prouver. Les remarques disent quoi. D’ici là, ne vous y fiez pas.',
+    'TOTAL-FAILED':
+      'Au moins une signature n’est pas bonne. Les remarques disent pourquoi. Ne vous fiez pas à ce document.',
+    nothing:
+      'Ce fichier ne contient aucune signature. Si la signature est un fichier à part, choisissez celui-là, et celui-ci comme contenu signé.',
+    unreadable:
+      'Ceci n’a pas pu être lu comme un document signé. Les remarques disent pourquoi. Si quelqu’un l’a signé, demandez-lui le fichier tel qu’il a été signé.',
+  },
   signature: (id) => `Signature ${id}`,
   timestamp: 'Horodatage',
   certificates: 'Certificats',
   severities: { error: 'Erreur', warning: 'Avertissement', information: 'Remarque' },
   labels: {
     ...{ file: 'Fichier', format: 'Format', digest: 'SHA-256', checked: 'Vérifié le' },
-    ...{ verdict: 'Résultat', signer: 'Signé par', issuer: 'Émetteur', place: 'Emplacement' },
+    ...{
+      verdict: 'Résultat',
+      advice: 'Que faire',
+      owner: 'Délivré à',
+      signer: 'Signé par',
+      issuer: 'Émetteur',
+      place: 'Emplacement',
+    },
     ...{ claimed: 'Heure selon le signataire', proven: 'Existence prouvée depuis' },
     ...{ algorithm: 'Algorithme', level: 'Niveau', coverage: 'Signé', changes: 'Depuis' },
     ...{ time: 'Heure', authority: 'Autorité', validity: 'Validité', revocation: 'Révocation' },
@@ -206,11 +287,16 @@ const es: ReportWords = {
   language: 'Idioma del informe',
   verify: 'Comprobar',
   again: 'Comprobar otro documento',
+  underway:
+    'Su documento ha llegado y se está comprobando. El resultado aparecerá aquí por sí solo; deje esta página abierta.',
+  documentHint: (size) =>
+    `Por ejemplo un fichero PDF, XML, .p7s, .asice o .json de ${size} como máximo`,
   problems: {
-    'no-file': 'Elija un documento.',
-    'too-large': 'El documento es demasiado grande.',
-    malformed: 'No se pudo leer el formulario. Inténtelo de nuevo.',
-    busy: 'Se están comprobando demasiados documentos. Inténtelo de nuevo en un momento.',
+    'no-file': () => 'Elija un documento.',
+    'too-large': (size) =>
+      `El documento es demasiado grande: aquí se comprueban ${size} como máximo. Elija uno más pequeño.`,
+    malformed: () => 'No se pudo leer el formulario. Inténtelo de nuevo.',
+    busy: () => 'Se están comprobando demasiados documentos. Inténtelo de nuevo en un momento.',
   },
   verdicts: {
     'TOTAL-PASSED': 'Válida',
@@ -218,13 +304,32 @@ const es: ReportWords = {
     'TOTAL-FAILED': 'No válida',
     nothing: 'Sin firma',
   },
+  means: {
+    'TOTAL-PASSED':
+      'Todas las firmas son buenas: se hicieron con el certificado indicado y lo firmado no ha cambiado.',
+    INDETERMINATE:
+      'No se puede decir con certeza si la firma es buena: falta algo que lo pruebe. Las notas dicen qué. Mientras tanto, no confíe en ella.',
+    'TOTAL-FAILED':
+      'Al menos una firma no es buena. Las notas dicen por qué. No confíe en este documento.',
+    nothing:
+      'Este fichero no contiene ninguna firma. Si la firma es un fichero aparte, elija aquel, y este como contenido firmado.',
+    unreadable:
+      'Esto no se pudo leer como documento firmado. Las notas dicen por qué. Si alguien lo firmó, pídale el fichero tal como se firmó.',
+  },
   signature: (id) => `Firma ${id}`,
   timestamp: 'Sello de tiempo',
   certificates: 'Certificados',
   severities: { error: 'Error', warning: 'Advertencia', information: 'Nota' },
   labels: {
     ...{ file: 'Fichero', format: 'Formato', digest: 'SHA-256', checked: 'Comprobado el' },
-    ...{ verdict: 'Resultado', signer: 'Firmado por', issuer: 'Emisor', place: 'Lugar' },
+    ...{
+      verdict: 'Resultado',
+      advice: 'Qué hacer',
+      owner: 'Emitido para',
+      signer: 'Firmado por',
+      issuer: 'Emisor',
+      place: 'Lugar',
+    },
     ...{ claimed: 'Hora según el firmante', proven: 'Existencia probada desde' },
     ...{ algorithm: 'Algoritmo', level: 'Nivel', coverage: 'Firmado', changes: 'Desde entonces' },
     ...{ time: 'Hora', authority: 'Autoridad', validity: 'Validez', revocation: 'Revocación' },

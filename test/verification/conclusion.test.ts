@@ -10,6 +10,7 @@ import { readCertificate, type KnownCertificate } from '../../src/certificates/k
 import type { Material } from '../../src/certificates/material.js'
 import { readStatements } from '../../src/certificates/revocation-records.js'
 import type { TimestampToken } from '../../src/timestamping/timestamp-token.js'
+import { NO_POLICIES, type PolicyRules } from '../../src/verification/signature-policy.js'
 import {
   EKU,
   makeUp,
@@ -47,6 +48,7 @@ interface Story {
   readonly certificates?: readonly MadeUp[]
   readonly evidence?: Partial<SignatureEvidence>
   readonly anchors?: readonly MadeUp[]
+  readonly policies?: Partial<PolicyRules>
 }
 
 const GOOD_ROOT = makeUpCrl({ issuer: root, nextUpdate: inDays(9) })
@@ -80,7 +82,8 @@ function conclude(story: Story = {}) {
   }
   const anchors = new TrustAnchors((story.anchors ?? [root]).map(known))
   const nothing = { certificates: [], statements: [] }
-  const conclusions = new Conclusions({ anchors, now: NOW, material: nothing })
+  const policies = { ...NO_POLICIES, ...story.policies }
+  const conclusions = new Conclusions({ anchors, now: NOW, material: nothing, policies })
   const conclusion = conclusions.signature(evidence, '1')
   const codes = conclusion.findings.map(({ code }) => code)
   return { ...conclusion, codes, verdict: conclusion.subIndication ?? conclusion.indication }

@@ -1,6 +1,7 @@
 import type { ProofSources, ValidationData } from '../../src/documents/ades.js'
 import type { DetachedContent } from '../../src/verification/evidence.js'
 import { examine, type Examination } from '../../src/verification/examine.js'
+import { NO_POLICIES } from '../../src/verification/signature-policy.js'
 import type { SigningPki } from '../support/signing-pki.js'
 
 export const NO_DATA: ValidationData = { certificates: [], crls: [], ocspResponses: [] }
@@ -13,6 +14,7 @@ export async function examined(
 ) {
   const { report } = await examine({
     ...{ name: null, document, contents: [], anchors, material: NO_DATA, now: new Date() },
+    policies: NO_POLICIES,
     ...more,
   })
   return report

@@ -11,6 +11,7 @@ import { Pades } from '../../src/documents/pades/pades.js'
 import { Xades } from '../../src/documents/xades/xades.js'
 import { HASH_ALGORITHMS } from '../../src/keys/algorithms.js'
 import { IsolatedProcesses } from '../../src/isolation/isolated-processes.js'
+import { ADVICE } from '../../src/verification/advice.js'
 import { FINDINGS, REPORT_LANGUAGES } from '../../src/verification/messages.js'
 import { Verification, type Submission } from '../../src/verification/verification.js'
 import { startRssp, type Rssp } from '../support/rssp.js'
@@ -90,6 +91,15 @@ describe('POST /verification', () => {
       FINDINGS['content-missing'][lang].replace('{}', 'SHA-256'),
     )
     assert.deepEqual(texts, expected)
+  })
+
+  it('says what to do about it, in the same language, and nothing where all is well', async () => {
+    const advised = async (body: unknown) => (await post(body)).body.signatures[0].advice as unknown
+    for (const lang of ['en', 'de', 'fr', 'es'] as const) {
+      const advice = await advised(submission({ contents: [], lang }))
+      assert.equal(advice, ADVICE.SIGNED_DATA_NOT_FOUND[lang])
+    }
+    assert.equal(await advised(submission()), null)
   })
 
   const invalid = (parameter: string) => `Invalid parameter ${parameter}`

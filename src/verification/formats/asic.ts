@@ -16,11 +16,13 @@ const TYPES: Readonly<Partial<Record<string, 'ASiC-S' | 'ASiC-E'>>> = {
   'application/vnd.etsi.asic-s+zip': 'ASiC-S',
   'application/vnd.etsi.asic-e+zip': 'ASiC-E',
 }
-const META = /^META-INF\//i
-const SIGNATURE = /^META-INF\/[^/]*signature[^/]*\.p7s$/i
-const XML_SIGNATURES = /^META-INF\/[^/]*signatures[^/]*\.xml$/i
-const MANIFEST = /^META-INF\/ASiC[^/]*Manifest[^/]*\.xml$/i
-const TIMESTAMP = /^META-INF\/[^/]*timestamp[^/]*\.tst$/i
+const META = /^META-INF\//
+const SIGNATURE = /^META-INF\/[^/]*signature[^/]*\.p7s$/
+const XML_SIGNATURES = /^META-INF\/[^/]*signatures[^/]*\.xml$/
+const MANIFEST = /^META-INF\/ASiC[^/]*Manifest[^/]*\.xml$/
+/** Those of timestamps (EN 319 162-1, A.7); signatures have none. */
+const ARCHIVE_MANIFEST = /^META-INF\/ASiCArchiveManifest/
+const TIMESTAMP = /^META-INF\/[^/]*timestamp[^/]*\.tst$/
 
 /** Files in META-INF, and what they are over. */
 class Container {
@@ -28,12 +30,17 @@ class Container {
   readonly data: readonly ZipEntry[]
   /** By the name of the manifest. */
   readonly manifests: ReadonlyMap<string, AsicManifest>
+  /** As it says itself; null where it does not say. */
+  readonly type: 'ASiC-S' | 'ASiC-E' | null
 
   constructor(files: readonly ZipEntry[]) {
     this.files = files
     this.data = files.filter(({ name }) => !META.test(name) && name !== 'mimetype')
     const manifests = files.filter(({ name }) => MANIFEST.test(name))
     this.manifests = new Map(manifests.map(({ name, bytes }) => [name, readAsicManifest(bytes)]))
+    const [first] = files
+    const type = first?.name === 'mimetype' ? first.bytes.toString('latin1').trim() : ''
+    this.type = TYPES[type] ?? null
   }
 
   find(name: string): ZipEntry | null {
@@ -42,7 +49,10 @@ class Container {
 
   /** What a signature or timestamp in this file is over: a manifest, or the one data file. */
   subjectOf(proof: string): Subject | null {
-    const found = [...this.manifests].filter(([, manifest]) => manifest.proof === proof)
+    const found = [...this.manifests].filter(
+      ([name, manifest]) =>
+        manifest.proof === proof && (!SIGNATURE.test(proof) || !ARCHIVE_MANIFEST.test(name)),
+    )
     const [[name, manifest] = []] = found
     if (found.length > 1) return null
     if (name !== undefined && manifest) {
@@ -50,8 +60,16 @@ class Container {
       return { content: contentOf(null, bytes), ...this.#listed(manifest) }
     }
     const [only, another] = this.data
-    if (!only || another) return null
+    if (!only || another || this.type === 'ASiC-E') return null
     return { content: contentOf(null, only.bytes), names: [only.name], findings: [] }
+  }
+
+  /** The simple kind is for one file (EN 319 162-1, 4.3). */
+  get findings(): Finding[] {
+    const names = this.data.map(({ name }) => name).join(', ')
+    return this.type === 'ASiC-S' && this.data.length !== 1
+      ? [problem('FORMAT_FAILURE', 'container-malformed', `ASiC-S: ${names}`.slice(0, 200))]
+      : []
   }
 
   /** Whether the files are those that the manifest lists, and what they are. */
@@ -88,8 +106,6 @@ interface Signed {
 export async function readAsic(archive: Buffer): Promise<DocumentReading> {
   const files = await readZip(archive)
   const container = new Container(files)
-  const [first] = files
-  const type = first?.name === 'mimetype' ? TYPES[first.bytes.toString('latin1').trim()] : undefined
   const signed = files.flatMap((file) => signaturesIn(file, container)).slice(0, MOST_SIGNATURES)
   const stamps = files.flatMap((file) => timestampsIn(file, container))
   const signatures = signed.map(({ file, names, evidence }) => {
@@ -98,7 +114,11 @@ export async function readAsic(archive: Buffer): Promise<DocumentReading> {
     return {
       ...evidence,
       place: file,
-      findings: [...evidence.findings, ...left.map(({ name }) => remark('file-not-signed', name))],
+      findings: [
+        ...container.findings,
+        ...evidence.findings,
+        ...left.map(({ name }) => remark('file-not-signed', name)),
+      ],
       timestamps: [
         ...evidence.timestamps,
         ...covering.map((each) => overFile(each.evidence, evidence)),
@@ -108,11 +128,11 @@ export async function readAsic(archive: Buffer): Promise<DocumentReading> {
   })
   const alone = stamps.filter(({ names }) => !signed.some(({ file }) => names.includes(file)))
   return {
-    format: type ?? (container.manifests.size > 0 ? 'ASiC-E' : 'ASiC-S'),
+    format: container.type ?? (container.manifests.size > 0 ? 'ASiC-E' : 'ASiC-S'),
     signatures,
     timestamps: alone.map(({ evidence }) => evidence),
     material: joinMaterial(...alone.map(materialOf)),
-    findings: type === undefined ? [remark('container-malformed', 'mimetype')] : [],
+    findings: container.type === null ? [remark('container-malformed', 'mimetype')] : [],
   }
 }
 
@@ -133,7 +153,7 @@ function signaturesIn({ name, bytes }: ZipEntry, container: Container): Signed[]
   if (XML_SIGNATURES.test(name)) return xmlSignaturesIn(name, bytes, container)
   if (!SIGNATURE.test(name)) return []
   const subject = container.subjectOf(name)
-  if (!subject) return [unreadable(name, 'manifest')]
+  if (!subject) return [unreadable(name, problem('FORMAT_FAILURE', 'manifest-missing'))]
   try {
     return readCms(bytes, [subject.content]).signatures.map((evidence) => ({
       file: name,
@@ -141,7 +161,7 @@ function signaturesIn({ name, bytes }: ZipEntry, container: Container): Signed[]
       evidence: { ...evidence, findings: [...subject.findings, ...evidence.findings] },
     }))
   } catch {
-    return [unreadable(name, 'CMS')]
+    return [unreadable(name, problem('FORMAT_FAILURE', 'signature-unreadable', 'CMS'))]
   }
 }
 
@@ -152,17 +172,17 @@ function xmlSignaturesIn(file: string, bytes: Buffer, container: Container): Sig
     const { signatures } = readXml(bytes, contents, (name) => names.push(name))
     return signatures.map((evidence) => ({ file, names, evidence }))
   } catch {
-    return [unreadable(file, 'XML')]
+    return [unreadable(file, problem('FORMAT_FAILURE', 'signature-unreadable', 'XML'))]
   }
 }
 
-function unreadable(file: string, what: string): Signed {
+function unreadable(file: string, finding: Finding): Signed {
   return {
     ...{ file, names: [] },
     evidence: {
       ...{ kind: 'CMS', place: file, signer: null, method: null, hashes: [], signingTime: null },
       ...{ timestamps: [], material: NO_MATERIAL, coverage: null },
-      findings: [problem('FORMAT_FAILURE', 'signature-unreadable', what)],
+      findings: [finding],
     },
   }
 }

@@ -32,9 +32,15 @@ export function signedBytes(file: Buffer, byteRange: readonly number[]): SignedB
   }
 }
 
-/** Whether bytes end as a file does, white space apart. */
-export function endsRevision(bytes: Buffer): boolean {
-  return /%%EOF\s*$/.test(bytes.toString('latin1', Math.max(0, bytes.length - 64)))
+const LAST_LINES = /startxref\s+(\d{1,10})\s+%%EOF\s*$/
+
+/**
+ * Whether what stands in a file from `start` to `end` ends as a revision does, white space apart: by saying
+ * where in it its cross-references are.
+ */
+export function isRevision(file: Buffer, start: number, end: number): boolean {
+  const [, offset] = LAST_LINES.exec(file.toString('latin1', Math.max(start, end - 128), end)) ?? []
+  return offset !== undefined && Number(offset) >= start && Number(offset) < end
 }
 
 /** Whether nothing but an end of line follows. */

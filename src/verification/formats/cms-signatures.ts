@@ -22,6 +22,7 @@ import {
 } from '../../certificates/cms.js'
 import type { SignatureEvidence, SignatureKind, TimestampEvidence } from '../evidence.js'
 import { findingsOf, problem, remark, type Finding } from '../findings.js'
+import type { ClaimedPolicy } from '../signature-policy.js'
 import { sequenceOf } from '../../certificates/der.js'
 import { readCertificates, type KnownCertificate } from '../../certificates/known-certificate.js'
 import { fingerprintOf, NO_MATERIAL } from '../../certificates/material.js'
@@ -87,11 +88,8 @@ function signatureOf(
     ...{ place: as.place, signer: checked.signer, method: info.method, timestamps, material },
     hashes: info.hash === null ? [] : [info.hash],
     signingTime: checked.signingTime,
-    findings: [
-      ...findingsOf(checked.flaws),
-      ...policyFindings(info),
-      ...attributeFindings(info, data),
-    ],
+    policy: policyOf(info),
+    findings: [...findingsOf(checked.flaws), ...attributeFindings(info, data)],
     coverage: null,
     counterSignatures: counter,
   }
@@ -125,15 +123,31 @@ function unreadable(place: string | null, what: string): SignatureEvidence {
 }
 
 /** @see EN 319 122-1, 5.2.9: NULL is a policy that is implied */
-function policyFindings({ signed }: SignerInfo): Finding[] {
-  if (!signed.has(ATTRIBUTES.signaturePolicy)) return []
+function policyOf(info: SignerInfo): ClaimedPolicy | null {
+  if (!info.signed.has(ATTRIBUTES.signaturePolicy)) return null
   try {
-    const value = onlyValue(signed, ATTRIBUTES.signaturePolicy)
-    if (!isSequence(value)) return [remark('policy-implied')]
-    return [remark('policy-not-applied', oidOf(childrenOf(value)[0]))]
+    const value = onlyValue(info.signed, ATTRIBUTES.signaturePolicy)
+    if (value instanceof asn1js.Null) return 'implied'
+    const [identifier, named] = childrenOf(value)
+    const [algorithm, octets] = childrenOf(named)
+    const digest = { hash: readHash(algorithm), value: octetsOf(octets) }
+    // One that was to be empty had to be of zeros where it could not be left out.
+    const isSaid = digest.value.some((octet) => octet !== 0)
+    return {
+      identifier: oidOf(identifier),
+      digest: isSaid ? digest : null,
+      stored: storedPolicy(info),
+    }
   } catch {
-    return [problem('POLICY_PROCESSING_ERROR', 'policy-unreadable')]
+    return 'unreadable'
   }
+}
+
+/** @see EN 319 122-1, 5.2.10: which specification the text is after, then the text or where it lies */
+function storedPolicy({ unsigned }: SignerInfo): Buffer | null {
+  if (!unsigned.has(ATTRIBUTES.signaturePolicyStore)) return null
+  const [, text] = childrenOf(onlyValue(unsigned, ATTRIBUTES.signaturePolicyStore))
+  return text instanceof asn1js.OctetString ? octetsOf(text) : null
 }
 
 /** Tags of attribute certificates, of either version, among CertificateChoices. */

@@ -14,6 +14,7 @@ import {
   type TimestampEvidence,
 } from '../evidence.js'
 import { problem, remark, type Finding } from '../findings.js'
+import { policyIdentifier, type ClaimedPolicy } from '../signature-policy.js'
 import { readCertificate, type KnownCertificate } from '../../certificates/known-certificate.js'
 import { readStatements } from '../../certificates/revocation-records.js'
 import { imprintProblems, readTimestamp } from './cms-signatures.js'
@@ -97,7 +98,6 @@ function evidenceOf(
       ? [problem('SIG_CONSTRAINTS_FAILURE', 'other-certificate-named', signer.subject)]
       : []),
     ...signed.findings,
-    ...policyFindings(header),
     ...roleFindings(jws),
     ...(algorithm && signer && signed.input
       ? valueProblems(jws, algorithm, signer, signed.input)
@@ -110,6 +110,7 @@ function evidenceOf(
     method: algorithm?.method ?? null,
     hashes: [...(algorithm?.method.hash ? [algorithm.method.hash] : []), ...signed.hashes],
     signingTime: signingTime(header),
+    policy: policyOf(jws),
     findings,
     timestamps: timestampsOf(jws, signed, material.certificates),
     material,
@@ -198,13 +199,29 @@ function headerProblems(header: JsonObject): Finding[] {
 }
 
 /** @see TS 119 182-1, 5.2.7 */
-function policyFindings({ sigPId }: JsonObject): Finding[] {
-  if (sigPId === undefined) return []
-  const id = isObject(sigPId) ? sigPId['id'] : undefined
-  const name = isObject(id) ? id['id'] : id
-  return typeof name === 'string'
-    ? [remark('policy-not-applied', name.slice(0, 200))]
-    : [problem('POLICY_PROCESSING_ERROR', 'policy-unreadable')]
+function policyOf(jws: JwsSignature): ClaimedPolicy | null {
+  const { sigPId } = jws.header
+  if (sigPId === undefined) return null
+  try {
+    const { id, digAlg, digVal } = objectOf(sigPId)
+    const name = textOf(isObject(id) ? id['id'] : id)
+    const hash = HASH_IDS[String(digAlg)]
+    if (digVal !== undefined && hash === undefined) return 'unreadable'
+    const digest =
+      hash === undefined || digVal === undefined
+        ? null
+        : { hash, value: Buffer.from(textOf(digVal), 'base64url') }
+    return { identifier: policyIdentifier(name), digest, stored: storedPolicy(jws) }
+  } catch {
+    return 'unreadable'
+  }
+}
+
+/** @see TS 119 182-1, 5.3.3 */
+function storedPolicy(jws: JwsSignature): Buffer | null {
+  const [store] = unsignedElements(jws).flatMap(({ value }) => value['sigPSt'] ?? [])
+  const text = store === undefined ? undefined : objectOf(store)['sigPolDoc']
+  return text === undefined ? null : Buffer.from(textOf(text), 'base64')
 }
 
 function roleFindings(jws: JwsSignature): Finding[] {
@@ -406,9 +423,16 @@ function unsignedElements({ unprotected }: JwsSignature): UnsignedElement[] {
   const list = unprotected['etsiU']
   return (Array.isArray(list) ? (list as unknown[]) : []).map((each) =>
     typeof each === 'string'
-      ? { text: each, value: objectOf(JSON.parse(utf8(Buffer.from(each, 'base64url')))) }
-      : { text: null, value: objectOf(each) },
+      ? { text: each, value: elementOf(JSON.parse(utf8(Buffer.from(each, 'base64url')))) }
+      : { text: null, value: elementOf(each) },
   )
+}
+
+/** Of one member; in what order others would come, nobody could say. */
+function elementOf(value: unknown): JsonObject {
+  const element = objectOf(value)
+  if (Object.keys(element).length !== 1) throw new Error('Not one element')
+  return element
 }
 
 const MOST_TIMESTAMPS = 50

@@ -18,9 +18,10 @@ import {
 } from '../evidence.js'
 import { findingsOf, problem, remark, type Finding } from '../findings.js'
 import { readTimestampToken, type TimestampToken } from '../../timestamping/timestamp-token.js'
-import { endsRevision, isEnd, signedBytes, type SignedBytes } from './byte-range.js'
+import { isEnd, isRevision, signedBytes, type SignedBytes } from './byte-range.js'
 import { cmsSignatures, imprintProblems } from './cms-signatures.js'
 import { MOST_SIGNATURES, type DocumentReading } from './document-reading.js'
+import { NO_REVISION } from '../messages.js'
 import { changesBetween, type Change } from './pdf-changes.js'
 
 /** A signed field and the bytes it is over. */
@@ -185,7 +186,8 @@ class Revisions {
       ? [{ kind: 'other', about: 'XRefStm' }]
       : []
     // What no cross-reference leads to, a reader that repairs files finds all the same.
-    const loose: Change[] = endsRevision(added) ? [] : [{ kind: 'other', about: '%%EOF' }]
+    const isWhole = isRevision(this.#file, end, nextEnd)
+    const loose: Change[] = isWhole ? [] : [{ kind: 'other', about: NO_REVISION }]
     return [...twofold, ...loose, ...changesBetween(earlier, later)]
   }
 }

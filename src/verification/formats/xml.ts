@@ -13,6 +13,7 @@ import {
   type TimestampEvidence,
 } from '../evidence.js'
 import { problem, remark, type Finding } from '../findings.js'
+import { policyIdentifier, type ClaimedPolicy } from '../signature-policy.js'
 import { readCertificate, type KnownCertificate } from '../../certificates/known-certificate.js'
 import { readTimestamp } from './cms-signatures.js'
 import { digestOfContent, findContent } from './detached-content.js'
@@ -90,12 +91,9 @@ function propertiesFindings({ references, propertiesAreSigned }: XadesSignature)
     : []
 }
 
-function policyFindings({ policy, hasCertifiedRoles }: XadesSignature): Finding[] {
-  return [
-    ...(policy === 'implied' ? [remark('policy-implied')] : []),
-    ...(policy === null || policy === 'implied' ? [] : [remark('policy-not-applied', policy)]),
-    ...(hasCertifiedRoles ? [remark('attribute-certificate')] : []),
-  ]
+function policyOf({ policy }: XadesSignature): ClaimedPolicy | null {
+  if (policy === null || typeof policy === 'string') return policy
+  return { ...policy, identifier: policyIdentifier(policy.identifier) }
 }
 
 function decoded(uri: string): string {
@@ -127,10 +125,11 @@ function evidenceOf(signature: XadesSignature): SignatureEvidence {
     method: signature.algorithm && methodOf(signature),
     hashes: [...new Set(hashes)],
     signingTime: signature.signingTime,
+    policy: policyOf(signature),
     findings: [
       ...valueProblems(signature, signer),
       ...coverageFindings(signature),
-      ...policyFindings(signature),
+      ...(signature.hasCertifiedRoles ? [remark('attribute-certificate')] : []),
       ...propertiesFindings(signature),
       ...signature.references.flatMap(referenceProblems),
       ...(signature.signingCertificateReferences.length > 0 && !named && signer

@@ -3,7 +3,13 @@ import { createHash, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as asn1js from 'asn1js'
-import { bytesOf, childrenOf, isContext, readElement } from '../../src/certificates/asn1.js'
+import {
+  bytesOf,
+  childrenOf,
+  isContext,
+  octetsOf,
+  readElement,
+} from '../../src/certificates/asn1.js'
 import { sequenceOf } from '../../src/certificates/der.js'
 import { HASH_ALGORITHMS } from '../../src/keys/algorithms.js'
 import { TokenEncoder, TstInfoEncoder } from '../../src/timestamping/token.js'
@@ -64,6 +70,45 @@ function archived({ withHeader, more = [] }: { withHeader: boolean; more?: reado
   return sequenceOf(bytesOf(type), under(0xa0, data))
 }
 
+const oidOf = (value: string) => Buffer.from(new asn1js.ObjectIdentifier({ value }).toBER())
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest()
+const octets = (bytes: Buffer) => Buffer.concat([Buffer.of(4, bytes.length), bytes])
+const SHA256_OID = '2.16.840.1.101.3.4.2.1'
+
+/** The same with version 3, whose index of what it protects is of one of its older versions. */
+function indexed(version: string, index: (...lists: readonly Buffer[]) => Buffer) {
+  const [type, wrapped] = childrenOf(readElement(read('cades-content.p7s')))
+  const fields = childrenOf(childrenOf(wrapped)[0])
+  const [contentType, content] = childrenOf(fields[2])
+  const parts = childrenOf(childrenOf(fields.at(-1))[0])
+  const signed = parts.filter((each) => !isContext(each, 1)).map(bytesOf)
+  const unsigned = childrenOf(parts.at(-1)).map(bytesOf)
+  const list = (bytes: readonly Buffer[]) =>
+    sequenceOf(...bytes.map((each) => octets(sha256(each))))
+  const certificates = childrenOf(fields.find((each) => isContext(each, 0))).map(bytesOf)
+  const der = index(list(certificates), list([]), list(unsigned))
+  const digest = sha256(octetsOf(childrenOf(content)[0]))
+  const stamp = token(Buffer.concat([bytesOf(contentType), digest, ...signed, der]))
+  const attribute = under(0xa1, sequenceOf(oidOf(version), under(0x31, der)))
+  const attributes = [
+    ...unsigned,
+    sequenceOf(oidOf('0.4.0.1733.2.4'), under(0x31, behind(stamp, attribute))),
+  ]
+  const signer = sequenceOf(...signed, under(0xa1, ...attributes))
+  const data = sequenceOf(...fields.slice(0, -1).map(bytesOf), under(0x31, signer))
+  return sequenceOf(bytesOf(type), under(0xa0, data))
+}
+
+/** A token with something behind all that its SignerInfo has. */
+function behind(stamp: Buffer, more: Buffer): Buffer {
+  const [type, wrapped] = childrenOf(readElement(stamp))
+  const fields = childrenOf(childrenOf(wrapped)[0])
+  const parts = childrenOf(childrenOf(fields.at(-1))[0]).map(bytesOf)
+  const signers = under(0x31, sequenceOf(...parts, more))
+  const data = sequenceOf(...fields.slice(0, -1).map(bytesOf), signers)
+  return sequenceOf(bytesOf(type), under(0xa0, data))
+}
+
 const examine = (document: Buffer) =>
   examined(document, [read('root.der'), root.certificate], {
     material: {
@@ -91,5 +136,30 @@ describe('An archive timestamp of CAdES, version 2', () => {
     const { signatures } = await examine(archived({ withHeader: true, more }))
     const last = signatures[0]?.timestamps.at(-1)
     assert.deepEqual([last?.kind, last?.subIndication], ['archive', 'HASH_FAILURE'])
+  })
+})
+
+describe('An archive timestamp of CAdES, version 3', () => {
+  const algorithm = sequenceOf(oidOf(SHA256_OID))
+  for (const [name, oid, index] of [
+    ['ATSHashIndex', '0.4.0.1733.2.5', sequenceOf],
+    [
+      ...(['ATSHashIndexV2', '0.4.0.19122.1.4'] as const),
+      (...lists: readonly Buffer[]) => sequenceOf(algorithm, ...lists),
+    ],
+  ] as const) {
+    it(`may have the older ${name}, of whole attributes`, async () => {
+      const { indication, signatures } = await examine(indexed(oid, index))
+      const last = signatures[0]?.timestamps.at(-1)
+      assert.deepEqual([last?.kind, last?.indication], ['archive', 'TOTAL-PASSED'])
+      assert.equal(indication, 'TOTAL-PASSED')
+    })
+  }
+
+  it('fails where its index lists something that is not there', async () => {
+    const index = (certificates: Buffer) =>
+      sequenceOf(algorithm, certificates, sequenceOf(octets(sha256(Buffer.of(1)))), sequenceOf())
+    const { signatures } = await examine(indexed('0.4.0.19122.1.4', index))
+    assert.equal(signatures[0]?.timestamps.at(-1)?.subIndication, 'HASH_FAILURE')
   })
 })
