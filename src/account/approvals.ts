@@ -119,7 +119,8 @@ class ApprovalPages {
     const documents = await this.#parts.documents.ofItems(transaction, addressOf(request))
     const html = renderApproval({
       ...approvalFacts(transaction, [credential], documents),
-      ...{ lang: visit.lang, action: addressOf(request), client: { name: clientName }, now: now() },
+      ...{ lang: visit.lang, client: { name: clientName }, now: now() },
+      ...{ here: addressOf(request), action: addressOf(request) },
       user: { displayName: visit.user.displayName },
       validFor: approvalSeconds,
       expiresAt: transaction.expiresAt,

@@ -1,4 +1,4 @@
-import type { Credential } from '../credentials/credential.js'
+import { isToCome, type Credential } from '../credentials/credential.js'
 import { certificateStatus, signingCertificate } from '../credentials/credentials.js'
 import { renderCredentialDecision, renderCredentials } from './pages/credentials.js'
 import { viewOf } from './pages/account-page.js'
@@ -18,7 +18,8 @@ export const credentials: AccountSection = {
 
     section.get('/', async (visit) => {
       const owned = await parts.credentials.list(visit.user.id)
-      const shown = owned.map((credential) => describe(credential, now()))
+      // There is nothing to see, or to end, of what may come.
+      const shown = owned.filter((each) => !isToCome(each)).map((each) => describe(each, now()))
       pages.send(visit.ctx, 200, renderCredentials({ ...viewOf(visit), credentials: shown }))
     })
     section.post('/:id/suspend', async (visit) => {
@@ -62,7 +63,7 @@ export const credentials: AccountSection = {
 
 async function own(visit: AccountVisit, { credentials }: AccountParts): Promise<Credential | null> {
   const credential = await credentials.find(pathPart(visit, 'id'))
-  return credential?.userId === visit.user.id ? credential : null
+  return credential?.userId === visit.user.id && !isToCome(credential) ? credential : null
 }
 
 function allows({ status, suspendedBy }: Credential, decision: 'resume' | 'revoke'): boolean {
@@ -78,7 +79,7 @@ function describe(credential: Credential, now: Date) {
   const { subject, issuer, serialNumber, notBefore, notAfter } = signingCertificate(credential)
   return {
     ...{ id, description, keyAlgorithm, subject, issuer, serialNumber, notBefore, notAfter },
-    status: status === 'enabled' ? certificateStatus(credential, now) : status,
+    status: status === 'enabled' ? (certificateStatus(credential, now) ?? 'disabled') : status,
     resumable: status === 'suspended' && suspendedBy === 'signer',
   }
 }

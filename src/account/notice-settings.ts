@@ -11,8 +11,9 @@ export const noticeSettings: AccountSection = {
     section.get(
       '/',
       (visit) => {
-        const { email, signatureNotices = true } = visit.user
-        const view = { ...viewOf(visit), email, signatureNotices }
+        const { email, signatureNotices = true, lang } = visit.user
+        const mailLanguage = LANGUAGES.find((each) => each === lang) ?? visit.lang
+        const view = { ...viewOf(visit), email, signatureNotices, mailLanguage }
         pages.send(visit.ctx, 200, renderNoticeSettings(view))
       },
       { fresh: true },

@@ -131,7 +131,8 @@ export function pathPart({ ctx }: AccountVisit, name: string): string {
 
 /** For what does not exist, or is another person's: the two look the same. */
 export function notFound(visit: AccountVisit, { pages }: AccountParts): void {
-  pages.send(visit.ctx, 404, renderNotFound(viewOf(visit)))
+  const here = sectionPath(visit.section)
+  pages.send(visit.ctx, 404, renderNotFound({ ...viewOf(visit), here }))
 }
 
 /** Back to the section's page, which says what was done. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Middleware } from 'koa'
+import { chosenLanguage } from '../pages/chosen-language.js'
 import { chooseLanguage } from '../pages/language.js'
 
 interface DemoFile {
@@ -49,6 +50,12 @@ export function demo({ directory }: { directory: string }): Middleware {
       ctx.set('Location', '/demo/')
       return
     }
+    // The page takes what stands after its address for an answer of the service.
+    if (ctx.path === '/demo/' && ctx.query['lang'] !== undefined) {
+      ctx.status = 303
+      ctx.set('Location', '/demo/')
+      return
+    }
     const entry = Object.hasOwn(FILES, ctx.path) ? FILES[ctx.path] : undefined
     if (!entry) {
       await next()
@@ -66,9 +73,10 @@ export function demo({ directory }: { directory: string }): Middleware {
       'X-Content-Type-Options': 'nosniff',
       'Referrer-Policy': 'no-referrer',
       'Cross-Origin-Opener-Policy': 'same-origin',
-      Vary: 'Accept-Language',
+      Vary: 'Accept-Language, Cookie',
     })
-    const isGerman = chooseLanguage(ctx.get('accept-language')) === 'de'
+    const language = chosenLanguage(ctx) ?? chooseLanguage(ctx.get('accept-language'))
+    const isGerman = language === 'de'
     const file = isGerman ? (entry.german ?? entry.file) : entry.file
     ctx.body = await readFile(join(directory, file))
   }

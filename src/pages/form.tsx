@@ -14,11 +14,13 @@ export type CodeProblem =
   | 'used-code'
   | 'used-sent-code'
   | 'expired-code'
+  | 'wrong-recovery-code'
   | 'used-recovery-code'
   | { readonly lockedUntil: Date }
 export type PinProblem = 'wrong-pin'
 
-const PROBLEM_ID = 'problem'
+/** Of the problem that a field refers to. */
+export const PROBLEM_ID = 'problem'
 
 /** Posts to the server; buttons come in the order they are given, so the first is what Enter does. */
 export function Form({ view, children }: { view: FormView; children: ComponentChildren }) {
@@ -29,10 +31,21 @@ export function Form({ view, children }: { view: FormView; children: ComponentCh
   )
 }
 
-/** What was wrong with the last answer. Read out at once, and referred to by the field in question. */
-export function Problem({ children }: { children: ComponentChildren }) {
+/**
+ * What was wrong with the last answer. It has the focus when the page comes up, so that it is in view and
+ * read out, and the field in question refers to it.
+ * @param standing says what holds for the page whatever was answered: there may be another one beside it
+ */
+export function Problem({
+  standing = false,
+  children,
+}: {
+  standing?: boolean
+  children: ComponentChildren
+}) {
+  const first = standing ? {} : { id: PROBLEM_ID, tabIndex: -1, autofocus: true }
   return (
-    <div class="problem" role="alert" id={PROBLEM_ID}>
+    <div class="problem" role="alert" {...first}>
       <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">
         <circle cx="10" cy="10" r="9" />
         <path d="M10 5.5v5.5M10 14.2v.1" />

@@ -39,7 +39,7 @@ export function groups(hex: string): string[] {
 const UNITS = ['byte', 'kilobyte', 'megabyte'] as const
 
 /** “1.2 MB”, in the words of the language. */
-export function fileSize({ locale }: PageMessages, bytes: number): string {
+export function fileSize({ locale }: Pick<PageMessages, 'locale'>, bytes: number): string {
   const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3))
   return new Intl.NumberFormat(locale, {
     style: 'unit',

@@ -2,7 +2,7 @@ import type { ComponentChild, ComponentChildren } from 'preact'
 import { renderToString } from 'preact-render-to-string'
 import { displayText } from './display-text.js'
 import { clockTime } from './format.js'
-import type { Language } from './language.js'
+import { LANGUAGES, type Language } from './language.js'
 import { PAGE_MESSAGES, type PageMessages } from './messages.js'
 
 const STYLESHEET_PATH = '/assets/pages.css'
@@ -10,6 +10,8 @@ const STYLESHEET_PATH = '/assets/pages.css'
 /** What every page needs. */
 export interface PageView {
   readonly lang: Language
+  /** Address at which the page can be read again, without `lang`: the other languages are offered there. */
+  readonly here?: string
   /** IANA name of the zone in which times are shown; UTC when absent. */
   readonly timeZone?: string
   /** Against which “in 20 seconds” is counted; the clock's time when absent. */
@@ -51,16 +53,21 @@ export function renderPage(
           </a>
         )}
         <div class={page.wide ? 'sheet wide' : 'sheet'}>
-          <header class="brand">
-            <Mark />
-            <span class="brand-name">OpenRSSP</span>
-            <span class="brand-service">{messages.service}</span>
+          <header class="top">
+            <div class="brand">
+              <Mark />
+              <span class="brand-name">OpenRSSP</span>
+              <span class="brand-service">{messages.service}</span>
+            </div>
+            {page.navigation}
           </header>
-          {page.navigation}
           <main id="content" tabIndex={page.navigation ? -1 : undefined}>
             {content}
           </main>
-          <footer class="caution">{messages.caution}</footer>
+          <footer class="caution">
+            <p>{messages.caution}</p>
+            {view.here !== undefined && <OtherLanguages here={view.here} view={view} />}
+          </footer>
         </div>
       </body>
     </html>
@@ -92,6 +99,24 @@ export function Time({ at, view }: { at: Date; view: PageView }) {
 
 export function Asks({ children }: { children: ComponentChildren }) {
   return <p class="asks">{children}</p>
+}
+
+/** Nothing that was done is lost by it, but what was typed and not sent. */
+function OtherLanguages({ here, view }: { here: string; view: PageView }) {
+  const others = LANGUAGES.filter((each) => each !== view.lang)
+  return (
+    <nav class="languages" aria-label={pageMessages(view).otherLanguages}>
+      {others.map((each) => (
+        <a
+          href={`${here}${here.includes('?') ? '&' : '?'}lang=${each}`}
+          lang={each}
+          hreflang={each}
+        >
+          {PAGE_MESSAGES[each].language}
+        </a>
+      ))}
+    </nav>
+  )
 }
 
 /** An open ring and a pen stroke that leaves it: the key stays inside, the signature goes out. */

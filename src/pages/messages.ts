@@ -9,6 +9,8 @@ const en = {
   caution: 'Enter a password, PIN or code here only if you started this yourself.',
   problem: 'Problem',
   skip: 'Skip to content',
+  language: 'English',
+  otherLanguages: 'This page in other languages',
   unnamedClient: 'An application without a name',
   minutes: (minutes: number) => (minutes === 1 ? '1 minute' : `${minutes} minutes`),
   seconds: (seconds: number) => (seconds === 1 ? '1 second' : `${seconds} seconds`),
@@ -51,12 +53,15 @@ const en = {
     label: 'One-time code',
     hint: '6 digits from your authenticator app',
     problems: {
-      'wrong-code': 'The one-time code is not correct. Please check it and try again.',
+      'wrong-code':
+        'The one-time code is not correct. Please enter the one that your app shows now, or that was sent to you last.',
       'used-code':
         'This one-time code has been used already. Please wait until your app shows the next one.',
       'used-sent-code':
         'This code has been used already, or a newer one was sent since. Please enter the newest one, or ask for another.',
       'expired-code': 'This code has expired. Please ask for a new one.',
+      'wrong-recovery-code':
+        'This is not one of your recovery codes, nor a valid enrolment code. Please check it letter by letter, or ask your signing service for a new enrolment code.',
       'used-recovery-code':
         'This recovery code has been used already. Please cross it off and take another one.',
     },
@@ -64,7 +69,7 @@ const en = {
   locked: (until: Child): Phrase => [
     'There were too many wrong entries. For your protection, this is locked until ',
     until,
-    '.',
+    '. Please try again then. If it was not you who tried, tell your signing service.',
   ],
 }
 
@@ -77,6 +82,8 @@ const de: PageMessages = {
     'Geben Sie Passwort, PIN oder Code hier nur ein, wenn Sie den Vorgang selbst begonnen haben.',
   problem: 'Problem',
   skip: 'Zum Inhalt springen',
+  language: 'Deutsch',
+  otherLanguages: 'Diese Seite in anderen Sprachen',
   unnamedClient: 'Eine Anwendung ohne Namen',
   minutes: (minutes) => (minutes === 1 ? '1 Minute' : `${minutes} Minuten`),
   seconds: (seconds) => (seconds === 1 ? '1 Sekunde' : `${seconds} Sekunden`),
@@ -122,12 +129,14 @@ const de: PageMessages = {
     hint: '6 Ziffern aus Ihrer Authenticator-App',
     problems: {
       'wrong-code':
-        'Der Einmalcode ist nicht richtig. Bitte prüfen Sie ihn und versuchen Sie es noch einmal.',
+        'Der Einmalcode ist nicht richtig. Bitte geben Sie den ein, den Ihre App jetzt anzeigt oder der Ihnen zuletzt gesendet wurde.',
       'used-code':
         'Dieser Einmalcode wurde bereits verwendet. Bitte warten Sie, bis Ihre App den nächsten anzeigt.',
       'used-sent-code':
         'Dieser Code wurde bereits verwendet, oder es wurde inzwischen ein neuerer gesendet. Bitte geben Sie den neuesten ein oder fordern Sie einen weiteren an.',
       'expired-code': 'Dieser Code ist abgelaufen. Bitte fordern Sie einen neuen an.',
+      'wrong-recovery-code':
+        'Das ist keiner Ihrer Wiederherstellungscodes und kein gültiger Einrichtungscode. Bitte prüfen Sie ihn Zeichen für Zeichen oder bitten Sie Ihren Signaturdienst um einen neuen Einrichtungscode.',
       'used-recovery-code':
         'Dieser Wiederherstellungscode wurde bereits verwendet. Bitte streichen Sie ihn und nehmen Sie einen anderen.',
     },
@@ -135,7 +144,7 @@ const de: PageMessages = {
   locked: (until) => [
     'Es gab zu viele falsche Eingaben. Zu Ihrem Schutz ist die Eingabe bis zum ',
     until,
-    ' gesperrt.',
+    ' gesperrt. Bitte versuchen Sie es danach noch einmal. Waren Sie das nicht, sagen Sie es Ihrem Signaturdienst.',
   ],
 }
 

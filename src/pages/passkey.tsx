@@ -22,8 +22,16 @@ const FOUND_BY_SCRIPT: readonly PasskeyProblem[] = [
   ...(['cancelled', 'timed-out', 'unsupported', 'failed', 'exists'] as const),
 ]
 
-export function PasskeyProblemText({ problem, view }: { problem: PasskeyProblem; view: PageView }) {
-  return <Problem>{pageMessages(view).passkey.problems[problem]}</Problem>
+export function PasskeyProblemText({
+  problem,
+  standing = false,
+  view,
+}: {
+  problem: PasskeyProblem
+  standing?: boolean
+  view: PageView
+}) {
+  return <Problem standing={standing}>{pageMessages(view).passkey.problems[problem]}</Problem>
 }
 
 /** The question, for the script; the field that it fills in; what it says when that fails. */
@@ -73,7 +81,7 @@ export function PasskeyButton({
 export function PasskeyNeedsScript({ view }: { view: PageView }) {
   return (
     <noscript>
-      <PasskeyProblemText problem="no-script" view={view} />
+      <PasskeyProblemText problem="no-script" standing view={view} />
     </noscript>
   )
 }

@@ -17,10 +17,19 @@ export interface AccountPageView extends PageView {
 export function viewOf({ ctx, lang, user, section, navigation }: AccountVisit): AccountPageView {
   const notice = ctx.query['done']
   const known = typeof notice === 'string' && Object.hasOwn(ACCOUNT_MESSAGES.en.notices, notice)
+  // What was posted to cannot always be read.
+  const here = ctx.method === 'GET' ? addressOf(ctx) : sectionPath(section)
   return {
-    ...{ lang, section, navigation, user: { displayName: user.displayName } },
+    ...{ lang, here, section, navigation, user: { displayName: user.displayName } },
     ...(known ? { notice: notice as AccountNotice } : {}),
   }
+}
+
+/** Without what is said once. */
+function addressOf({ path, querystring }: AccountVisit['ctx']): string {
+  const query = new URLSearchParams(querystring)
+  for (const once of ['lang', 'done']) query.delete(once)
+  return query.size === 0 ? path : `${path}?${query.toString()}`
 }
 
 export function accountMessages(view: PageView): AccountMessages {

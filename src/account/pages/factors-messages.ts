@@ -67,7 +67,8 @@ const en = {
     kept: 'I have kept them',
   },
   problems: {
-    'no-proof': 'That takes a second factor, or an enrolment code from your signing service.',
+    'no-proof':
+      'That takes a second factor, or an enrolment code from your signing service. Please sign out and sign in again with your second factor, or ask your signing service for a code.',
     'wrong-enrolment-code':
       'The enrolment code is not correct, was used already or has expired. Please check it, or ask your signing service for a new one.',
     'too-many-attempts': 'There were too many attempts. Please wait a few minutes, then try again.',
@@ -75,7 +76,8 @@ const en = {
       'The code is not correct. Please check that the clock of your device is right, and enter the code that the app shows now.',
     expired:
       'The secret was not confirmed in time, or another one was shown since. Please start again.',
-    'not-removed': 'The authenticator app was not removed.',
+    'not-removed':
+      'The authenticator app was not removed: it is already gone, or your account needs it. What holds now is shown below.',
   },
 }
 
@@ -146,7 +148,7 @@ const de: FactorMessages = {
   },
   problems: {
     'no-proof':
-      'Dazu braucht es einen zweiten Faktor oder einen Einrichtungscode Ihres Signaturdienstes.',
+      'Dazu braucht es einen zweiten Faktor oder einen Einrichtungscode Ihres Signaturdienstes. Bitte melden Sie sich ab und mit Ihrem zweiten Faktor wieder an, oder bitten Sie Ihren Signaturdienst um einen Code.',
     'wrong-enrolment-code':
       'Der Einrichtungscode ist nicht richtig, bereits verwendet oder abgelaufen. Bitte prüfen Sie ihn oder bitten Sie Ihren Signaturdienst um einen neuen.',
     'too-many-attempts':
@@ -155,7 +157,8 @@ const de: FactorMessages = {
       'Der Code ist nicht richtig. Bitte prüfen Sie, ob die Uhr Ihres Geräts richtig geht, und geben Sie den Code ein, den die App jetzt anzeigt.',
     expired:
       'Das Geheimnis wurde nicht rechtzeitig bestätigt, oder es wurde inzwischen ein anderes angezeigt. Bitte beginnen Sie von vorn.',
-    'not-removed': 'Die Authenticator-App wurde nicht entfernt.',
+    'not-removed':
+      'Die Authenticator-App wurde nicht entfernt: Sie ist schon fort, oder Ihr Konto braucht sie. Was jetzt gilt, steht unten.',
   },
 }
 

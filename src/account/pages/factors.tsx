@@ -153,7 +153,6 @@ export function renderPendingAuthenticator(view: PendingAuthenticatorView): stri
     view,
     { title: messages.title, problem: problem !== undefined },
     <>
-      {problem && <Problem>{problems[problem]}</Problem>}
       <p>{messages.scan}</p>
       <QrCode text={view.address} label={messages.qrCode} />
       <p>{messages.type}</p>
@@ -161,13 +160,13 @@ export function renderPendingAuthenticator(view: PendingAuthenticatorView): stri
         <Grouped text={view.totpSecret} />
       </p>
       <p class="hint">{messages.until(<Time at={view.expiresAt} view={view} />)}</p>
+      {problem && <Problem>{problems[problem]}</Problem>}
       <PostForm action={`/account/factors/pending/${view.id}`}>
         <Field
           name="otp"
           label={pageMessages(view).otp.label}
           hint={messages.confirm}
           wrong={problem !== undefined}
-          focus={problem !== undefined}
         />
         <Submit primary>{messages.go}</Submit>
       </PostForm>

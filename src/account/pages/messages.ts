@@ -20,12 +20,12 @@ const en = {
     passkeys: 'Passkeys',
   },
   notices: {
-    ended: 'Ended.',
+    ended: 'Ended. It can no longer be used.',
     saved: 'Saved.',
-    removed: 'Removed.',
-    added: 'Added.',
+    removed: 'Removed. It can no longer be used.',
+    added: 'Added. You can use it from now on.',
     suspended: 'Suspended. It signs nothing until you resume it.',
-    resumed: 'Resumed.',
+    resumed: 'Resumed. It can sign again, with your approval each time.',
     revoked: 'Revoked. Its key is destroyed.',
     approved: 'Approved. The application can have it signed now.',
     rejected: 'Rejected. Nothing is signed.',
@@ -46,7 +46,8 @@ const en = {
   },
   notFound: {
     title: 'Not found',
-    detail: 'There is nothing here that belongs to you. It may have ended already.',
+    detail:
+      'There is nothing here that belongs to you, or it was ended or decided already. Under “Overview” you find what is there.',
   },
   approvals: {
     title: 'Waiting for your approval',
@@ -264,12 +265,12 @@ const de: AccountMessages = {
     passkeys: 'Passkeys',
   },
   notices: {
-    ended: 'Beendet.',
+    ended: 'Beendet. Es kann nicht mehr verwendet werden.',
     saved: 'Gespeichert.',
-    removed: 'Entfernt.',
-    added: 'Hinzugefügt.',
+    removed: 'Entfernt. Es kann nicht mehr verwendet werden.',
+    added: 'Hinzugefügt. Von jetzt an können Sie es verwenden.',
     suspended: 'Ausgesetzt. Es signiert nichts, bis Sie es wieder aufnehmen.',
-    resumed: 'Wieder aufgenommen.',
+    resumed: 'Wieder aufgenommen. Damit kann wieder signiert werden, jedes Mal mit Ihrer Freigabe.',
     revoked: 'Widerrufen. Sein Schlüssel ist vernichtet.',
     approved: 'Freigegeben. Die Anwendung kann jetzt signieren lassen.',
     rejected: 'Abgelehnt. Es wird nichts signiert.',
@@ -290,7 +291,8 @@ const de: AccountMessages = {
   },
   notFound: {
     title: 'Nicht gefunden',
-    detail: 'Hier ist nichts, das Ihnen gehört. Vielleicht ist es schon beendet.',
+    detail:
+      'Hier ist nichts, das Ihnen gehört, oder es ist schon beendet oder entschieden. Unter „Übersicht“ finden Sie, was da ist.',
   },
   approvals: {
     title: 'Warten auf Ihre Freigabe',

@@ -1,5 +1,5 @@
 import { Foreign } from '../../pages/layout.js'
-import { LANGUAGES } from '../../pages/language.js'
+import { LANGUAGES, type Language } from '../../pages/language.js'
 import {
   accountMessages,
   PostForm,
@@ -10,6 +10,7 @@ import {
 export interface NoticeSettingsView extends AccountPageView {
   readonly email: string | null
   readonly signatureNotices: boolean
+  readonly mailLanguage: Language
 }
 
 export function renderNoticeSettings(view: NoticeSettingsView): string {
@@ -37,7 +38,7 @@ export function renderNoticeSettings(view: NoticeSettingsView): string {
           <label for="lang">{messages.language}</label>
           <select id="lang" name="lang">
             {LANGUAGES.map((language) => (
-              <option value={language} selected={language === view.lang}>
+              <option value={language} selected={language === view.mailLanguage}>
                 {messages.languages[language]}
               </option>
             ))}

@@ -43,8 +43,9 @@ const en = {
     keep: 'Keep it',
   },
   problems: {
-    name: 'Please give the passkey a name of at most 60 characters.',
-    'wrong-enrolment-code': 'The enrolment code is not correct, was used already or has expired.',
+    name: 'Please give the passkey a name of 1 to 60 characters, such as “Phone”.',
+    'wrong-enrolment-code':
+      'The enrolment code is not correct, was used already or has expired. Please check it, or ask your signing service for a new one.',
     'too-many-attempts': 'There were too many attempts. Please wait a few minutes, then try again.',
   },
 }
@@ -90,9 +91,9 @@ const de: PasskeyMessages = {
     keep: 'Behalten',
   },
   problems: {
-    name: 'Bitte geben Sie dem Passkey einen Namen mit höchstens 60 Zeichen.',
+    name: 'Bitte geben Sie dem Passkey einen Namen mit 1 bis 60 Zeichen, etwa „Telefon“.',
     'wrong-enrolment-code':
-      'Der Einrichtungscode ist nicht richtig, wurde bereits verwendet oder ist abgelaufen.',
+      'Der Einrichtungscode ist nicht richtig, wurde bereits verwendet oder ist abgelaufen. Bitte prüfen Sie ihn oder bitten Sie Ihren Signaturdienst um einen neuen.',
     'too-many-attempts':
       'Es gab zu viele Versuche. Bitte warten Sie einige Minuten und versuchen Sie es dann erneut.',
   },

@@ -1,5 +1,5 @@
 import type { Passkey } from '../../identity/passkeys.js'
-import { Field, Problem } from '../../pages/form.js'
+import { Field, Problem, PROBLEM_ID } from '../../pages/form.js'
 import { Foreign } from '../../pages/layout.js'
 import {
   PasskeyButton,
@@ -107,6 +107,7 @@ function NameField(props: {
 }) {
   const { id, label, hint, value, wrong } = props
   const hintId = `${id}-hint`
+  const describedBy = [...(wrong ? [PROBLEM_ID] : []), ...(hint ? [hintId] : [])].join(' ')
   return (
     <div class="field">
       <label for={id}>{label}</label>
@@ -124,7 +125,7 @@ function NameField(props: {
         maxLength={MAX_LENGTH}
         autocomplete="off"
         aria-invalid={wrong ? 'true' : undefined}
-        aria-describedby={hint ? hintId : undefined}
+        aria-describedby={describedBy || undefined}
       />
     </div>
   )

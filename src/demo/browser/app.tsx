@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'preact/hooks'
 import { CertificateStep } from './certificate-step.js'
 import { LEAVING, type Demo, type Notice, type State } from './demo.js'
 import { DocumentsStep } from './documents-step.js'
@@ -46,8 +47,13 @@ function CurrentStep(props: { demo: Demo; state: State; takeFocus: boolean }) {
 }
 
 function NoticeBox({ demo, notice }: { demo: Demo; notice: Notice }) {
+  const box = useRef<HTMLDivElement>(null)
+  // What was pressed may be many screens below.
+  useEffect(() => {
+    box.current?.focus()
+  }, [notice])
   return (
-    <div class={`notice ${notice.tone}`} role="alert">
+    <div class={`notice ${notice.tone}`} role="alert" tabIndex={-1} ref={box}>
       <Icon name={notice.tone === 'problem' ? 'warning' : 'information'} />
       <div>
         <p class="notice-title">{t(notice.title)}</p>

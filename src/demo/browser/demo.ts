@@ -331,9 +331,16 @@ export class Demo {
   async #leaveDocuments(documents: readonly DemoDocument[]): Promise<void> {
     const token = this.#tokens?.access_token
     if (token === undefined) return
-    for (const { isPdf, name, content } of documents) {
-      if (isPdf) await this.#service.deposit(token, name, content).catch(() => undefined)
+    const pdfs = documents.filter((document) => this.becomesSignedPdf(document))
+    for (const [index, { name, content }] of pdfs.entries()) {
+      const where = { number: index + 1, count: pdfs.length }
+      this.#busy(t('Handing over document {number} of {count}…', where))
+      await this.#service.deposit(token, name, content).catch((error: unknown) => {
+        // What is too large to be shown is too large to be signed: better said before it is approved.
+        if (isTooLarge(error)) throw new TooLargeError(name)
+      })
     }
+    this.#busy(LEAVING)
   }
 
   async #receive(callback: Callback, query: string): Promise<void> {
@@ -439,7 +446,9 @@ export class Demo {
     this.#busy('Checking the signatures…')
     const signed: SignedDocument[] = []
     const [nextPdf, nextSignature] = [pdfs.values(), signatures.values()]
-    for (const document of documents) {
+    for (const [index, document] of documents.entries()) {
+      const where = { number: index + 1, count: documents.length }
+      if (documents.length > 1) this.#busy(t('Checking signature {number} of {count}…', where))
       signed.push(
         this.becomesSignedPdf(document)
           ? await this.#checkPdf(document, nextPdf.next().value?.content ?? new Uint8Array())
@@ -648,11 +657,39 @@ function explainRefusal(refused: Callback & { kind: 'refused' }): [string, { tex
   ]
 }
 
+/** The service takes no document of that size. */
+class TooLargeError extends Error {
+  override readonly name = 'TooLargeError'
+  readonly document: string
+  constructor(document: string) {
+    super(`${document} is too large`)
+    this.document = document
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof RefusedError && error.status === 413
+}
+
 function explainError(error: unknown): [string, { text: string }] {
+  if (error instanceof TooLargeError) {
+    const text = t('“{name}” was not signed. Please choose a smaller document.', {
+      name: error.document,
+    })
+    return ['A document is too large for the service', { text }]
+  }
+  if (error instanceof RefusedError && (error.status === 429 || error.status === 503)) {
+    return ['The service is busy', { text: 'Please try again in a moment. Nothing was signed.' }]
+  }
   if (error instanceof RefusedError) {
     return [
       'The service refused the request',
-      { text: t('It says: {why}. You can try again from here.', { why: error.message }) },
+      {
+        text: t(
+          'It says: {why}. You can try again from here, or go back and choose something else.',
+          { why: error.message },
+        ),
+      },
     ]
   }
   if (error instanceof TypeError) {

@@ -1,4 +1,4 @@
-import { useRef, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { MOST_DOCUMENTS, type Demo, type State } from './demo.js'
 import { PlacementEditor } from './placement-editor.js'
 import { fileSize, Fingerprint, Icon, plural, StepHeading } from './parts.js'
@@ -57,7 +57,14 @@ function FilePicker({
   hasDocuments: boolean
 }) {
   const input = useRef<HTMLInputElement>(null)
+  const button = useRef<HTMLButtonElement>(null)
   const [over, setOver] = useState(false)
+  const had = useRef(hasDocuments)
+  // With the last document, the button that removed it is gone.
+  useEffect(() => {
+    if (had.current && !hasDocuments) button.current?.focus()
+    had.current = hasDocuments
+  }, [hasDocuments])
   const take = (files: FileList | null | undefined) => {
     if (files && files.length > 0) void demo.addDocuments([...files])
   }
@@ -85,6 +92,7 @@ function FilePicker({
         <button
           type="button"
           class={hasDocuments ? 'secondary' : 'primary'}
+          ref={button}
           disabled={disabled}
           onClick={() => input.current?.click()}
         >
@@ -117,36 +125,41 @@ function FilePicker({
 }
 
 function Documents({ demo, state: { documents, busy } }: { demo: Demo; state: State }) {
+  const heading = useRef<HTMLHeadingElement>(null)
+  // What had the focus is gone: the button of the sample, or that of the document removed.
+  useEffect(() => {
+    if (document.activeElement === document.body) heading.current?.focus()
+  }, [documents.length])
   return (
     <>
-      <h3>
+      <h3 tabIndex={-1} ref={heading}>
         {plural(documents.length, '1 document', '{count} documents')}
         {documents.length === MOST_DOCUMENTS && ` ${t('(the most this demonstration takes)')}`}
       </h3>
       <ul class="documents">
-        {documents.map((document) => (
-          <li key={document.fingerprint}>
+        {documents.map((each) => (
+          <li key={each.fingerprint}>
             <Icon name="document" />
             <div class="document-text">
               <p>
-                <bdi class="document-name">{document.name}</bdi>{' '}
-                <span class="muted">{fileSize(document.content.length)}</span>
+                <bdi class="document-name">{each.name}</bdi>{' '}
+                <span class="muted">{fileSize(each.content.length)}</span>
               </p>
               <p class="muted">
-                SHA-256 <Fingerprint hex={document.fingerprint} />
+                SHA-256 <Fingerprint hex={each.fingerprint} />
               </p>
             </div>
             <button
               type="button"
               class="quiet icon-only"
               disabled={busy !== undefined}
-              aria-label={t('Remove {name}', { name: document.name })}
-              onClick={() => void demo.removeDocument(document)}
+              aria-label={t('Remove {name}', { name: each.name })}
+              onClick={() => void demo.removeDocument(each)}
             >
               <Icon name="cross" />
             </button>
-            {demo.becomesSignedPdf(document) && (
-              <PlacementEditor demo={demo} document={document} disabled={busy !== undefined} />
+            {demo.becomesSignedPdf(each) && (
+              <PlacementEditor demo={demo} document={each} disabled={busy !== undefined} />
             )}
           </li>
         ))}

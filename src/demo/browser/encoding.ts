@@ -1,13 +1,22 @@
 export type Bytes = Uint8Array<ArrayBuffer>
 
+/** Three bytes are four characters: parts of this many can be put together. */
+const PART = 3 * 8192
+
+/** Part by part: with large documents, character by character stands still for many seconds. */
 export function toBase64(bytes: Bytes): string {
-  let binary = ''
-  for (const byte of bytes) binary += String.fromCharCode(byte)
-  return btoa(binary)
+  const parts: string[] = []
+  for (let at = 0; at < bytes.length; at += PART) {
+    parts.push(btoa(String.fromCharCode(...bytes.subarray(at, at + PART))))
+  }
+  return parts.join('')
 }
 
 export function fromBase64(text: string): Bytes {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+  const binary = atob(text)
+  const bytes = new Uint8Array(binary.length)
+  for (let at = 0; at < binary.length; at += 1) bytes[at] = binary.charCodeAt(at)
+  return bytes
 }
 
 export function toBase64Url(bytes: Bytes): string {

@@ -8,6 +8,8 @@ export const GERMAN: Readonly<Record<string, string>> = {
   'Finishing…': 'Wird abgeschlossen …',
   'Starting again…': 'Wird neu begonnen …',
   'Going back…': 'Zurück …',
+  'Handing over document {number} of {count}…': 'Dokument {number} von {count} wird übergeben …',
+  'Checking signature {number} of {count}…': 'Signatur {number} von {count} wird geprüft …',
   'Reading your certificates…': 'Ihre Zertifikate werden gelesen …',
   'Signing…': 'Wird signiert …',
   'Checking the signatures…': 'Die Signaturen werden geprüft …',
@@ -64,8 +66,11 @@ export const GERMAN: Readonly<Record<string, string>> = {
   // Where the signature is seen
   'Signature on {name}': 'Signatur auf {name}',
   'Show the signature on a page': 'Die Signatur auf einer Seite zeigen',
-  'This browser cannot show the document. You can still say where the signature goes.':
-    'Dieser Browser kann das Dokument nicht zeigen. Sie können trotzdem angeben, wohin die Signatur kommt.',
+  'This PDF opens only with a password, so the service cannot sign it. Please choose a copy without a password.':
+    'Dieses PDF öffnet sich nur mit einem Passwort; der Dienst kann es nicht signieren. Bitte wählen Sie eine Kopie ohne Passwort.',
+  'This browser cannot open the document: it may be damaged, and then the service will not sign it. You can still say where the signature goes.':
+    'Dieser Browser kann das Dokument nicht öffnen: Vielleicht ist es beschädigt, dann signiert der Dienst es nicht. Sie können trotzdem angeben, wohin die Signatur kommt.',
+  'Page, of {pages}': 'Seite, von {pages}',
   'movable box': 'verschiebbarer Rahmen',
   'Arrow keys move it by a millimetre, with Shift by ten. With Alt they change its size.':
     'Pfeiltasten verschieben ihn um einen Millimeter, mit Umschalt um zehn. Mit Alt ändern sie seine Größe.',
@@ -236,8 +241,11 @@ export const GERMAN: Readonly<Record<string, string>> = {
   'The service says: {why}. Nothing was signed; you can try again.':
     'Der Dienst sagt: {why}. Es wurde nichts signiert; Sie können es noch einmal versuchen.',
   'The service refused the request': 'Der Dienst hat die Anfrage abgelehnt',
-  'It says: {why}. You can try again from here.':
-    'Er sagt: {why}. Sie können es von hier noch einmal versuchen.',
+  'It says: {why}. You can try again from here, or go back and choose something else.':
+    'Er sagt: {why}. Sie können es von hier noch einmal versuchen oder zurückgehen und etwas anderes wählen.',
+  'A document is too large for the service': 'Ein Dokument ist zu groß für den Dienst',
+  '“{name}” was not signed. Please choose a smaller document.':
+    '„{name}“ wurde nicht signiert. Bitte wählen Sie ein kleineres Dokument.',
   'The service cannot be reached': 'Der Dienst ist nicht erreichbar',
   'Please check that it is running, then reload the page. Your documents are kept.':
     'Bitte prüfen Sie, ob er läuft, und laden Sie die Seite dann neu. Ihre Dokumente bleiben erhalten.',

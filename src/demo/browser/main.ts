@@ -1,15 +1,18 @@
 import { h, render } from 'preact'
 import { App } from './app.js'
 import { Demo, type State } from './demo.js'
+import { titleOf } from './stepper.js'
 
 const root = document.getElementById('app')
 if (!root) throw new Error('The page has no place for the application')
 
+const name = document.title
 let shown: State['step'] | undefined
 const demo = new Demo((state) => {
   // The first step of a first visit leaves the focus at the top of the page.
   const takeFocus = (shown !== undefined && shown !== state.step) || state.step !== 'documents'
   shown = state.step
+  document.title = titleOf(state, name)
   render(h(App, { demo, state, takeFocus }), root)
 })
 

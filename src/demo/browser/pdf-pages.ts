@@ -1,14 +1,18 @@
 /* Loaded only when there is a PDF to be looked at; a file of its own for that reason. */
-import { getDocument, GlobalWorkerOptions } from 'pdfjs-dist/legacy/build/pdf.mjs'
+import { getDocument, GlobalWorkerOptions, type RenderTask } from 'pdfjs-dist/legacy/build/pdf.mjs'
 import type { Bytes } from './encoding.js'
 import { millimetres, type PageSize } from './placement.js'
 
 export interface OpenPdf {
   readonly pages: number
   sizeOf(page: number): Promise<PageSize>
-  /** @param width in pixels of the screen */
+  /** Only the last page asked for is drawn to the end. @param width in pixels of the screen */
   draw(page: number, canvas: HTMLCanvasElement, width: number): Promise<void>
   close(): Promise<void>
+}
+
+export function needsPassword(error: unknown): boolean {
+  return error instanceof Error && error.name === 'PasswordException'
 }
 
 /** Nothing in the document is executed, and nothing outside of it is fetched. */
@@ -23,6 +27,8 @@ export async function openPdf(content: Bytes): Promise<OpenPdf> {
     verbosity: 0,
   })
   const document = await loading.promise
+  let wanted = 0
+  let drawing: RenderTask | null = null
   return {
     pages: document.numPages,
     async sizeOf(page) {
@@ -30,12 +36,17 @@ export async function openPdf(content: Bytes): Promise<OpenPdf> {
       return { width: millimetres(width), height: millimetres(height) }
     },
     async draw(number, canvas, width) {
+      const turn = ++wanted
       const page = await document.getPage(number)
+      drawing?.cancel()
+      await drawing?.promise.catch(() => undefined)
+      if (turn !== wanted) return
       const scale = (width * devicePixelRatio) / page.getViewport({ scale: 1 }).width
       const viewport = page.getViewport({ scale })
       canvas.width = Math.floor(viewport.width)
       canvas.height = Math.floor(viewport.height)
-      await page.render({ canvas, viewport }).promise
+      drawing = page.render({ canvas, viewport })
+      await drawing.promise
     },
     close: () => loading.destroy(),
   }

@@ -33,7 +33,7 @@ export function PlacementEditor({
   const pdf = usePdf(document.content)
   const page = placement?.page ?? 1
   const size = usePageSize(pdf, page)
-  const pages = pdf === 'unreadable' || pdf === null ? Number.MAX_SAFE_INTEGER : pdf.pages
+  const pages = isProblem(pdf) || pdf === null ? Number.MAX_SAFE_INTEGER : pdf.pages
   const place = (wanted: Placement): Placement => {
     const placed = within(wanted, size, pages)
     demo.place(document, placed)
@@ -60,16 +60,14 @@ export function PlacementEditor({
       </label>
       {placement && (
         <>
-          {pdf === 'unreadable' ? (
-            <p class="hint">
-              {t(
-                'This browser cannot show the document. You can still say where the signature goes.',
-              )}
+          {isProblem(pdf) ? (
+            <p class="placement-problem" role="status">
+              {t(PROBLEMS[pdf])}
             </p>
           ) : (
             <Page {...{ pdf, size, placement, place, disabled, id }} />
           )}
-          <Numbers {...{ placement, place, id }} />
+          {pdf !== 'password' && <Numbers {...{ placement, place, id, pages }} />}
         </>
       )}
     </fieldset>
@@ -96,7 +94,8 @@ function Page({
   const sheet = useRef<HTMLDivElement>(null)
   const dragged = useRef<{ x: number; y: number; from: Placement; resizes: boolean } | null>(null)
   useEffect(() => {
-    if (pdf && canvas.current) void pdf.draw(placement.page, canvas.current, WIDEST)
+    // What cannot be drawn, or is not wanted any more, leaves an empty sheet.
+    if (canvas.current) pdf?.draw(placement.page, canvas.current, WIDEST).catch(() => undefined)
   }, [pdf, placement.page])
 
   const perMillimetre = () => (sheet.current?.clientWidth ?? 1) / size.width
@@ -186,21 +185,27 @@ function Numbers({
   placement,
   place,
   id,
+  pages,
 }: {
   placement: Placement
   place: (wanted: Placement) => Placement
   id: string
+  pages: number
 }) {
+  const isKnown = pages < Number.MAX_SAFE_INTEGER
   return (
     <div class="numbers">
       {FIELDS.map(([member, label]) => (
         <p key={member}>
-          <label for={`${id}-${member}`}>{t(label)}</label>
+          <label for={`${id}-${member}`}>
+            {member === 'page' && isKnown ? t('Page, of {pages}', { pages }) : t(label)}
+          </label>
           <input
             id={`${id}-${member}`}
             type="number"
             inputMode="numeric"
             min={member === 'page' ? 1 : 0}
+            max={member === 'page' && isKnown ? pages : undefined}
             step={1}
             value={placement[member]}
             onChange={(event) => {
@@ -219,18 +224,33 @@ function isSame(one: Placement, other: Placement): boolean {
   return FIELDS.every(([member]) => one[member] === other[member])
 }
 
+/** Why a document cannot be shown, and what the service will make of it. */
+const PROBLEMS = {
+  password:
+    'This PDF opens only with a password, so the service cannot sign it. Please choose a copy without a password.',
+  unreadable:
+    'This browser cannot open the document: it may be damaged, and then the service will not sign it. You can still say where the signature goes.',
+} as const
+type Problem = keyof typeof PROBLEMS
+
+function isProblem(pdf: pdfPages.OpenPdf | Problem | null): pdf is Problem {
+  return typeof pdf === 'string'
+}
+
 /** Null until it is open. */
-function usePdf(content: Bytes): pdfPages.OpenPdf | 'unreadable' | null {
-  const [pdf, setPdf] = useState<pdfPages.OpenPdf | 'unreadable' | null>(null)
+function usePdf(content: Bytes): pdfPages.OpenPdf | Problem | null {
+  const [pdf, setPdf] = useState<pdfPages.OpenPdf | Problem | null>(null)
   useEffect(() => {
     let isGone = false
-    const opening = import(PDF_MODULE).then((module: typeof pdfPages) => module.openPdf(content))
+    const loading = import(PDF_MODULE) as Promise<typeof pdfPages>
+    const opening = loading.then((module) => module.openPdf(content))
     opening.then(
       (open) => {
         if (!isGone) setPdf(open)
       },
-      () => {
-        if (!isGone) setPdf('unreadable')
+      async (error: unknown) => {
+        const module = await loading.catch(() => null)
+        if (!isGone) setPdf(module?.needsPassword(error) ? 'password' : 'unreadable')
       },
     )
     return () => {
@@ -244,10 +264,10 @@ function usePdf(content: Bytes): pdfPages.OpenPdf | 'unreadable' | null {
   return pdf
 }
 
-function usePageSize(pdf: pdfPages.OpenPdf | 'unreadable' | null, page: number): PageSize {
+function usePageSize(pdf: pdfPages.OpenPdf | Problem | null, page: number): PageSize {
   const [size, setSize] = useState(A4)
   useEffect(() => {
-    if (pdf === null || pdf === 'unreadable') return
+    if (pdf === null || isProblem(pdf)) return
     pdf.sizeOf(page).then(setSize, () => undefined)
   }, [pdf, page])
   return size

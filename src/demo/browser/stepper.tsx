@@ -1,20 +1,33 @@
-import type { Step } from './demo.js'
+import type { State, Step } from './demo.js'
 import { t } from './texts.js'
 
 const PLACES = ['Documents', 'Sign in', 'Certificate', 'Approve', 'Signature'] as const
 /** How many of the places are behind us. Signing in and approving happen at the service. */
 const DONE: Record<Step, number> = { documents: 0, certificate: 2, result: 4, finished: 5 }
 
+/** “Step 3 of 5: Certificate” */
+function placeText(done: number): string {
+  const name = PLACES[done]
+  return name === undefined
+    ? t('Done')
+    : t('Step {step} of {all}: {name}', {
+        ...{ step: done + 1, all: PLACES.length },
+        name: t(name),
+      })
+}
+
+/** Says step and problem where windows and tabs are listed, too. */
+export function titleOf({ step, notice }: Pick<State, 'step' | 'notice'>, name: string): string {
+  const problem = notice?.tone === 'problem' ? `${t(notice.title)} – ` : ''
+  return `${problem}${placeText(DONE[step])} – ${name}`
+}
+
 export function Stepper({ step, leaving }: { step: Step; leaving: boolean }) {
   const done = DONE[step] + (leaving ? 1 : 0)
   return (
     <nav aria-label={t('Progress')} class="stepper">
       <p class="stepper-short" aria-hidden="true">
-        {done < PLACES.length
-          ? t('Step {step} of {all}: {name}', {
-              ...{ step: done + 1, all: PLACES.length, name: t(PLACES[done] ?? '') },
-            })
-          : t('Done')}
+        {placeText(done)}
       </p>
       <ol>
         {PLACES.map((place, index) => (

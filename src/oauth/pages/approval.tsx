@@ -5,6 +5,7 @@ import {
   Field,
   Form,
   Problem,
+  PROBLEM_ID,
   RejectButton,
   type CodeProblem,
   type FormView,
@@ -47,6 +48,8 @@ export interface ApprovalItem {
   readonly label?: string
   readonly digestHex: string
   readonly digestBase64: string
+  /** What is signed with it, as far as the application says; the text is empty for what we know. */
+  readonly properties?: readonly { readonly name: string; readonly text: string }[]
   /** Null or absent where it is not here to be shown. */
   readonly document?: ShownDocument | null
 }
@@ -84,9 +87,8 @@ export interface ApprovalView extends FormView {
 export interface CredentialView {
   readonly id: string
   readonly description: string
-  /** The certificate's holder, as RFC 4514 text. */
-  readonly subject: string
-  readonly serialNumber: string
+  /** Its holder, as RFC 4514 text, and its number; null when it is issued upon approval. */
+  readonly certificate: { readonly subject: string; readonly serialNumber: string } | null
 }
 
 export function renderApproval(view: ApprovalView): string {
@@ -101,13 +103,27 @@ export function renderApproval(view: ApprovalView): string {
       <Asks>
         {messages.asks(<ClientName client={view.client} view={view} />, view.numSignatures)}
       </Asks>
-      {view.problem && <ApprovalProblem problem={view.problem} view={view} />}
-      {view.identityProblem && <IdentityProblemText problem={view.identityProblem} view={view} />}
-      {passkeyProblem && <PasskeyProblemText problem={passkeyProblem} view={view} />}
       <Request view={view} />
       <Items view={view} />
       <Decision view={view} />
     </>,
+  )
+}
+
+/** Beside the fields: what is asked for may fill many screens above. */
+function Problems({ view }: { view: ApprovalView }) {
+  const { problem, identityProblem } = view
+  const passkeyProblem = passkeyProblemOf(view)
+  return (
+    <>
+      {problem && <ApprovalProblem problem={problem} view={view} />}
+      {identityProblem && (
+        <IdentityProblemText problem={identityProblem} standing={Boolean(problem)} view={view} />
+      )}
+      {passkeyProblem && (
+        <PasskeyProblemText problem={passkeyProblem} standing={Boolean(problem)} view={view} />
+      )}
+    </>
   )
 }
 
@@ -187,16 +203,26 @@ function Request({ view }: { view: ApprovalView }) {
 }
 
 function Certificate({ credential, view }: { credential: CredentialView; view: ApprovalView }) {
+  const messages = messagesOf(view).approval
+  const { description, certificate } = credential
+  if (!certificate) {
+    return (
+      <>
+        <Foreign text={description} max={255} />
+        <span class="detail">{messages.issuedUponApproval}</span>
+      </>
+    )
+  }
   return (
     <>
-      <Foreign text={credential.description} max={255} />
+      <Foreign text={description} max={255} />
       <span class="detail">
-        <DistinguishedName text={credential.subject} />
+        <DistinguishedName text={certificate.subject} />
       </span>
       <span class="detail">
-        {messagesOf(view).approval.serialNumber}{' '}
+        {messages.serialNumber}{' '}
         <code>
-          <Foreign text={credential.serialNumber} max={100} />
+          <Foreign text={certificate.serialNumber} max={100} />
         </code>
       </span>
     </>
@@ -205,12 +231,19 @@ function Certificate({ credential, view }: { credential: CredentialView; view: A
 
 /** With which of several; none is chosen beforehand. */
 function Choice({ view }: { view: ApprovalView }) {
+  const wrong = view.problem === 'no-credential'
   return (
-    <fieldset class="choice">
+    <fieldset class="choice" aria-describedby={wrong ? PROBLEM_ID : undefined}>
       <legend>{messagesOf(view).approval.choose}</legend>
       {view.credentials.map((credential) => (
         <label>
-          <input type="radio" name="credentialID" value={credential.id} required />
+          <input
+            type="radio"
+            name="credentialID"
+            value={credential.id}
+            required
+            aria-invalid={wrong ? 'true' : undefined}
+          />
           <span>
             <Certificate credential={credential} view={view} />
           </span>
@@ -232,6 +265,7 @@ function Items({ view }: { view: ApprovalView }) {
             <bdi>{labelOf(item) || messages.item(index + 1)}</bdi>
           </span>
           <Fingerprint item={item} />
+          <Properties item={item} view={view} />
           {item.document ? (
             <DocumentPreview document={item.document} number={index + 1} view={view} />
           ) : (
@@ -248,7 +282,7 @@ function Items({ view }: { view: ApprovalView }) {
         {messages.itemsHint(displayText(view.hashAlgorithm, 20), view.items.length)}
       </p>
       {view.items.length > 4 && !areShown ? (
-        <div class="scroll" role="region" aria-labelledby="items" tabIndex={0}>
+        <div class="scroll" role="group" aria-labelledby="items" tabIndex={0}>
           {list}
         </div>
       ) : (
@@ -261,6 +295,30 @@ function Items({ view }: { view: ApprovalView }) {
 /** What the request calls it, else what it was called when it was left here. */
 function labelOf({ label, document }: ApprovalItem): string {
   return displayText(label ?? document?.name ?? '', 200)
+}
+
+/** In the application's own words: names of the specification, and values that are text or Base64. */
+function Properties({ item, view }: { item: ApprovalItem; view: ApprovalView }) {
+  const { properties = [] } = item
+  if (properties.length === 0) return null
+  return (
+    <div class="hint">
+      {messagesOf(view).approval.signedWithIt}
+      <ul>
+        {properties.map(({ name, text }) => (
+          <li>
+            <Foreign text={name} />
+            {text !== '' && (
+              <>
+                {': '}
+                <Foreign text={text} max={500} />
+              </>
+            )}
+          </li>
+        ))}
+      </ul>
+    </div>
+  )
 }
 
 /** Groups are set apart by style alone, so that copying gives the plain digest. */
@@ -292,6 +350,7 @@ function Decision({ view }: { view: ApprovalView }) {
   return (
     <section aria-labelledby="decision" class="decision">
       <h2 id="decision">{messages.confirm}</h2>
+      <Problems view={view} />
       <p class="hint">{messages.answerBy(<Time at={view.expiresAt} view={view} />)}</p>
       <Form view={view}>
         {view.credentials.length > 1 && <Choice view={view} />}
@@ -303,7 +362,6 @@ function Decision({ view }: { view: ApprovalView }) {
             hint={view.asks.pin === 'depends' ? pin.hintIfAny : pin.hint}
             optional={view.asks.pin === 'depends'}
             wrong={wrongPin}
-            focus={wrongPin}
           />
         )}
         {view.asks.otp && !awaitsSending && (
@@ -313,7 +371,6 @@ function Decision({ view }: { view: ApprovalView }) {
             hint={codeHint(view)}
             optional={view.asks.otp === 'depends'}
             wrong={wrongCode}
-            focus={wrongCode}
           />
         )}
         <ConfirmHint view={view} />

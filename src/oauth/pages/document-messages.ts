@@ -50,10 +50,10 @@ const en = {
     title: 'This document cannot be shown here.',
     password: 'It is protected with a password.',
     damaged: 'It is damaged, or of a kind of PDF that we cannot read.',
-    'too-much': 'Showing it would take more time or memory than it may.',
+    'too-much': 'It is too large or too intricate to be drawn here.',
     busy: 'Too many documents are being shown right now. Please load the page again in a moment.',
     'other-kind': 'It is neither a PDF nor text.',
-    only: 'Its fingerprint alone tells which document you sign. Approve only if you know it from elsewhere.',
+    only: 'Its fingerprint alone tells which document you sign. Download it and look at it elsewhere; approve only if you know what it says.',
   } satisfies Record<Unshowable | 'title' | 'only', string>,
 }
 
@@ -108,10 +108,10 @@ const de: DocumentMessages = {
     title: 'Dieses Dokument kann hier nicht gezeigt werden.',
     password: 'Es ist mit einem Passwort geschützt.',
     damaged: 'Es ist beschädigt oder eine Art von PDF, die wir nicht lesen können.',
-    'too-much': 'Es zu zeigen würde mehr Zeit oder Speicher brauchen, als es darf.',
+    'too-much': 'Es ist zu groß oder zu verwickelt, um hier gezeichnet zu werden.',
     busy: 'Gerade werden zu viele Dokumente gezeigt. Bitte laden Sie die Seite gleich noch einmal.',
     'other-kind': 'Es ist weder ein PDF noch Text.',
-    only: 'Nur sein Fingerabdruck sagt, welches Dokument Sie signieren. Geben Sie es nur frei, wenn Sie es anderswoher kennen.',
+    only: 'Nur sein Fingerabdruck sagt, welches Dokument Sie signieren. Laden Sie es herunter und sehen Sie es anderswo an; geben Sie es nur frei, wenn Sie wissen, was darin steht.',
   },
 }
 

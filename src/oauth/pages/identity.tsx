@@ -29,14 +29,20 @@ export function ProviderName({ label }: { label: string }) {
 
 export function IdentityProblemText({
   problem,
+  standing = false,
   view,
 }: {
   problem: IdentityProblem
+  standing?: boolean
   view: PageView
 }) {
   const { identity, anIdentity } = messagesOf(view)
   const label = problem.label || anIdentity
-  return <Problem>{identity.problems[problem.kind](<ProviderName label={label} />)}</Problem>
+  return (
+    <Problem standing={standing}>
+      {identity.problems[problem.kind](<ProviderName label={label} />)}
+    </Problem>
+  )
 }
 
 /** Leaves the fields alone, filled in or not: nothing typed here is needed there. */

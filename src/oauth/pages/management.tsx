@@ -19,8 +19,8 @@ export interface ManagementView extends FormView {
   /** What would go; null when one would be made. */
   readonly credential: {
     readonly description: string
-    readonly subject: string
-    readonly serialNumber: string
+    /** Null while it has none. */
+    readonly certificate: { readonly subject: string; readonly serialNumber: string } | null
   } | null
   readonly asksCode: boolean
   readonly problem?: CodeProblem
@@ -56,18 +56,22 @@ export function renderManagement(view: ManagementView): string {
                 <Foreign text={view.credential.description} />
               </dd>
             </div>
-            <div>
-              <dt>{management.subject}</dt>
-              <dd>
-                <DistinguishedName text={view.credential.subject} />
-              </dd>
-            </div>
-            <div>
-              <dt>{management.serialNumber}</dt>
-              <dd>
-                <code>{view.credential.serialNumber}</code>
-              </dd>
-            </div>
+            {view.credential.certificate && (
+              <>
+                <div>
+                  <dt>{management.subject}</dt>
+                  <dd>
+                    <DistinguishedName text={view.credential.certificate.subject} />
+                  </dd>
+                </div>
+                <div>
+                  <dt>{management.serialNumber}</dt>
+                  <dd>
+                    <code>{view.credential.certificate.serialNumber}</code>
+                  </dd>
+                </div>
+              </>
+            )}
           </>
         )}
       </dl>

@@ -94,7 +94,7 @@ const ownEn = {
       'other-person': (provider: Child): Phrase => [
         'Someone else than the owner of this certificate was confirmed by ',
         provider,
-        '. Nothing was approved.',
+        '. Nothing was approved. Please confirm as the person the certificate belongs to, or reject the request.',
       ],
       'not-linked': (provider: Child): Phrase => [
         'This certificate is approved with ',
@@ -108,6 +108,10 @@ const ownEn = {
     without: 'I cannot use my authenticator app',
     label: 'Recovery code',
     hint: 'One that you have not used yet, or the enrolment code from your signing service',
+    byCode:
+      'Your account has no authenticator app. Please enter the enrolment code from your signing service.',
+    enrolmentCode: 'Enrolment code',
+    enrolmentHint: '16 letters and digits. If you have none, ask your signing service for one.',
   },
   sentCode: {
     hint: '8 digits from our message',
@@ -215,13 +219,16 @@ const ownEn = {
     certificate: 'Certificate',
     choose: 'Sign with',
     chooseFirst: 'Please choose a certificate to sign with.',
+    issuedUponApproval:
+      'Issued in your name when you approve, for what is listed here alone. Its key is destroyed right after.',
     serialNumber: 'Serial number',
     items: (count: number) => (count === 1 ? 'What you sign' : `What you sign (${count})`),
     itemsHint: (algorithm: string, count: number) =>
       count === 1
-        ? `This ${algorithm} fingerprint stands for exactly one document. Compare it with what the application shows.`
-        : `Each ${algorithm} fingerprint stands for exactly one document. Compare them with what the application shows.`,
+        ? `The letters and digits are a fingerprint (${algorithm}): it stands for exactly one document and changes with every change to it. Compare it with what the application shows.`
+        : `The letters and digits are fingerprints (${algorithm}): each stands for exactly one document and changes with every change to it. Compare them with what the application shows.`,
     item: (number: number) => `Document ${number}`,
+    signedWithIt: 'Signed together with it:',
     confirm: 'Your decision',
     approve: (count: number) => (count === 1 ? 'Approve and sign' : `Approve ${count} signatures`),
     reject: 'Reject',
@@ -238,17 +245,22 @@ const ownEn = {
       expired: {
         title: 'This page is no longer valid',
         detail:
-          'The request has expired or was answered already. Please go back to the application and start again.',
+          'The request has expired, was answered already, or was begun in another browser. Please go back to the application: it shows whether it has your answer. If not, start again there.',
       },
       'invalid-request': {
         title: 'This request cannot be processed',
         detail:
-          'The application sent a request that this service does not accept. Nothing was signed.',
+          'The application sent a request that this service does not accept. Nothing was signed. Please go back to the application; if it happens again, show these details to whoever runs it.',
       },
       'unknown-application': {
         title: 'This application is not known here',
         detail:
-          'The application is not registered with this service, or gave a return address that is not. For your safety you are not sent back.',
+          'The application is not registered with this service, or gave a return address that is not. For your safety you are not sent back. Nothing was signed. If you trust the application, show these details to whoever runs it.',
+      },
+      'not-found': {
+        title: 'There is no page here',
+        detail:
+          'The address may be mistyped or out of date. Please go back to where you came from. Your own pages are at “/account”.',
       },
       denied: {
         title: 'The request was refused',
@@ -256,7 +268,8 @@ const ownEn = {
       },
       unavailable: {
         title: 'Not available at the moment',
-        detail: 'This service is busy or being maintained. Please try again in a few minutes.',
+        detail:
+          'This service is busy or being maintained. Nothing is lost: please load this page again in a few minutes.',
       },
       failure: {
         title: 'Something went wrong',
@@ -358,7 +371,7 @@ const ownDe: OwnMessages = {
       'other-person': (provider) => [
         'Nicht die Person, der dieses Zertifikat gehört, wurde bestätigt von ',
         provider,
-        '. Es wurde nichts freigegeben.',
+        '. Es wurde nichts freigegeben. Bitte bestätigen Sie als die Person, der das Zertifikat gehört, oder lehnen Sie ab.',
       ],
       'not-linked': (provider) => [
         'Dieses Zertifikat wird freigegeben mit ',
@@ -372,6 +385,11 @@ const ownDe: OwnMessages = {
     without: 'Ich kann meine Authenticator-App nicht verwenden',
     label: 'Wiederherstellungscode',
     hint: 'Einer, den Sie noch nicht verwendet haben, oder der Einrichtungscode Ihres Signaturdienstes',
+    byCode:
+      'Ihr Konto hat keine Authenticator-App. Bitte geben Sie den Einrichtungscode Ihres Signaturdienstes ein.',
+    enrolmentCode: 'Einrichtungscode',
+    enrolmentHint:
+      '16 Buchstaben und Ziffern. Haben Sie keinen, bitten Sie Ihren Signaturdienst darum.',
   },
   sentCode: {
     hint: '8 Ziffern aus unserer Nachricht',
@@ -488,13 +506,16 @@ const ownDe: OwnMessages = {
     certificate: 'Zertifikat',
     choose: 'Signieren mit',
     chooseFirst: 'Bitte wählen Sie das Zertifikat, mit dem Sie signieren.',
+    issuedUponApproval:
+      'Wird mit Ihrer Freigabe auf Ihren Namen ausgestellt, nur für das hier Aufgeführte. Der Schlüssel wird gleich danach vernichtet.',
     serialNumber: 'Seriennummer',
     items: (count) => (count === 1 ? 'Was Sie signieren' : `Was Sie signieren (${count})`),
     itemsHint: (algorithm, count) =>
       count === 1
-        ? `Dieser ${algorithm}-Fingerabdruck steht für genau ein Dokument. Vergleichen Sie ihn mit der Anzeige der Anwendung.`
-        : `Jeder ${algorithm}-Fingerabdruck steht für genau ein Dokument. Vergleichen Sie die Werte mit der Anzeige der Anwendung.`,
+        ? `Die Buchstaben und Ziffern sind ein Fingerabdruck (${algorithm}): Er steht für genau ein Dokument und ändert sich mit jeder Änderung daran. Vergleichen Sie ihn mit der Anzeige der Anwendung.`
+        : `Die Buchstaben und Ziffern sind Fingerabdrücke (${algorithm}): Jeder steht für genau ein Dokument und ändert sich mit jeder Änderung daran. Vergleichen Sie sie mit der Anzeige der Anwendung.`,
     item: (number) => `Dokument ${number}`,
+    signedWithIt: 'Wird zusammen damit signiert:',
     confirm: 'Ihre Entscheidung',
     approve: (count) => (count === 1 ? 'Freigeben und signieren' : `${count} Signaturen freigeben`),
     reject: 'Ablehnen',
@@ -511,17 +532,22 @@ const ownDe: OwnMessages = {
       expired: {
         title: 'Diese Seite ist nicht mehr gültig',
         detail:
-          'Die Anfrage ist abgelaufen oder wurde schon beantwortet. Bitte kehren Sie zur Anwendung zurück und beginnen Sie von vorn.',
+          'Die Anfrage ist abgelaufen, schon beantwortet oder in einem anderen Browser begonnen worden. Bitte kehren Sie zur Anwendung zurück: Sie zeigt, ob Ihre Antwort dort ist. Wenn nicht, beginnen Sie dort von vorn.',
       },
       'invalid-request': {
         title: 'Diese Anfrage kann nicht bearbeitet werden',
         detail:
-          'Die Anwendung hat eine Anfrage gesendet, die dieser Dienst nicht annimmt. Es wurde nichts signiert.',
+          'Die Anwendung hat eine Anfrage gesendet, die dieser Dienst nicht annimmt. Es wurde nichts signiert. Bitte kehren Sie zur Anwendung zurück; geschieht es wieder, zeigen Sie diese Angaben denen, die sie betreiben.',
       },
       'unknown-application': {
         title: 'Diese Anwendung ist hier nicht bekannt',
         detail:
-          'Die Anwendung oder ihre Rücksprungadresse ist bei diesem Dienst nicht registriert. Zu Ihrer Sicherheit werden Sie nicht zurückgeleitet.',
+          'Die Anwendung oder ihre Rücksprungadresse ist bei diesem Dienst nicht registriert. Zu Ihrer Sicherheit werden Sie nicht zurückgeleitet. Es wurde nichts signiert. Vertrauen Sie der Anwendung, zeigen Sie diese Angaben denen, die sie betreiben.',
+      },
+      'not-found': {
+        title: 'Hier ist keine Seite',
+        detail:
+          'Die Adresse ist vielleicht falsch geschrieben oder veraltet. Bitte gehen Sie dorthin zurück, woher Sie kamen. Ihre eigenen Seiten sind unter „/account“.',
       },
       denied: {
         title: 'Die Anfrage wurde abgelehnt',
@@ -530,7 +556,7 @@ const ownDe: OwnMessages = {
       unavailable: {
         title: 'Derzeit nicht verfügbar',
         detail:
-          'Dieser Dienst ist ausgelastet oder wird gewartet. Bitte versuchen Sie es in einigen Minuten noch einmal.',
+          'Dieser Dienst ist ausgelastet oder wird gewartet. Es geht nichts verloren: Bitte laden Sie diese Seite in einigen Minuten noch einmal.',
       },
       failure: {
         title: 'Etwas ist schiefgegangen',

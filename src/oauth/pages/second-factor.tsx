@@ -20,37 +20,58 @@ export interface SecondFactorView extends FormView {
 
 export function renderSecondFactor(view: SecondFactorView): string {
   const { secondFactor: messages, otp, recovery } = messagesOf(view)
+  const { problem, byCode = false } = view
+  const wrongRecovery = problem === 'wrong-recovery-code' || problem === 'used-recovery-code'
+  const recoveryForm = (
+    <Form view={view}>
+      <Field
+        name="recoveryCode"
+        label={byCode ? recovery.enrolmentCode : recovery.label}
+        hint={byCode ? recovery.enrolmentHint : recovery.hint}
+        wrong={wrongRecovery}
+        focus={byCode || wrongRecovery}
+      />
+      <Buttons>
+        <AgreeButton value="continue">{messages.continue}</AgreeButton>
+        {byCode && <RejectButton>{messages.reject}</RejectButton>}
+      </Buttons>
+    </Form>
+  )
   return renderPage(
     view,
-    { title: messages.title, problem: view.problem !== undefined },
+    { title: messages.title, problem: problem !== undefined },
     <>
       <h1>{messages.title}</h1>
       <Asks>{messages.asks(<ClientName client={view.client} view={view} />)}</Asks>
-      <p>{messages.means}</p>
-      {view.problem && (
+      <p>{byCode ? recovery.byCode : messages.means}</p>
+      {problem && (
         <Problem>
-          <CodeProblemText problem={view.problem} view={view} />
+          <CodeProblemText problem={problem} view={view} />
         </Problem>
       )}
-      <Form view={view}>
-        <Field name="otp" label={otp.label} hint={otp.hint} wrong={Boolean(view.problem)} focus />
-        <Buttons>
-          <AgreeButton value="continue">{messages.continue}</AgreeButton>
-          <RejectButton>{messages.reject}</RejectButton>
-        </Buttons>
-      </Form>
-      <details
-        class="other-way"
-        open={view.byCode === true || view.problem === 'used-recovery-code'}
-      >
-        <summary>{recovery.without}</summary>
-        <Form view={view}>
-          <Field name="recoveryCode" label={recovery.label} hint={recovery.hint} />
-          <Buttons>
-            <AgreeButton value="continue">{messages.continue}</AgreeButton>
-          </Buttons>
-        </Form>
-      </details>
+      {byCode ? (
+        recoveryForm
+      ) : (
+        <>
+          <Form view={view}>
+            <Field
+              name="otp"
+              label={otp.label}
+              hint={otp.hint}
+              wrong={problem !== undefined && !wrongRecovery}
+              focus={!wrongRecovery}
+            />
+            <Buttons>
+              <AgreeButton value="continue">{messages.continue}</AgreeButton>
+              <RejectButton>{messages.reject}</RejectButton>
+            </Buttons>
+          </Form>
+          <details class="other-way" open={wrongRecovery}>
+            <summary>{recovery.without}</summary>
+            {recoveryForm}
+          </details>
+        </>
+      )}
     </>,
   )
 }
