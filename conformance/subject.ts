@@ -211,13 +211,6 @@ export class Subject {
     return sleep(milliseconds)
   }
 
-  /** After signing with what `unspent` gave. */
-  forgetUnspent(): void {
-    for (const name of [...this.#kept.keys()]) {
-      if (name.startsWith('unspent')) this.#kept.delete(name)
-    }
-  }
-
   /** After a grant was ended: tokens kept may belong to it. */
   forgetTokens(): void {
     for (const name of [...this.#kept.keys()]) {

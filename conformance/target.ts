@@ -236,6 +236,12 @@ export const TargetSchema = Type.Object(
       description: 'An application that authenticates with a private key, to try private_key_jwt.',
     }),
     announcements: Type.Optional(Announcements),
+    onTheFly: Type.Optional(
+      Type.String({
+        description:
+          'A signatureQualifier that no credential of the first signer has: one is made as they approve.',
+      }),
+    ),
     signers: Type.Array(Signer, {
       minItems: 1,
       description: 'The first does most; a second shows that people are kept apart.',

@@ -2,6 +2,7 @@
  * Measures how fast OpenRSSP is, as ratios to baselines measured in the same run: prints a table and
  * writes bench.json. See docs/performance.md.
  */
+import '../src/oauth/unsupported-runtime.js'
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { measureFlows } from './bench/flows.js'

@@ -2,6 +2,7 @@
  * Random load and faults from a seed, then everything is compared: what applications hold, what was agreed to,
  * the ledger, the audit log, the counters. `npm run chaos -- --database postgresql --processes 3 --seed 7`
  */
+import '../src/oauth/unsupported-runtime.js'
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { DATABASES } from './chaos/installation.js'

@@ -1,4 +1,5 @@
 /** Writes openapi/ from the endpoints themselves; with --check, only tells whether it agrees. Both lint it. */
+import '../src/oauth/unsupported-runtime.js'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createConfig, lintFromString } from '@redocly/openapi-core'

@@ -16,7 +16,8 @@ const INTRODUCTION = `# Properties and the tests that would falsify them
 
 What must hold, whatever clients, signers, strangers and machines do. A property counts as held only
 while its tests run. The tests named here are those that say in their title which property they are
-about; this page is generated from them by \`npm run generate:docs\`.
+about; this page is generated from them by \`npm run generate:docs\`. What none of them shows is said
+below them.
 
 `
 
@@ -53,11 +54,11 @@ function namedTests(file: string): NamedTest[] {
   return found
 }
 
-/** The title of a call of `describe` or `it`, with … for what is filled in; null for anything else. */
+/** The title of a call of `it`, `describe` or one of its kind, with … for what is filled in; else null. */
 function titleOf(node: ts.Node, source: ts.SourceFile): string | null {
   if (!ts.isCallExpression(node) || !ts.isIdentifier(node.expression)) return null
   const [title] = node.arguments
-  if (!title || !['describe', 'it'].includes(node.expression.text)) return null
+  if (!title || !/^(describe\w*|it)$/.test(node.expression.text)) return null
   if (ts.isStringLiteralLike(title)) return title.text
   if (!ts.isTemplateExpression(title)) return null
   return title
@@ -76,11 +77,10 @@ function entry(number: number, tests: readonly NamedTest[]): string {
   const property = PROPERTIES[number]
   if (!property) throw new Error(`S${number} has no text`)
   const own = tests.filter(({ properties }) => properties.includes(number))
-  if (own.length === 0 && !property.comes) throw new Error(`S${number} has no test any more`)
-  const rest = own.length === 0 ? 'None yet; comes' : 'The rest comes'
+  if (own.length === 0 && !property.open) throw new Error(`S${number} has no test any more`)
   const lines = [
     ...own.map(({ file, title }) => `- \`${file}\`: ${plain(title)}`),
-    ...(property.comes ? [`- *${rest} with ${property.comes}.*`] : []),
+    ...(property.open ? [`- *Not shown here:* ${property.open}`] : []),
   ]
   return `**S${number}.** ${property.text}\n\n${lines.join('\n')}`
 }

@@ -50,9 +50,14 @@ const sandbox = readSandbox(join(values['data-dir'], 'sandbox.json'))
 const [client] = sandbox.clients
 const redirectUri = client.redirect_uris[0]
 const user = sandbox.users.find(({ username }) => username === values.user)
-if (!user) fail(`There is no user "${values.user}" in the sandbox.`)
+if (!user)
+  fail(`There is no user "${values.user}" in the sandbox, but ${list('username', sandbox.users)}.`)
 const wanted = user.credentials.find(({ algorithm }) => algorithm === values.algorithm)
-if (!wanted) fail(`${user.username} has no ${values.algorithm} key.`)
+if (!wanted) {
+  fail(
+    `${user.username} has no ${values.algorithm} key, but ${list('algorithm', user.credentials)}.`,
+  )
+}
 const hashName = HASH_FOR[values.algorithm] ?? 'sha256'
 const hash = HASHES[hashName]
 const document = readDocument(file)
@@ -108,6 +113,9 @@ async function signPdf() {
   const { error, stdout } = spawnSync('pdfsig', [signed], { encoding: 'utf8' })
   if (error) return step('6. pdfsig (poppler-utils) is not there to look at it')
   step(`6. pdfsig ${signed}\n${stdout.trim()}`)
+  step(
+    '   The issuer is the sandbox itself, which nobody else knows; everything else has to be valid.',
+  )
   process.exitCode = stdout.includes('Signature is Valid') ? 0 : 1
 }
 
@@ -242,6 +250,11 @@ function readDocument(path) {
   } catch {
     return fail(`${path} cannot be read.`)
   }
+}
+
+/** “alice, bob, carol” */
+function list(member, things) {
+  return [...new Set(things.map((each) => each[member]))].join(', ')
 }
 
 function readSandbox(path) {

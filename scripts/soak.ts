@@ -2,6 +2,7 @@
  * Mixed load for a while, then demands that nothing has grown: memory, handles, token objects, rows
  * that expire. `npm run soak -- --minutes 60`
  */
+import '../src/oauth/unsupported-runtime.js'
 import { parseArgs } from 'node:util'
 import { judge, table } from './bench/report.js'
 import { measureSoak } from './bench/soak.js'

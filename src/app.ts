@@ -20,6 +20,7 @@ import type { InteractionParts } from './oauth/interaction-steps.js'
 import { interactions } from './oauth/interactions.js'
 import { OAUTH_ROUTES } from './oauth/routes.js'
 import { PACKAGE } from './package-files.js'
+import { keepChosenLanguage } from './pages/chosen-language.js'
 import { PASSKEY_SCRIPT_PATH } from './pages/passkey.js'
 import {
   AUTHORIZATION_SERVER,
@@ -97,6 +98,7 @@ export function createApp(parts: AppParts): Koa {
   const { gate: pkiGate } = parts.publication
   if (authority) app.use(timestampAuthority({ authority, gate: pkiGate, logger }))
   app.use(assets())
+  app.use(keepChosenLanguage)
   const described = describedApis(csc)
   app.use(documents(described, csc.config.baseUrl))
   if (csc.config.reference) app.use(reference(described))
@@ -113,6 +115,7 @@ export function createApp(parts: AppParts): Koa {
   app.use(interactions(parts.interactions).routes())
   app.use(parts.interactions.identity.routes().routes())
   app.use(account(parts.account).routes())
+  app.use(showPeopleAround(parts))
   app.use(mount(provider))
   return app
 }
@@ -141,11 +144,32 @@ function answerFailures({ interactions: { pages }, logger }: AppParts): Middlewa
         return
       }
       logger.error({ err: error, path: ctx.path, requestId: requestId(ctx) }, 'request failed')
-      if (kind === 'storage-unavailable') {
+      if (kind !== null && UNAVAILABLE.has(kind)) {
         pages.renderProblem(ctx, 503, 'temporarily_unavailable', 'unavailable')
         return
       }
       pages.renderProblem(ctx, 500, 'server_error', 'failure')
+    }
+  }
+}
+
+/** Whoever tries again later may find it there. */
+const UNAVAILABLE: ReadonlySet<string> = new Set([
+  ...['storage-unavailable', 'hsm-unavailable', 'certificate-unavailable', 'unfit-certificate'],
+])
+
+/** Who opens the service's address in a browser, or a wrong one, gets a page and not a bare word. */
+function showPeopleAround({ interactions: { pages }, csc }: AppParts): Middleware {
+  return async (ctx, next) => {
+    if (ctx.path === '/' && csc.config.sandbox && ctx.method === 'GET') {
+      ctx.status = 303
+      ctx.set('Location', '/demo/')
+      return
+    }
+    await next()
+    const isPerson = ctx.method === 'GET' && ctx.accepts('json', 'html') === 'html'
+    if (isPerson && ctx.status === 404 && typeof ctx.body !== 'string') {
+      pages.renderProblem(ctx, 404, 'invalid_request', 'not-found')
     }
   }
 }

@@ -1,3 +1,4 @@
+import './oauth/unsupported-runtime.js'
 import { Command } from 'commander'
 import { auditCommands } from './commands/audit.js'
 import { authorityCommands } from './commands/authority.js'
@@ -31,13 +32,6 @@ hsmCommands(program)
 sandboxCommands(program)
 verifyCommand(program)
 
-// oidc-provider asks for a newer Node.js as it loads; our tests say that it runs on this one too.
-const { warn } = console
-Object.assign(globalThis.console, {
-  warn: (text: unknown, ...more: unknown[]) => {
-    if (!String(text).includes('oidc-provider WARNING: Unsupported runtime')) warn(text, ...more)
-  },
-})
 // What is written here, the database above all, is its owner's alone.
 process.umask(0o077)
 // Whoever reads our output may have seen enough, as in: openrssp audit export | head

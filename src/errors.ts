@@ -168,7 +168,10 @@ export class HsmOutcomeUnknownError extends ServiceError {
   readonly kind = 'hsm-outcome-unknown'
 }
 
-/** A signature came back that does not verify under the credential's certificate; it was withheld. */
+/**
+ * A signature was made that must not leave: it does not verify, what it rests on ended while it was made,
+ * or it could not be recorded.
+ */
 export class SignatureWithheldError extends ServiceError {
   override readonly name = 'SignatureWithheldError'
   readonly kind = 'signature-withheld'

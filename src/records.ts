@@ -42,9 +42,8 @@ export async function openRecords(config: Config, overrides: RecordsOverrides = 
   })
   const fenced = new FencedDatabase(opened)
   const mostWaiting = config.overload.commitsWaiting
-  const database: Database = observation
-    ? new GuardedDatabase(fenced, { ...observation, mostWaiting })
-    : fenced
+  const guarded = observation ? new GuardedDatabase(fenced, { ...observation, mostWaiting }) : null
+  const database: Database = guarded ?? fenced
   return {
     config,
     now,
@@ -57,6 +56,7 @@ export async function openRecords(config: Config, overrides: RecordsOverrides = 
     identityStore: new DatabaseIdentityStore(database),
     enrolmentStore: new DatabaseEnrolmentStore(database, secrets),
     installation: new InstallationStore(database),
+    canWrite: async () => guarded === null || (await guarded.canWrite()),
     close: () => database.close(),
   }
 }

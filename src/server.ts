@@ -122,7 +122,7 @@ function startChores(services: Services): () => Promise<void> {
     services
   const { register, keyPool, choresLease, revocationLists, serviceKeys, earlierCertificates } =
     services
-  const { credentials } = services
+  const { credentials, documentJobs } = services
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
   const every = (
@@ -165,7 +165,10 @@ function startChores(services: Services): () => Promise<void> {
   const timers = [
     every(SWEEP_SECONDS, 'reservations', () => activations.settleAbandoned()),
     every(SWEEP_SECONDS, 'one-time-keys', () => credentials.endPast(stopping.signal)),
-    every(SWEEP_SECONDS, 'announcements', () => announcements.deliverDue()),
+    every(SWEEP_SECONDS, 'announcements', async () => {
+      await documentJobs.finishLeft(now())
+      await announcements.deliverDue()
+    }),
     every(config.notices.everySeconds, 'notices', () => notices.run(stopping.signal)),
     every(CLEAN_UP_SECONDS, 'keys', checkKeys, true),
     every(AUTHORITY_SECONDS, 'authority', prepareAuthority),

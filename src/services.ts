@@ -10,6 +10,7 @@ import { ApprovalRequests } from './activation/approval-requests.js'
 import { SignatureHistory } from './activation/history.js'
 import { createApp } from './app.js'
 import { auditEvent } from './audit/events.js'
+import { boundedHttp, type BoundedHttp } from './certificates/bounded-http.js'
 import { EmbeddedAuthority } from './certificates/embedded/embedded-authority.js'
 import { configuredProfiles } from './certificates/configured-profiles.js'
 import { OcspResponder } from './certificates/ocsp/responder.js'
@@ -28,6 +29,7 @@ import { ManagedCredentials } from './credentials/managed-credentials.js'
 import type { ProofSources } from './documents/ades.js'
 import { Deposits } from './documents/deposits.js'
 import { DocumentViews } from './documents/display/document-views.js'
+import { DocumentReferences } from './documents/document-references.js'
 import { Documents } from './documents/documents.js'
 import { Departure } from './http/departure.js'
 import { DpopNonces } from './http/dpop-nonces.js'
@@ -100,6 +102,7 @@ import type { ClockState } from './timestamping/clock.js'
 import { openTimestamping } from './timestamping/open-timestamping.js'
 import type { TimestampSource } from './timestamping/timestamp-source.js'
 import { Transactions } from './transactions/transactions.js'
+import { configuredPolicies } from './verification/configured-policies.js'
 import { Verification } from './verification/verification.js'
 import { VERIFICATION_PATH } from './verify/verification-endpoint.js'
 
@@ -113,6 +116,8 @@ export interface Overrides {
   readonly begun?: Promise<KeyProcess>
   readonly logger?: Logger
   readonly post?: PublicPost
+  /** By which documents are fetched. */
+  readonly documentHttp?: BoundedHttp
   /** Formats, and where timestamps and validation data come from. */
   readonly documents?: Partial<
     Pick<ConstructorParameters<typeof Documents>[0], 'formats' | 'proofs'>
@@ -194,6 +199,11 @@ async function assemble(
       },
     },
     ...(overrides.documents ?? {}),
+  })
+  const documentReferences = new DocumentReferences({
+    http: overrides.documentHttp ?? boundedHttp({ timeoutMs: DOCUMENT_TIMEOUT_MS }),
+    hosts: config.policy.documentHosts,
+    mostBytes: limits.documentBytes,
   })
   const documentJobs = new DocumentJobs({
     ...{ activations, signing, signingJobs, secrets, logger },
@@ -284,6 +294,7 @@ async function assemble(
     policy: config.newCredentials,
     certificatePolicy: config.certificateAuthority.profiles.signer.policyOid ?? null,
     oneTimePolicy: config.certificateAuthority.profiles.oneTime.policyOid ?? null,
+    decideWithinSeconds: lifetimes.interactionSeconds,
   })
   const { keepSeconds, perApplication, bytesPerApplication } = config.deposits
   const deposits = new Deposits({
@@ -295,6 +306,7 @@ async function assemble(
   const examining = new IsolatedProcesses(examinationLimits(config))
   const verification = new Verification({
     ...{ isolated: examining, now, anchors: () => validation.anchors },
+    policies: configuredPolicies(config),
     source: { validationData: (certificates) => validation.source.whatThereIs(certificates) },
   })
   const views = new DocumentViews({ isolated: drawing })
@@ -302,7 +314,8 @@ async function assemble(
   const checks = {
     leaving: () => departure.announced,
     hsm: () => custody.ready(),
-    database: async () => (await records.installation.get('oauth-signing-key')) !== null,
+    database: async () =>
+      (await records.installation.get('oauth-signing-key')) !== null && (await records.canWrite()),
   }
   metrics.watch({ readiness: () => readiness(checks) })
   const app = createApp({
@@ -331,14 +344,14 @@ async function assemble(
       }),
       history: new SignatureHistory({ store: new DatabaseHistoryStore(database), now }),
       visits: new AccountVisits({
-        ...{ sessions, accounts, passkeys, identities, pages, now, baseUrl },
+        ...{ sessions, accounts, passkeys, pages, now, baseUrl },
         identities: identity.identities,
         navigation: SECTIONS,
       }),
     },
     csc: {
       ...{ config, credentials, transactions, activations, approvals, signing, signingJobs },
-      ...{ documents: documentSigning, documentJobs, timestamps },
+      ...{ documents: documentSigning, documentReferences, documentJobs, timestamps },
       ...{ tokens, accounts, clients, factors, sentCodes, managedCredentials, departure, now },
       ...{ gate, metrics, deposits },
       dpopNonces: nonceSecret && new DpopNonces(nonceSecret),
@@ -360,7 +373,8 @@ async function assemble(
     ...records,
     ...{ ...pki, timestamping, validation, certificateRequests },
     ...{ app, logger, custody, credentials, accounts, passkeys, factors, sentCodes },
-    ...{ transactions, activations, approvals, signing, announcements, oauthRecords, notices },
+    ...{ transactions, activations, approvals, signing, announcements, documentJobs },
+    ...{ oauthRecords, notices },
     ...{ deposits, verification },
     expiredRows: new ExpiredRows(database),
     choresLease: new Lease({ database, now, name: 'chores', seconds: CHORES_LEASE_SECONDS }),
@@ -557,6 +571,9 @@ function openRules(
   })
   return { transactions, activationStore, activations, approvals, approvalSeconds }
 }
+
+/** For a document that an application names instead of sending it. */
+const DOCUMENT_TIMEOUT_MS = 10_000
 
 /** So long nobody does the chores after a process that did them was killed. */
 const CHORES_LEASE_SECONDS = 15

@@ -16,6 +16,7 @@ import { authorizationDetails } from './oauth-details.js'
 import { privateKeyJwt } from './oauth-private-key.js'
 import { authLogin, authRevoke, metadata, revoke, token } from './oauth-token.js'
 import { bearer, form } from './requests.js'
+import { onTheFly } from './on-the-fly.js'
 import { signPolling, timestamp } from './signatures-other.js'
 import { signDoc } from './signatures-signDoc.js'
 import { signHash } from './signatures-signHash.js'
@@ -32,5 +33,5 @@ export const CHAPTERS: readonly Chapter[] = [
   ...[credentialsAuthorize, authorizeCheck, getChallenge, extendTransaction],
   createAndDelete,
   ...[v1List, v1CredentialInfo, v1Authorize, v1SignHash],
-  ...[signHash, signPolling, announcements, signDoc, timestamp],
+  ...[signHash, signPolling, announcements, signDoc, onTheFly, timestamp],
 ]

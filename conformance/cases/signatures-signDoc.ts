@@ -1,6 +1,15 @@
-import { newDocument, RSA_PSS, SHA256, SHA384, SIGNATURES, type Document } from '../algorithms.js'
+import {
+  newDocument,
+  newDocuments,
+  RSA_PSS,
+  SHA256,
+  SHA384,
+  SIGNATURES,
+  type Document,
+} from '../algorithms.js'
 import { verifyAdes, verifyInPlace, type Found } from '../ades-signature.js'
 import { verifyContainer, type ContainerType } from '../asic-container.js'
+import { choicesOf, type Choice, type KnownCredential } from '../credential-view.js'
 import { KINDS, kindFor, newDocumentOf, type DocumentKind } from '../document-kinds.js'
 import { stringsOf, type Answer, type Json } from '../exchange.js'
 import {
@@ -449,6 +458,26 @@ export const signDoc: Chapter = {
         verifyAdes(formats[index] ?? '', signed[index] ?? '', expected(authorised, document))
       })
     }),
+    requirement('signs each item with its own signAlgo', DOC, async (t) => {
+      const credential = await t.preferred({ kind: 'rsa', multisign: 2 })
+      const [plain, pss] = [choicesOf(credential)[0], pssOf(credential)]
+      if (!plain || !pss) return t.notApplicable('no RSASSA-PSS with the same hash')
+      const documents = newDocuments(2, plain.hash)
+      const authorised = await t.authorise(credential, documents)
+      const algorithms = [pss.algorithm, plain.algorithm]
+      const documentDigests = documents.map((document, index) => ({
+        ...digestItem(t, authorised, document),
+        ...algorithms[index],
+      }))
+      const answer = await send(t, authorised, { documentDigests }, 2)
+      const signatures = only(answer, 'SignatureObject')
+      same(signatures.length, 2, 'number of signatures')
+      const [format = ''] = formatsOf(t)
+      documents.forEach((document, index) => {
+        const signed = { ...authorised, algorithm: algorithms[index] ?? plain.algorithm }
+        verifyAdes(format, signatures[index] ?? '', expected(signed, document, true))
+      })
+    }),
     requirement('takes clientData', DOC, async (t) => {
       const { authorised, document } = await spare(t)
       const documentDigests = [digestItem(t, authorised, document)]
@@ -667,6 +696,14 @@ function poolOf(t: Subject): Promise<Pool> {
     )
     return { authorised, left }
   })
+}
+
+/** With the hash that the credential signs by preference. */
+function pssOf(credential: KnownCredential): Choice | undefined {
+  const [preferred, ...others] = choicesOf(credential)
+  return others.find(
+    ({ algorithm, hash }) => algorithm.signAlgo === RSA_PSS && hash.oid === preferred?.hash.oid,
+  )
 }
 
 async function agreedAs(t: Subject, hashType: string): Promise<Spare> {

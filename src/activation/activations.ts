@@ -8,6 +8,7 @@ import {
   RefusedRequestError,
   SadExpiredError,
   SignatureWithheldError,
+  StorageUnavailableError,
   TooManySignaturesError,
   UnusableSadError,
 } from '../errors.js'
@@ -52,8 +53,9 @@ class RedeemedActivation {
   readonly authorisationId: string
   readonly caller: Caller
   readonly credential: Credential
-  readonly algorithm: SignatureAlgorithm
   readonly rows: readonly Reservation[]
+  /** Which of them the key signs how; each is in one of these. */
+  readonly uses: readonly KeyUse[]
   /** The bytes behind each digest, for documents; null for hashes, whose bytes nobody here knows. */
   readonly toBeSigned: readonly Buffer[] | null
 
@@ -62,16 +64,16 @@ class RedeemedActivation {
     authorisationId: string
     caller: Caller
     credential: Credential
-    algorithm: SignatureAlgorithm
     rows: readonly Reservation[]
+    uses: readonly KeyUse[]
     toBeSigned: readonly Buffer[] | null
   }) {
     this.operationId = parts.operationId
     this.authorisationId = parts.authorisationId
     this.caller = parts.caller
     this.credential = parts.credential
-    this.algorithm = parts.algorithm
     this.rows = parts.rows
+    this.uses = parts.uses
     this.toBeSigned = parts.toBeSigned
   }
 
@@ -84,15 +86,31 @@ class RedeemedActivation {
 /** Digests taken out of the ledger for one signing, each row reserved durably. Only `redeem` makes one. */
 export type Activation = RedeemedActivation
 
+/** Rows that the key signs with one algorithm, by their positions. */
+export interface KeyUse {
+  readonly algorithm: SignatureAlgorithm
+  readonly positions: readonly number[]
+}
+
+function usesOf(algorithms: readonly SignatureAlgorithm[]): KeyUse[] {
+  const uses = new Map<string, { algorithm: SignatureAlgorithm; positions: number[] }>()
+  for (const [position, algorithm] of algorithms.entries()) {
+    const name = describeAlgorithm(algorithm)
+    const use = uses.get(name) ?? { algorithm, positions: [] }
+    use.positions.push(position)
+    uses.set(name, use)
+  }
+  return [...uses.values()]
+}
+
 /** Counts digests by the state they came into. */
 type LedgerCount = (state: LedgerState, digests: number) => void
 
-/** By what it is agreed, and how it is signed. */
+/** By what it is agreed. */
 interface Agreement {
   readonly authorisation: Authorisation
   readonly caller: Caller
   readonly credential: Credential
-  readonly algorithm: SignatureAlgorithm
   /** The SAD it came by, unless it was a credential token. */
   readonly sad: StoredSad | null
   readonly repeatable: Repeatable | null
@@ -228,7 +246,7 @@ export class Activations {
     }
     if (!sad && authorisation.extendedAt) throw new UnusableSadError('spent')
     const rows = agreed
-      ? matchRows(authorisation, agreed.credential, asAny(digests), agreed.hashAlgorithm)
+      ? matchRows(authorisation, agreed.credential, asAny(digests), [agreed.hashAlgorithm])
       : rowsForExtension(authorisation, digests)
     const { sad: next, value } = newSad(authorisation.id, now, this.#sadSeconds)
     const extended = await this.#store.extend({
@@ -311,9 +329,16 @@ export class Activations {
    * since, the conditional write fails and it is read again.
    * @throws what `find`, `rejectExpired` and `matchRows` throw
    */
-  redeem(request: Agreement & { readonly digests: readonly Buffer[] }): Promise<Activation> {
-    const wanted = asHashes(request.digests)
-    return this.#steps.measure('ledger.redeem', () => this.#redeem(request, wanted, null))
+  redeem(
+    request: Agreement & {
+      readonly digests: readonly Buffer[]
+      readonly algorithm: SignatureAlgorithm
+    },
+  ): Promise<Activation> {
+    const { digests, algorithm } = request
+    const uses = [{ algorithm, positions: [...digests.keys()] }]
+    const wanted = asHashes(digests)
+    return this.#steps.measure('ledger.redeem', () => this.#redeem(request, wanted, uses, null))
   }
 
   /** The same for documents: their digests were agreed to, and what was made from them is signed. */
@@ -321,16 +346,18 @@ export class Activations {
     request: Agreement & { readonly documents: readonly PreparedDocument[] },
   ): Promise<Activation> {
     const wanted = asDocuments(request.documents)
-    const toBeSigned = request.documents.map(({ signature }) => signature.toBeSigned)
-    return this.#steps.measure('ledger.redeem', () => this.#redeem(request, wanted, toBeSigned))
+    const uses = usesOf(request.documents.map(({ algorithm }) => algorithm))
+    const bytes = request.documents.map(({ signature }) => signature.toBeSigned)
+    return this.#steps.measure('ledger.redeem', () => this.#redeem(request, wanted, uses, bytes))
   }
 
   async #redeem(
     request: Agreement,
     wanted: readonly WantedDigest[],
+    uses: readonly KeyUse[],
     toBeSigned: readonly Buffer[] | null,
   ): Promise<Activation> {
-    const { caller, credential, algorithm, sad, repeatable, job = null } = request
+    const { caller, credential, sad, repeatable, job = null } = request
     const authorisationId = request.authorisation.id
     const operationId = this.#nameOperation()
     let { authorisation } = request
@@ -340,7 +367,8 @@ export class Activations {
         throw new UnusableSadError('other credential')
       if (!sad && authorisation.extendedAt) throw new UnusableSadError('spent')
       this.rejectExpired(authorisation)
-      const rows = matchRows(authorisation, credential, wanted, algorithm.hash.oid)
+      const hashAlgorithms = uses.map(({ algorithm }) => algorithm.hash.oid)
+      const rows = matchRows(authorisation, credential, wanted, hashAlgorithms)
       const now = this.#now()
       const reserved = await this.#store.reserve({
         authorisationId,
@@ -349,7 +377,10 @@ export class Activations {
         repeatable,
         job,
         rows,
-        signAlgorithm: describeAlgorithm(algorithm),
+        uses: uses.map(({ algorithm, positions }) => ({
+          signAlgorithm: describeAlgorithm(algorithm),
+          rows: positions.flatMap((position) => rows[position] ?? []),
+        })),
         reservedUntil: new Date(now.getTime() + this.#reservationSeconds * 1000),
         now,
         audit: [
@@ -359,7 +390,7 @@ export class Activations {
             clientId: caller.clientId,
             userId: caller.userId,
             credentialId: credential.id,
-            algorithm: describeAlgorithm(algorithm),
+            algorithm: uses.map(({ algorithm }) => describeAlgorithm(algorithm)).join(', '),
             digests: wanted.map(({ digest }) => digest.toString('base64')),
             ...derivedDigests(wanted),
           }),
@@ -368,7 +399,7 @@ export class Activations {
       if (reserved) {
         this.#count('reserved', rows.length)
         return new RedeemedActivation({
-          ...{ operationId, authorisationId, caller, credential, algorithm, rows, toBeSigned },
+          ...{ operationId, authorisationId, caller, credential, rows, uses, toBeSigned },
         })
       }
       // Someone else was first, or it was ended: read again. Each turn finds fewer rows or throws.
@@ -382,7 +413,7 @@ export class Activations {
   /**
    * Puts the signatures on record; only then may they leave.
    * @throws {SignatureWithheldError} when the authorisation, credential, person or application ended
-   *   while the token was signing
+   *   while the token was signing, and when they cannot be recorded: what was signed counts as used
    */
   consume(activation: Activation, signatures: readonly Buffer[]): Promise<void> {
     return this.#steps.measure('ledger.consume', () => this.#consume(activation, signatures))
@@ -390,7 +421,7 @@ export class Activations {
 
   async #consume(activation: Activation, signatures: readonly Buffer[]): Promise<void> {
     const { operationId, authorisationId, caller, credential, rows } = activation
-    const consumed = await this.#store.consume({
+    const recording = this.#store.consume({
       authorisationId,
       operationId,
       signatures: rows.map(({ rowId }, index) => {
@@ -410,6 +441,10 @@ export class Activations {
           ),
         }),
       ],
+    })
+    const consumed = await recording.catch((error: unknown) => {
+      if (!(error instanceof StorageUnavailableError)) throw error
+      throw new SignatureWithheldError('it cannot be recorded', { cause: error })
     })
     if (consumed) {
       this.#count('consumed', rows.length)
@@ -569,9 +604,10 @@ export function matchRows(
   authorisation: Authorisation,
   credential: Pick<Credential, 'SCAL'>,
   wanted: readonly WantedDigest[],
-  hashAlgorithm: string,
+  hashAlgorithms: readonly string[],
 ): Reservation[] {
-  if (authorisation.hashAlgorithm !== null && authorisation.hashAlgorithm !== hashAlgorithm) {
+  const { hashAlgorithm } = authorisation
+  if (hashAlgorithm !== null && hashAlgorithms.some((each) => each !== hashAlgorithm)) {
     throw new HashNotAuthorizedError('other hash algorithm')
   }
   rejectForeignHashes(authorisation, credential, wanted)

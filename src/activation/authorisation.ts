@@ -137,8 +137,10 @@ export interface ActivationStore {
     repeatable: Repeatable | null
     /** Recorded with it when the result is fetched later. */
     job: SigningJob | null
+    /** In the order of the request. */
     rows: readonly Reservation[]
-    signAlgorithm: string
+    /** The same, by how they are signed. */
+    uses: readonly { readonly signAlgorithm: string; readonly rows: readonly Reservation[] }[]
     reservedUntil: Date
     now: Date
     audit: readonly AuditEvent[]

@@ -106,6 +106,8 @@ export interface AuditEventDetails {
   'certificate.imported': { serialNumber: string; subject: string; sha256: string }
   'certificate.revoked': { serialNumber: string; reason: string }
   'revocation-list.published': { issuer: string; number: number; entries: number }
+  /** For one signing session: key and certificate come when its owner agrees. */
+  'credential.promised': { credentialId: string; userId: string }
   'credential.created': { credentialId: string; userId: string; keyId: string }
   'credential.suspended': { credentialId: string; reason: string }
   'credential.resumed': { credentialId: string; reason: string }

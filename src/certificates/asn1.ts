@@ -35,7 +35,8 @@ export function bytesOf(block: Block | undefined): Buffer {
 }
 
 export function childrenOf(block: Block | undefined): Block[] {
-  if (!(block instanceof asn1js.Constructed)) throw new Error('A structure was expected')
+  const isStructure = block instanceof asn1js.Constructed && block.idBlock.isConstructed
+  if (!isStructure) throw new Error('A structure was expected')
   return [...block.valueBlock.value]
 }
 
@@ -50,7 +51,9 @@ export function takeContext(fields: Block[], number: number): Block | undefined 
 
 export function oidOf(block: Block | undefined): string {
   if (!(block instanceof asn1js.ObjectIdentifier)) throw new Error('An OID was expected')
-  return block.valueBlock.toString()
+  const oid = block.valueBlock.toString()
+  if (oid === '') throw new Error('An OID is empty')
+  return oid
 }
 
 /** Octets of an OCTET STRING, in one piece or several, also under an IMPLICIT tag. */
@@ -90,6 +93,10 @@ export function timeOf(block: Block | undefined): Date {
 
 export function isSet(block: Block | undefined): boolean {
   return block instanceof asn1js.Set
+}
+
+export function isOctets(block: Block | undefined): boolean {
+  return block instanceof asn1js.OctetString
 }
 
 export function isSequence(block: Block | undefined): boolean {

@@ -5,7 +5,9 @@ import {
   integerOf,
   isContext,
   isIndefinite,
+  isOctets,
   isSequence,
+  isSet,
   octetsOf,
   oidOf,
   readElement,
@@ -93,6 +95,7 @@ export const ATTRIBUTES = {
   signerAttributes: '1.2.840.113549.1.9.16.2.18',
   signerAttributesV2: '0.4.0.19122.1.1',
   atsHashIndex: '0.4.0.1733.2.5',
+  atsHashIndexV2: '0.4.0.19122.1.4',
   atsHashIndexV3: '0.4.0.19122.1.5',
   adobeRevocationInfo: '1.2.840.113583.1.1.8',
 } as const
@@ -106,6 +109,7 @@ const ONCE = [
 
 const OCSP_RESPONSE = '1.3.6.1.5.5.7.16.2'
 const VERSIONS: readonly number[] = [1, 3, 4, 5]
+const SIGNER_VERSIONS: readonly number[] = [1, 3]
 const MOST_SIGNERS = 100
 const MOST_CERTIFICATES = 500
 
@@ -117,16 +121,23 @@ export function readSignedData(der: Uint8Array, padded = false): SignedData {
   const { block, rest } = readFirstElement(der)
   if (!padded && rest.length > 0) throw new Error('Bytes behind the CMS')
   if (rest.some((byte) => byte !== 0)) throw new Error('Bytes behind the CMS')
-  const [type, wrapped] = childrenOf(block)
+  const [type, wrapped, ...behind] = childrenOf(block)
   if (oidOf(type) !== CONTENT_TYPES.signedData) throw new Error('Not SignedData')
-  const fields = childrenOf(childrenOf(wrapped)[0])
+  const [signedData, ...others] = childrenOf(wrapped)
+  demand(isSequence(block) && isContext(wrapped, 0) && isSequence(signedData), 'SignedData')
+  demand(behind.length === 0 && others.length === 0, 'SignedData')
+  const fields = childrenOf(signedData)
   const [version, digestAlgorithms] = fields.splice(0, 2)
+  const areAlgorithms = isSet(digestAlgorithms) && childrenOf(digestAlgorithms).every(isSequence)
+  demand(areAlgorithms, 'digestAlgorithms')
   if (!VERSIONS.includes(smallIntegerOf(version))) throw new Error('Another version of CMS')
   const announced = childrenOf(digestAlgorithms).map((each) => orNull(() => readHash(each)))
   const encapsulated = fields.shift()
   const [contentType, content] = childrenOf(encapsulated)
+  demand(isSequence(encapsulated) && (!content || isContext(content, 0)), 'encapContentInfo')
   const sets = [takeContext(fields, 0), takeContext(fields, 1)]
   const [certificates = [], revocations = []] = sets.map(elementsOf)
+  demand(fields.length === 1 && isSet(fields[0]), 'signerInfos')
   const signers = childrenOf(fields[0])
   if (signers.length > MOST_SIGNERS || certificates.length > MOST_CERTIFICATES) {
     throw new Error('Too many signers or certificates')
@@ -137,7 +148,7 @@ export function readSignedData(der: Uint8Array, padded = false): SignedData {
   return {
     contentType: oidOf(contentType),
     contentTypeDer: bytesOf(contentType),
-    content: content ? octetsOf(childrenOf(content)[0]) : null,
+    content: content ? contentOf(content) : null,
     signers: infos,
     certificateChoices: certificates.map(bytesOf),
     revocationChoices: revocations.map(bytesOf),
@@ -147,6 +158,17 @@ export function readSignedData(der: Uint8Array, padded = false): SignedData {
       statements: statementsIn(revocations, infos),
     },
   }
+}
+
+/** What is built otherwise would mean one thing to us and another to the next. @throws {Error} */
+function demand(holds: boolean, what: string): asserts holds {
+  if (!holds) throw new Error(`Not as RFC 5652 has it: ${what}`)
+}
+
+function contentOf(wrapped: Block): Buffer {
+  const [content, ...others] = childrenOf(wrapped)
+  demand(isOctets(content) && others.length === 0, 'eContent')
+  return octetsOf(content)
 }
 
 function elementsOf(set: Block | undefined): Block[] {
@@ -185,11 +207,15 @@ function attributeStatements(signed: Attributes, unsigned: Attributes) {
 export function readSignerInfo(info: Block): SignerInfo {
   const all = childrenOf(info)
   const fields = [...all]
-  const [, signerId, digestAlgorithm] = fields.splice(0, 3)
+  const [version, signerId, digestAlgorithm] = fields.splice(0, 3)
   const signed = takeContext(fields, 0)
   const [algorithm, signature] = fields.splice(0, 2)
   const unsigned = takeContext(fields, 1)
-  if (signerId === undefined || fields.length > 0) throw new Error('Not a SignerInfo')
+  demand(isSequence(info) && fields.length === 0 && isOctets(signature), 'SignerInfo')
+  demand(SIGNER_VERSIONS.includes(smallIntegerOf(version)), 'CMSVersion')
+  const isId = isSequence(signerId) || isContext(signerId, 0)
+  demand(signerId !== undefined && isId, 'SignerIdentifier')
+  demand(isSequence(digestAlgorithm) && isSequence(algorithm), 'AlgorithmIdentifier')
   const hash = orNull(() => readHash(digestAlgorithm))
   return {
     signerId,
@@ -223,7 +249,8 @@ function asSet(attributes: Block): Buffer {
 function readAttributes(set: Block | undefined): Attributes {
   const attributes = new Map<string, Block[][]>()
   for (const attribute of elementsOf(set)) {
-    const [type, values] = childrenOf(attribute)
+    const [type, values, ...others] = childrenOf(attribute)
+    demand(isSequence(attribute) && isSet(values) && others.length === 0, 'Attribute')
     const name = oidOf(type)
     attributes.set(name, [...(attributes.get(name) ?? []), childrenOf(values)])
   }

@@ -27,6 +27,16 @@ export function isPublicAddress(address: string): boolean {
   }
 }
 
+/** An https address with nothing in it but where to go; null for all others. */
+export function plainHttpsAddress(text: unknown): URL | null {
+  if (typeof text !== 'string' || text.length > LONGEST_ADDRESS || !URL.canParse(text)) return null
+  const url = new URL(text)
+  const isPlain = url.username === '' && url.password === '' && url.hash === ''
+  return url.protocol === 'https:' && isPlain ? url : null
+}
+
+const LONGEST_ADDRESS = 2000
+
 function blockList(networks: readonly string[], family: 'ipv4' | 'ipv6'): BlockList {
   const list = new BlockList()
   for (const network of networks) {

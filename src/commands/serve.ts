@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { insecureSettings } from '../config/load.js'
+import { insecureSettings } from '../config/insecure-settings.js'
 import type { Config } from '../config/schema.js'
 import { DRAIN_SECONDS } from '../http/drain.js'
 import type { KeyProcess } from '../keys/process/supervisor.js'
@@ -88,6 +88,7 @@ export async function supervise(
   const keyProcess = await keyProcessOf(config, logger)
   const supervisor = new Supervisor({
     ...{ workers, logger, stopSeconds: secondsToStop(config) },
+    silentSeconds: config.listen.silentSeconds,
     orders: { keyProcess: keyProcess && { socket: keyProcess.socket, token: keyProcess.token } },
     ...(args ? { args } : {}),
   })

@@ -8,6 +8,12 @@ import { IsolatedProcesses } from '../isolation/isolated-processes.js'
 import { DatabaseAuthorityStore } from '../storage/authority-store.js'
 import { REPORT_LANGUAGES, type ReportLanguage } from '../verification/messages.js'
 import type { Report } from '../verification/report.js'
+import { configuredPolicies } from '../verification/configured-policies.js'
+import {
+  NO_POLICIES,
+  policyIdentifier,
+  type PolicyRules,
+} from '../verification/signature-policy.js'
 import { Verification } from '../verification/verification.js'
 import { renderReportPage } from '../verify/pages.js'
 import { REPORT_WORDS } from '../verify/words.js'
@@ -28,6 +34,7 @@ interface VerifyOptions extends CommonOptions {
   readonly html?: true
   readonly lang: ReportLanguage
   readonly at?: Date
+  readonly policy?: PolicyRules['texts']
 }
 
 /** What scripts learn from the end of the command. */
@@ -42,6 +49,7 @@ export function verifyCommand(program: Command): void {
     .option('--anchors <file>', 'trust these certificates (PEM) alone; needs no configuration')
     .option('--offline', 'look nothing up; only what is in the document counts')
     .option('--html', 'print the report as a page')
+    .option('--policy <name=file>', 'the text of a signature policy; may be repeated', policyOf)
     .option('--at <time>', 'judge as of this time (RFC 3339)', timeOf)
     .addOption(
       new Option('--lang <language>', 'language of the report')
@@ -62,11 +70,12 @@ async function reportOn(file: string, options: VerifyOptions): Promise<Report> {
   const now = () => at ?? new Date()
   const contents = content === undefined ? [] : [contentOf(content)]
   const submission = { name: basename(file), document: bytesOf(file), contents }
-  const { anchors, source } = await trustOf(options, now)
+  const { anchors, source, policies } = await trustOf(options, now)
   const isolated = new IsolatedProcesses({ processes: 1, seconds: 60 })
   try {
     const verification = new Verification({
       ...{ isolated, now, anchors: () => anchors },
+      policies: { ...policies, texts: [...policies.texts, ...(options.policy ?? [])] },
       source:
         options.offline || source === null
           ? null
@@ -78,26 +87,30 @@ async function reportOn(file: string, options: VerifyOptions): Promise<Report> {
   }
 }
 
+interface TrustOfCommand {
+  readonly anchors: readonly Buffer[]
+  readonly source: Validation['source'] | null
+  readonly policies: PolicyRules
+}
+
 /** Those named alone, or those of the installation. */
-async function trustOf(
-  options: VerifyOptions,
-  now: () => Date,
-): Promise<{ anchors: readonly Buffer[]; source: Validation['source'] | null }> {
+async function trustOf(options: VerifyOptions, now: () => Date): Promise<TrustOfCommand> {
   const { anchors } = options
   if (anchors === undefined) {
     return withRecords(options, async ({ config, database }) => {
       const root = await new DatabaseAuthorityStore(database).load('root')
       if (!root) throw new CommandError('This installation has no certification authority yet.')
-      return openValidation(withOwnHost(config), {
+      const validation = openValidation(withOwnHost(config), {
         now,
         own: NOTHING_OF_OUR_OWN,
         root: root.certificate,
       })
+      return { ...validation, policies: configuredPolicies(config) }
     })
   }
   const certificates = pemCertificates(bytesOf(anchors).toString())
   if (certificates.length === 0) throw new CommandError(`${anchors} holds no certificate in PEM.`)
-  return { anchors: certificates, source: null }
+  return { anchors: certificates, source: null, policies: NO_POLICIES }
 }
 
 /** Our own authority says what it has to say at our own address, which need not be a public one. */
@@ -122,6 +135,13 @@ function contentOf(file: string) {
 function bytesOf(file: string): Buffer {
   demandReadable(file)
   return readFileSync(file)
+}
+
+function policyOf(text: string, earlier: PolicyRules['texts'] = []): PolicyRules['texts'] {
+  const [, name, file] = /^(.+)=([^=]+)$/.exec(text) ?? []
+  if (name === undefined || file === undefined)
+    throw new InvalidArgumentError('Give a name and a file such as 1.2.3.4=policy.pdf.')
+  return [...earlier, { identifier: policyIdentifier(name), text: bytesOf(file) }]
 }
 
 function timeOf(text: string): Date {
@@ -149,12 +169,14 @@ function printReport(report: Report, lang: ReportLanguage): void {
   findings(report.findings, 2)
   for (const each of report.signatures) {
     const { indication, subIndication, format, level, signer, bestSignatureTime: proven } = each
+    const { advice } = each
     const sub = subIndication === null ? '' : `, ${subIndication}`
     line(`${signatureName(each.id)}: ${verdicts[indication]} (${indication}${sub})`, 2)
     line(`${labels.level}: ${[format, level].filter(Boolean).join(' ')}`, 4)
     if (signer) line(`${labels.signer}: ${signer.subject}`, 4)
     if (proven !== null) line(`${labels.proven}: ${proven}`, 4)
     findings(each.findings, 4)
+    if (advice !== null) line(`${labels.advice}: ${advice}`, 4)
   }
   for (const { indication, time, authority, findings: found } of report.timestamps) {
     line(`${timestampName}: ${verdicts[indication]}, ${time ?? '-'}, ${authority ?? '-'}`, 2)

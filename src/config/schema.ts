@@ -42,6 +42,13 @@ export const ConfigSchema = Type.Object(
           description:
             'How long a process that was told to stop still takes requests while /health/ready already says no: as long as a load balancer needs to notice.',
         }),
+        silentSeconds: Type.Integer({
+          minimum: 2,
+          maximum: 3600,
+          default: 30,
+          description:
+            'How long a worker of "serve --workers" may not react at all before it is killed and replaced. One that is merely busy reacts between two tasks; reading a large document is one.',
+        }),
       },
       { ...closed, default: {} },
     ),
@@ -574,6 +581,20 @@ export const ConfigSchema = Type.Object(
           description:
             'Hosts, with a port unless it is 443, at which applications may be told that the result of asynchronous signing is there (response_uri). Only over https, and only at public addresses.',
         }),
+        documentHosts: Type.Array(
+          Type.Object(
+            {
+              host: Type.String({ pattern: '^[a-z0-9.-]+(:[0-9]+)?$' }),
+              clients: Type.Optional(Type.Array(Type.String())),
+            },
+            closed,
+          ),
+          {
+            default: [],
+            description:
+              'Hosts, with a port unless it is 443, from which signDoc fetches documents that applications name by href, each for the applications of these client_ids or for all. Only over https, and only at public addresses.',
+          },
+        ),
         sadSeconds: Type.Integer({
           minimum: 30,
           maximum: 3600,
@@ -632,6 +653,26 @@ export const ConfigSchema = Type.Object(
           default: 0,
           description: 'Keys made ahead for them, so that nobody waits for one.',
         }),
+        oneTimeWaitSeconds: Type.Integer({
+          minimum: 60,
+          maximum: 86_400,
+          default: 900,
+          description:
+            'How long a credential for one signing session, made by credentials/create, waits for its owner to approve that session. Its key and certificate are made then.',
+        }),
+        onTheFly: Type.Array(
+          Type.Union(
+            [
+              ...(['eu_eidas_qes', 'eu_eidas_aes', 'eu_eidas_aesqc'] as const),
+              ...(['za_ecta_aes', 'za_ecta_oes'] as const),
+            ].map((qualifier) => Type.Literal(qualifier)),
+          ),
+          {
+            default: [],
+            description:
+              'Values of signatureQualifier for which a signer who has no credential of that kind gets one as they approve, for those signatures alone. Its certificate is that of certificateAuthority.profiles.oneTime.',
+          },
+        ),
       },
       { ...closed, default: {} },
     ),

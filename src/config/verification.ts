@@ -34,6 +34,30 @@ export const VerificationSchema = Type.Object(
       default: 2048,
       description: 'Memory that such a process gets; on Linux the system gives no more.',
     }),
+    policies: Type.Array(
+      Type.Object(
+        {
+          identifier: Type.String({
+            minLength: 1,
+            description: 'As signatures name it: an OID in figures, or a URI.',
+          }),
+          file: Type.String({
+            description: 'Its text, to the byte; signatures have the digest of it.',
+          }),
+        },
+        { additionalProperties: false },
+      ),
+      {
+        default: [],
+        description:
+          'Signature policies whose text is known: identifier and file. A signature under one of them passes where it means this very text.',
+      },
+    ),
+    unknownPolicies: Type.Union([Type.Literal('undecided'), Type.Literal('remark')], {
+      default: 'undecided',
+      description:
+        'What becomes of signatures under another policy: INDETERMINATE (SIGNATURE_POLICY_NOT_AVAILABLE), or no more than a remark.',
+    }),
   },
   { additionalProperties: false, default: {} },
 )

@@ -1,4 +1,4 @@
-import type { Credential } from './credential.js'
+import { isToCome, type Credential } from './credential.js'
 
 /** What of a credential is under the MAC in its `binding`. */
 export type BoundCredential = Pick<
@@ -24,7 +24,8 @@ export function boundFacts(credential: BoundCredential): string[] {
   const { approvalFactor = 'otp' } = credential
   const [certificate] = credential.certificates
   return [
-    ...['credential', id, userId, keyId, keyAlgorithm, SCAL, authMode, pinHash ?? ''],
+    ...[isToCome(credential) ? 'credential to come' : 'credential', id],
+    ...[userId, keyId, keyAlgorithm, SCAL, authMode, pinHash ?? ''],
     ...[JSON.stringify(credential.authObjects), credential.authExpression ?? ''],
     ...[credential.signatureQualifier ?? '', credential.ownerClientId ?? ''],
     certificate?.toString('base64') ?? '',

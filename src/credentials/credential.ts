@@ -21,9 +21,10 @@ export interface Credential {
   readonly id: string
   readonly userId: string
   readonly description: string
+  /** While it is to come, the name of no key, which only tells where its key will be kept. */
   readonly keyId: string
   readonly keyAlgorithm: KeyAlgorithm
-  /** DER, leaf first, root last. */
+  /** DER, leaf first, root last; none while it is to come. */
   readonly certificates: readonly Buffer[]
   readonly SCAL: '1' | '2'
   /** Most signatures one authorisation may cover. */
@@ -45,10 +46,20 @@ export interface Credential {
   readonly status: CredentialStatus
   readonly suspendedBy?: Suspender | null
   readonly lockedUntil: Date | null
-  /** For one signing session alone: when its key goes at the latest. Null for all others. */
+  /** For one signing session alone: when it goes at the latest, with its key. Null for all others. */
   readonly endsAt?: Date | null
   /** Of such a one: the transaction it was approved in, and is for from then on. */
   readonly session?: string | null
+}
+
+/** For one signing session that has not begun: key and certificate come when its owner has agreed. */
+export function isToCome({ certificates }: Pick<Credential, 'certificates'>): boolean {
+  return certificates.length === 0
+}
+
+/** Such a one that was made for a request under way, because a kind of signature was asked for. */
+export function isOnTheFly(credential: Pick<Credential, 'certificates' | 'signatureQualifier'>) {
+  return isToCome(credential) && credential.signatureQualifier !== null
 }
 
 /** Whether its owner agrees by a code, which can be typed on any page and any device. */
@@ -77,6 +88,23 @@ export interface CredentialStore {
     audit: readonly AuditEvent[],
     wrapped: string | null,
   ): Promise<boolean>
+  /** One without a key, for a session to come. False when its owner has `most` that stand already. */
+  addToCome(
+    credential: Credential,
+    most: number | null,
+    createdAt: Date,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean>
+  /**
+   * The session of one that was to come begins: it has key and certificate from then on. Of concurrent
+   * calls, on whatever machine, exactly one gets true.
+   */
+  beginSession(
+    credential: Credential,
+    now: Date,
+    audit: readonly AuditEvent[],
+    wrapped: string | null,
+  ): Promise<boolean>
   /** Ends outstanding authorisations too. Returns false when it was not enabled. */
   suspend(id: string, by: Suspender, at: Date, audit: readonly AuditEvent[]): Promise<boolean>
   /** Returns false when it was not suspended, or `by` may not take it back. */
@@ -93,7 +121,7 @@ export interface CredentialStore {
     reason: FinalReason | null,
     audit: readonly AuditEvent[],
   ): Promise<boolean>
-  /** Of concurrent calls, on whatever machine, exactly one gets true, and none when it had a session before. */
+  /** For those that have their key from the beginning. Exactly one call ever gets true. */
   claimSession(id: string, session: string): Promise<boolean>
   /** Names of those whose time is over and that are not deleted yet. */
   listEnded(now: Date, most: number): Promise<string[]>

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { auditEvent } from '../audit/events.js'
+import { auditEvent, type AuditEvent } from '../audit/events.js'
 import type { AuditLog } from '../audit/audit-log.js'
 import type { CertificateAuthority } from '../certificates/certificate-authority.js'
 import {
@@ -22,12 +22,19 @@ import {
 import type { User } from '../identity/user.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
 import type { GeneratedKey, KeyCustody } from '../keys/key-custody.js'
-import { newKeyId, type Custody, type KeyOwner } from '../keys/key-id.js'
+import { custodyOf, newKeyId, type Custody, type KeyOwner } from '../keys/key-id.js'
 import type { KeyPool } from '../keys/key-pool.js'
 import type { AuthObject } from './auth-object.js'
 import { boundFacts } from './binding.js'
 import { subjectOf, termsOf } from './credential-terms.js'
-import type { ApprovalFactor, Credential, CredentialStore, Suspender } from './credential.js'
+import {
+  isOnTheFly,
+  isToCome,
+  type ApprovalFactor,
+  type Credential,
+  type CredentialStore,
+  type Suspender,
+} from './credential.js'
 
 export const MOST_CREDENTIALS = 'The signer has the highest number of credentials already'
 
@@ -45,8 +52,6 @@ export interface NewCredential {
   readonly signatureQualifier?: string
   /** For seals: the application that may use it with a token of its own. */
   readonly ownerClientId?: string
-  /** For one signing session: its certificate is short, and its key goes when the session ends. */
-  readonly oneTime?: boolean
   /** Where its key is kept; as the deployment has it when absent. */
   readonly custody?: Custody
   /** Whether somebody waits for it: then it gets a key that was made ahead, if there is one. */
@@ -103,25 +108,38 @@ export class Credentials {
 
   /** The credential, unless it is unknown or its link to its owner and key was tampered with. */
   async find(id: string): Promise<Credential | null> {
+    const credential = await this.#findEver(id)
+    return credential?.status === 'deleted' ? null : credential
+  }
+
+  async #findEver(id: string): Promise<Credential | null> {
     const credential = await this.#store.find(id)
-    if (!credential || credential.status === 'deleted') return null
-    if (this.#isIntact(credential)) return credential
+    if (!credential || this.#isIntact(credential)) return credential
     await this.#audit.append(auditEvent('credential.refused', { credentialId: id, why: 'binding' }))
     return null
   }
 
-  /** The credential, if it is theirs who ask: a stranger's is as good as unknown. */
-  async findFor({ clientId, userId }: CredentialHolder, id: string): Promise<Credential | null> {
-    const credential = await this.find(id)
+  /**
+   * The credential, if it is theirs who ask: a stranger's is as good as unknown.
+   * @param orGone also one that was deleted, for whoever may be asking again for what it signed
+   */
+  async findFor(
+    { clientId, userId }: CredentialHolder,
+    id: string,
+    orGone = false,
+  ): Promise<Credential | null> {
+    const credential = orGone ? await this.#findEver(id) : await this.find(id)
     const isTheirs =
       userId === '' ? credential?.ownerClientId === clientId : credential?.userId === userId
     return isTheirs ? credential : null
   }
 
+  /** Those that applications and their owner can choose from: what is for one session is that one’s. */
   async list(userId: string): Promise<Credential[]> {
-    return (await this.#store.list(userId)).filter(
-      (credential) => credential.status !== 'deleted' && this.#isIntact(credential),
-    )
+    return (await this.#store.list(userId)).filter((credential) => {
+      const isTaken = isOnTheFly(credential) || Boolean(credential.session)
+      return credential.status !== 'deleted' && !isTaken && this.#isIntact(credential)
+    })
   }
 
   /** What an application may use with a token of its own, of those in that name. */
@@ -137,34 +155,21 @@ export class Credentials {
   async create(request: NewCredential): Promise<Credential> {
     const key = await this.#newKey(request)
     try {
-      const { user, ownerClientId, oneTime = false } = request
-      const isSeal = ownerClientId !== undefined
-      const issued = await this.#authority.issue({
-        keyId: key.keyId,
-        publicKey: key.publicKey,
-        profile: this.#profiles[isSeal ? 'seal' : oneTime ? 'oneTime' : 'signer'],
-        subject: subjectOf(user, isSeal),
-      })
+      const { user, ownerClientId, algorithm: keyAlgorithm } = request
+      const kind = ownerClientId === undefined ? 'signer' : 'seal'
       const id = randomUUID()
-      const certificates = [issued.certificate, ...issued.chain]
       const unbound = {
         ...(await termsOf(request)),
-        ...{ id, keyId: key.keyId, keyAlgorithm: request.algorithm, certificates },
+        ...{ id, keyId: key.keyId, keyAlgorithm },
+        certificates: await this.#certify(key, kind, user),
         status: 'enabled' as const,
         lockedUntil: null,
-        ...(oneTime ? { endsAt: keyAndValidity(issued.certificate).notAfter } : {}),
       }
-      const credential = { ...unbound, binding: this.#secrets.bind(...boundFacts(unbound)) }
+      const credential = this.#bind(unbound)
       const wrapped = await this.#boundKey(key, { credentialId: id, userId: user.id })
-      const parsed = parseCertificate(issued.certificate)
       const most = request.most ?? null
       const audit = [
-        auditEvent('key.generated', { keyId: key.keyId, algorithm: request.algorithm }),
-        auditEvent('certificate.issued', {
-          serialNumber: parsed.serialNumber,
-          subject: parsed.subject,
-          sha256: createHash('sha256').update(issued.certificate).digest('hex'),
-        }),
+        ...madeEvents(credential),
         auditEvent('credential.created', { credentialId: id, userId: user.id, keyId: key.keyId }),
       ]
       const added = await this.#store.add(credential, most, this.#now(), audit, wrapped)
@@ -176,7 +181,49 @@ export class Credentials {
     }
   }
 
-  async #newKey({ algorithm, custody = this.#keptIn, awaited }: NewCredential) {
+  /**
+   * One for a single signing session, as yet without key and certificate: `beginSession` makes them.
+   * @param waitsSeconds how long its owner has to agree to that session
+   * @throws {RefusedRequestError} when they have the highest number already
+   */
+  async createToCome(request: NewCredential, waitsSeconds: number): Promise<Credential> {
+    const { user, algorithm: keyAlgorithm, custody = this.#keptIn, most = null } = request
+    const now = this.#now()
+    const id = randomUUID()
+    const credential = this.#bind({
+      ...(await termsOf(request)),
+      ...{ id, keyId: newKeyId(custody), keyAlgorithm, certificates: [] },
+      status: 'enabled' as const,
+      lockedUntil: null,
+      endsAt: new Date(now.getTime() + waitsSeconds * 1000),
+    })
+    const event = auditEvent('credential.promised', { credentialId: id, userId: user.id })
+    const added = await this.#store.addToCome(credential, most, now, [event])
+    if (!added) throw new RefusedRequestError(MOST_CREDENTIALS)
+    return credential
+  }
+
+  /** @returns DER, leaf first */
+  async #certify(
+    { keyId, publicKey }: GeneratedKey,
+    kind: 'signer' | 'seal' | 'oneTime',
+    user: User,
+  ): Promise<Buffer[]> {
+    const subject = subjectOf(user, kind === 'seal')
+    const profile = this.#profiles[kind]
+    const issued = await this.#authority.issue({ keyId, publicKey, profile, subject })
+    return [issued.certificate, ...issued.chain]
+  }
+
+  #bind(unbound: Omit<Credential, 'binding'>): Credential {
+    return { ...unbound, binding: this.#secrets.bind(...boundFacts(unbound)) }
+  }
+
+  async #newKey({
+    algorithm,
+    custody = this.#keptIn,
+    awaited,
+  }: Pick<NewCredential, 'algorithm' | 'custody' | 'awaited'>) {
     const ready = awaited === true ? await this.#pool?.take(algorithm, custody) : null
     return ready ?? this.#custody.generate(algorithm, newKeyId(custody))
   }
@@ -228,16 +275,43 @@ export class Credentials {
     const event = auditEvent('credential.deleted', { credentialId: id, reason })
     const deleted = await this.#store.delete(id, this.#now(), certificateReason, [event])
     if (!deleted) return false
-    // The key of a revoked one is gone already.
+    // The key of a revoked one is gone already, one that was to come never had any.
     if (credential.status !== 'revoked') await this.#destroyKey(credential)
     return true
   }
 
   /**
-   * Whether it may be approved in that transaction. One that is for one session is so once, for good (S14).
+   * Whether its owner, who has just agreed to that transaction, may sign with it. One that is for one
+   * session is so once, for good (S14): now its key is made, and certified for them as they are on record.
+   * What fails leaves it as it was.
+   * @throws {HsmUnavailableError} @throws {CertificateUnavailableError}
    */
-  async beginSession({ id, endsAt }: Credential, transactionId: string): Promise<boolean> {
-    return !endsAt || this.#store.claimSession(id, transactionId)
+  async beginSession(credential: Credential, transactionId: string, owner: User): Promise<boolean> {
+    const { id, userId, keyAlgorithm: algorithm, endsAt } = credential
+    if (!endsAt) return true
+    // Releases before this one made key and certificate beforehand.
+    if (!isToCome(credential)) return this.#store.claimSession(id, transactionId)
+    if (owner.id !== userId) throw new Error('Somebody else agreed to a session')
+    const custody = custodyOf(credential.keyId)
+    const key = await this.#newKey({ algorithm, custody, awaited: true })
+    let begun = false
+    try {
+      const certificates = await this.#certify(key, 'oneTime', owner)
+      const session = this.#bind({
+        ...credential,
+        ...{ keyId: key.keyId, certificates, session: transactionId },
+        endsAt: endOf(certificates),
+      })
+      const wrapped = await this.#boundKey(key, { credentialId: id, userId })
+      const audit = [
+        ...madeEvents(session),
+        auditEvent('credential.created', { credentialId: id, userId, keyId: key.keyId }),
+      ]
+      begun = await this.#store.beginSession(session, this.#now(), audit, wrapped)
+      return begun
+    } finally {
+      if (!begun) await this.#custody.destroy(key.keyId)
+    }
   }
 
   /** Its session is over: the key is destroyed at once. The others have none. */
@@ -259,7 +333,9 @@ export class Credentials {
     }
   }
 
-  async #destroyKey({ id: credentialId, keyId }: Credential): Promise<void> {
+  async #destroyKey(credential: Credential): Promise<void> {
+    if (isToCome(credential)) return
+    const { id: credentialId, keyId } = credential
     await this.#custody.destroy(keyId)
     await this.#audit.append(auditEvent('key.destroyed', { keyId, credentialId }))
   }
@@ -276,12 +352,21 @@ export class Credentials {
     if (status !== 'enabled') throw new CredentialDisabledError('Credential is disabled')
   }
 
-  /** @throws {CredentialDisabledError} @throws {CertificateExpiredError} before and after validity */
+  /**
+   * Whether it can be agreed to sign with it.
+   * @throws {CredentialDisabledError} @throws {CertificateExpiredError} before and after validity
+   */
   rejectUnusable(credential: Credential): void {
     this.rejectDisabled(credential)
-    if (certificateStatus(credential, this.#now()) !== 'valid') {
-      throw new CertificateExpiredError(expiredSubject(signingCertificate(credential)))
-    }
+    if (isReady(credential, this.#now())) return
+    if (isToCome(credential)) throw new CredentialDisabledError('Its time is over')
+    throw new CertificateExpiredError(expiredSubject(signingCertificate(credential)))
+  }
+
+  /** @throws what `rejectUnusable` throws, also while it is to come */
+  rejectUnableToSign(credential: Credential): void {
+    this.rejectUnusable(credential)
+    if (isToCome(credential)) throw new CredentialDisabledError('Its session has not begun')
   }
 
   /** @throws {CredentialLockedError} after too many wrong factors, for a while */
@@ -295,12 +380,38 @@ export class Credentials {
   }
 
   isUsable(credential: Credential): boolean {
-    return credential.status === 'enabled' && certificateStatus(credential, this.#now()) === 'valid'
+    return isUsableAt(credential, this.#now())
   }
 
   #isIntact(credential: Credential): boolean {
     return this.#secrets.isBound(credential.binding, ...boundFacts(credential))
   }
+}
+
+/** What is on record of a key that was made and certified just now. */
+function madeEvents({ keyId, keyAlgorithm: algorithm, certificates }: Credential): AuditEvent[] {
+  const [certificate = Buffer.alloc(0)] = certificates
+  const { serialNumber, subject } = parseCertificate(certificate)
+  const sha256 = createHash('sha256').update(certificate).digest('hex')
+  return [
+    auditEvent('key.generated', { keyId, algorithm }),
+    auditEvent('certificate.issued', { serialNumber, subject, sha256 }),
+  ]
+}
+
+function endOf([certificate = Buffer.alloc(0)]: readonly Buffer[]): Date {
+  return keyAndValidity(certificate).notAfter
+}
+
+/** Whether it can be agreed to sign with it. */
+export function isUsableAt(credential: Credential, now: Date): boolean {
+  return credential.status === 'enabled' && isReady(credential, now)
+}
+
+/** Its certificate is valid, or will be issued when its owner agrees in time. */
+function isReady(credential: Credential, now: Date): boolean {
+  if (!isToCome(credential)) return certificateStatus(credential, now) === 'valid'
+  return credential.endsAt instanceof Date && credential.endsAt > now
 }
 
 /** The end-entity certificate, DER. */
@@ -338,19 +449,21 @@ export function signingKey(credential: Credential): KeyAndValidity {
   return facts
 }
 
-/** Subject and serial number of the end-entity certificate, as `signingCertificate` has them. */
+/** Subject and serial number of the end-entity certificate, as `signingCertificate` has them; null while it is to come. */
 export function namesOf(
   credential: Credential,
-): Pick<ParsedCertificate, 'subject' | 'serialNumber'> {
+): Pick<ParsedCertificate, 'subject' | 'serialNumber'> | null {
+  if (isToCome(credential)) return null
   const { subject, serialNumber } = signingKey(credential)
   return subject === null ? signingCertificate(credential) : { subject, serialNumber }
 }
 
-/** `cert.status` of the CSC API at that moment. */
+/** `cert.status` of the CSC API at that moment; null while there is no certificate. */
 export function certificateStatus(
   credential: Credential,
   now: Date,
-): 'valid' | 'expired' | 'revoked' | 'suspended' {
+): 'valid' | 'expired' | 'revoked' | 'suspended' | null {
+  if (isToCome(credential)) return null
   if (credential.status === 'revoked' || credential.status === 'suspended') return credential.status
   const { notBefore, notAfter } = signingKey(credential)
   return now >= notBefore && now <= notAfter ? 'valid' : 'expired'

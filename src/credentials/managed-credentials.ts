@@ -3,11 +3,21 @@ import type { Identities } from '../identity/identities.js'
 import type { Passkeys } from '../identity/passkeys.js'
 import type { Throttle } from '../identity/throttle.js'
 import type { User } from '../identity/user.js'
-import { InvalidParameterError, RefusedRequestError, TooManyRequestsError } from '../errors.js'
+import {
+  InvalidParameterError,
+  RefusedRequestError,
+  TooManyRequestsError,
+  TooManySignaturesError,
+} from '../errors.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
 import type { Custody } from '../keys/key-id.js'
-import type { ApprovalFactor, Credential } from './credential.js'
-import { MOST_CREDENTIALS, type CredentialHolder, type Credentials } from './credentials.js'
+import { isOnTheFly, type ApprovalFactor, type Credential } from './credential.js'
+import {
+  MOST_CREDENTIALS,
+  type CredentialHolder,
+  type Credentials,
+  type NewCredential,
+} from './credentials.js'
 import type { CredentialCreationRequest } from './management-request.js'
 
 export interface NewCredentialPolicy {
@@ -20,6 +30,10 @@ export interface NewCredentialPolicy {
   readonly perApplicationPerHour: number
   /** Where keys are kept, when not as everywhere. */
   readonly custody?: Custody
+  /** How long one for a single session waits for its owner to agree, when an application had it made. */
+  readonly oneTimeWaitSeconds: number
+  /** Kinds of signature that a signer without a credential for them gets one-time credentials for. */
+  readonly onTheFly: readonly string[]
 }
 
 const HOUR_SECONDS = 3600
@@ -45,7 +59,9 @@ export class ManagedCredentials {
   readonly #certificatePolicy: string | null
   /** OID by which credentials for one signing session are asked for; null when nobody gets any. */
   readonly #oneTimePolicy: string | null
+  readonly #decideWithinSeconds: number
 
+  /** @param parts.decideWithinSeconds how long a person has who is asked to approve */
   constructor(parts: {
     credentials: Credentials
     accounts: Accounts
@@ -56,6 +72,7 @@ export class ManagedCredentials {
     now: () => Date
     certificatePolicy: string | null
     oneTimePolicy: string | null
+    decideWithinSeconds: number
   }) {
     this.#credentials = parts.credentials
     this.#accounts = parts.accounts
@@ -66,6 +83,7 @@ export class ManagedCredentials {
     this.#now = parts.now
     this.#certificatePolicy = parts.certificatePolicy
     this.#oneTimePolicy = parts.oneTimePolicy
+    this.#decideWithinSeconds = parts.decideWithinSeconds
   }
 
   /**
@@ -83,6 +101,10 @@ export class ManagedCredentials {
     if (!known || contradicts(subjectData, user)) {
       throw new InvalidParameterError('credentialCreationRequest')
     }
+    return this.#rejectUnfitSigner(user)
+  }
+
+  async #rejectUnfitSigner(user: User): Promise<ApprovalFactor> {
     const standing = (await this.#credentials.list(user.id)).filter(
       ({ status }) => status !== 'revoked',
     )
@@ -119,21 +141,65 @@ export class ManagedCredentials {
   }
 
   /**
-   * Makes the key and has it certified for the person as they are on record (S16).
+   * Makes the key and has it certified for the person as they are on record (S16); for a single session,
+   * once they have agreed to it.
    * @throws what `rejectUnfit` throws
    */
   async create(request: CredentialCreationRequest, userId: string): Promise<Credential> {
     const user = await this.#person(userId)
     const approvalFactor = await this.rejectUnfit(request, user)
+    if (!this.#isOneTime(request)) {
+      return this.#credentials.create(this.#wanted('Signing', user, approvalFactor))
+    }
+    const wanted = this.#wanted('One-time', user, approvalFactor)
+    return this.#credentials.createToCome(wanted, this.#policy.oneTimeWaitSeconds)
+  }
+
+  /** Whether a signer who has no credential for that kind of signature gets one as they sign. */
+  makesOnTheFly(signatureQualifier: string): boolean {
+    return this.#policy.onTheFly.includes(signatureQualifier)
+  }
+
+  /**
+   * For somebody who is asked for a signature of that kind and has no credential for it: one for these
+   * signatures alone, whose key and certificate come when they agree.
+   * @throws {TooManySignaturesError} @throws {RefusedRequestError} @throws {TooManyRequestsError}
+   */
+  async createOnTheFly(
+    request: {
+      readonly signatureQualifier: string
+      readonly numSignatures: number
+      readonly clientId: string
+    },
+    user: User,
+  ): Promise<Credential> {
+    const { signatureQualifier, numSignatures, clientId } = request
+    if (numSignatures > this.#policy.multisign) throw new TooManySignaturesError('multisign')
+    const approvalFactor = await this.#rejectUnfitSigner(user)
+    await this.demandQuota({ userId: user.id, clientId })
+    const wanted = this.#wanted('One-time', user, approvalFactor)
+    return this.#credentials.createToCome(
+      { ...wanted, signatureQualifier },
+      this.#decideWithinSeconds,
+    )
+  }
+
+  /** Its owner does not want to sign: nobody waits for it any more. */
+  async giveUpOnTheFly(credentialId: string): Promise<void> {
+    const credential = await this.#credentials.find(credentialId)
+    if (credential && isOnTheFly(credential))
+      await this.#credentials.delete(credentialId, 'rejected', null)
+  }
+
+  #wanted(kind: 'Signing' | 'One-time', user: User, approvalFactor: ApprovalFactor): NewCredential {
     const { algorithm, multisign, perPerson: most, custody } = this.#policy
-    const oneTime = this.#isOneTime(request)
-    return this.#credentials.create({
-      ...{ user, algorithm, multisign, most, approvalFactor, oneTime, awaited: true },
+    return {
+      ...{ user, algorithm, multisign, most, approvalFactor, awaited: true },
       ...(custody === undefined ? {} : { custody }),
-      description: `${oneTime ? 'One-time' : 'Signing'} key of ${user.displayName}`.slice(0, 255),
+      description: `${kind} key of ${user.displayName}`.slice(0, 255),
       SCAL: '2',
       pin: null,
-    })
+    }
   }
 
   #isOneTime({ certificatePolicy }: CredentialCreationRequest): boolean {

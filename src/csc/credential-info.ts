@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { listedOids } from '../certificates/certificate.js'
-import type { Credential } from '../credentials/credential.js'
-import { certificateStatus, leaf, signingCertificate } from '../credentials/credentials.js'
+import { isToCome, type Credential } from '../credentials/credential.js'
+import { certificateStatus, isUsableAt, signingCertificate } from '../credentials/credentials.js'
 import { KEY_ALGORITHMS } from '../keys/algorithms.js'
 import { chooseLanguage, type Language } from '../pages/language.js'
 import { labelIn } from './labels.js'
@@ -23,11 +23,16 @@ export const CredentialInfo = Type.Object(
       curve: Type.Optional(Type.String({ description: 'OID of its curve.' })),
     }),
     cert: Type.Object({
-      status: Type.Union(
-        (['valid', 'expired', 'revoked', 'suspended'] as const).map((status) =>
-          Type.Literal(status),
+      status: Type.Optional(
+        Type.Union(
+          (['valid', 'expired', 'revoked', 'suspended'] as const).map((status) =>
+            Type.Literal(status),
+          ),
+          {
+            description:
+              'At this moment; absent, like all that follows, while the certificate is to be issued when the signer approves.',
+          },
         ),
-        { description: 'At this moment.' },
       ),
       certificates: Type.Optional(
         Type.Array(Type.String({ contentEncoding: 'base64' }), {
@@ -98,7 +103,6 @@ export function describeCredential(
   const { keyAlgorithm, SCAL, multisign } = credential
   const { signAlgos, bits, curveOid } = KEY_ALGORITHMS[keyAlgorithm]
   const status = certificateStatus(credential, now)
-  const enabled = credential.status === 'enabled' && status === 'valid'
   return {
     credentialID: credential.id,
     description: credential.description,
@@ -106,13 +110,13 @@ export function describeCredential(
       ? {}
       : { signatureQualifier: credential.signatureQualifier }),
     key: {
-      status: enabled ? 'enabled' : 'disabled',
+      status: isUsableAt(credential, now) ? 'enabled' : 'disabled',
       algo: [...signAlgos],
       len: bits,
       ...(curveOid === undefined ? {} : { curve: curveOid }),
     },
     cert: {
-      status,
+      ...(status === null ? {} : { status }),
       ...chosenCertificates(credential, detail.certificates ?? 'single'),
       ...(detail.certInfo ? certificateNames(credential) : {}),
     },
@@ -137,12 +141,13 @@ function authObjects({ authObjects, authExpression }: Credential, language: Lang
 }
 
 function chosenCertificates(credential: Credential, choice: 'none' | 'single' | 'chain') {
-  if (choice === 'none') return {}
-  const chosen = choice === 'single' ? [leaf(credential)] : credential.certificates
+  if (choice === 'none' || isToCome(credential)) return {}
+  const chosen = choice === 'single' ? credential.certificates.slice(0, 1) : credential.certificates
   return { certificates: chosen.map((certificate) => certificate.toString('base64')) }
 }
 
 function certificateNames(credential: Credential) {
+  if (isToCome(credential)) return {}
   const certificate = signingCertificate(credential)
   const { issuer, serialNumber, subject, validFrom, validTo } = certificate
   const policy = listedOids(certificate, 'certificatePolicies')

@@ -16,6 +16,7 @@ import type { ClientStore } from '../oauth/client.js'
 import type { PasswordSignIn } from '../oauth/password-sign-in.js'
 import type { TokenRevocation } from '../oauth/token-revocation.js'
 import type { Metrics } from '../observability/metrics.js'
+import type { DocumentReferences } from '../documents/document-references.js'
 import type { Documents } from '../documents/documents.js'
 import type { DocumentJobs } from '../signing/document-jobs.js'
 import type { Signing } from '../signing/signing.js'
@@ -32,6 +33,7 @@ export interface CscServices {
   readonly signing: Signing
   readonly signingJobs: SigningJobs
   readonly documents: Documents
+  readonly documentReferences: DocumentReferences
   readonly documentJobs: DocumentJobs
   readonly tokens: AccessTokens
   /** Null when DPoP proofs need no nonce. */

@@ -1,5 +1,6 @@
 import type { Credential } from '../credentials/credential.js'
 import { namesOf } from '../credentials/credentials.js'
+import { propertyText } from '../documents/property-text.js'
 import type { PasskeyPurpose } from '../identity/passkeys.js'
 import type { Transaction } from '../transactions/transaction.js'
 import { transactionFacts } from './identity-steps.js'
@@ -30,15 +31,18 @@ export function approvalFacts(
   const { numSignatures, items, description } = asked
   return {
     credentials: candidates.map((credential) => {
-      const { subject, serialNumber } = namesOf(credential)
-      return { id: credential.id, description: credential.description, subject, serialNumber }
+      const { id, description } = credential
+      return { id, description, certificate: namesOf(credential) }
     }),
     numSignatures,
     hashAlgorithm: shownAlgorithm(asked),
-    items: items.map(({ digest, label }, index) => ({
+    items: items.map(({ digest, label, signedProperties = [] }, index) => ({
       digestHex: digest.toString('hex'),
       digestBase64: digest.toString('base64'),
       ...(label === null ? {} : { label }),
+      properties: signedProperties.map(({ name, value }) => {
+        return { name, text: value === null ? '' : propertyText(value) }
+      }),
       document: documents[index] ?? null,
     })),
     ...(description === null ? {} : { description }),

@@ -80,8 +80,10 @@ function typedPin({ pinHash }: Credential, form: Form): GivenFactor[] {
 /** The signer sees what is to be signed, and agrees to it or not. */
 export class ApprovalSteps extends InteractionSteps {
   async reject(step: Step): Promise<void> {
-    const transaction = await this.parts.transactions.findPending(step.details.uid)
-    if (transaction) await this.parts.transactions.reject(transaction)
+    const { transactions, managedCredentials } = this.parts
+    const transaction = await transactions.findPending(step.details.uid)
+    if (!transaction || !(await transactions.reject(transaction))) return
+    await managedCredentials.giveUpOnTheFly(transaction.credentialId)
   }
 
   async show(
@@ -218,8 +220,10 @@ export class ApprovalSteps extends InteractionSteps {
     { request, credential, transaction }: Chosen,
     factors: readonly string[],
   ): Promise<void> {
+    const owner = await this.signedInUser(step)
+    if (!owner) return this.finish(step, DENIED)
     // One that is for one session has it now, or had another.
-    if (!(await this.parts.credentials.beginSession(credential, transaction.id))) {
+    if (!(await this.parts.credentials.beginSession(credential, transaction.id, owner))) {
       this.parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
       return
     }
@@ -355,7 +359,8 @@ export class ApprovalSteps extends InteractionSteps {
   }
 
   /**
-   * The credentials the request can be signed with: the one it names, or all of the wanted kind.
+   * The credentials the request can be signed with: the one it names, or all of the wanted kind, or one
+   * that is made for it.
    * @throws {InvalidParameterError} @throws {TooManySignaturesError} when there is none
    */
   async #candidates(
@@ -363,7 +368,7 @@ export class ApprovalSteps extends InteractionSteps {
     { credentialID, signatureQualifier, numSignatures }: CredentialScopeRequest,
     user: User,
   ): Promise<Credential[]> {
-    const { credentials, transactions } = this.parts
+    const { credentials, managedCredentials, transactions } = this.parts
     const chosen = credentialID ?? (await transactions.findPending(step.details.uid))?.credentialId
     if (chosen !== undefined) {
       const credential = await this.#ownCredential(chosen, user)
@@ -372,13 +377,22 @@ export class ApprovalSteps extends InteractionSteps {
       }
       return [credential]
     }
+    // Those that are made for one request are for no other.
     const ofKind = (await credentials.list(user.id)).filter(
       (each) =>
         each.signatureQualifier === signatureQualifier &&
         each.authMode === 'oauth2code' &&
+        !each.endsAt &&
         credentials.isUsable(each),
     )
-    if (ofKind.length === 0) throw new InvalidParameterError('signatureQualifier')
+    if (ofKind.length === 0) {
+      if (signatureQualifier === null || !managedCredentials.makesOnTheFly(signatureQualifier)) {
+        throw new InvalidParameterError('signatureQualifier')
+      }
+      const { id: clientId } = step.client
+      const request = { signatureQualifier, numSignatures, clientId }
+      return [await managedCredentials.createOnTheFly(request, user)]
+    }
     const candidates = ofKind.filter(({ multisign }) => numSignatures <= multisign)
     if (candidates.length === 0) throw new TooManySignaturesError('multisign')
     return candidates

@@ -4,7 +4,7 @@ import { InvalidParameterError, MissingParameterError } from '../errors.js'
 import { parseJsonObject } from '../http/json-body.js'
 import { hashAlgorithmByOid, rejectWrongDigestLength } from '../keys/algorithms.js'
 import { decodeBase64 } from '../keys/base64.js'
-import type { HashType, TransactionItem } from '../transactions/transaction.js'
+import type { AgreedProperty, HashType, TransactionItem } from '../transactions/transaction.js'
 import {
   readCredentialScope,
   readDescription,
@@ -28,7 +28,15 @@ const DocumentDigest = Type.Object(
     label: Type.Optional(Type.String({ maxLength: 500 })),
     hashType: Type.Optional(Type.String()),
     circumstantialData: Type.Optional(Type.String()),
-    signed_props: Type.Optional(Type.Array(Type.Record(Type.String(), Type.Unknown()))),
+    signed_props: Type.Optional(
+      Type.Array(
+        Type.Object({
+          attribute_name: Type.String({ minLength: 1, maxLength: 200 }),
+          attribute_value: Type.Optional(Type.String({ maxLength: 100_000 })),
+        }),
+        { maxItems: 50 },
+      ),
+    ),
   },
   closed,
 )
@@ -74,12 +82,15 @@ export function readAuthorizationDetails(
     throw new MissingParameterError('credentialID', 'string')
   if (signatureQualifier) rejectUnknownQualifier(signatureQualifier)
   const hashAlgorithm = hashAlgorithmByOid(detail.hashAlgorithmOID)
-  const items = documentDigests.map(({ hash, label, hashType }): TransactionItem => {
+  const items = documentDigests.map(({ hash, label, hashType, signed_props }): TransactionItem => {
     const type = hashTypeOf(hashType)
     const digest = decodeBase64(hash)
     if (!digest) throw new InvalidParameterError('documentDigests')
     rejectWrongDigestLength(digest, hashAlgorithm)
-    return { digest, label: label ?? null, ...(type ? { hashType: type } : {}) }
+    return {
+      ...{ digest, label: label ?? null, ...(type ? { hashType: type } : {}) },
+      ...(signed_props?.length ? { signedProperties: signed_props.map(agreedProperty) } : {}),
+    }
   })
   const numSignatures = signaturesOf(detail)
   if (items.length > numSignatures) throw new InvalidParameterError('numSignatures')
@@ -90,6 +101,10 @@ export function readAuthorizationDetails(
     description: readDescription(common.description),
     clientData: common.clientData || null,
   }
+}
+
+function agreedProperty(sent: NonNullable<DocumentDigest['signed_props']>[number]): AgreedProperty {
+  return { name: sent.attribute_name, value: sent.attribute_value ?? null }
 }
 
 /** What the token answer says: the request as it was sent, and what became of its open ends. */

@@ -11,7 +11,7 @@ import {
   wordsFor,
   type CscParameters,
 } from './credential-scope.js'
-import { ACCESS_DENIED } from './csc-errors.js'
+import { ACCESS_DENIED, INVALID_SCOPE } from './csc-errors.js'
 import {
   isManagementScope,
   managementScopeOf,
@@ -44,7 +44,7 @@ export async function rejectUnfitAuthorizationRequest(
     else if (parameters.authorization_details) rejectUnfitDetails(parameters)
     else if (parameters.scope === 'credential') readCredentialScope(parameters)
     else if (parameters.scope === 'service') rejectCredentialParameters(parameters)
-    else throw new errors.InvalidScope('request either service or credential', parameters.scope)
+    else throw new errors.InvalidScope(INVALID_SCOPE, parameters.scope)
   } catch (error) {
     if (isServiceError(error)) throw new errors.InvalidRequest(wordsFor(parameters, error))
     throw error
@@ -97,7 +97,7 @@ function rejectUnfitManagement(
   { config }: RequestChecks,
 ): void {
   if (!config.newCredentials.allowed) {
-    throw new errors.InvalidScope('request either service or credential', scope)
+    throw new errors.InvalidScope(INVALID_SCOPE, scope)
   }
   const { authorization_details: details } = parameters
   const isNamedApart = !details && scope === 'credential-deletion'
@@ -119,7 +119,7 @@ function rejectUnfitManagement(
 function rejectUnfitDetails(parameters: RequestParameters): void {
   const { scope, authorization_details = '' } = parameters
   if (scope !== 'credential') {
-    throw new errors.InvalidScope('request either service or credential', scope ?? '')
+    throw new errors.InvalidScope(INVALID_SCOPE, scope ?? '')
   }
   rejectCredentialParameters(parameters)
   try {
@@ -136,7 +136,7 @@ function rejectSigningForOwnPages(
   { scope = '' }: RequestParameters,
 ): void {
   if (ctx.oidc.client?.clientId === ACCOUNT_CLIENT_ID && scope !== 'service') {
-    throw new errors.InvalidScope('request scope service', scope)
+    throw new errors.InvalidScope(INVALID_SCOPE, scope)
   }
 }
 

@@ -1,5 +1,9 @@
 import type { Middleware } from 'koa'
+import { readBody } from '../http/body.js'
 import { OAUTH_ROUTES } from './routes.js'
+
+/** In bytes; with the headers of a browser, Node.js reads twice that. */
+const LONGEST_QUERY = 8192
 
 /**
  * Applications are answered in the query of their address, errors included: `form_post` would be a page
@@ -15,6 +19,22 @@ export const answerInQuery: Middleware = (ctx, next) => {
     ctx.query = { ...ctx.query, response_mode: 'unsupported' }
   }
   return next()
+}
+
+/**
+ * A form that a browser posts is asked for by GET like any other request (RFC 6749, 3.1): the cookies of
+ * whoever is signed in come along, and there is one way to read it. What is too long for an address is
+ * to be pushed.
+ */
+export const askByGet: Middleware = async (ctx, next) => {
+  const isForm = ctx.is('application/x-www-form-urlencoded')
+  if (ctx.path !== OAUTH_ROUTES.authorization || ctx.method !== 'POST' || !isForm) {
+    await next()
+    return
+  }
+  const form = new URLSearchParams(await readBody(ctx, LONGEST_QUERY))
+  ctx.status = 303
+  ctx.set({ Location: `?${form.toString()}`, 'Cache-Control': 'no-store' })
 }
 
 /**

@@ -6,6 +6,8 @@ import { validatorOf } from '../validator.js'
 
 /** CSC API v2, 10.1, for `access_denied`. */
 export const ACCESS_DENIED = 'The user, authorization server or remote service denied the request.'
+/** The same of `invalid_scope`. */
+export const INVALID_SCOPE = 'The requested scope is invalid, unknown, or malformed.'
 
 export interface Answer {
   readonly status: number
@@ -33,8 +35,14 @@ const INVALID_HEADER = refusal('Invalid authorization header', 'invalid_client',
 const INVALID_ASSERTION = refusal('Invalid parameter client_assertion', 'invalid_client', 401)
 const NO_GRANT_TYPE = refusal('Missing parameter grant_type')
 const WRONG_GRANT_TYPE = refusal('Invalid parameter grant_type')
+/** CSC API v2, 10.1; RFC 6749, 5.2, says it of a grant that others may use. */
+const FOREIGN_GRANT_TYPE = refusal(
+  'The client is not authorized to use this method.',
+  'unauthorized_client',
+)
 const NO_CODE = refusal('Missing parameter code')
 const WRONG_CODE = refusal('Invalid parameter code', 'invalid_grant')
+const NO_ADDRESS = refusal('Missing parameter redirect_uri')
 const EXPIRED_CODE = refusal('Authorization code is invalid or expired', 'invalid_grant')
 const OTHER_ADDRESS = refusal(
   'redirect_uri parameter does not match redirect_uri parameter of authorization request',
@@ -57,8 +65,8 @@ const OF_CLIENTS = [
 export const FIXED_REFUSALS: Readonly<Record<'token' | 'revocation', readonly Answer[]>> = {
   token: [
     ...OF_CLIENTS,
-    ...[NO_GRANT_TYPE, WRONG_GRANT_TYPE, NO_CODE, WRONG_CODE, EXPIRED_CODE],
-    ...[OTHER_ADDRESS, OTHER_DETAILS],
+    ...[NO_GRANT_TYPE, WRONG_GRANT_TYPE, FOREIGN_GRANT_TYPE, NO_CODE, WRONG_CODE, EXPIRED_CODE],
+    ...[NO_ADDRESS, OTHER_ADDRESS, OTHER_DETAILS],
     ...[NO_REFRESH_TOKEN, WRONG_REFRESH_TOKEN, EXPIRED_REFRESH_TOKEN, PROOF_USED],
   ],
   revocation: [...OF_CLIENTS, NO_TOKEN, UNKNOWN_TOKEN, WRONG_HINT],
@@ -176,9 +184,8 @@ function revocationFailure(parameters: Parameters): Answer | null {
 function tokenFailure(parameters: Parameters, failure: OAuthError, detail: string): Answer | null {
   const { grant_type } = parameters
   if (!grant_type) return NO_GRANT_TYPE
-  if (failure.error === 'unsupported_grant_type' || detail.includes('grant type is not allowed')) {
-    return WRONG_GRANT_TYPE
-  }
+  if (failure.error === 'unsupported_grant_type') return WRONG_GRANT_TYPE
+  if (detail.includes('grant type is not allowed')) return FOREIGN_GRANT_TYPE
   if (grant_type === 'authorization_code') return codeFailure(parameters, failure, detail)
   if (grant_type === 'refresh_token') return refreshFailure(parameters, failure, detail)
   return null
@@ -186,6 +193,7 @@ function tokenFailure(parameters: Parameters, failure: OAuthError, detail: strin
 
 function codeFailure(parameters: Parameters, failure: OAuthError, detail: string): Answer | null {
   if (!parameters['code']) return NO_CODE
+  if (detail.includes("missing required parameter 'redirect_uri'")) return NO_ADDRESS
   // Details where none were approved have the library look for a resource that was not granted.
   const withoutApproval = failure.error === 'invalid_target' && parameters['authorization_details']
   if (withoutApproval || detail.includes('more than was approved')) {

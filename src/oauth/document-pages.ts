@@ -100,6 +100,7 @@ export class DocumentPages {
     }
     const href = `${action}/documents/${number}`
     const html = renderDocument({
+      here: `${href}?page=${place.page}&zoom=${place.zoom}`,
       ...{ lang, number, back: `${action}#document-${number}`, digestHex: document.digest },
       hashAlgorithm: shownAlgorithm(asked.items),
       document: { name: document.label, size: document.content.length, href, view },

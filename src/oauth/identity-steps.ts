@@ -165,6 +165,9 @@ export function transactionFacts(transaction: Transaction): string[] {
     ...['approval', id, clientId, userId, credentialId],
     ...[hashAlgorithm?.oid ?? '', String(numSignatures)],
     ...items.map(({ digest }) => digest.toString('base64')),
+    ...items.flatMap(({ signedProperties = [] }, index) =>
+      signedProperties.map((each) => JSON.stringify([index, each.name, each.value])),
+    ),
   ]
 }
 

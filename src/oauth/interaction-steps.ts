@@ -118,11 +118,8 @@ export abstract class InteractionSteps {
   }
 
   protected form(step: Step) {
-    return {
-      lang: step.lang,
-      action: `/oauth2/interaction/${step.details.uid}`,
-      client: { name: step.client.name },
-    }
+    const address = `/oauth2/interaction/${step.details.uid}`
+    return { lang: step.lang, here: address, action: address, client: { name: step.client.name } }
   }
 
   protected send(

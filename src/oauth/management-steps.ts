@@ -99,6 +99,5 @@ export class ManagementSteps extends InteractionSteps {
 }
 
 function described(credential: Credential): NonNullable<ManagementView['credential']> {
-  const { subject, serialNumber } = namesOf(credential)
-  return { description: credential.description, subject, serialNumber }
+  return { description: credential.description, certificate: namesOf(credential) }
 }

@@ -1,5 +1,7 @@
+import type { Readable } from 'node:stream'
 import type { Context } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
+import { chosenLanguage, readableAddress } from '../pages/chosen-language.js'
 import { chooseLanguage, type Language } from '../pages/language.js'
 import type { ClientStore } from './client.js'
 import { renderError, type Explanation } from './pages/index.js'
@@ -34,21 +36,24 @@ export class PageRenderer {
     this.#defaultLanguage = parts.defaultLanguage
   }
 
-  /** `lang` (CSC) or `ui_locales` (OpenID Connect) of the request, else the browser's wish. */
+  /** What the person chose; else `lang` (CSC) or `ui_locales` (OpenID Connect), else the browser's wish. */
   language(ctx: Context, parameters: Readonly<Record<string, unknown>>): Language {
+    const chosen = chosenLanguage(ctx)
+    if (chosen) return chosen
     const wishes = [parameters['lang'], parameters['ui_locales'], ctx.get('accept-language')]
     const wish = wishes.find((text) => typeof text === 'string' && text !== '')
     return chooseLanguage(typeof wish === 'string' ? wish : this.#defaultLanguage)
   }
 
   /**
+   * @param html whole, or as it becomes known
    * @param afterPost origins a posted form may lead to, besides our own
    * @param script whether the page has the one script there is; without it none can run
    */
   send(
     ctx: Context,
     status: number,
-    html: string,
+    html: string | Readable,
     afterPost: readonly string[] = [],
     script = false,
   ): void {
@@ -102,7 +107,8 @@ export class PageRenderer {
 
   renderProblem(ctx: Context, status: number, error: string, explanation: Explanation): void {
     const lang = this.language(ctx, ctx.query)
-    this.send(ctx, status, renderError({ lang, error, explanation }))
+    const here = readableAddress(ctx)
+    this.send(ctx, status, renderError({ lang, error, explanation, ...(here ? { here } : {}) }))
   }
 }
 

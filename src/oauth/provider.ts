@@ -17,12 +17,12 @@ import { LANGUAGES } from '../pages/language.js'
 import { ClientAdapter, RecordAdapter } from './adapter.js'
 import { CREDENTIAL_DETAIL_TYPES } from './authorization-details.js'
 import { rejectUnfitAuthorizationRequest } from './authorization-request.js'
-import { answerInQuery, withoutOpenId } from './authorize-query.js'
+import { answerInQuery, askByGet, withoutOpenId } from './authorize-query.js'
 import { nameChosenCredential } from './chosen-credential.js'
 import { clientAuthentication } from './client-authentication.js'
 import type { ClientStore, Quirk } from './client.js'
 import { COMMON_PARAMETERS, CREDENTIAL_PARAMETERS } from './credential-scope.js'
-import { isKnownTokenTypeHint, translateOAuthErrors } from './csc-errors.js'
+import { INVALID_SCOPE, isKnownTokenTypeHint, translateOAuthErrors } from './csc-errors.js'
 import { MANAGEMENT_DETAIL_TYPES } from './management-details.js'
 import { hashIdentifier, type OAuthRecordStore } from './oauth-record.js'
 import type { PageRenderer } from './page-renderer.js'
@@ -109,10 +109,12 @@ export function createProvider(parts: ProviderParts): Provider {
   provider.use(announceOwn(parts))
   provider.use(refuseOtherMethods)
   provider.use(takeRefreshTokenAlias)
+  provider.use(askByGet)
   provider.use(answerInQuery)
   provider.use(withoutOpenId)
   provider.use(translateOAuthErrors(provider))
   provider.use(nameChosenCredential(parts.credentialOf))
+  provider.use(nameClientScope)
   useOnceInOneWrite(provider, parts)
   provider.on('server_error', (ctx, error) => {
     logger.error({ err: error }, 'authorization server error')
@@ -266,7 +268,16 @@ function useOnceInOneWrite(provider: Provider, { records, now }: ProviderParts):
 function rejectOtherClientScope(ctx: KoaContextWithOIDC): void {
   const scope = ctx.oidc.body?.['scope']
   if (scope && scope !== 'service') {
-    throw new errors.InvalidScope('request scope service', typeof scope === 'string' ? scope : '')
+    throw new errors.InvalidScope(INVALID_SCOPE, typeof scope === 'string' ? scope : '')
+  }
+}
+
+/** Whoever named no scope is told which one it became (RFC 6749, 5.1). */
+const nameClientScope: Middleware = async (koa, next) => {
+  const ctx = koa as KoaContextWithOIDC
+  await next()
+  if (ctx.oidc?.entities.ClientCredentials && ctx.oidc.route === 'token' && ctx.status === 200) {
+    ctx.body = { ...(ctx.body as object), scope: 'service' }
   }
 }
 

@@ -12,6 +12,12 @@ export const OAUTH_ROUTES = {
 
 const BY_GET: ReadonlySet<string> = new Set([OAUTH_ROUTES.authorization, OAUTH_ROUTES.jwks])
 
+/** Of a path that is there. */
+function allowedAt(path: string): string {
+  if (path === OAUTH_ROUTES.authorization) return 'GET, HEAD, POST'
+  return BY_GET.has(path) ? 'GET, HEAD' : 'POST'
+}
+
 /** The library answers 404 to a method it does not expect, as if nothing were there (RFC 9110, 15.5.6). */
 export const refuseOtherMethods: Middleware = async (ctx, next) => {
   const { path } = ctx
@@ -20,6 +26,6 @@ export const refuseOtherMethods: Middleware = async (ctx, next) => {
   if (!isThere || ctx.status !== 404 || ctx.body) return
   const method = BY_GET.has(path) ? 'GET' : 'POST'
   ctx.status = 405
-  ctx.set('Allow', BY_GET.has(path) ? 'GET, HEAD' : 'POST')
+  ctx.set('Allow', allowedAt(path))
   ctx.body = { error: 'invalid_request', error_description: `Use the ${method} method.` }
 }

@@ -26,6 +26,12 @@ import {
 /** Between password and code, so that neither can be tried alone. */
 const SECOND_FACTOR_SECONDS = 300
 
+/** The same of the codes that stand in for an authenticator. */
+const OF_RECOVERY_CODES = {
+  'wrong-code': 'wrong-recovery-code',
+  'used-code': 'used-recovery-code',
+} as const
+
 /** The signer's own pages ask for a new sign-in before what protects the account is changed (S29). */
 function changesFactors({ client, details }: Step): boolean {
   return client.id === ACCOUNT_CLIENT_ID && details.prompt.reasons.includes('login_prompt')
@@ -129,12 +135,13 @@ export class SignInSteps extends InteractionSteps {
     if (outcome === 'accepted') {
       const linking = this.#linking(step, this.remembered(step).passwordAccepted?.links)
       // Where there is an authenticator, the operator's code replaces that, and links nothing.
-      if (linking && method === ENROLMENT_CODE) return this.#showSecondFactor(step, 'wrong-code')
+      if (linking && method === ENROLMENT_CODE) {
+        return this.#showSecondFactor(step, 'wrong-recovery-code')
+      }
       return this.#linkAndSignIn(step, userId, ['pwd', method], linking)
     }
     if (outcome === 'too-many-attempts') return this.#showSignIn(step, { problem: outcome })
-    const problem = outcome === 'used-code' && method !== 'otp' ? 'used-recovery-code' : outcome
-    return this.#showSecondFactor(step, problem)
+    return this.#showSecondFactor(step, method === 'otp' ? outcome : OF_RECOVERY_CODES[outcome])
   }
 
   /**
@@ -154,7 +161,9 @@ export class SignInSteps extends InteractionSteps {
     if (proved.outcome === 'too-many-attempts') {
       return this.#showSignIn(step, { problem: proved.outcome })
     }
-    if (proved.outcome !== 'proved') return this.#showSecondFactor(step, 'wrong-code', true)
+    if (proved.outcome !== 'proved') {
+      return this.#showSecondFactor(step, 'wrong-recovery-code', true)
+    }
     const factors = ['pwd', ENROLMENT_CODE]
     return this.#linkAndSignIn(step, userId, factors, linking, proved.proofHash)
   }

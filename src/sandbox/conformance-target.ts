@@ -1,5 +1,5 @@
 import type { SandboxClient, SandboxCredential, SandboxFile, SandboxUser } from './sandbox-file.js'
-import { SEAL_CLIENT_ID } from './people.js'
+import { ON_THE_FLY, SEAL_CLIENT_ID } from './people.js'
 
 /**
  * Who signs, and who must not see it. The two versions begin with different people: a one-time code that
@@ -32,6 +32,7 @@ export function conformanceTargets(sandbox: SandboxFile) {
     signers: SIGNERS[version]
       .flatMap((name) => users.find(({ username }) => username === name) ?? [])
       .map(signer),
+    ...(version === 'v2' ? { onTheFly: ON_THE_FLY } : {}),
     consume: CONSUME,
   })
   return { v1: target('v1'), v2: target('v2') }

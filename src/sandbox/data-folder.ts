@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { checkConfig } from '../config/load.js'
 import { Secrets } from '../config/secrets.js'
 import type { Config } from '../config/schema.js'
+import { ON_THE_FLY } from './people.js'
 
 const TOKEN_LABEL = 'openrssp'
 
@@ -12,8 +13,7 @@ const TOKEN_LABEL = 'openrssp'
 const MOST_CREDENTIALS = 100
 /** Certificates of people name one (EN 319 412-2). This arc is there for documentation and promises nothing. */
 const POLICY = { policyOid: '1.3.6.1.4.1.32473.1.2' }
-/** Long enough to approve a signature without haste. */
-const ONE_TIME = { policyOid: '1.3.6.1.4.1.32473.1.3', validitySeconds: 300 }
+const ONE_TIME = { policyOid: '1.3.6.1.4.1.32473.1.3' }
 
 const SOFTHSM_MODULES = [
   '/usr/lib/softhsm/libsofthsm2.so',
@@ -112,7 +112,10 @@ function sandboxSettings(options: SandboxOptions, at: (name: string) => string) 
       ...{ organization: 'OpenRSSP Sandbox', country: 'LT' },
       profiles: { signer: POLICY, seal: POLICY, oneTime: ONE_TIME },
     },
-    newCredentials: { perPerson: MOST_CREDENTIALS },
+    newCredentials: {
+      ...{ perPerson: MOST_CREDENTIALS, perPersonPerHour: MOST_CREDENTIALS },
+      onTheFly: [ON_THE_FLY],
+    },
     log: { level: environment['OPENRSSP_LOG_LEVEL'] ?? 'warn' },
     sandbox: true,
   }

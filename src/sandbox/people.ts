@@ -30,6 +30,9 @@ export interface SandboxPerson {
   readonly credentials: readonly PlannedCredential[]
 }
 
+/** A kind of signature nobody has a credential for beforehand: everybody gets one as they approve. */
+export const ON_THE_FLY = 'eu_eidas_aes'
+
 const { PIN, OTP, EMAIL, SMS, PUSH } = AUTH_OBJECTS
 
 const EVERYBODY: readonly PlannedCredential[] = [

@@ -21,6 +21,10 @@ export interface DocumentJob {
 
 export interface DocumentJobStore {
   findDocumentJob(idHash: string): Promise<DocumentJob | null>
+  /**
+   * Names of some that were begun before that time, have no result yet, and whose result is to be announced.
+   */
+  listUnfinished(begunBefore: Date, now: Date): Promise<string[]>
   /** Keeps the result in the place of the request. Of concurrent calls, exactly one gets true. */
   finishDocumentJob(idHash: string, result: Uint8Array): Promise<boolean>
 }
@@ -95,6 +99,19 @@ export class DocumentJobs {
     return null
   }
 
+  /** Completes what was signed long enough ago and nobody may ask for before they are told that it is there. */
+  async finishLeft(now: Date): Promise<void> {
+    const begunBefore = new Date(now.getTime() - LEFT_AFTER_MS)
+    for (const idHash of await this.#store.listUnfinished(begunBefore, now)) {
+      const job = await this.#store.findDocumentJob(idHash)
+      const recorded = await this.#activations.findJob(idHash)
+      const request = job?.request
+      if (!request || recorded?.state !== 'signed') continue
+      this.#run(idHash, () => this.#resume(idHash, request, recorded.signatures))
+      await this.#running.get(idHash)
+    }
+  }
+
   /** Resolves when all that this process began has ended. */
   async settled(): Promise<void> {
     await Promise.all(this.#running.values())
@@ -135,6 +152,9 @@ export class DocumentJobs {
     return deserialize(this.#secrets.unsealBytes(context, Buffer.from(sealed)))
   }
 }
+
+/** Longer than completing a document takes whoever signed it. */
+const LEFT_AFTER_MS = 60_000
 
 /**
  * A recorded signature is completed over the very bytes it was made for, or not at all.

@@ -1,7 +1,7 @@
-import type { Activation, Activations } from '../activation/activations.js'
+import type { Activation, Activations, KeyUse } from '../activation/activations.js'
 import type { Credential } from '../credentials/credential.js'
 import { signingKey } from '../credentials/credentials.js'
-import { HsmUnavailableError, SignatureWithheldError } from '../errors.js'
+import { HsmOutcomeUnknownError, HsmUnavailableError, SignatureWithheldError } from '../errors.js'
 import type { SignatureAlgorithm } from '../keys/algorithms.js'
 import type { KeyCustody } from '../keys/key-custody.js'
 import type { Logger } from '../observability/logger.js'
@@ -53,16 +53,22 @@ export class Signing {
    * @throws {HsmOutcomeUnknownError} @throws {SignatureWithheldError} the digests count as used
    */
   async signHashes(activation: Activation): Promise<Buffer[]> {
-    const signatures = await this.#askToken(activation)
-    await this.#steps.measure('signature.verify', () =>
-      this.#rejectWrongSignatures(activation, signatures),
-    )
-    await this.#activations.consume(activation, signatures)
-    if (activation.credential.endsAt) await this.#endSession(activation)
-    return signatures
+    try {
+      const signatures = await this.#askToken(activation)
+      await this.#steps.measure('signature.verify', () =>
+        this.#rejectWrongSignatures(activation, signatures),
+      )
+      await this.#activations.consume(activation, signatures)
+      return signatures
+    } finally {
+      if (activation.credential.endsAt) await this.#endSession(activation)
+    }
   }
 
-  /** The key of one session goes with its last signature. What fails here is done a little later. */
+  /**
+   * The key of one session goes when nothing more can be signed, whatever became of it (S14). What fails
+   * here is done a little later.
+   */
   async #endSession({ credential, authorisationId }: Activation): Promise<void> {
     try {
       if (await this.#activations.isOpen(authorisationId)) return
@@ -73,32 +79,46 @@ export class Signing {
   }
 
   async #askToken(activation: Activation): Promise<Buffer[]> {
-    const { credential, digests, algorithm, operationId, rows, toBeSigned } = activation
-    const operation = {
-      ...{ id: operationId, rows: rows.map(({ rowId }) => rowId) },
-      ...(toBeSigned ? { toBeSigned } : {}),
-    }
+    const signatures: Buffer[] = []
     try {
-      return await this.#steps.measure('token.sign', () =>
-        this.#custody.sign(credential.keyId, digests, algorithm, operation),
-      )
+      for (const use of activation.uses) {
+        const signed = await this.#steps.measure('token.sign', () => this.#sign(activation, use))
+        use.positions.forEach((position, index) => {
+          signatures[position] = signed[index] ?? Buffer.alloc(0)
+        })
+      }
+      return signatures
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
-      if (error instanceof HsmUnavailableError) await this.#activations.release(activation, why)
+      const nothingWasSigned = signatures.length === 0 && error instanceof HsmUnavailableError
+      if (nothingWasSigned) await this.#activations.release(activation, why)
       else await this.#activations.giveUp(activation, why)
-      throw error
+      if (signatures.length === 0 || !(error instanceof HsmUnavailableError)) throw error
+      throw new HsmOutcomeUnknownError('only some of it was signed', { cause: error })
     }
   }
 
+  #sign(activation: Activation, { algorithm, positions }: KeyUse): Promise<Buffer[]> {
+    const { credential, digests, operationId, rows, toBeSigned } = activation
+    const those = <T>(all: readonly T[]) => positions.flatMap((position) => all[position] ?? [])
+    return this.#custody.sign(credential.keyId, those(digests), algorithm, {
+      ...{ id: operationId, rows: those(rows).map(({ rowId }) => rowId) },
+      ...(toBeSigned ? { toBeSigned: those(toBeSigned) } : {}),
+    })
+  }
+
   async #rejectWrongSignatures(activation: Activation, signatures: readonly Buffer[]) {
-    const { credential, digests, algorithm } = activation
+    const { credential, digests, uses } = activation
     const verdicts = await Promise.all(
-      digests.map(async (digest, index) => {
-        const signature = signatures[index] ?? Buffer.alloc(0)
-        if (this.#verify === null) return signature.length > 0
-        const { publicKey } = signingKey(credential)
-        return this.#verify(publicKey, digest, signature, algorithm)
-      }),
+      uses.flatMap(({ algorithm, positions }) =>
+        positions.map(async (position) => {
+          const signature = signatures[position] ?? Buffer.alloc(0)
+          if (this.#verify === null) return signature.length > 0
+          const { publicKey } = signingKey(credential)
+          const digest = digests[position] ?? Buffer.alloc(0)
+          return this.#verify(publicKey, digest, signature, algorithm)
+        }),
+      ),
     )
     if (signatures.length === digests.length && verdicts.every(Boolean)) return
     const why = 'the token returned a signature that does not verify'

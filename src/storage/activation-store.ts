@@ -196,27 +196,8 @@ export class DatabaseActivationStore
   }
 
   async stands(id: string, now: Date): Promise<boolean> {
-    const rows = await this.#database.read.authorisation.count({
-      where: { id, revokedAt: null, expiresAt: { gt: now } },
-    })
-    if (rows === 0) return false
-    const { credentialId, userId, clientId, transactionId } =
-      await this.#database.read.authorisation.findUniqueOrThrow({ where: { id } })
-    const transaction = await this.#database.read.transaction.findUnique({
-      where: { id: transactionId },
-    })
-    const grantId = transaction?.grantId ?? null
-    const [ended, credential, user, client] = await Promise.all([
-      grantId === null
-        ? 0
-        : this.#database.read.oAuthRecord.count({
-            where: { model: 'Grant', grantId, revokedAt: { not: null } },
-          }),
-      this.#database.read.credential.count({ where: { id: credentialId, status: 'enabled' } }),
-      this.#database.read.user.count({ where: { id: userId, disabledAt: null } }),
-      this.#database.read.client.count({ where: { id: clientId, disabledAt: null } }),
-    ])
-    return ended === 0 && credential + user + client === 3
+    const rows = await this.#database.rows(sql`SELECT 1 AS "stands" WHERE ${standing(id, now)}`)
+    return rows.length === 1
   }
 
   grant(authorisation: Authorisation, now: Date, audit: readonly AuditEvent[]): Promise<boolean> {
@@ -284,7 +265,7 @@ export class DatabaseActivationStore
   }
 
   reserve(request: Parameters<ActivationStore['reserve']>[0]): Promise<boolean> {
-    const { authorisationId, operationId, sadHash, signAlgorithm, reservedUntil, now } = request
+    const { authorisationId, operationId, sadHash, reservedUntil, now } = request
     const { repeatable, rows } = request
     return committed(this.#database, {
       changes: [
@@ -299,17 +280,19 @@ export class DatabaseActivationStore
               }),
             ]),
         ...(request.job === null ? [] : recordJob(request.job, operationId, rows, now)),
-        ...someAtOnce(request.rows).map((some) =>
-          change(
-            sql`UPDATE "AuthorisedDigest"
-                 SET "state" = 'reserved', "operationId" = ${operationId}, "reservedUntil" = ${reservedUntil},
-                     "signAlgorithm" = ${signAlgorithm}, "digest" = v."column2",
-                     "toBeSigned" = v."column3", "derivation" = v."column4"
-                FROM (${valuesOf(some.map(reservedAs))}) v
-               WHERE "id" = v."column1" AND "authorisationId" = ${authorisationId}
-                 AND "state" IN ('authorised', 'released')
-                 AND ${standing(authorisationId, now)} AND ${untraded(authorisationId, sadHash)}`,
-            some.length,
+        ...request.uses.flatMap(({ signAlgorithm, rows }) =>
+          someAtOnce(rows).map((some) =>
+            change(
+              sql`UPDATE "AuthorisedDigest"
+                   SET "state" = 'reserved', "operationId" = ${operationId}, "reservedUntil" = ${reservedUntil},
+                       "signAlgorithm" = ${signAlgorithm}, "digest" = v."column2",
+                       "toBeSigned" = v."column3", "derivation" = v."column4"
+                  FROM (${valuesOf(some.map(reservedAs))}) v
+                 WHERE "id" = v."column1" AND "authorisationId" = ${authorisationId}
+                   AND "state" IN ('authorised', 'released')
+                   AND ${standing(authorisationId, now)} AND ${untraded(authorisationId, sadHash)}`,
+              some.length,
+            ),
           ),
         ),
       ],
@@ -337,6 +320,15 @@ export class DatabaseActivationStore
 
   async findDocumentJob(idHash: string): Promise<DocumentJob | null> {
     return this.#database.read.documentJob.findUnique({ where: { idHash } })
+  }
+
+  async listUnfinished(begunBefore: Date, now: Date): Promise<string[]> {
+    const rows = await this.#database.rows<{ readonly idHash: string }>(sql`
+      SELECT d."idHash" FROM "DocumentJob" d JOIN "SigningJob" s ON s."idHash" = d."idHash"
+       WHERE d."result" IS NULL AND d."expiresAt" > ${now}
+         AND s."announcement" IS NOT NULL AND s."createdAt" < ${begunBefore}
+       LIMIT ${MOST_ANNOUNCED}`)
+    return rows.map(({ idHash }) => idHash)
   }
 
   finishDocumentJob(idHash: string, result: Uint8Array): Promise<boolean> {

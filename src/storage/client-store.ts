@@ -2,7 +2,8 @@ import { LRUCache } from 'lru-cache'
 import { auditEvent } from '../audit/events.js'
 import type { Secrets } from '../config/secrets.js'
 import type { Client, ClientStore, GrantType, NewClient } from '../oauth/client.js'
-import { change, committed, insert, sql, sweep, type Database } from './database.js'
+import { endAuthorisations } from './authorisation-end.js'
+import { change, committed, insert, sql, type Database } from './database.js'
 import { modelReader, type Stored } from './model-reader.js'
 import type { ClientModel } from './prisma-client/models/Client.js'
 
@@ -107,9 +108,7 @@ export class DatabaseClientStore implements ClientStore {
           sql`UPDATE "Client" SET "disabledAt" = ${at} WHERE "id" = ${id} AND "disabledAt" IS NULL`,
           1,
         ),
-        sweep(
-          sql`UPDATE "Authorisation" SET "revokedAt" = ${at} WHERE "clientId" = ${id} AND "revokedAt" IS NULL`,
-        ),
+        endAuthorisations('client', id, at),
       ],
       audit: [auditEvent('client.disabled', { clientId: id })],
     })

@@ -9,13 +9,13 @@ import {
 } from '../credentials/credential.js'
 import { HsmUnavailableError } from '../errors.js'
 import type { KeyAlgorithm } from '../keys/algorithms.js'
+import { endAuthorisations } from './authorisation-end.js'
 import {
   change,
   committed,
   ConflictError,
   insert,
   sql,
-  sweep,
   type Change,
   type Database,
 } from './database.js'
@@ -82,6 +82,36 @@ export class DatabaseCredentialStore implements CredentialStore {
     }
   }
 
+  addToCome(
+    credential: Credential,
+    most: number | null,
+    createdAt: Date,
+    audit: readonly AuditEvent[],
+  ): Promise<boolean> {
+    const changes = [
+      ...(most === null ? [] : [hasRoom(credential.userId, most)]),
+      insertCredential(credential, createdAt),
+    ]
+    return committed(this.#database, { changes, audit })
+  }
+
+  beginSession(
+    { id, session, keyId, certificates, binding, endsAt }: Credential,
+    now: Date,
+    audit: readonly AuditEvent[],
+    wrapped: string | null,
+  ): Promise<boolean> {
+    const begun = change(
+      sql`UPDATE "Credential"
+             SET "session" = ${session}, "keyId" = ${keyId}, "certificates" = ${textOf(certificates)},
+                 "binding" = ${binding}, "endsAt" = ${endsAt}
+           WHERE "id" = ${id} AND "session" IS NULL AND "certificates" = ${textOf([])}
+             AND "status" = 'enabled' AND "endsAt" > ${now}`,
+      1,
+    )
+    return committed(this.#database, { changes: [ownKey(keyId, wrapped), begun], audit })
+  }
+
   suspend(id: string, by: Suspender, at: Date, audit: readonly AuditEvent[]): Promise<boolean> {
     return committed(this.#database, {
       changes: [
@@ -90,7 +120,7 @@ export class DatabaseCredentialStore implements CredentialStore {
                WHERE "id" = ${id} AND "status" = 'enabled'`,
           1,
         ),
-        endAuthorisations(id, at),
+        endAuthorisations('credential', id, at),
         ...holdCertificateOf(id, at),
       ],
       audit,
@@ -125,7 +155,7 @@ export class DatabaseCredentialStore implements CredentialStore {
                WHERE "id" = ${id} AND "status" NOT IN ('revoked', 'deleted')`,
           1,
         ),
-        endAuthorisations(id, at),
+        endAuthorisations('credential', id, at),
         ...revokeCertificateOf(id, at, reason),
         endKeyOf(id),
       ],
@@ -146,7 +176,7 @@ export class DatabaseCredentialStore implements CredentialStore {
                WHERE "id" = ${id} AND "status" <> 'deleted'`,
           1,
         ),
-        endAuthorisations(id, at),
+        endAuthorisations('credential', id, at),
         ...(reason === null ? [] : revokeCertificateOf(id, at, reason)),
         endKeyOf(id),
       ],
@@ -204,20 +234,16 @@ export class DatabaseCredentialStore implements CredentialStore {
 }
 
 export function insertCredential(credential: Credential, createdAt: Date): Change {
-  const certificates = credential.certificates.map((der) => der.toString('base64'))
   return insert('Credential', {
     ...credential,
-    certificates: JSON.stringify(certificates),
+    certificates: textOf(credential.certificates),
     authObjects: JSON.stringify(credential.authObjects),
     createdAt,
   })
 }
 
-function endAuthorisations(credentialId: string, at: Date): Change {
-  return sweep(
-    sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
-         WHERE "credentialId" = ${credentialId} AND "revokedAt" IS NULL`,
-  )
+function textOf(certificates: readonly Buffer[]): string {
+  return JSON.stringify(certificates.map((der) => der.toString('base64')))
 }
 
 /** Nothing is changed but that there are fewer that stand, as one condition of the unit. */

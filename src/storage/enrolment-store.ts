@@ -1,6 +1,7 @@
 import type { AuditEvent } from '../audit/events.js'
 import type { Secrets } from '../config/secrets.js'
 import type { EnrolmentStore, PendingAuthenticator } from '../identity/enrolment.js'
+import { endAuthorisations } from './authorisation-end.js'
 import { change, committed, insert, sql, sweep, type Change, type Database } from './database.js'
 import { totpContext } from './user-store.js'
 
@@ -55,7 +56,7 @@ export class DatabaseEnrolmentStore implements EnrolmentStore {
           1,
         ),
         ...replaceCodes(userId, recoveryHashes, at),
-        endAuthorisations(userId, at),
+        endAuthorisations('user', userId, at),
       ],
       audit,
     })
@@ -71,7 +72,7 @@ export class DatabaseEnrolmentStore implements EnrolmentStore {
         ),
         sweep(sql`DELETE FROM "PendingAuthenticator" WHERE "userId" = ${userId}`),
         sweep(sql`DELETE FROM "RecoveryCode" WHERE "userId" = ${userId}`),
-        endAuthorisations(userId, at),
+        endAuthorisations('user', userId, at),
       ],
       audit,
     })
@@ -152,13 +153,6 @@ export function useEnrolmentCode(userId: string, codeHash: string, at: Date): Ch
          WHERE "userId" = ${userId} AND "codeHash" = ${codeHash}
            AND "usedAt" IS NULL AND "expiresAt" > ${at}`,
     1,
-  )
-}
-
-export function endAuthorisations(userId: string, at: Date): Change {
-  return sweep(
-    sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
-         WHERE "userId" = ${userId} AND "revokedAt" IS NULL`,
   )
 }
 

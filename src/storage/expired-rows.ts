@@ -1,4 +1,7 @@
-import { change, committed, sql, sweep, type Database, type Statement } from './database.js'
+import { raw } from 'sql-template-tag'
+import { inBatches, someOf } from './batches.js'
+import { sql, type Database, type Statement } from './database.js'
+import type { Prisma } from './prisma-client/client.js'
 
 const HOUR_MS = 3600_000
 const DAY_MS = 24 * HOUR_MS
@@ -8,8 +11,6 @@ const TOLD_MS = DAY_MS
 const UNSENT_MS = 7 * DAY_MS
 /** Refusals and changes on the signer's pages; the audit log keeps them for good. */
 const EVENTS_MS = 365 * DAY_MS
-/** Rows of one write: those who sign meanwhile wait for no more than that. */
-const BATCH = 500
 
 /**
  * What expired and nobody can use or ask for any more, removed in small writes. Signing stories
@@ -25,57 +26,48 @@ export class ExpiredRows {
   /** Stops after the write it is at. */
   async remove(now: Date, stopping?: AbortSignal): Promise<void> {
     for (const statement of expiredAt(now)) {
-      // A write that found a whole batch may have left more; the last one takes what there is.
-      while (!stopping?.aborted && (await this.#removeBatch(statement)));
       if (stopping?.aborted) return
-      await this.#database.commit({ changes: [sweep(statement)] })
+      await inBatches(this.#database, statement, stopping)
     }
-  }
-
-  #removeBatch(statement: Statement): Promise<boolean> {
-    return committed(this.#database, { changes: [change(statement, BATCH)] })
   }
 }
 
 function expiredAt(now: Date): Statement[] {
   const told = ago(now, TOLD_MS)
   return [
-    sql`DELETE FROM "OAuthRecord" WHERE ("model", "idHash") IN (
-          SELECT "model", "idHash" FROM "OAuthRecord" WHERE "expiresAt" < ${told} LIMIT ${BATCH})`,
-    sql`DELETE FROM "Throttle" WHERE "key" IN (
-          SELECT "key" FROM "Throttle" WHERE "windowEnd" < ${now} LIMIT ${BATCH})`,
-    sql`DELETE FROM "PasskeyChallenge" WHERE "idHash" IN (
-          SELECT "idHash" FROM "PasskeyChallenge" WHERE "expiresAt" < ${now} LIMIT ${BATCH})`,
-    sql`DELETE FROM "PendingAuthenticator" WHERE "userId" IN (
-          SELECT "userId" FROM "PendingAuthenticator" WHERE "expiresAt" < ${now} LIMIT ${BATCH})`,
-    sql`DELETE FROM "EnrolmentCode" WHERE "userId" IN (
-          SELECT "userId" FROM "EnrolmentCode" WHERE "expiresAt" < ${told} LIMIT ${BATCH})`,
-    sql`DELETE FROM "SentCode" WHERE "id" IN (
-          SELECT "id" FROM "SentCode" WHERE "expiresAt" < ${told} LIMIT ${BATCH})`,
-    sql`DELETE FROM "Sad" WHERE "idHash" IN (
-          SELECT "idHash" FROM "Sad" WHERE "expiresAt" < ${told} LIMIT ${BATCH})`,
+    remove('OAuthRecord', ['model', 'idHash'], sql`"expiresAt" < ${told}`),
+    remove('Throttle', 'key', sql`"windowEnd" < ${now}`),
+    remove('PasskeyChallenge', 'idHash', sql`"expiresAt" < ${now}`),
+    remove('PendingAuthenticator', 'userId', sql`"expiresAt" < ${now}`),
+    remove('EnrolmentCode', 'userId', sql`"expiresAt" < ${told}`),
+    remove('SentCode', 'id', sql`"expiresAt" < ${told}`),
+    remove('Sad', 'idHash', sql`"expiresAt" < ${told}`),
     // While an approval stands, it matters that its owner was asked (credentials/extendTransaction).
-    sql`DELETE FROM "ApprovalRequest" WHERE "transactionId" IN (
-          SELECT r."transactionId" FROM "ApprovalRequest" r
-           WHERE r."expiresAt" < ${told} AND NOT EXISTS (
-             SELECT 1 FROM "Authorisation" a
-              WHERE a."transactionId" = r."transactionId" AND a."expiresAt" > ${now})
-           LIMIT ${BATCH})`,
-    sql`DELETE FROM "SigningJob" WHERE "idHash" IN (
-          SELECT "idHash" FROM "SigningJob" WHERE "expiresAt" < ${told} LIMIT ${BATCH})`,
+    remove(
+      'ApprovalRequest',
+      'transactionId',
+      sql`"expiresAt" < ${told} AND NOT EXISTS (
+        SELECT 1 FROM "Authorisation" a
+         WHERE a."transactionId" = "ApprovalRequest"."transactionId" AND a."expiresAt" > ${now})`,
+    ),
+    remove('SigningJob', 'idHash', sql`"expiresAt" < ${told}`),
     // Documents are heavy: nothing of them is kept when nobody may fetch it any more.
-    sql`DELETE FROM "DocumentJob" WHERE "idHash" IN (
-          SELECT "idHash" FROM "DocumentJob" WHERE "expiresAt" < ${now} LIMIT ${BATCH})`,
-    sql`DELETE FROM "DepositedDocument" WHERE "id" IN (
-          SELECT "id" FROM "DepositedDocument" WHERE "expiresAt" < ${now} LIMIT ${BATCH})`,
-    sql`DELETE FROM "RepeatableSigning" WHERE "keyHash" IN (
-          SELECT "keyHash" FROM "RepeatableSigning" WHERE "createdAt" < ${told} LIMIT ${BATCH})`,
-    sql`DELETE FROM "Notice" WHERE "id" IN (
-          SELECT "id" FROM "Notice" WHERE "createdAt" < ${ago(now, UNSENT_MS)} LIMIT ${BATCH})`,
+    remove('DocumentJob', 'idHash', sql`"expiresAt" < ${now}`),
+    remove('DepositedDocument', 'id', sql`"expiresAt" < ${now}`),
+    remove('RepeatableSigning', 'keyHash', sql`"createdAt" < ${told}`),
+    remove('Notice', 'id', sql`"createdAt" < ${ago(now, UNSENT_MS)}`),
     // The oldest have the lowest numbers.
-    sql`DELETE FROM "AccountEvent" WHERE "at" < ${ago(now, EVENTS_MS)} AND "seq" IN (
-          SELECT "seq" FROM "AccountEvent" ORDER BY "seq" LIMIT ${BATCH})`,
+    sql`DELETE FROM "AccountEvent" WHERE "at" < ${ago(now, EVENTS_MS)}
+         AND ${someOf('AccountEvent', 'seq', sql`ORDER BY "seq"`)}`,
   ]
+}
+
+function remove(
+  table: Prisma.ModelName,
+  key: string | readonly string[],
+  condition: Statement,
+): Statement {
+  return sql`DELETE FROM ${raw(`"${table}"`)} WHERE ${someOf(table, key, sql`WHERE ${condition}`)}`
 }
 
 function ago(now: Date, milliseconds: number): Date {

@@ -1,7 +1,13 @@
 import { StorageUnavailableError } from '../errors.js'
 import type { Metrics } from '../observability/metrics.js'
 import type { Steps } from '../observability/tracing.js'
-import type { Database, Statement, Unit } from './database.js'
+import { sql, sweep, type Database, type Statement, type Unit } from './database.js'
+
+/** Writes what stands there already. */
+const TRIAL: Unit = {
+  changes: [sweep(sql`UPDATE "Installation" SET "value" = "value"`)],
+  concludes: true,
+}
 
 /**
  * A database before which only so many units of work wait, whose commits are timed, and whose audit
@@ -13,6 +19,8 @@ export class GuardedDatabase implements Database {
   readonly #steps: Steps
   readonly #mostWaiting: number
   #waiting = 0
+  /** Whether the newest commit that was tried came to the disk, or to a conflict. */
+  #wrote = true
 
   constructor(database: Database, parts: { metrics: Metrics; steps: Steps; mostWaiting: number }) {
     this.#database = database
@@ -38,10 +46,20 @@ export class GuardedDatabase implements Database {
     this.#waiting += 1
     try {
       await this.#steps.measure('database.commit', () => this.#database.commit(unit))
+      this.#wrote = true
+    } catch (error) {
+      this.#wrote = !(error instanceof StorageUnavailableError)
+      throw error
     } finally {
       this.#waiting -= 1
     }
     for (const { event } of unit.audit ?? []) this.#metrics.audited(event)
+  }
+
+  /** Tries it where it failed last: a full disk still reads, and nobody else may write here meanwhile. */
+  async canWrite(): Promise<boolean> {
+    if (!this.#wrote) await this.commit(TRIAL).catch(() => undefined)
+    return this.#wrote
   }
 
   close(): Promise<void> {

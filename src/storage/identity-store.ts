@@ -1,8 +1,9 @@
 import type { AuditEvent } from '../audit/events.js'
 import type { Identity, IdentityStore } from '../identity/identities.js'
 import type { NewUser } from '../identity/user.js'
-import { change, committed, insert, sql, sweep, type Database } from './database.js'
-import { endAuthorisations, useEnrolmentCode } from './enrolment-store.js'
+import { endAuthorisations } from './authorisation-end.js'
+import { change, committed, insert, sql, type Database } from './database.js'
+import { useEnrolmentCode } from './enrolment-store.js'
 
 export class DatabaseIdentityStore implements IdentityStore {
   readonly #database: Database
@@ -35,7 +36,10 @@ export class DatabaseIdentityStore implements IdentityStore {
         insert('Identity', { ...identity, linkedAt }),
         ...(codeHash === null
           ? []
-          : [useEnrolmentCode(userId, codeHash, linkedAt), endAuthorisations(userId, linkedAt)]),
+          : [
+              useEnrolmentCode(userId, codeHash, linkedAt),
+              endAuthorisations('user', userId, linkedAt),
+            ]),
       ],
       audit,
     })
@@ -61,10 +65,7 @@ export class DatabaseIdentityStore implements IdentityStore {
     return committed(this.#database, {
       changes: [
         change(sql`DELETE FROM "Identity" WHERE "userId" = ${userId} AND "issuer" = ${issuer}`, 1),
-        sweep(
-          sql`UPDATE "Authorisation" SET "revokedAt" = ${at}
-               WHERE "userId" = ${userId} AND "revokedAt" IS NULL`,
-        ),
+        endAuthorisations('user', userId, at),
       ],
       audit,
     })

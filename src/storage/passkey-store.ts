@@ -1,15 +1,16 @@
 import type { AuditEvent } from '../audit/events.js'
 import type { Passkey, PasskeyChallenge, PasskeyStore } from '../identity/passkeys.js'
+import { endAuthorisations } from './authorisation-end.js'
 import {
   change,
   committed,
-  ConflictError,
+  failedChange,
   insert,
   sql,
   type Change,
   type Database,
 } from './database.js'
-import { endAuthorisations, useEnrolmentCode } from './enrolment-store.js'
+import { useEnrolmentCode } from './enrolment-store.js'
 import type { PasskeyModel } from './prisma-client/models/Passkey.js'
 
 export class DatabasePasskeyStore implements PasskeyStore {
@@ -41,8 +42,8 @@ export class DatabasePasskeyStore implements PasskeyStore {
   async use(use: Parameters<PasskeyStore['use']>[0]): Promise<'used' | 'spent' | 'counted'> {
     const { challengeHash, counter, at } = use
     const { id, userId, publicKey } = use.passkey
-    const failed = await this.#failedChange(
-      [
+    const failed = await failedChange(this.#database, {
+      changes: [
         spend(challengeHash, at),
         change(
           sql`UPDATE "Passkey" SET "counter" = ${counter}, "lastUsedAt" = ${at}
@@ -51,8 +52,7 @@ export class DatabasePasskeyStore implements PasskeyStore {
           1,
         ),
       ],
-      [],
-    )
+    })
     return failed === null ? 'used' : failed === 0 ? 'spent' : 'counted'
   }
 
@@ -63,16 +63,19 @@ export class DatabasePasskeyStore implements PasskeyStore {
   ): Promise<'added' | 'spent' | 'taken'> {
     const { userId, createdAt } = passkey
     const row = { ...passkey, transports: JSON.stringify(passkey.transports) }
-    const failed = await this.#failedChange(
-      [
+    const failed = await failedChange(this.#database, {
+      changes: [
         insert('Passkey', row),
         spend(challengeHash, createdAt),
         ...(codeHash === null
           ? []
-          : [useEnrolmentCode(userId, codeHash, createdAt), endAuthorisations(userId, createdAt)]),
+          : [
+              useEnrolmentCode(userId, codeHash, createdAt),
+              endAuthorisations('user', userId, createdAt),
+            ]),
       ],
       audit,
-    )
+    })
     return failed === null ? 'added' : failed === 0 ? 'taken' : 'spent'
   }
 
@@ -91,21 +94,10 @@ export class DatabasePasskeyStore implements PasskeyStore {
     return committed(this.#database, {
       changes: [
         change(sql`DELETE FROM "Passkey" WHERE "id" = ${id} AND "userId" = ${userId}`, 1),
-        endAuthorisations(userId, at),
+        endAuthorisations('user', userId, at),
       ],
       audit,
     })
-  }
-
-  /** Index of the change that kept the unit from standing; null when it stands. */
-  async #failedChange(changes: Change[], audit: readonly AuditEvent[]): Promise<number | null> {
-    try {
-      await this.#database.commit({ changes, audit })
-      return null
-    } catch (error) {
-      if (error instanceof ConflictError) return error.change
-      throw error
-    }
   }
 }
 

@@ -3,18 +3,8 @@ import { auditEvent } from '../audit/events.js'
 import { newestTotpStep } from '../identity/totp.js'
 import { revokeCertificateOf } from './issued-certificate-store.js'
 import { endKeyOf } from './key-store.js'
-import {
-  change,
-  committed,
-  sql,
-  sweep,
-  type Change,
-  type Database,
-  type Statement,
-} from './database.js'
-
-/** Rows of one write. */
-const BATCH = 500
+import { inBatches, someOf } from './batches.js'
+import { sql, sweep, type Change, type Database, type Statement } from './database.js'
 
 /** What somebody ended after the backup, as the log tells it. */
 export interface EndedSince {
@@ -42,20 +32,13 @@ export class RestoredDatabase {
   async end(lost: AuditHead | null, ended: readonly EndedSince[]): Promise<void> {
     const now = this.#now()
     for (const each of ended) await this.#database.commit({ changes: endedAgain(each, now) })
-    for (const statement of outstanding(now)) {
-      while (await this.#whole({ statement, rows: BATCH }));
-      await this.#database.commit({ changes: [sweep(statement)] })
-    }
+    for (const statement of outstanding(now)) await inBatches(this.#database, statement)
     await this.#database.commit({ changes: [sweep(SKIP_LIST_NUMBERS)] })
     const event = auditEvent('database.restored', {
       lostHead: lost?.seq ?? null,
       endedAgain: ended.length,
     })
     await this.#database.commit({ changes: [], audit: [event] })
-  }
-
-  #whole(each: { statement: Statement; rows: number }): Promise<boolean> {
-    return committed(this.#database, { changes: [change(each.statement, each.rows)] })
   }
 }
 
@@ -67,26 +50,24 @@ function outstanding(now: Date): Statement[] {
   // Whoever looked over a shoulder before the backup does not get a second use of what was seen.
   const step = newestTotpStep(now)
   return [
-    sql`UPDATE "Authorisation" SET "revokedAt" = ${now} WHERE "id" IN (
-          SELECT "id" FROM "Authorisation" WHERE "revokedAt" IS NULL AND "expiresAt" > ${now} LIMIT ${BATCH})`,
-    sql`UPDATE "Sad" SET "endedAt" = ${now} WHERE "idHash" IN (
-          SELECT "idHash" FROM "Sad" WHERE "endedAt" IS NULL LIMIT ${BATCH})`,
-    sql`UPDATE "Transaction" SET "state" = 'rejected' WHERE "id" IN (
-          SELECT "id" FROM "Transaction" WHERE "state" = 'pending' LIMIT ${BATCH})`,
-    sql`UPDATE "OAuthRecord" SET "revokedAt" = ${now} WHERE ("model", "idHash") IN (
-          SELECT "model", "idHash" FROM "OAuthRecord" WHERE "revokedAt" IS NULL LIMIT ${BATCH})`,
-    sql`UPDATE "SentCode" SET "spentAt" = ${now} WHERE "id" IN (
-          SELECT "id" FROM "SentCode" WHERE "spentAt" IS NULL LIMIT ${BATCH})`,
-    sql`UPDATE "EnrolmentCode" SET "usedAt" = ${now} WHERE "userId" IN (
-          SELECT "userId" FROM "EnrolmentCode" WHERE "usedAt" IS NULL LIMIT ${BATCH})`,
-    sql`UPDATE "RecoveryCode" SET "usedAt" = ${now} WHERE ("userId", "codeHash") IN (
-          SELECT "userId", "codeHash" FROM "RecoveryCode" WHERE "usedAt" IS NULL LIMIT ${BATCH})`,
-    sql`UPDATE "User" SET "totpLastStep" = ${step} WHERE "id" IN (
-          SELECT "id" FROM "User" WHERE "totpLastStep" < ${step} LIMIT ${BATCH})`,
-    sql`DELETE FROM "PasskeyChallenge" WHERE "idHash" IN (
-          SELECT "idHash" FROM "PasskeyChallenge" LIMIT ${BATCH})`,
-    sql`DELETE FROM "PendingAuthenticator" WHERE "userId" IN (
-          SELECT "userId" FROM "PendingAuthenticator" LIMIT ${BATCH})`,
+    sql`UPDATE "Authorisation" SET "revokedAt" = ${now}
+         WHERE ${someOf('Authorisation', 'id', sql`WHERE "revokedAt" IS NULL AND "expiresAt" > ${now}`)}`,
+    sql`UPDATE "Sad" SET "endedAt" = ${now} WHERE ${someOf('Sad', 'idHash', sql`WHERE "endedAt" IS NULL`)}`,
+    sql`UPDATE "Transaction" SET "state" = 'rejected'
+         WHERE ${someOf('Transaction', 'id', sql`WHERE "state" = 'pending'`)}`,
+    sql`UPDATE "OAuthRecord" SET "revokedAt" = ${now}
+         WHERE ${someOf('OAuthRecord', ['model', 'idHash'], sql`WHERE "revokedAt" IS NULL`)}`,
+    sql`UPDATE "SentCode" SET "spentAt" = ${now}
+         WHERE ${someOf('SentCode', 'id', sql`WHERE "spentAt" IS NULL`)}`,
+    sql`UPDATE "EnrolmentCode" SET "usedAt" = ${now}
+         WHERE ${someOf('EnrolmentCode', 'userId', sql`WHERE "usedAt" IS NULL`)}`,
+    sql`UPDATE "RecoveryCode" SET "usedAt" = ${now}
+         WHERE ${someOf('RecoveryCode', ['userId', 'codeHash'], sql`WHERE "usedAt" IS NULL`)}`,
+    sql`UPDATE "User" SET "totpLastStep" = ${step}
+         WHERE ${someOf('User', 'id', sql`WHERE "totpLastStep" < ${step}`)}`,
+    sql`DELETE FROM "PasskeyChallenge" WHERE ${someOf('PasskeyChallenge', 'idHash')}`,
+    sql`DELETE FROM "PendingAuthenticator"
+         WHERE ${someOf('PendingAuthenticator', 'userId')}`,
   ]
 }
 

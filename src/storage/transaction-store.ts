@@ -51,8 +51,8 @@ export function toTransaction(row: TransactionModel): Transaction {
 type StoredItem = Omit<TransactionItem, 'digest'> & { readonly digest: string }
 
 export function insertTransaction({ items, hashAlgorithm, ...row }: Transaction): Change {
-  const stored = items.map(({ digest, label, hashType }): StoredItem => {
-    return { digest: digest.toString('base64'), label, ...(hashType ? { hashType } : {}) }
+  const stored = items.map(({ digest, ...item }): StoredItem => {
+    return { digest: digest.toString('base64'), ...item }
   })
   return insert('Transaction', {
     ...row,

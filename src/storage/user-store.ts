@@ -9,6 +9,7 @@ import {
   type UserSecrets,
   type UserStore,
 } from '../identity/user.js'
+import { endAuthorisations } from './authorisation-end.js'
 import { change, committed, insert, sql, sweep, type Database, type Statement } from './database.js'
 import { modelReader, type Stored } from './model-reader.js'
 import type { UserModel } from './prisma-client/models/User.js'
@@ -62,9 +63,7 @@ export class DatabaseUserStore implements UserStore {
           sql`UPDATE "User" SET "disabledAt" = ${at} WHERE "id" = ${id} AND "disabledAt" IS NULL`,
           1,
         ),
-        sweep(
-          sql`UPDATE "Authorisation" SET "revokedAt" = ${at} WHERE "userId" = ${id} AND "revokedAt" IS NULL`,
-        ),
+        endAuthorisations('user', id, at),
         sweep(
           sql`UPDATE "OAuthRecord" SET "revokedAt" = ${at} WHERE "accountId" = ${id} AND "revokedAt" IS NULL`,
         ),
@@ -88,9 +87,7 @@ export class DatabaseUserStore implements UserStore {
                WHERE "spentAt" IS NULL
                  AND "credentialId" IN (SELECT "id" FROM "Credential" WHERE "userId" = ${id})`,
         ),
-        sweep(
-          sql`UPDATE "Authorisation" SET "revokedAt" = ${at} WHERE "userId" = ${id} AND "revokedAt" IS NULL`,
-        ),
+        endAuthorisations('user', id, at),
       ],
       audit: [auditEvent('user.changed', { userId: id, changed: Object.keys(contact) })],
     })

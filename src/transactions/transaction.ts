@@ -13,6 +13,15 @@ export interface TransactionItem {
   readonly label: string | null
   /** Absent when the application did not say: then the digest is good for either use, once. */
   readonly hashType?: HashType
+  /** What shall be signed with the document, where the application said so: then that, and nothing else. */
+  readonly signedProperties?: readonly AgreedProperty[]
+}
+
+/** A signed attribute, by name or OID (CSC data model, documentInfo). */
+export interface AgreedProperty {
+  readonly name: string
+  /** As the application sent it; null where the service knows it. */
+  readonly value: string | null
 }
 
 /** One signing story from request to agreement: exactly what the signer is shown and then agrees to. */

@@ -65,6 +65,11 @@ export class Transactions {
     return this.#whilePending(await this.#store.find(id))
   }
 
+  /** Whatever became of it. */
+  find(id: string): Promise<Transaction | null> {
+    return this.#store.find(id)
+  }
+
   #whilePending(transaction: Transaction | null): Transaction | null {
     if (transaction?.state !== 'pending') return null
     return transaction.expiresAt > this.#now() ? transaction : null

@@ -5,6 +5,8 @@ export type ToWorker =
   /** The answer to its first message: without it nothing is opened. */
   | { readonly orders: WorkerOrders }
   | { readonly stop: { readonly reason: string; readonly isReplaced: boolean } }
+  /** Whoever still takes one task after the other answers: also one that is busy. */
+  | { readonly ping: true }
 
 /** What all workers of a machine have in common, over a channel nobody else can read. */
 export interface WorkerOrders {
@@ -17,3 +19,4 @@ export type FromWorker =
   | 'at your orders'
   /** It was asked from outside to end, and is to be replaced first. */
   | 'leave'
+  | 'pong'

@@ -9,12 +9,15 @@ const FIRST_WAIT_SECONDS = 1
 const LONGEST_WAIT_SECONDS = 30
 /** Opening a token and a database takes seconds; after this it hangs. */
 const START_SECONDS = 120
+const PING_SECONDS = 1
 
 export interface SupervisorOptions {
   readonly workers: number
   readonly orders: WorkerOrders
   /** Seconds a worker may take to end; then it is killed. */
   readonly stopSeconds: number
+  /** Seconds a worker that serves may be silent; then it is killed, and another one takes its place. */
+  readonly silentSeconds: number
   /** Arguments of the program, when workers are not started like this process was. */
   readonly args?: readonly string[]
   readonly logger: Logger
@@ -112,7 +115,9 @@ export class Supervisor {
     const member: Member = { worker, startedAt: Date.now(), isServing, ended, state: 'starting' }
     void isServing.then((serves) => {
       clearTimeout(hangs)
-      if (serves && member.state === 'starting') member.state = 'serving'
+      if (!serves || member.state !== 'starting') return
+      member.state = 'serving'
+      this.#listenFor(member)
     })
     this.#members.add(member)
     worker.once('exit', (code, signal) => this.#ended(member, { code, signal }))
@@ -133,6 +138,31 @@ export class Supervisor {
     const isSettled = Date.now() - member.startedAt > SETTLED_SECONDS * 1000
     this.#failures = isSettled ? 1 : this.#failures + 1
     if (member.state === 'serving') void this.#refill()
+  }
+
+  /**
+   * Pings that went unanswered count, not time: when it was us who slept, or the whole machine, one is
+   * missing. One whose event loop stands still keeps its connections, and nobody gets an answer.
+   */
+  #listenFor(member: Member): void {
+    const { worker } = member
+    let unanswered = 0
+    worker.on('message', (message: FromWorker) => {
+      if (message === 'pong') unanswered = 0
+    })
+    const heart = setInterval(() => {
+      if (member.state !== 'serving') return
+      if (unanswered >= this.#options.silentSeconds / PING_SECONDS) {
+        clearInterval(heart)
+        const { pid } = worker.process
+        this.#logger.error({ pid, seconds: unanswered }, 'a worker does not react and is replaced')
+        worker.process.kill('SIGKILL')
+      } else {
+        unanswered += 1
+        worker.send({ ping: true } satisfies ToWorker)
+      }
+    }, PING_SECONDS * 1000)
+    void member.ended.then(() => clearInterval(heart))
   }
 
   /** At once after the first failure, then waiting longer and longer. */

@@ -29,6 +29,7 @@ export function followSupervisor(server: RunningServer, logger: Logger): void {
   }
   process.on('message', (message: ToWorker) => {
     if ('stop' in message) stop(message.stop.reason, message.stop.isReplaced)
+    if ('ping' in message) tell('pong')
   })
   // Else Node.js would end this process in the middle of what it does when the supervisor is gone.
   if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
@@ -39,6 +40,7 @@ export function followSupervisor(server: RunningServer, logger: Logger): void {
   process.on('SIGHUP', () => undefined)
 }
 
+/** Where nobody listens any more, the end of the channel says so. */
 function tell(message: FromWorker): void {
-  process.send?.(message)
+  if (process.connected) process.send?.(message, () => undefined)
 }

@@ -97,12 +97,16 @@ describe('Approvals on the signer’s own pages', () => {
     assert.ok(textOf(html).includes(numberOf(handle)))
   })
 
-  it('speak German to who wants it', async () => {
+  it('speak German to who wants it, until they want English', async () => {
     const { id } = await ask()
     const { html } = await signer.open(`/account/approvals/${id}?lang=de`)
     assert.match(textOf(html), /Nummer dieser Anfrage/)
     const list = await signer.open('/account/approvals?lang=de')
     assert.match(textOf(list.html), /Warten auf Ihre Freigabe/)
+    const later = await signer.open('/account/approvals')
+    assert.match(textOf(later.html), /Warten auf Ihre Freigabe/)
+    const back = await signer.open('/account/approvals?lang=en')
+    assert.match(textOf(back.html), /Waiting for your approval/)
   })
 
   it('are answered by approving or rejecting, and say what was done', async () => {

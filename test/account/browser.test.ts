@@ -27,7 +27,7 @@ const WORDS = {
     resumeTitle: 'Resume this certificate?',
     confirm: 'Resume',
     endAccess: 'End access',
-    ended: 'Ended.',
+    ended: 'Ended. It can no longer be used.',
     signOut: 'Sign out',
   },
   de: {
@@ -51,7 +51,7 @@ const WORDS = {
     resumeTitle: 'Dieses Zertifikat wieder aufnehmen?',
     confirm: 'Wieder aufnehmen',
     endAccess: 'Zugriff beenden',
-    ended: 'Beendet.',
+    ended: 'Beendet. Es kann nicht mehr verwendet werden.',
     signOut: 'Abmelden',
   },
 } as const

@@ -341,7 +341,7 @@ describe('The second factor on the signer’s pages', () => {
       const confirmed = asPage(await signer.browser.post(path, { otp: totp(secret) }))
       assert.equal(recoveryCodesIn(confirmed).length, 10)
       const spent = await signIn({ recoveryCode: code })
-      assert.match(textOf(spent.html), /code is not correct/)
+      assert.match(textOf(spent.html), /not one of your recovery codes/)
     })
   })
 
@@ -361,7 +361,7 @@ describe('The second factor on the signer’s pages', () => {
       const used = await signIn({ recoveryCode: first })
       assert.match(textOf(used.html), /This recovery code has been used already/)
       const wrong = await signIn({ recoveryCode: '0000-0000-0000-0000' })
-      assert.match(textOf(wrong.html), /The one-time code is not correct/)
+      assert.match(textOf(wrong.html), /not one of your recovery codes/)
       assert.equal(pathOf(await signIn({ recoveryCode: second })), '/account/factors/change')
       assert.deepEqual(
         (await eventsOf('recovery-code.used')).map(({ detail }) => detail['left']),
@@ -377,7 +377,7 @@ describe('The second factor on the signer’s pages', () => {
       const { secret, path } = shown(asPage(await browser.post('/account/factors/replace', {})))
       const page = asPage(await browser.post(path, { otp: totp(secret) }))
       assert.equal(recoveryCodesIn(page).length, 10)
-      assert.match(textOf((await signIn({ recoveryCode: codes[1] ?? '' })).html), /not correct/)
+      assert.match(textOf((await signIn({ recoveryCode: codes[1] ?? '' })).html), /not one of your/)
     })
 
     it('are used by one of 100 at once (S8)', async () => {
@@ -421,7 +421,7 @@ describe('The second factor on the signer’s pages', () => {
     it('are another person’s in vain', async () => {
       const other = await rssp.addUser()
       const page = await signIn({ recoveryCode: codes[0] ?? '' }, other)
-      assert.match(textOf(page.html), /The one-time code is not correct/)
+      assert.match(textOf(page.html), /not one of your recovery codes/)
     })
 
     it('end when new ones are made', async () => {
@@ -430,7 +430,7 @@ describe('The second factor on the signer’s pages', () => {
       const next = recoveryCodesIn(await signer.post('/account/factors/recovery-codes'))
       assert.equal(new Set([...codes, ...next]).size, 20)
       const old = await signIn({ recoveryCode: codes[0] ?? '' })
-      assert.match(textOf(old.html), /The one-time code is not correct/)
+      assert.match(textOf(old.html), /not one of your recovery codes/)
       assert.equal(pathOf(await signIn({ recoveryCode: next[0] ?? '' })), '/account/factors/change')
     })
 

@@ -42,7 +42,7 @@ const matchRows = (
   credential: { readonly SCAL: '1' | '2' },
   digests: readonly Buffer[],
   hash: string,
-) => matchWanted(ledger, credential, asHashes(digests), hash)
+) => matchWanted(ledger, credential, asHashes(digests), [hash])
 
 const rejectForeignHashes = (
   ledger: Authorisation,
@@ -161,10 +161,10 @@ describe('Digests of documents and digests that are signed (S1, S62)', () => {
   function assertMatches(ledger: Authorisation, wanted: WantedDigest, matches: boolean): void {
     if (matches) {
       rejectForeign(ledger, SCAL2, [wanted])
-      assert.equal(matchWanted(ledger, SCAL2, [wanted], SHA256).length, 1)
+      assert.equal(matchWanted(ledger, SCAL2, [wanted], [SHA256]).length, 1)
     } else {
       assert.throws(() => rejectForeign(ledger, SCAL2, [wanted]), HashNotAuthorizedError)
-      assert.throws(() => matchWanted(ledger, SCAL2, [wanted], SHA256), HashNotAuthorizedError)
+      assert.throws(() => matchWanted(ledger, SCAL2, [wanted], [SHA256]), HashNotAuthorizedError)
     }
   }
 
@@ -187,19 +187,19 @@ describe('Digests of documents and digests that are signed (S1, S62)', () => {
       { digest: a, hashType: null },
       { digest: a, hashType: 'sodr' },
     ])
-    const [row] = matchWanted(ledger, SCAL2, [document], SHA256)
+    const [row] = matchWanted(ledger, SCAL2, [document], [SHA256])
     assert.deepEqual(row, { rowId: '1', digest: a, derived })
   })
 
   it('spends a digest that was agreed to once on one of hash and document, not on both', () => {
     assert.throws(
-      () => matchWanted(agreedAs(null), SCAL2, [hash, document], SHA256),
+      () => matchWanted(agreedAs(null), SCAL2, [hash, document], [SHA256]),
       TooManySignaturesError,
     )
   })
 
   it('signs the digest itself where nothing was derived from it', () => {
-    const [row] = matchWanted(agreedAs(null), SCAL2, [hash], SHA256)
+    const [row] = matchWanted(agreedAs(null), SCAL2, [hash], [SHA256])
     assert.deepEqual(row, { rowId: '0', digest: a })
   })
 })

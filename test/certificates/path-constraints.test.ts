@@ -73,7 +73,7 @@ const mapping = (from: string, to: string) =>
 const inhibitsAny = () => extension('2.5.29.54', new asn1js.Integer({ value: 0 }))
 const ANY = '2.5.29.32.0'
 
-describe('What authorities say of those below them (RFC 5280, 6.1)', () => {
+describe('What authorities say of those below them, by RFC 5280, 6.1 (S65)', () => {
   const directoryName = mkdtempSync(join(tmpdir(), 'openrssp-path-'))
   const root = makeUp({ name: 'Root', authority: true })
   after(() => rmSync(directoryName, { recursive: true }))

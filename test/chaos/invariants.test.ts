@@ -338,7 +338,7 @@ describe('The invariant checker of `npm run chaos`', () => {
 })
 
 describe('The plan of a run', () => {
-  it('is the same for the same seed, and another one for another', () => {
+  it('is the same for the same seed, and another one for another (S116)', () => {
     assert.deepEqual(planRound(7), planRound(7))
     assert.notDeepEqual(planRound(7), planRound(8))
   })

@@ -100,13 +100,16 @@ describe('openrssp', () => {
     assert.equal(code, 1)
     assert.equal(
       stderr,
-      'openrssp: The configuration has problems:\n  /nowhere/rssp.json: cannot be read\n',
+      'openrssp: The configuration has problems:\n  /nowhere/rssp.json: cannot be read; name the configuration with --config, or let ./scripts/start make one\n',
     )
   })
 
   it('takes the configuration named in OPENRSSP_CONFIG', async () => {
     const environment = { OPENRSSP_CONFIG: '/nowhere/other.json' }
     const { stderr } = await openrssp(['user', 'list'], { environment })
-    assert.match(stderr, /^ {2}\/nowhere\/other\.json: cannot be read$/m)
+    assert.match(
+      stderr,
+      /^ {2}\/nowhere\/other\.json: cannot be read; name the configuration with --config/m,
+    )
   })
 })

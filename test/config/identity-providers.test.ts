@@ -3,7 +3,8 @@ import { generateKeyPairSync } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checkConfig, ConfigError, insecureSettings } from '../../src/config/load.js'
+import { insecureSettings } from '../../src/config/insecure-settings.js'
+import { checkConfig, ConfigError } from '../../src/config/load.js'
 import { Secrets } from '../../src/config/secrets.js'
 
 type Settings = Record<string, unknown>

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checkConfig, ConfigError, insecureSettings, loadConfig } from '../../src/config/load.js'
+import { insecureSettings } from '../../src/config/insecure-settings.js'
+import { checkConfig, ConfigError, loadConfig } from '../../src/config/load.js'
 import { Secrets } from '../../src/config/secrets.js'
 
 type Settings = Record<string, unknown>
@@ -326,7 +327,10 @@ describe('The configuration', () => {
     }
 
     it('is refused when there is none', () => {
-      assert.equal(problemOf(null), `${at('openrssp.json')}: cannot be read`)
+      assert.equal(
+        problemOf(null),
+        `${at('openrssp.json')}: cannot be read; name the configuration with --config, or let ./scripts/start make one`,
+      )
     })
 
     it('is refused when it is not JSON', () => {

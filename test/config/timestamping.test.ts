@@ -105,6 +105,11 @@ describe('The configuration of timestamps and trust', () => {
       { validation: { anchorsFile: 'empty.pem' } },
       'validation.anchorsFile: FOLDER/empty.pem holds no certificate',
     ],
+    [
+      'with a policy nobody can read',
+      { verification: { policies: [{ identifier: '1.2.3', file: 'nowhere.pdf' }] } },
+      'verification.policies.0.file: FOLDER/nowhere.pdf does not exist',
+    ],
   ]
   for (const [what, settings, problem] of refused) {
     it(`is refused ${what}`, () => {

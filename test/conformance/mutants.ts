@@ -185,6 +185,7 @@ const HEADER = 'Malformed authorization header.'
 const FOREIGN = 'Hash is not authorized by the SAD.'
 
 const SIGN_DOC = '/signatures/signDoc'
+const ON_THE_FLY = 'credentials made on the fly'
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -994,6 +995,27 @@ export const MUTANTS: readonly Mutant[] = [
       const text = JSON.stringify(asked).replaceAll('AdES-B-T', 'AdES-B-B')
       return JSON.parse(text) as Json
     }),
+  },
+  {
+    name: 'signDoc signs every item with the signAlgo of the first',
+    chapter: 'signatures/signDoc',
+    proxy: requests(SIGN_DOC, (asked) => {
+      const { documentDigests: items } = asked as { documentDigests?: Json[] }
+      if (!Array.isArray(items)) return asked
+      const { signAlgo, signAlgoParams, hashAlgorithmOID } = items[0] ?? {}
+      const first = { signAlgo, signAlgoParams, hashAlgorithmOID }
+      return { ...asked, documentDigests: items.map((item) => ({ ...item, ...first })) }
+    }),
+  },
+  {
+    name: 'a credential made on the fly is not named',
+    chapter: ON_THE_FLY,
+    proxy: members('oauth2/token', () => ({ credentialID: '' })),
+  },
+  {
+    name: 'a credential made on the fly signs for every kind',
+    chapter: ON_THE_FLY,
+    proxy: requests(SIGN_DOC, (asked) => ({ ...asked, signatureQualifier: 'za_ecta_aes' })),
   },
 ]
 

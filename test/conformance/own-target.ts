@@ -14,6 +14,7 @@ const { PIN, OTP, EMAIL, PUSH } = AUTH_OBJECTS
 
 const CLIENT_ID = 'conformance'
 const HOOK_HOST = 'hook.example'
+const ON_THE_FLY = 'za_ecta_aes'
 /** More often than the service does it by itself. */
 const ANNOUNCING_MS = 100
 
@@ -36,7 +37,7 @@ export async function startOwnTarget(): Promise<OwnTarget> {
     outbox: true,
     settings: {
       policy: { authLogin: { client: CLIENT_ID }, responseUriHosts: [new URL(hook.uri).host] },
-      newCredentials: { perPerson: 100 },
+      newCredentials: { perPerson: 100, perPersonPerHour: 1000, onTheFly: [ON_THE_FLY] },
     },
     post: hook.post,
   })
@@ -85,6 +86,7 @@ export async function startOwnTarget(): Promise<OwnTarget> {
     otherClient: application(otherClient),
     keyClient: { ...application(keyClient), privateKey },
     announcements: hook.settings,
+    onTheFly: ON_THE_FLY,
     signers: [signer(user), signer(other)],
     consume: { approvals: 500, wrongFactors: true, lock: true, create: true },
   }

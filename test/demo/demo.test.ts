@@ -66,7 +66,7 @@ describe('The files of the demo application', () => {
     ] as const) {
       const { body, headers } = await send('/demo/', 'GET', language)
       assert.equal(body, `<!doctype html>${lang ? `<html lang="${lang}">` : ''}`)
-      assert.equal(headers['vary'], 'Accept-Language')
+      assert.equal(headers['vary'], 'Accept-Language, Cookie')
     }
   })
 

@@ -129,6 +129,27 @@ describe('The demo application, from choosing a file to a verified signature', (
     return { status, stdout: stdout.trim() }
   }
 
+  it('is where the address of the sandbox leads, and a wrong address is a page that says so', async () => {
+    await page.goto(rssp.baseUrl)
+    assert.equal(page.url(), `${rssp.baseUrl}/demo/`)
+    await page.goto(`${rssp.baseUrl}/nowhere`)
+    await heading('There is no page here').waitFor()
+    const { status, headers } = await fetch(`${rssp.baseUrl}/nowhere`)
+    assert.equal(status, 404)
+    assert.doesNotMatch(headers.get('content-type') ?? '', /html/)
+  })
+
+  it('changes its language and keeps what was chosen', async () => {
+    await choose(write('lease.txt', 'Lease'))
+    await page.getByRole('link', { name: 'Deutsch' }).click()
+    await heading('Was möchten Sie signieren?').waitFor()
+    await page.getByText('lease.txt', { exact: true }).waitFor()
+    assert.equal(
+      await page.title(),
+      'Schritt 1 von 5: Dokumente – Fernsignatur zum Ausprobieren – OpenRSSP',
+    )
+  })
+
   const keys: [KeyAlgorithm, string][] = [
     ['p-256', 'sha256'],
     ['p-384', 'sha384'],
@@ -246,9 +267,9 @@ describe('The demo application, from choosing a file to a verified signature', (
     assert.equal(await left.inputValue(), '0')
 
     // In numbers.
-    await page.getByLabel('Page', { exact: true }).fill('9')
+    await page.getByLabel('Page, of 2').fill('9')
     await page.keyboard.press('Tab')
-    assert.equal(await page.getByLabel('Page', { exact: true }).inputValue(), '2')
+    assert.equal(await page.getByLabel('Page, of 2').inputValue(), '2')
     await screenshot(page, 'demo-placement')
     await assertNarrow('demo-placement-320')
 
@@ -272,6 +293,17 @@ describe('The demo application, from choosing a file to a verified signature', (
     assert.match(verify('qpdf --check lease-signed.pdf').stdout, /No syntax or stream encoding/)
     await button('Change one byte and check again').click()
     await page.getByText(/in a copy, byte \d+ was changed/).waitFor()
+    assert.deepEqual(complaints, [])
+  })
+
+  it('says of a PDF that needs a password, before anything is asked, that it cannot be signed', async () => {
+    const plain = join(folder, 'plain.pdf')
+    const locked = join(folder, 'locked.pdf')
+    writeFileSync(plain, writtenPdf({ pages: ['Rent is 900 EUR'] }))
+    execFileSync('qpdf', ['--encrypt', 'user', 'owner', '256', '--', plain, locked])
+    await choose(locked)
+    await page.getByText('Please choose a copy without a password.').waitFor()
+    assert.equal(await page.getByLabel('From the left, mm').count(), 0)
     assert.deepEqual(complaints, [])
   })
 

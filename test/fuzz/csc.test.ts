@@ -454,7 +454,7 @@ describe('Any request to the CSC API (S56, S67)', () => {
 
   for (const [file, request] of regressions()) {
     if (!request.target.startsWith('/csc/') || request.target.includes('/oauth2/')) continue
-    it(`is answered as described again: ${file}`, () => answered(request))
+    it(`is answered as described again: ${file} (S116)`, () => answered(request))
   }
 })
 

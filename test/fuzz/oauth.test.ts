@@ -330,6 +330,6 @@ describe('Any request to the authorization server (S56, S67)', () => {
 
   for (const [file, request] of regressions()) {
     if (request.target.startsWith('/csc/') && !request.target.includes('/oauth2/')) continue
-    it(`is answered as described again: ${file}`, () => answered(request))
+    it(`is answered as described again: ${file} (S116)`, () => answered(request))
   }
 })

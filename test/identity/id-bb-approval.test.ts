@@ -198,7 +198,7 @@ describe('Approving signatures with ID BB', () => {
     const next = await browser.post(page.url, CONFIRM)
     assert.equal(
       problemOf(next),
-      'Someone else than the owner of this certificate was confirmed by National ID . Nothing was approved.',
+      'Someone else than the owner of this certificate was confirmed by National ID . Nothing was approved. Please confirm as the person the certificate belongs to, or reject the request.',
     )
     assert.deepEqual(await whyRefused(), [['approval', 'not the owner of the credential']])
     await assertNothingApproved()

@@ -437,7 +437,7 @@ describe('Signing in with ID BB', () => {
       assert.match(textOf(second.html), /enrolment code from your signing service/)
       for (const fields of [{ otp: '000000' }, { recoveryCode: 'AAAA-AAAA-AAAA-AAAA' }, {}]) {
         second = asPage(await browser.post(second.url, { ...fields, action: 'continue' }))
-        assert.match(problemOf(second), /The one-time code is not correct/)
+        assert.match(problemOf(second), /nor a valid enrolment code/)
       }
       assert.deepEqual(await eventsNamed('identity.linked'), [])
       await assertNobodySignedIn()
@@ -460,7 +460,7 @@ describe('Signing in with ID BB', () => {
         changes: [sweep(sql`DELETE FROM "Identity" WHERE "userId" = ${bare.id}`)],
       })
       const again = new SignerBrowser(rssp.baseUrl, [idp.issuer])
-      assert.match(problemOf(await linkByCode(again)), /The one-time code is not correct/)
+      assert.match(problemOf(await linkByCode(again)), /nor a valid enrolment code/)
     })
 
     it('does not link with the operator’s code where there is an authenticator (S29)', async () => {
@@ -469,7 +469,7 @@ describe('Signing in with ID BB', () => {
       const page = asPage(await pressButton())
       const second = asPage(await browser.fillIn(page, answers(user)))
       const next = await browser.post(second.url, { recoveryCode: code, action: 'continue' })
-      assert.match(problemOf(next), /The one-time code is not correct/)
+      assert.match(problemOf(next), /nor a valid enrolment code/)
       assert.deepEqual(await eventsNamed('identity.linked'), [])
     })
 

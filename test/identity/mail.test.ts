@@ -61,11 +61,11 @@ describe('Codes by e-mail over SMTP', () => {
     assert.equal(smtp.received.at(-1)?.secure, false)
   })
 
-  it('are not sent to a server with another certificate', async () => {
+  it('are not sent to a server with another certificate (S112)', async () => {
     await assertNotSent(smtp.settings('otherCertificate'), 'unavailable')
   })
 
-  it('are not sent to a server with another name', async () => {
+  it('are not sent to a server with another name (S112)', async () => {
     await assertNotSent(smtp.settings('good', { host: '127.0.0.2' }), 'unavailable')
   })
 

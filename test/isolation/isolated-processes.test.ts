@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { OverloadedError, UnfitDocumentError } from '../../src/errors.js'
 import { IsolatedProcesses } from '../../src/isolation/isolated-processes.js'
 import { isolatedTask, type IsolationError } from '../../src/isolation/isolated-task.js'
+import { isAlive, until } from '../support/processes.js'
 import type * as mischief from './mischief.js'
 
 type Mischief = typeof mischief
@@ -11,16 +15,16 @@ function task<Name extends keyof Mischief>(name: Name) {
 }
 
 describe('Isolated processes (S64)', () => {
-  const isolated = new IsolatedProcesses({
-    ...{ processes: 1, waiting: 2, seconds: 0.6, heapMegabytes: 64, memoryMegabytes: 512 },
-  })
-  after(() => isolated.close())
+  const limits = { processes: 1, waiting: 2, heapMegabytes: 64, memoryMegabytes: 512 }
+  const isolated = new IsolatedProcesses({ ...limits, seconds: 0.6 })
+  const patient = new IsolatedProcesses({ ...limits, seconds: 20 })
+  after(() => Promise.all([isolated.close(), patient.close()]))
 
-  const ends = async (name: keyof Mischief, why: IsolationError['why']) => {
-    await assert.rejects(isolated.run(task(name), undefined), { why })
+  const ends = async (name: keyof Mischief, why: IsolationError['why'], by = isolated) => {
+    await assert.rejects(by.run(task(name), undefined), { why })
     // And the next task does not notice.
     const bytes = Buffer.from('ab')
-    assert.deepEqual(await isolated.run(task('double'), { bytes }), Buffer.from('abab'))
+    assert.deepEqual(await by.run(task('double'), { bytes }), Buffer.from('abab'))
   }
 
   it('give the result of a task, and copies of buffers as buffers', async () => {
@@ -40,10 +44,10 @@ describe('Isolated processes (S64)', () => {
     await ends('neverAnswer', 'time')
   })
 
-  it('end by themselves when a task wants too many objects', () => ends('fillHeap', 'end'))
+  it('end by themselves when a task wants too many objects', () => ends('fillHeap', 'end', patient))
 
   it('get no more memory than they may have outside the heap either', () =>
-    ends('fillMemory', 'failure'))
+    ends('fillMemory', 'failure', patient))
 
   it('may crash or leave without anybody else noticing', async () => {
     await ends('die', 'end')
@@ -54,6 +58,20 @@ describe('Isolated processes (S64)', () => {
     const refused = isolated.run(task('refuse'), undefined)
     await assert.rejects(refused, new UnfitDocumentError('The document is encrypted'))
     await ends('fail', 'failure')
+  })
+
+  it('end with a server that is killed, also in the middle of an endless loop', async function () {
+    this.timeout(20_000)
+    const script = join(import.meta.dirname, 'looping-server.ts')
+    const server = spawn(process.execPath, ['--import', 'tsx', script])
+    const { pid } = server
+    const children = () =>
+      readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').match(/\d+/g) ?? []
+    // A start takes less.
+    await until(() => children().some((child) => secondsOf(child) > 1))
+    const isolatedOnes = children().filter((child) => secondsOf(child) > 1)
+    server.kill('SIGKILL')
+    for (const child of isolatedOnes) await until(() => !isAlive(Number(child)))
   })
 
   it('let only so many tasks wait', async () => {
@@ -67,3 +85,10 @@ describe('Isolated processes (S64)', () => {
     }
   })
 })
+
+/** Of processor time, in user mode. */
+function secondsOf(pid: string): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[11])
+  return ticks / 100
+}

@@ -25,7 +25,8 @@ import {
   type Changes,
 } from './application.js'
 
-const WRONG_CODE = 'The one-time code is not correct. Please check it and try again.'
+const WRONG_CODE =
+  'The one-time code is not correct. Please enter the one that your app shows now, or that was sent to you last.'
 const USED_CODE =
   'This one-time code has been used already. Please wait until your app shows the next one.'
 const WRONG_PIN = 'The PIN is not correct. Please try again.'
@@ -112,7 +113,7 @@ describe('The approval of signatures', () => {
         subject.includes(`CN=Test ${user.username},givenName=Test,surname=${user.username}`),
       )
       assert.match(text, /Serial number [0-9A-F]{8,}/)
-      assert.match(text, /What you sign \(2\) Each SHA-256 fingerprint/)
+      assert.match(text, /What you sign \(2\) The letters and digits are fingerprints \(SHA-256\)/)
       assert.deepEqual(
         shownDigests(page.html),
         digests.map((digest) => digest.toString('hex')),

@@ -546,6 +546,39 @@ describe('GET /oauth2/authorize', () => {
     })
   })
 
+  describe('a posted form', () => {
+    const post = (path: string, body: string, type = 'application/x-www-form-urlencoded') =>
+      fetch(rssp.baseUrl + path, {
+        ...{ method: 'POST', redirect: 'manual', body },
+        headers: { 'content-type': type },
+      })
+
+    for (const path of ['/oauth2/authorize', '/csc/v1/oauth2/authorize', '/authorize']) {
+      it(`at ${path} is asked for by GET, at that address`, async () => {
+        const request = service({ description: 'a & b = ü' })
+        const answer = await post(path, new URLSearchParams(request).toString())
+        assert.equal(answer.status, 303)
+        const address = new URL(answer.headers.get('location') ?? '', rssp.baseUrl + path)
+        assert.equal(address.pathname, path)
+        assert.deepEqual(Object.fromEntries(address.searchParams), request)
+      })
+    }
+
+    it('keeps what was said twice, so that it is refused', async () => {
+      const form = `${new URLSearchParams(service()).toString()}&scope=credential`
+      const answer = await post('/oauth2/authorize', form)
+      const query = new URL(answer.headers.get('location') ?? '', rssp.baseUrl).searchParams
+      assert.deepEqual(query.getAll('scope'), ['service', 'credential'])
+    })
+
+    it('is refused when it is too long for an address, or no form', async () => {
+      const long = await post('/oauth2/authorize', `hashes=${'a'.repeat(9000)}`)
+      assert.equal(long.status, 413)
+      const json = await post('/oauth2/authorize', '{}', 'application/json')
+      assert.equal(json.status, 405)
+    })
+  })
+
   describe('other addresses', () => {
     for (const path of [
       '/csc/v2/oauth2/authorize',

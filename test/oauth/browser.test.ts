@@ -33,7 +33,8 @@ const WORDS = {
     approval: 'Approve these 2 signatures?',
     approve: 'Approve 2 signatures',
     reject: 'Reject',
-    wrongCode: 'The one-time code is not correct. Please check it and try again.',
+    wrongCode:
+      'The one-time code is not correct. Please enter the one that your app shows now, or that was sent to you last.',
   },
   de: {
     locale: 'de-DE',
@@ -46,7 +47,7 @@ const WORDS = {
     approve: '2 Signaturen freigeben',
     reject: 'Ablehnen',
     wrongCode:
-      'Der Einmalcode ist nicht richtig. Bitte prüfen Sie ihn und versuchen Sie es noch einmal.',
+      'Der Einmalcode ist nicht richtig. Bitte geben Sie den ein, den Ihre App jetzt anzeigt oder der Ihnen zuletzt gesendet wurde.',
   },
 } as const
 type Lang = keyof typeof WORDS
@@ -187,7 +188,7 @@ describe('A signer’s browser', () => {
       assert.deepEqual(complaints, [])
     })
 
-    it(`is told aloud what was wrong, and stands in the field concerned (${lang})`, async () => {
+    it(`is told aloud what was wrong, right above the fields, one of which refers to it (${lang})`, async () => {
       await open(lang)
       await go(signing())
       await page.getByLabel(words.username).fill(user.username)
@@ -199,14 +200,17 @@ describe('A signer’s browser', () => {
       await page.getByRole('alert').waitFor()
       await screenshot(page, `wrong-code-${lang}`)
       assert.equal((await page.getByRole('alert').textContent())?.trim(), words.wrongCode)
-      assert.equal(await focused(), words.otp)
+      assert.equal(await focused(), words.wrongCode)
       const field = page.getByLabel(words.otp)
       assert.equal(await field.getAttribute('aria-invalid'), 'true')
       const described = (await field.getAttribute('aria-describedby')) ?? ''
       assert.ok(described.split(' ').includes('problem'))
       assert.equal(await field.inputValue(), '')
-      await page.getByLabel(words.pin).fill(user.pin)
-      await field.fill(otp())
+      await page.keyboard.press('Tab')
+      assert.equal(await focused(), words.pin)
+      await page.keyboard.type(user.pin)
+      await page.keyboard.press('Tab')
+      await page.keyboard.type(otp())
       await page.keyboard.press('Enter')
       assert.ok((await told()).get('code'))
     })

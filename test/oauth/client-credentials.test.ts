@@ -61,7 +61,7 @@ describe('client_credentials (S39)', () => {
   it('mean scope service when none is named', async () => {
     const { grant_type } = FOR_ITSELF
     const { status, body } = await requestToken(rssp, { grant_type }, basic(client))
-    assert.equal(status, 200)
+    assert.deepEqual({ status, scope: body.scope }, { status: 200, scope: 'service' })
     const list = await rssp.call('credentials/list', { userID: organisation.id }, body.access_token)
     assert.equal(list.status, 200)
   })
@@ -88,8 +88,8 @@ describe('client_credentials (S39)', () => {
     assertRefusal(
       await requestToken(rssp, FOR_ITSELF, basic(without)),
       400,
-      'invalid_request',
-      'Invalid parameter grant_type',
+      'unauthorized_client',
+      'The client is not authorized to use this method.',
     )
   })
 
@@ -133,6 +133,22 @@ describe('client_credentials (S39)', () => {
       const answer = await rssp.call('credentials/list', { userID: organisation.id }, service)
       assertRefusal(answer, 400, 'invalid_request', 'userID parameter MUST be null')
     })
+  })
+
+  describe('signatures/signPolling', () => {
+    const refused: [string, () => unknown, string][] = [
+      ['without userID', () => undefined, 'Invalid parameter "userID"'],
+      ['for an unknown name', () => 'nobody', 'Invalid parameter "userID"'],
+      ['for a person', () => person.id, 'Invalid parameter "userID"'],
+      ['for a request that is not theirs', () => organisation.id, 'Invalid parameter requestID'],
+    ]
+    for (const [what, userID, words] of refused) {
+      it(`is refused ${what}`, async () => {
+        const body = { requestID: 'unknown', userID: userID() }
+        const answer = await rssp.call('signatures/signPolling', body, token)
+        assertRefusal(answer, 400, 'invalid_request', words)
+      })
+    }
   })
 
   describe('never reach', () => {

@@ -182,13 +182,19 @@ describe('The authorization server’s pages (S47)', () => {
     assert.equal(policyOf(lost).get('form-action'), "'self'")
   })
 
-  it('are not HTML where there is nothing', async () => {
-    for (const path of ['/nothing', '/oauth2/interaction', '/oauth2/nothing']) {
-      for (const accept of ['text/html', '*/*']) {
+  it('are not HTML where there is nothing, but for people, and never repeat the address', async () => {
+    for (const path of ['/', '/nothing', '/oauth2/interaction', '/oauth2/nothing?<b>']) {
+      for (const [accept, isPage] of [
+        ['text/html,application/xhtml+xml,*/*;q=0.8', true],
+        ['application/json', false],
+        ['*/*', false],
+      ] as const) {
         const response = await fetch(rssp.baseUrl + path, { headers: { accept } })
         assert.equal(response.status, 404)
-        assert.doesNotMatch(response.headers.get('content-type') ?? '', /html/)
-        assert.ok(!(await response.text()).includes(path))
+        assert.equal(/html/.test(response.headers.get('content-type') ?? ''), isPage)
+        const policy = response.headers.get('content-security-policy') ?? ''
+        assert.equal(policy.startsWith("default-src 'none'"), isPage)
+        assert.doesNotMatch(await response.text(), /nothing|<b>/)
       }
     }
   })

@@ -138,10 +138,10 @@ describe('What the authorization server says of itself', () => {
     ['/oauth2/revoke', 'POST'],
     ['/oauth2/introspect', 'POST'],
     ['/csc/v2/oauth2/pushed_authorize', 'POST'],
-    ['/oauth2/authorize', 'GET, HEAD'],
+    ['/oauth2/authorize', 'GET, HEAD, POST'],
   ] as const) {
     it(`refuses other methods than ${allowed} at ${path}, and says so`, async () => {
-      const method = allowed === 'POST' ? 'GET' : 'POST'
+      const method = allowed === 'POST' ? 'GET' : 'PUT'
       const response = await fetch(rssp.baseUrl + path, { method })
       assert.equal(response.status, 405)
       assert.equal(response.headers.get('allow'), allowed)

@@ -48,8 +48,7 @@ function approval(view: Partial<ApprovalView> = {}): string {
       {
         id: 'credential-1',
         description: 'Signing key of Erika',
-        subject: 'CN=Erika Mustermann,C=DE',
-        serialNumber: '5f2a91',
+        certificate: { subject: 'CN=Erika Mustermann,C=DE', serialNumber: '5f2a91' },
       },
     ],
     numSignatures: items.length,
@@ -291,7 +290,7 @@ describe('The approval page', () => {
 
   it('lets the keyboard scroll a long list, which has a heading with the count', () => {
     const html = approval({ items: Array.from({ length: 12 }, (_, i) => item(`${i}`)) })
-    assert.match(html, /class="scroll" role="region" aria-labelledby="items" tabindex="0"/i)
+    assert.match(html, /class="scroll" role="group" aria-labelledby="items" tabindex="0"/i)
     assert.match(html, /<h2 id="items">What you sign \(12\)<\/h2>/)
   })
 
@@ -383,7 +382,12 @@ describe('Text of clients on the pages (S49)', () => {
         approval({
           client: { name: string },
           user: { displayName: string },
-          credentials: [{ id: 'a', description: string, subject: string, serialNumber: string }],
+          credentials: [
+            {
+              ...{ id: 'a', description: string },
+              certificate: { subject: string, serialNumber: string },
+            },
+          ],
           description: string,
           items: [item('a', string)],
         }),

@@ -187,14 +187,10 @@ describe('POST /oauth2/pushed_authorize', () => {
   })
 
   describe('refuses while pushing', () => {
+    const INVALID_SCOPE = 'The requested scope is invalid, unknown, or malformed.'
     const cases: [string, Changes, string, string][] = [
-      ['an unknown scope', { scope: 'x' }, 'invalid_scope', 'request either service or credential'],
-      [
-        'both scopes',
-        { scope: 'service credential' },
-        'invalid_scope',
-        'request either service or credential',
-      ],
+      ['an unknown scope', { scope: 'x' }, 'invalid_scope', INVALID_SCOPE],
+      ['both scopes', { scope: 'service credential' }, 'invalid_scope', INVALID_SCOPE],
       [
         'no challenge',
         { code_challenge: null, code_challenge_method: null },

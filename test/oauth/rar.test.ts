@@ -278,7 +278,10 @@ describe('authorization_details', () => {
     it('invalid_scope beside scope service', async () => {
       const answer = await openRefused(rssp, request([detail()], { scope: 'service' }))
       assert.equal(answer.get('error'), 'invalid_scope')
-      assert.equal(answer.get('error_description'), 'request either service or credential')
+      assert.equal(
+        answer.get('error_description'),
+        'The requested scope is invalid, unknown, or malformed.',
+      )
     })
 
     it('invalid_target for another resource', async () => {

@@ -96,7 +96,7 @@ describe('POST /oauth2/token', () => {
           'invalid_request',
           'Missing parameter grant_type',
         ],
-        ...['x', 'password', 'implicit', 'client_credentials', 'Authorization_Code'].map(
+        ...['x', 'password', 'implicit', 'Authorization_Code'].map(
           (grant_type): [string, Changes, number, string, string] => [
             `grant_type ${grant_type}`,
             { grant_type },
@@ -105,6 +105,13 @@ describe('POST /oauth2/token', () => {
             'Invalid parameter grant_type',
           ],
         ),
+        [
+          'a grant_type that others may use',
+          { grant_type: 'client_credentials' },
+          400,
+          'unauthorized_client',
+          'The client is not authorized to use this method.',
+        ],
         ['no code', { code: null }, 400, 'invalid_request', 'Missing parameter code'],
         [
           'no refresh_token',
@@ -574,6 +581,16 @@ describe('POST /oauth2/token', () => {
       await rssp.services.users.disable(leaver.id, rssp.clock.now())
       await assertUsedUp(refresh_token)
     })
+  })
+
+  it('demands the redirect_uri of an application that has several', async () => {
+    const redirect_uris = [REDIRECT_URI, 'https://app.example/other']
+    const several = await rssp.addClient({ redirect_uris })
+    const fields = unauthenticated(await newCode(several), { redirect_uri: null })
+    assertRefusal(
+      await requestToken(rssp, { ...inBody(several), ...fields }),
+      ...([400, 'invalid_request', 'Missing parameter redirect_uri'] as const),
+    )
   })
 
   it('gives tokens that the database cannot give away (S11)', async () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { createLocalJWKSet, flattenedVerify, type JSONWebKeySet } from 'jose'
 import type { Credential } from '../../src/credentials/credential.js'
+import { TimestampUnavailableError } from '../../src/errors.js'
 import type { PublicPost } from '../../src/signing/public-post.js'
+import { PLAIN_FORMAT, readPlain } from '../support/plain-format.js'
 import {
   assertRefusal,
   digestOf,
@@ -24,6 +26,8 @@ describe('Announcements of asynchronous results', () => {
   let service: string
   const posted: { url: string; headers: Record<string, string>; body: Buffer }[] = []
   let status = 204
+  /** So many are given, then none. */
+  let timestamps = Infinity
   let holdUp: (sent: { body: Buffer }) => Promise<void> = () => Promise.resolve()
   const digest = digestOf('document')
 
@@ -35,8 +39,16 @@ describe('Announcements of asynchronous results', () => {
       return status
     }
     const settings = { policy: { responseUriHosts: ['app.example', 'other.example:8443'] } }
-    rssp = await startRssp({ settings, post })
-    replica = await startRssp({ settings, post, replicaOf: rssp })
+    const timestamp = () => {
+      timestamps -= 1
+      return timestamps < 0
+        ? Promise.reject(new TimestampUnavailableError('away'))
+        : Promise.resolve(Buffer.from('stamp'))
+    }
+    const proofs = { timestamp, validationData: null }
+    const documents = { formats: { X: PLAIN_FORMAT }, proofs }
+    rssp = await startRssp({ settings, post, documents })
+    replica = await startRssp({ settings, post, documents, replicaOf: rssp })
     user = await rssp.addUser()
     client = await rssp.addClient()
     credential = await rssp.addCredential(user)
@@ -49,6 +61,7 @@ describe('Announcements of asynchronous results', () => {
   beforeEach(() => {
     posted.length = 0
     status = 204
+    timestamps = Infinity
   })
 
   const signHash = (token: string, response_uri: unknown): Promise<Answer> =>
@@ -155,6 +168,40 @@ describe('Announcements of asynchronous results', () => {
       [rssp, replica, rssp, replica].map(({ services }) => services.announcements.deliverDue()),
     )
     assert.equal(sentFor(responseID).length, 1)
+  })
+
+  it('of documents go out once these are complete, which nobody has to ask for', async () => {
+    const { documentJobs } = rssp.services
+    const document = Buffer.from('<contract/>')
+    const token = await rssp.credentialToken({
+      ...{ user, client, credential },
+      digests: [digestOf(document)],
+    })
+    // The first is had before the key is used, the second not any more.
+    timestamps = 1
+    const item = { signature_format: 'X', conformance_level: 'AdES-B-T', signAlgo: ECDSA_SHA256 }
+    const documents = [{ ...item, document: document.toString('base64') }]
+    const later = { operationMode: 'A', response_uri: RESPONSE_URI }
+    const asked = { credentialID: credential.id, documents, ...later }
+    const { body } = await rssp.call('signatures/signDoc', asked, token)
+    assert.ok(body.responseID, JSON.stringify(body))
+    await documentJobs.settled()
+    const finish = async () => {
+      await documentJobs.finishLeft(rssp.clock.now())
+      await deliver()
+      return sentFor(body.responseID).length
+    }
+    timestamps = Infinity
+    assert.equal(await finish(), 0, 'whoever signed it may still be at it')
+    rssp.clock.advance(61)
+    timestamps = 0
+    assert.equal(await finish(), 0, 'there still is no timestamp')
+    timestamps = Infinity
+    assert.equal(await finish(), 1)
+    const poll = { requestID: body.responseID }
+    const result = await rssp.call('signatures/signPolling', poll, service)
+    assert.equal(result.status, 200)
+    assert.deepEqual(readPlain(result.body.DocumentWithSignature[0]).proofs, ['stamp'])
   })
 
   it('wait for nobody who is slow to answer', async () => {

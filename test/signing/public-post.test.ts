@@ -153,7 +153,7 @@ describe('Requests to addresses that applications name', () => {
       )
     })
 
-    it('trust no certificate of another name, nor of an unknown authority', async () => {
+    it('trust no certificate of another name, nor of an unknown authority (S112)', async () => {
       const { resolve, isAllowed } = here()
       await assert.rejects(publicPost({ resolve, isAllowed })(address('/'), message), /self-signed/)
       await assert.rejects(publicPost(here())(address('/', 'other.example'), message), /altnames/)

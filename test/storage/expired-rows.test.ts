@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { insert, type Change, type Database } from '../../src/storage/database.js'
@@ -32,6 +32,7 @@ function rowsThatEnd(name: string, end: Date): Change[] {
     insert('Sad', { idHash: name, authorisationId: name, expiresAt }),
     insert('ApprovalRequest', { transactionId: name, ...asked, expiresAt }),
     insert('SigningJob', { idHash: name, ...job, expiresAt }),
+    insert('DocumentJob', { idHash: name, expiresAt }),
     insert('DepositedDocument', { id: name, ...deposited, expiresAt }),
     insert('RepeatableSigning', { keyHash: name, ...once }),
     insert('Notice', { id: name, ...notice }),
@@ -85,6 +86,19 @@ describe('Rows whose time is over', () => {
     assert.deepEqual(left, Object.fromEntries(Object.keys(left).map((table) => [table, 1])))
     assert.equal((await database.read.throttle.findFirst())?.key, 'standing')
     assert.equal((await database.read.sad.findFirst())?.idHash, 'standing')
+  })
+
+  it('are of every table whose rows end, but for signing stories, which stay (S110)', () => {
+    const models = readFileSync(join(import.meta.dirname, '../../prisma/models.prisma'), 'utf8')
+    const ending = [...models.matchAll(/^model (\w+) \{(.*?)^\}/gms)]
+      .filter(([, , fields = '']) => /^ +(expiresAt|windowEnd) /m.test(fields))
+      .map(([, table = '']) => table)
+    const removed = rowsThatEnd('x', NOW).map(tableOf)
+    assert.ok(ending.length > 10)
+    assert.deepEqual(
+      ending.filter((table) => !removed.includes(table)),
+      ['Transaction', 'Authorisation'],
+    )
   })
 
   it('are removed however many there are, in small writes (S110)', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { StorageUnavailableError } from '../../src/errors.js'
 import { Metrics } from '../../src/observability/metrics.js'
 import { UNMEASURED } from '../../src/observability/tracing.js'
-import type { Database, Unit } from '../../src/storage/database.js'
+import { ConflictError, type Database, type Unit } from '../../src/storage/database.js'
 import { GuardedDatabase } from '../../src/storage/guarded-database.js'
 import { sample } from '../support/figures.js'
 
@@ -13,14 +13,17 @@ describe('A guarded database', () => {
   let database: GuardedDatabase
   let write: () => void
   let written: Unit[]
+  let failure: Error | null
 
   beforeEach(() => {
     written = []
+    failure = null
     metrics = new Metrics()
     const disk = new Promise<void>((resolve) => (write = resolve))
     const slow: Pick<Database, 'commit' | 'close'> = {
       async commit(unit) {
         await disk
+        if (failure) throw failure
         written.push(unit)
       },
       close: () => Promise.resolve(),
@@ -46,5 +49,25 @@ describe('A guarded database', () => {
     write()
     await Promise.all([...taken, concluding])
     assert.equal(written.length, 3)
+  })
+
+  it('cannot write from a failed commit on until one succeeds, which it tries when asked (S80)', async () => {
+    write()
+    await database.commit({ changes: [] })
+    assert.equal(await database.canWrite(), true)
+    assert.equal(written.length, 1, 'asking wrote something')
+    failure = new StorageUnavailableError('SQLITE_FULL')
+    await assert.rejects(database.commit({ changes: [] }), failure)
+    assert.equal(await database.canWrite(), false)
+    failure = null
+    assert.equal(await database.canWrite(), true)
+  })
+
+  it('can write when somebody else was first', async () => {
+    write()
+    failure = new ConflictError(0)
+    await assert.rejects(database.commit({ changes: [] }), failure)
+    assert.equal(await database.canWrite(), true)
+    assert.equal(written.length, 0)
   })
 })

@@ -113,7 +113,7 @@ describe('The PostgreSQL database', () => {
     await client.end()
   })
 
-  it('is not opened where nothing can be written, as on a standby', async () => {
+  it('is not opened where nothing can be written, as on a standby (S76)', async () => {
     const client = await openClient(own.url, 'test')
     const name = new URL(own.url).pathname.slice(1)
     const role = new URL(own.url).username

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { signingCertificate } from '../../src/credentials/credentials.js'
 import { totpCode } from '../../src/identity/totp.js'
+import { insert } from '../../src/storage/database.js'
 import { RestoredDatabase } from '../../src/storage/restored-database.js'
 import {
   digestOf,
@@ -53,6 +54,72 @@ describe('After a backup was restored (S18, S77)', () => {
     const events = await rssp.auditEvents()
     const event = events.find((each) => each.event === 'database.restored')
     assert.deepEqual(event?.detail, { lostHead: null, endedAgain: 0 })
+  })
+
+  it('everything outstanding has ended, of each kind, however many there are of it', async () => {
+    const { database } = rssp.services
+    const now = rssp.clock.now()
+    const expiresAt = new Date(now.getTime() + 3600_000)
+    const names = Array.from({ length: 1100 }, (_, index) => `outstanding ${index}`)
+    const [name = ''] = names
+    const person = { userId: name, clientId: 'c', credentialId: 'c' }
+    const story = { ...person, numSignatures: 1, createdAt: now, expiresAt }
+    await database.commit({
+      changes: [
+        insert('Transaction', { id: name, ...story, items: '[]', state: 'pending' }),
+        insert('Authorisation', { id: name, transactionId: 'another', ...story }),
+        ...names.map((each) => insert('Sad', { idHash: each, authorisationId: name, expiresAt })),
+        insert('SentCode', {
+          ...{ id: name, credentialId: 'c', clientId: 'c', factor: 'sms-otp' },
+          ...{ codeHash: '', sentAt: now, expiresAt },
+        }),
+        insert('EnrolmentCode', { userId: name, codeHash: '', expiresAt }),
+        insert('RecoveryCode', { userId: name, codeHash: '', createdAt: now }),
+        insert('PasskeyChallenge', { idHash: name, salt: '', expiresAt }),
+        insert('PendingAuthenticator', {
+          ...{ userId: name, id: name, totpSecret: '', proof: 'totp', proofHash: null, expiresAt },
+        }),
+        insert('OAuthRecord', { model: 'Session', idHash: name, payload: '', expiresAt }),
+      ],
+    })
+
+    await restored().end(null, [])
+
+    const { read } = database
+    const outstanding = {
+      transactions: await read.transaction.count({ where: { state: 'pending' } }),
+      authorisations: await read.authorisation.count({ where: { revokedAt: null } }),
+      sads: await read.sad.count({ where: { endedAt: null } }),
+      sentCodes: await read.sentCode.count({ where: { spentAt: null } }),
+      enrolmentCodes: await read.enrolmentCode.count({ where: { usedAt: null } }),
+      recoveryCodes: await read.recoveryCode.count({ where: { usedAt: null } }),
+      challenges: await read.passkeyChallenge.count(),
+      authenticators: await read.pendingAuthenticator.count(),
+      oauth: await read.oAuthRecord.count({ where: { revokedAt: null } }),
+    }
+    assert.deepEqual(
+      Object.entries(outstanding).filter(([, count]) => count > 0),
+      [],
+    )
+    assert.equal(await read.sad.count({ where: { endedAt: { not: null } } }), names.length)
+  })
+
+  it('who was disabled since is disabled again, and what was deleted has no key', async () => {
+    const [person, application] = [await rssp.addUser(), await rssp.addClient()]
+    const deleted = await rssp.addCredential(user)
+    await restored().end(null, [
+      { event: 'user.disabled', id: person.id },
+      { event: 'client.disabled', id: application.client_id },
+      { event: 'credential.deleted', id: deleted.id },
+    ])
+    const { users, clients, credentials, database, ocspResponder } = rssp.services
+    assert.ok((await users.find(person.id))?.disabledAt)
+    assert.ok((await clients.find(application.client_id))?.disabledAt)
+    assert.equal((await users.find(user.id))?.disabledAt, null)
+    assert.equal(await credentials.find(deleted.id), null)
+    const key = await database.read.hsmKey.findUnique({ where: { keyId: deleted.keyId } })
+    assert.equal(key?.state, 'ending')
+    assert.ok(await ocspResponder.current(signingCertificate(deleted)))
   })
 
   it('what was revoked since is revoked again, in a list whose number was not used before', async () => {

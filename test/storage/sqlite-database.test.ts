@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,6 +28,21 @@ describe('The SQLite database', () => {
     assert.equal(again.pragma('synchronous', { simple: true }), 2)
     assert.equal(again.pragma('journal_mode', { simple: true }), 'wal')
     again.close()
+  })
+
+  it('outlives memory being cleared of statements while nothing runs, on every Node.js', () => {
+    const busyThenIdle = `
+      const database = new (require('better-sqlite3'))(':memory:')
+      let turns = 0
+      const timer = setInterval(() => {
+        for (let index = 0; index < 300; index += 1) database.prepare('SELECT 1').get()
+        globalThis.garbage = Array.from({ length: 20_000 }, () => ({}))
+        turns += 1
+        if (turns === 10) clearInterval(timer)
+      }, 1)`
+    const options = { cwd: import.meta.dirname, encoding: 'utf8' } as const
+    const { status, stderr } = spawnSync(process.execPath, ['-e', busyThenIdle], options)
+    assert.deepEqual([status, stderr], [0, ''])
   })
 
   it('has migrations that produce exactly what the models say', async () => {

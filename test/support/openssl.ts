@@ -58,6 +58,7 @@ export function opensslVerifiesCms(
   cms: Buffer,
   chain: readonly Buffer[],
   content?: Buffer,
+  options: readonly string[] = [],
 ): boolean {
   const files = {
     'cms.der': cms,
@@ -70,6 +71,7 @@ export function opensslVerifiesCms(
       [
         ...['cms', '-verify', '-binary', '-inform', 'DER', '-in', 'cms.der'],
         ...['-CAfile', 'root.pem', '-purpose', 'any', ...(content ? ['-content', 'content'] : [])],
+        ...options,
       ],
       { cwd: directory },
     )

@@ -1,3 +1,4 @@
+import '../../src/oauth/unsupported-runtime.js'
 import assert from 'node:assert/strict'
 import { createHash, randomBytes, randomUUID, scryptSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -122,6 +123,8 @@ export async function startRssp(
     settings?: Record<string, unknown>
     /** Stands in for requests to addresses that applications named. */
     post?: PublicPost
+    /** Stands in for fetching documents from addresses that applications named. */
+    documentHttp?: NonNullable<Overrides['documentHttp']>
     /** Formats of signDoc, and where timestamps and validation data come from. */
     documents?: NonNullable<Overrides['documents']>
     logLines?: string[]
@@ -158,6 +161,7 @@ export async function startRssp(
     now: clock.now,
     ...(real ? { custody: unclosed(overrides.custody?.(real) ?? real) } : {}),
     ...(overrides.post ? { post: overrides.post } : {}),
+    ...(overrides.documentHttp ? { documentHttp: overrides.documentHttp } : {}),
     ...(overrides.documents ? { documents: overrides.documents } : {}),
     logger: logLines
       ? createLogger('debug', undefined, { write: (line) => void logLines.push(line) })

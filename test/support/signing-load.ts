@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { Agent, request } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
 import { ChainVerifier } from '../../src/audit/chain.js'
 import { totpCode } from '../../src/identity/totp.js'
 import { ECDSA_SHA256, pkce, postForm, SHA256, type Rssp, type TestClient } from './rssp.js'
@@ -10,10 +11,19 @@ const DIGESTS_PER_APPROVAL = 500
 export const CLIENTS = 3
 /** In the place of a status. */
 const NO_ANSWER = 0
+/** Before asking again somebody who may not be there. */
+const PAUSE_MS = 20
 
 interface Answer {
   readonly status: number
   readonly text: string
+}
+
+/** Digests that may still be signed, and with what. */
+interface Approved {
+  readonly token: string
+  readonly credentialID: string
+  readonly digests: Buffer[]
 }
 
 /**
@@ -32,7 +42,7 @@ export class SigningLoad {
   readonly #client: TestClient
   readonly #agent = new Agent({ keepAlive: true, maxSockets: CLIENTS })
   readonly #watchers = new Set<{ count: number; reached: () => void }>()
-  #approved: { token: string; credentialID: string; digests: Buffer[] } | null = null
+  #approved: Approved | null = null
   #approving: Promise<void> | null = null
   #isOver = false
   #repeats = false
@@ -138,7 +148,10 @@ export class SigningLoad {
         this.held.set(hash, signatures[0] ?? '')
         return null
       }
-      if (this.#repeats && [NO_ANSWER, 502, 503].includes(answer.status)) continue
+      if (this.#repeats && [NO_ANSWER, 502, 503].includes(answer.status)) {
+        await pause(PAUSE_MS)
+        continue
+      }
       if (!isRepeated) return `${answer.status} ${answer.text}`
       this.unknown.add(hash)
       return null
@@ -168,15 +181,20 @@ export class SigningLoad {
 
   /** The whole way over the pages, through the same address as the signing. */
   async #approve(): Promise<void> {
-    try {
-      this.#approved = await this.#approvalOfSomebody()
-    } catch (error) {
-      this.failures.push(String(error))
+    let approved: Approved | null = null
+    while (approved === null && !this.#isOver && this.failures.length === 0) {
+      try {
+        approved = await this.#approvalOfSomebody()
+      } catch (error) {
+        if (this.#repeats) await pause(PAUSE_MS)
+        else this.failures.push(String(error))
+      }
     }
+    this.#approved = approved
     this.#approving = null
   }
 
-  async #approvalOfSomebody() {
+  async #approvalOfSomebody(): Promise<Approved> {
     const user = await this.#rssp.addUser()
     const multisign = DIGESTS_PER_APPROVAL
     const credential = await this.#rssp.addCredential(user, { multisign })

@@ -53,7 +53,7 @@ describe('The clock of a timestamping authority', () => {
   })
 
   for (const seconds of [1.5, -1.5, 0.6, -0.6, 86_400, -86_400]) {
-    it(`tells none once it was set by ${seconds} seconds, however long ago (S106)`, () => {
+    it(`tells none once it was set by ${seconds} seconds, however long ago (S84, S106)`, () => {
       const clock = watched()
       clocks.set(seconds * 1000)
       assert.equal(tells(clock), 'timeNotAvailable')

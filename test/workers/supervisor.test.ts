@@ -27,7 +27,12 @@ describe('openrssp serve --workers', function () {
     configFile = join(rssp.folder, 'workers.json')
     writeFileSync(
       configFile,
-      JSON.stringify(testSettings(baseUrl, port, { hsm, database: rssp.services.config.database })),
+      JSON.stringify(
+        testSettings(baseUrl, port, {
+          ...{ hsm, database: rssp.services.config.database },
+          listen: { host: '127.0.0.1', port, keepAliveSeconds: 1, silentSeconds: 5 },
+        }),
+      ),
     )
     server = serve()
     await server.saying('"msg":"all workers serve"')
@@ -116,6 +121,22 @@ describe('openrssp serve --workers', function () {
     await refilled
     assert.equal(workers().length, WORKERS)
     assert.ok(workers().includes(other) && !workers().includes(victim))
+  })
+
+  it('puts another one in the place of one that hangs, and not of one that is merely busy', async () => {
+    const [hanging = 0, busy = 0] = workers()
+    const refilled = servingOnceMore()
+    for (const pid of [hanging, busy]) process.kill(pid, 'SIGSTOP')
+    const options = { signal: AbortSignal.timeout(2_000) }
+    await assert.rejects(fetch(`${baseUrl}/health/live`, options), { name: 'TimeoutError' })
+    process.kill(busy, 'SIGCONT')
+    await refilled
+    const replaced = [...server.stdout.matchAll(/^.*a worker does not react and is replaced.*$/gm)]
+    const pids = replaced.map(([line]) => (JSON.parse(line) as { pid: number }).pid)
+    assert.deepEqual(pids, [hanging])
+    assert.equal(workers().length, WORKERS)
+    assert.ok(workers().includes(busy) && !workers().includes(hanging))
+    assert.equal((await fetch(`${baseUrl}/health/ready`)).status, 200)
   })
 
   it('keeps the old ones when new ones cannot start', async () => {

@@ -1,7 +1,9 @@
 import { Type } from '@sinclair/typebox'
+import { plainHttpsAddress } from '../../certificates/public-address.js'
 import type { ConformanceLevel, SignedProperty } from '../../documents/ades.js'
 import type { PdfAppearance } from '../../documents/pades/pdf-appearance.js'
 import { CONTAINER_TYPES, type ContainerType } from '../../documents/asic/container-type.js'
+import type { DocumentReference, DocumentReferences } from '../../documents/document-references.js'
 import type { Documents } from '../../documents/documents.js'
 import {
   envelopeFor,
@@ -12,6 +14,7 @@ import { InvalidParameterError, MissingParameterError, RefusedRequestError } fro
 import { decodedLength, LargeMember } from '../../http/large-members.js'
 import { invalid, inWords, missing, type Refusal } from '../../http/refusals.js'
 import {
+  HASH_ALGORITHMS,
   hashAlgorithmByOid,
   rejectWrongDigestLength,
   signatureAlgorithm,
@@ -35,7 +38,7 @@ const ITEM = {
   signed_props: Text(
     'Attributes to sign: objects with attribute_name and, unless the service computes it, attribute_value.',
   ),
-  signAlgo: Text('OID, one of the key.algo of the credential; the same in all items.'),
+  signAlgo: Text('OID, one of the key.algo of the credential.'),
   signAlgoParams: Text('Base64 DER.'),
   hashAlgorithmOID: Text('OID of the hash algorithm, unless signAlgo implies it.'),
   label: Text('What the application calls it.'),
@@ -93,6 +96,11 @@ export const DocumentItems = Type.Optional(
     Type.Object({
       ...ITEM,
       document: Text('The document, Base64.'),
+      href: Text('Where the document is instead, https, on a host that the operator allows.'),
+      access: Text('How it is had from there: an object whose type is public.'),
+      checksum: Text(
+        'What it has to hash to: sha256- (or sha384-, sha512-) and Base64, or an object with algorithmOID and value.',
+      ),
       documentType: Text('sod or sfd.'),
       container: Text(
         'ASiC-S or ASiC-E, our own extension: document and C or X signature come back as one archive.',
@@ -109,12 +117,11 @@ const EMPTY = 'Empty documentDigests and documents objects'
 const BOTH = 'Both documentDigests and documents parameters passed'
 const BAD_HASH = 'Invalid Base64 hashes string parameter'
 const BAD_DOCUMENT = 'Invalid Base64 documents string parameter'
-const NO_REFERENCES = 'Documents by reference are not supported: send document or hashes'
 const CONTRADICTION = 'String parameter hashAlgorithmOID contradicts with signAlgo parameter'
 
 /** What is refused of items. */
 export const UNFIT_ITEMS: readonly Refusal[] = [
-  ...inWords(EMPTY, BOTH, BAD_HASH, BAD_DOCUMENT, NO_REFERENCES, CONTRADICTION),
+  ...inWords(EMPTY, BOTH, BAD_HASH, BAD_DOCUMENT, CONTRADICTION),
   ...inWords('Invalid digest value length'),
   ...missing('string', 'signAlgo', 'signAlgoParams', 'hashAlgorithmOID', 'signature_format'),
   ...invalid('signAlgo', 'signAlgoParams', 'hashAlgorithmOID', 'signature_format'),
@@ -126,6 +133,9 @@ export const UNFIT_ITEMS: readonly Refusal[] = [
     'documentType',
     'container',
     'appearance',
+    'href',
+    'access',
+    'checksum',
   ),
 ]
 
@@ -135,14 +145,25 @@ type Item = Readonly<Record<string, unknown>>
 export interface RequestedDocuments {
   /** In the order of the request: digests before documents, where both are there. */
   readonly requests: readonly DocumentRequest[]
+  /** Of requests that name no other. */
   readonly algorithm: SignatureAlgorithm
 }
 
-/** @throws {RefusedRequestError} @throws {MissingParameterError} @throws {InvalidParameterError} */
+/** What an application may ask for, and where documents are had from that it does not send. */
+interface Allowed {
+  readonly allowBoth: boolean
+  readonly isDocumentHost: (host: string) => boolean
+  readonly references: Pick<DocumentReferences, 'fetch'>
+}
+
+/**
+ * @throws {RefusedRequestError} @throws {MissingParameterError} @throws {InvalidParameterError}
+ * @throws {UnfitDocumentError} when one cannot be fetched
+ */
 export async function requestedDocuments(
   input: { readonly documentDigests?: readonly Item[]; readonly documents?: readonly Item[] },
   documents: Documents,
-  { allowBoth }: { readonly allowBoth: boolean },
+  { allowBoth, isDocumentHost, references }: Allowed,
 ): Promise<RequestedDocuments> {
   const digestItems = input.documentDigests ?? []
   const documentItems = input.documents ?? []
@@ -154,29 +175,51 @@ export async function requestedDocuments(
     ...digestItems.map((item) => ({ item, contents: contentsOf(item, UNFIT_DIGESTS) })),
     ...documentItems.map((item) => ({ item, contents: contentsOf(item, UNFIT_DOCUMENTS) })),
   ]
+  const referenced = new Map<DocumentContent, DocumentReference>()
+  for (const { item, contents: each } of contents) {
+    const reference = referenceOf(item, isDocumentHost)
+    const [content] = each
+    if (reference && content) referenced.set(content, reference)
+  }
   const algorithms = contents.map(({ item }) => algorithmOf(item))
   const [algorithm] = algorithms
-  // One call is one use of the key.
-  if (!algorithm || algorithms.some((each) => !isSame(each, algorithm))) {
-    throw new InvalidParameterError('signAlgo')
-  }
+  if (!algorithm) throw new RefusedRequestError(EMPTY)
   const requests: DocumentRequest[] = []
-  for (const { item, contents: each } of contents) {
-    for (const content of each) requests.push(await requestOf(item, content, documents))
+  for (const [index, { item, contents: each }] of contents.entries()) {
+    const own = algorithms[index] ?? algorithm
+    for (const content of each) {
+      const request = await requestOf(item, content, documents)
+      requests.push(isSame(own, algorithm) ? request : { ...request, algorithm: own })
+    }
   }
-  for (const { content } of requests) {
-    if (content.digest) rejectWrongDigestLength(content.digest, algorithm.hash)
+  for (const { content, algorithm: own = algorithm } of requests) {
+    if (content.digest) rejectWrongDigestLength(content.digest, own.hash)
   }
-  return { requests, algorithm }
+  return { requests: await withFetched(requests, referenced, references), algorithm }
+}
+
+/** Nobody is asked for documents of a request that is wrong. */
+async function withFetched(
+  requests: readonly DocumentRequest[],
+  referenced: ReadonlyMap<DocumentContent, DocumentReference>,
+  references: Pick<DocumentReferences, 'fetch'>,
+): Promise<readonly DocumentRequest[]> {
+  if (referenced.size === 0) return requests
+  const fetched = await references.fetch([...referenced.values()])
+  const documents = new Map([...referenced.keys()].map((content, at) => [content, fetched[at]]))
+  return requests.map((request) => {
+    const document = documents.get(request.content)
+    return document ? { ...request, content: { document } } : request
+  })
 }
 
 /** @param otherwise the words for an item that holds nothing to sign, or two things */
 function contentsOf(item: Item, otherwise: string): DocumentContent[] {
   const { document, hashes } = item
-  if (has(item, 'href') || has(item, 'documentReference')) {
-    throw new RefusedRequestError(NO_REFERENCES)
-  }
-  if (has(item, 'document') === has(item, 'hashes')) throw new RefusedRequestError(otherwise)
+  const given = ['document', 'hashes', 'href'].filter((name) => has(item, name))
+  if (given.length !== 1) throw new RefusedRequestError(otherwise)
+  // What it is will be known when it was fetched.
+  if (has(item, 'href')) return [{ document: Buffer.alloc(0) }]
   if (has(item, 'document')) {
     const bytes = document instanceof LargeMember ? document.bytes : decodeDocument(document)
     if (!bytes || bytes.length === 0) throw new RefusedRequestError(BAD_DOCUMENT)
@@ -189,6 +232,39 @@ function contentsOf(item: Item, otherwise: string): DocumentContent[] {
     if (!digest) throw new RefusedRequestError(BAD_HASH)
     return { digest }
   })
+}
+
+/** Where the document is, when it is not in the request (CSC data model, documentReference). */
+function referenceOf(
+  item: Item,
+  isDocumentHost: (host: string) => boolean,
+): DocumentReference | null {
+  if (!has(item, 'href')) return null
+  const href = plainHttpsAddress(item['href'])
+  if (!href || !isDocumentHost(href.host)) throw new InvalidParameterError('href')
+  const { access = null, checksum = null } = item
+  // Others take secrets of the person or of the application, which have no business here.
+  if (access !== null && (access as Item)['type'] !== 'public') {
+    throw new InvalidParameterError('access')
+  }
+  return { href, checksum: checksum === null ? null : readChecksum(checksum) }
+}
+
+const CHECKSUM = /^(sha256|sha384|sha512)-(.*)$/i
+
+/** As text with the name of the algorithm, or as an object with its OID. */
+function readChecksum(checksum: unknown): NonNullable<DocumentReference['checksum']> {
+  const refusal = new InvalidParameterError('checksum')
+  const [, name = '', digits = ''] =
+    CHECKSUM.exec(typeof checksum === 'string' ? checksum : '') ?? []
+  const { algorithmOID, value: given } = Object(checksum) as Item
+  const algorithm = Object.values(HASH_ALGORITHMS).find(
+    (each) => each.name === name.toLowerCase() || each.oid === algorithmOID,
+  )
+  const text = name === '' ? given : digits
+  const value = typeof text === 'string' ? decodeBase64(text) : null
+  if (!algorithm || value?.length !== algorithm.bytes) throw refusal
+  return { algorithm, value }
 }
 
 /** Either alphabet, padded or not; with another character in it there are fewer bytes than there should be. */

@@ -22,6 +22,7 @@ import type { AccessToken } from '../../http/bearer.js'
 import { Large } from '../../http/endpoint.js'
 import { invalid, missing } from '../../http/refusals.js'
 import { rejectOtherBytes } from '../../signing/document-jobs.js'
+import type { AgreedProperty } from '../../transactions/transaction.js'
 import { ClientData, FOREIGN_CREDENTIAL, UNUSABLE_CREDENTIAL } from '../parameters.js'
 import { authorisationOf } from '../sad.js'
 import { defineCscEndpoint, type CscServices } from '../services.js'
@@ -128,9 +129,10 @@ export const signDoc = defineCscEndpoint({
   async handle(input, caller, services, { idempotencyKey }) {
     const { credentials } = services
     const { authorisationId, sad } = await authorisationOf(input.SAD, caller, services)
-    const credential = await requestedCredential(input, authorisationId, caller, services)
+    const asked = { authorisationId, mayRepeat: idempotencyKey !== null }
+    const credential = await requestedCredential(input, asked, caller, services)
     const signer = signerOf(credential, caller)
-    const signing = await requestedSigning(input, credential, services)
+    const signing = await requestedSigning(input, credential, caller, services)
     const later = await requestedLater(input, caller, services)
     const wanted = await wantedDigests(signing)
     const named = nameRequest(idempotencyKey, signer, [
@@ -157,7 +159,7 @@ type Input = Static<typeof Request>
  */
 async function requestedCredential(
   { credentialID, signatureQualifier }: Input,
-  authorisationId: string,
+  { authorisationId, mayRepeat }: { authorisationId: string; mayRepeat: boolean },
   caller: AccessToken,
   { credentials, activations }: CscServices,
 ): Promise<Credential> {
@@ -165,7 +167,7 @@ async function requestedCredential(
     throw new MissingParameterError('credentialID', 'string')
   }
   const id = credentialID || (await activations.credentialOf(authorisationId))
-  const credential = id === null ? null : await credentials.findFor(caller, id)
+  const credential = id === null ? null : await credentials.findFor(caller, id, mayRepeat)
   if (!credential) throw new InvalidParameterError(credentialID ? 'credentialID' : 'SAD')
   if (signatureQualifier && credential.signatureQualifier !== signatureQualifier) {
     throw new InvalidParameterError('signatureQualifier')
@@ -176,7 +178,8 @@ async function requestedCredential(
 async function requestedSigning(
   input: Input,
   credential: Credential,
-  { config, documents, now }: CscServices,
+  { clientId }: AccessToken,
+  { config, documents, documentReferences: references, now }: CscServices,
 ): Promise<DocumentSigning> {
   const {
     returnValidationInformation,
@@ -184,8 +187,12 @@ async function requestedSigning(
   } = input
   const asked = await requestedDocuments(input, documents, {
     allowBoth: config.policy.signDocAllowBoth,
+    isDocumentHost: (host) => references.isAllowed(host, clientId),
+    references,
   })
-  rejectUnfitAlgorithm(asked.algorithm, credential)
+  for (const { algorithm = asked.algorithm } of asked.requests) {
+    rejectUnfitAlgorithm(algorithm, credential)
+  }
   return {
     ...asked,
     credential: { certificates: credential.certificates },
@@ -198,8 +205,8 @@ async function requestedSigning(
 /** Whether they may be signed at all is known before any document is read. */
 function wantedDigests({ requests, algorithm }: DocumentSigning): Promise<WantedDigest[]> {
   return Promise.all(
-    requests.map(async ({ content }) => ({
-      digest: await documentDigest(content, algorithm.hash),
+    requests.map(async ({ content, algorithm: own = algorithm }) => ({
+      digest: await documentDigest(content, own.hash),
       as: hashTypesOf(content),
     })),
   )
@@ -284,9 +291,32 @@ async function signLater(
 async function prepare(request: SigningRequest, services: CscServices) {
   const { documents } = services
   const authorisation = await agreedTo(request.wanted, request, services)
+  await rejectOtherProperties(request, authorisation, services)
   const prepared = await documents.prepare(request.signing)
   await documents.demandProofs(request.signing)
   return { authorisation, prepared }
+}
+
+/** Whoever agreed to certain properties agreed to no others. @throws {HashNotAuthorizedError} */
+async function rejectOtherProperties(
+  { wanted, signing }: SigningRequest,
+  { transactionId }: Authorisation,
+  { transactions }: CscServices,
+): Promise<void> {
+  const { items = [] } = (await transactions.find(transactionId)) ?? {}
+  wanted.forEach(({ digest }, index) => {
+    const asked = namesAndValues(signing.requests[index]?.signedProperties ?? [])
+    const agreed = items.filter((item) => item.digest.equals(digest))
+    const fits = agreed.some(
+      ({ signedProperties }) => !signedProperties || namesAndValues(signedProperties) === asked,
+    )
+    if (agreed.length > 0 && !fits) throw new HashNotAuthorizedError('other signed properties')
+  })
+}
+
+/** In whichever order. */
+function namesAndValues(properties: readonly AgreedProperty[]): string {
+  return JSON.stringify(properties.map(({ name, value }) => JSON.stringify([name, value])).sort())
 }
 
 function redeem(
@@ -299,9 +329,9 @@ function redeem(
   { activations }: CscServices,
 ) {
   const { authorisation, prepared, job } = parts
-  const { algorithm, signingTime } = signing
+  const { signingTime } = signing
   return activations.redeemDocuments({
-    ...{ authorisation, caller: signer, credential, algorithm, sad, job },
+    ...{ authorisation, caller: signer, credential, sad, job },
     documents: prepared,
     repeatable: named && { ...named, signingTime },
   })

@@ -88,7 +88,8 @@ export const signHash = defineCscEndpoint({
   async handle(input, caller, services, { idempotencyKey }) {
     const { credentials } = services
     const { authorisationId, sad } = await authorisationOf(input.SAD, caller, services)
-    const credential = await credentials.findFor(caller, input.credentialID)
+    const mayRepeat = idempotencyKey !== null
+    const credential = await credentials.findFor(caller, input.credentialID, mayRepeat)
     if (!credential) throw new InvalidParameterError('credentialID')
     const signer = signerOf(credential, caller)
     if (input.hashes.length === 0) throw new RefusedRequestError('Empty hash array')

@@ -1,10 +1,10 @@
 import { Type } from '@sinclair/typebox'
-import { MissingParameterError, RefusedRequestError } from '../../errors.js'
+import { InvalidParameterError, MissingParameterError, RefusedRequestError } from '../../errors.js'
 import type { AccessToken } from '../../http/bearer.js'
 import { Accepted } from '../../http/endpoint.js'
 import { invalid, inWords, missing } from '../../http/refusals.js'
 import { ClientData } from '../parameters.js'
-import { defineCscEndpoint } from '../services.js'
+import { defineCscEndpoint, type CscServices } from '../services.js'
 import { renderSigned, SignedDocumentsAnswer } from './signDoc.js'
 import { SignedHashes } from './signHash.js'
 
@@ -50,19 +50,33 @@ export const signPolling = defineCscEndpoint({
     'hsm-outcome-unknown',
   ],
 
-  async handle({ requestID, responseID, userID }, caller, { signingJobs, documentJobs }) {
+  async handle({ requestID, responseID, userID }, caller, services) {
     const id = requestID ?? responseID
     if (id === undefined) throw new MissingParameterError('requestID', 'string')
     const { clientId } = caller
     const reader = { clientId, userId: signerOf(userID, caller) }
-    const documents = await documentJobs.result(id, reader)
-    if (documents === null) return new Accepted(NOT_YET)
-    if (documents) return renderSigned(documents)
-    const signatures = await signingJobs.result(id, reader)
-    if (!signatures) return new Accepted(NOT_YET)
-    return { signatures: signatures.map((signature) => signature.toString('base64')) }
+    try {
+      return await resultOf(id, reader, services)
+    } catch (error) {
+      if (!(error instanceof InvalidParameterError) || caller.scope !== 'client') throw error
+      const owned = await services.credentials.listOwned(clientId, reader.userId)
+      throw owned.length === 0 ? new RefusedRequestError(INVALID_USER) : error
+    }
   },
 })
+
+async function resultOf(
+  id: string,
+  reader: { readonly clientId: string; readonly userId: string },
+  { signingJobs, documentJobs }: CscServices,
+) {
+  const documents = await documentJobs.result(id, reader)
+  if (documents === null) return new Accepted(NOT_YET)
+  if (documents) return renderSigned(documents)
+  const signatures = await signingJobs.result(id, reader)
+  if (!signatures) return new Accepted(NOT_YET)
+  return { signatures: signatures.map((signature) => signature.toString('base64')) }
+}
 
 /** @throws {RefusedRequestError} in the words of this method, which differ from those of credentials/list */
 function signerOf(userID: string | undefined, { scope, userId }: AccessToken): string {

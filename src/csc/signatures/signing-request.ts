@@ -8,6 +8,7 @@ import {
   type WantedDigest,
 } from '../../activation/activations.js'
 import type { Authorisation, Repeatable, StoredSad } from '../../activation/authorisation.js'
+import { plainHttpsAddress } from '../../certificates/public-address.js'
 import type { Credential } from '../../credentials/credential.js'
 import {
   HashNotAuthorizedError,
@@ -102,12 +103,8 @@ export async function requestedLater(
 
 /** Only where the operator allows it: the service would otherwise call whatever it is told to (S60). */
 function requestedAddress(response_uri: unknown, isAllowed: (host: string) => boolean): URL {
-  const refusal = new InvalidParameterError('response_uri')
-  if (typeof response_uri !== 'string' || response_uri.length > 2000) throw refusal
-  if (!URL.canParse(response_uri)) throw refusal
-  const url = new URL(response_uri)
-  const isPlain = url.username === '' && url.password === '' && url.hash === ''
-  if (url.protocol !== 'https:' || !isPlain || !isAllowed(url.host)) throw refusal
+  const url = plainHttpsAddress(response_uri)
+  if (!url || !isAllowed(url.host)) throw new InvalidParameterError('response_uri')
   return url
 }
 
@@ -148,6 +145,8 @@ export async function agreedTo(
   { authorisationId, sad, credential, signer }: Agreement,
   { credentials, activations }: CscServices,
 ): Promise<Authorisation> {
+  // Nothing was signed by this request before, and nothing is signed by what is gone.
+  if (credential.status === 'deleted') throw new InvalidParameterError('credentialID')
   // Approvals end with the credential; what ended them says more than that they did.
   credentials.rejectDisabled(credential)
   if (sad) rejectUsedSad(sad)
@@ -155,7 +154,7 @@ export async function agreedTo(
   if (authorisation.credentialId !== credential.id) throw new InvalidParameterError('credentialID')
   activations.rejectExpired(authorisation)
   rejectForeignHashes(authorisation, credential, wanted)
-  credentials.rejectUnusable(credential)
+  credentials.rejectUnableToSign(credential)
   return authorisation
 }
 

@@ -22,6 +22,7 @@ export const timestamp = defineCscEndpoint({
       examples: ['LCa0a2j/xo/5m0U8HTBBNBOqIAbAThU4Wph93MhQ/9A='],
     }),
     hashAlgo: Type.String({
+      complaint: 'Invalid parameter hashAlgo',
       description: 'OID of the algorithm the digest was made with.',
       examples: ['2.16.840.1.101.3.4.2.1'],
     }),

@@ -162,6 +162,11 @@ describe('Approval on another device', () => {
       const refused = answers.find(({ status }) => status === 429)
       assert.equal(refused?.body.error, 'too_many_requests')
       assert.ok(Number(refused?.headers.get('retry-after')) > 0)
+      const onRecord = (await rssp.auditEvents()).filter(
+        ({ event, detail }) =>
+          event === 'approval-request.refused' && detail['credentialId'] === credential.id,
+      )
+      assert.equal(onRecord.length, statuses.length - 3)
       await decide(rssp, signer, 'reject')
       assert.equal((await authorize()).status, 202)
     })

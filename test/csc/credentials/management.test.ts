@@ -314,10 +314,12 @@ describe('Making and ending credentials (CSC API v2.2, 11.4 and 11.5)', () => {
         sad,
       )
       assert.equal(late.status, 400)
-      const deleted = (await rssp.auditEvents()).filter(({ event, detail }) => {
-        return event === 'credential.deleted' && detail['credentialId'] === credential.id
-      })
-      assert.equal(deleted.length, 1)
+      const events = (await rssp.auditEvents())
+        .filter(({ detail }) => detail['credentialId'] === credential.id)
+        .map(({ event }) => event)
+      for (const expected of ['credential-management.approved', 'credential.deleted']) {
+        assert.equal(events.filter((event) => event === expected).length, 1, expected)
+      }
     })
 
     it('takes scope credential-deletion with the credentialID', async () => {

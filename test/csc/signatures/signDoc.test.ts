@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { createVerify, randomUUID } from 'node:crypto'
+import { constants, createPublicKey, createVerify, randomUUID, verify } from 'node:crypto'
 import type { Credential } from '../../../src/credentials/credential.js'
-import { signingCertificate } from '../../../src/credentials/credentials.js'
+import { signingCertificate, signingKey } from '../../../src/credentials/credentials.js'
 import { readZip } from '../../../src/documents/asic/zip.js'
 import { FORMATS } from '../../../src/documents/formats.js'
 import { HsmUnavailableError, TimestampUnavailableError } from '../../../src/errors.js'
@@ -37,6 +37,8 @@ describe('POST signatures/signDoc', () => {
   let rsa: Credential
   let service: string
   let tokenFailure: Error | null = null
+  /** As the token goes away after so many calls. */
+  let tokenFailsAfter = Infinity
   let timestampFailure: Error | null = null
   let timestamps = 0
   /** As the authority fails after it was asked whether it is there. */
@@ -62,8 +64,12 @@ describe('POST signatures/signDoc', () => {
     new Proxy(real, {
       get(target, name: keyof KeyCustody) {
         if (name !== 'sign') return target[name]?.bind(target)
-        return (...call: Parameters<KeyCustody['sign']>) =>
-          tokenFailure ? Promise.reject(tokenFailure) : target.sign(...call)
+        return (...call: Parameters<KeyCustody['sign']>) => {
+          tokenFailsAfter -= 1
+          const late = tokenFailsAfter < 0 ? new HsmUnavailableError('away since') : null
+          const failure = tokenFailure ?? late
+          return failure ? Promise.reject(failure) : target.sign(...call)
+        }
       },
     })
 
@@ -88,6 +94,7 @@ describe('POST signatures/signDoc', () => {
   })
   afterEach(() => {
     tokenFailure = null
+    tokenFailsAfter = Infinity
     timestampFailure = null
     failAfter = Infinity
   })
@@ -235,6 +242,56 @@ describe('POST signatures/signDoc', () => {
       const pss = item({ signAlgo: '1.2.840.113549.1.1.10', signAlgoParams })
       const SAD = await approved([digest], { credential: rsa })
       await signDoc(request(SAD, { credentialID: rsa.id, documents: [pss] }))
+    })
+
+    describe('with another signAlgo in each item', () => {
+      const signAlgoParams = pssParams(HASH_ALGORITHMS.sha256).toString('base64')
+      const pss = { signAlgo: '1.2.840.113549.1.1.10', signAlgoParams }
+      const items = [
+        item({ signAlgo: RSA_SHA256 }),
+        item(pss),
+        item({ signAlgo: '1.2.840.113549.1.1.1', hashAlgorithmOID: SHA256 }),
+      ]
+      const mixed = async () => {
+        const SAD = await approved([digest, digest, digest], { credential: rsa })
+        return request(SAD, { credentialID: rsa.id, documents: items })
+      }
+
+      it('in the order of the items', async () => {
+        const body = await signDoc(await mixed())
+        const signed = (body['DocumentWithSignature'] as string[]).map(readPlain)
+        const { publicKey } = signingKey(rsa)
+        const key = createPublicKey({ key: publicKey, format: 'der', type: 'spki' })
+        const verdicts = signed.map(({ toBeSigned, value }) => {
+          const [data, signature] = [Buffer.from(toBeSigned), Buffer.from(value, 'base64')]
+          const padding = constants.RSA_PKCS1_PSS_PADDING
+          return [
+            verify('sha256', data, key, signature),
+            verify('sha256', data, { key, padding, saltLength: 32 }, signature),
+          ]
+        })
+        assert.deepEqual(verdicts, [
+          [true, false],
+          [false, true],
+          [true, false],
+        ])
+      })
+
+      it('and gives back what was agreed to while nothing is signed', async () => {
+        const asked = await mixed()
+        tokenFailure = new HsmUnavailableError('away')
+        assert.equal((await call(asked)).status, 503)
+        tokenFailure = null
+        await signDoc(asked)
+      })
+
+      it('and counts all as used when only some of it was signed', async () => {
+        const asked = await mixed()
+        tokenFailsAfter = 1
+        assert.equal((await call(asked)).status, 500)
+        tokenFailsAfter = Infinity
+        assertRefusal(await call(asked), 400, 'invalid_request', 'Invalid parameter SAD')
+      })
     })
 
     it('in every spelling of a level', async () => {
@@ -413,11 +470,6 @@ describe('POST signatures/signDoc', () => {
         { documents: [item({ documentType })] },
         'Invalid parameter documentType',
       ]),
-      [
-        'a document by reference',
-        { documents: [item({ document: null, href: 'https://docs.example/1' })] },
-        'Documents by reference are not supported: send document or hashes',
-      ],
       ...['%', 'AA=A', 'AAAAA', '', 42].map((document): [string, Json, string] => [
         `the document ${JSON.stringify(document)}`,
         { documents: [item({ document })] },
@@ -454,7 +506,7 @@ describe('POST signatures/signDoc', () => {
         'Invalid parameter signAlgo',
       ],
       [
-        'two signAlgos in one call',
+        'the signAlgo of another key in one of several items',
         { documents: [item(), item({ signAlgo: RSA_SHA256 })] },
         'Invalid parameter signAlgo',
       ],

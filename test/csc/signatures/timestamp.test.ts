@@ -123,7 +123,8 @@ describe('POST /signatures/timestamp', () => {
     ['a hash that is no Base64', { hash: '*' }, 'Invalid Base64 hash string parameter'],
     ['a short hash', { hash: 'AAAA' }, 'Invalid digest value length'],
     ['a hash of another algorithm', { hashAlgo: SHA512 }, 'Invalid digest value length'],
-    ['no hashAlgo', { hashAlgo: undefined }, 'Missing (or invalid type) string parameter hashAlgo'],
+    ['no hashAlgo', { hashAlgo: undefined }, 'Invalid parameter hashAlgo'],
+    ['a number for hashAlgo', { hashAlgo: 1 }, 'Invalid parameter hashAlgo'],
     ['an unknown hashAlgo', { hashAlgo: '1.2.3' }, 'Invalid parameter hashAlgo'],
     ['a name for hashAlgo', { hashAlgo: 'sha256' }, 'Invalid parameter hashAlgo'],
     [

@@ -73,24 +73,35 @@ describe('The key process, asked by a server that lies', function () {
 
   /** The same as signDoc does it, for a document that was prepared elsewhere. */
   async function reserveDocument(digest: Buffer): Promise<Activation> {
-    const agreement = await agreed([digest], 'sdr')
-    const request = {
-      ...({ format: 'X', level: 'B-B', envelope: 'Detached', signedProperties: [] } as const),
-      ...{ referenceUri: null, content: { digest } },
-    }
-    const facts = {
-      ...{ algorithm: ECDSA, signingTime: rssp.clock.now() },
-      signatory: { certificate: Buffer.alloc(0), chain: [] },
-    }
-    const prepared = await prepareDocument(await PLAIN_FORMAT.load(), request, facts)
-    return rssp.services.activations.redeemDocuments({ ...agreement, documents: [prepared] })
+    return reserveDocuments([digest], [ECDSA], credential)
   }
 
-  async function agreed(digests: readonly Buffer[], hashType?: 'sdr') {
+  async function reserveDocuments(
+    digests: readonly Buffer[],
+    algorithms: readonly SignatureAlgorithm[],
+    by: Credential,
+  ): Promise<Activation> {
+    const agreement = await agreed(digests, 'sdr', by)
+    const format = await PLAIN_FORMAT.load()
+    const prepared = digests.map((digest, index) => {
+      const request = {
+        ...({ format: 'X', level: 'B-B', envelope: 'Detached', signedProperties: [] } as const),
+        ...{ referenceUri: null, content: { digest } },
+      }
+      return prepareDocument(format, request, {
+        ...{ algorithm: algorithms[index] ?? ECDSA, signingTime: rssp.clock.now() },
+        signatory: { certificate: Buffer.alloc(0), chain: [] },
+      })
+    })
+    const documents = await Promise.all(prepared)
+    return rssp.services.activations.redeemDocuments({ ...agreement, documents })
+  }
+
+  async function agreed(digests: readonly Buffer[], hashType?: 'sdr', by = credential) {
     const { transactions, activations } = rssp.services
     const transaction = await transactions.open(randomUUID(), {
       clientId: client.client_id,
-      credential,
+      credential: by,
       items: digests.map((digest) => ({ digest, label: null, ...(hashType ? { hashType } : {}) })),
       hashAlgorithm: HASH_ALGORITHMS.sha256,
       numSignatures: digests.length,
@@ -101,15 +112,16 @@ describe('The key process, asked by a server that lies', function () {
     const authorisation = await activations.grant(randomUUID(), transaction, ['otp'])
     assert.ok(authorisation)
     return {
-      ...{ authorisation, credential, algorithm: ECDSA, sad: null, repeatable: null },
+      ...{ authorisation, credential: by, algorithm: ECDSA, sad: null, repeatable: null },
       caller: { clientId: client.client_id, userId: user.id },
     }
   }
 
   const newDigest = () => digestOf(`document ${(count += 1)}`)
 
-  function asked({ credential: { keyId }, digests, algorithm, ...activation }: Activation): Ask {
-    const { operationId, rows, toBeSigned } = activation
+  function asked({ credential: { keyId }, digests, ...activation }: Activation): Ask {
+    const { operationId, rows, uses, toBeSigned } = activation
+    const [{ algorithm } = { algorithm: ECDSA }] = uses
     const operation = {
       ...{ id: operationId, rows: rows.map(({ rowId }) => rowId) },
       ...(toBeSigned ? { toBeSigned } : {}),
@@ -149,6 +161,47 @@ describe('The key process, asked by a server that lies', function () {
     const ask = asked(await reserve([newDigest()]))
     await sign(ask)
     await assertRefused(ask, 'the same signing again')
+  })
+
+  it('signs the rows of a reservation with the algorithm of each, and each once', async () => {
+    const rsa = await rssp.addCredential(user, { algorithm: 'rsa-2048' })
+    const hash = HASH_ALGORITHMS.sha256
+    const algorithms = (['rsa-pss', 'rsa-pkcs1', 'rsa-pss'] as const).map((scheme) => {
+      return { scheme, hash, ...(scheme === 'rsa-pss' ? { saltLength: hash.bytes } : {}) }
+    })
+    const digests = algorithms.map(newDigest)
+    const activation = await reserveDocuments(digests, algorithms, rsa)
+    const asks = activation.uses.map(({ algorithm, positions }): Ask => {
+      const those = <T>(all: readonly T[]) => positions.flatMap((position) => all[position] ?? [])
+      const rows = those(activation.rows).map(({ rowId }) => rowId)
+      const operation = { id: activation.operationId, rows }
+      return {
+        ...{ keyId: rsa.keyId, algorithm, digests: those(activation.digests) },
+        operation: { ...operation, toBeSigned: those(activation.toBeSigned ?? []) },
+      }
+    })
+    const [pss, pkcs1] = asks
+    assert.ok(pss && pkcs1)
+    assert.equal(asks.length, 2)
+    const exchanged = { ...pss, algorithm: pkcs1.algorithm }
+    await assertRefused(exchanged, 'another algorithm')
+    const { publicKey } = signingCertificate(rsa)
+    for (const ask of asks) {
+      const signatures = await sign(ask)
+      for (const [index, signature] of signatures.entries()) {
+        const digest = ask.digests[index] ?? Buffer.alloc(0)
+        assert.ok(await verifyDigest(publicKey, digest, signature, ask.algorithm))
+      }
+    }
+    for (const ask of asks) await assertRefused(ask, 'the same signing again')
+    const half = { ...pss, digests: pss.digests.slice(0, 1) }
+    const [row = ''] = pss.operation?.rows ?? []
+    const operation = { id: activation.operationId, rows: [row] }
+    const toBeSigned = pss.operation?.toBeSigned?.slice(0, 1) ?? []
+    await assertRefused(
+      { ...half, operation: { ...operation, toBeSigned } },
+      'the same signing again',
+    )
   })
 
   it('signs one of many that ask for the same at once', async () => {
