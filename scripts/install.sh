@@ -174,9 +174,13 @@ build() {
 export PRISMA_SCHEMA_ENGINE_BINARY=/bin/true
 export CHECKPOINT_DISABLE=1
 
+# One at a time in one folder: a second one waits, and finds everything there.
+exec 8<.
+if command -v flock >/dev/null; then flock 8; fi
 ask_node
 node_is_recent || stop 'Node.js 20.19 or newer is needed: https://nodejs.org'
 install_system_packages
 install_npm_packages
 generate_client
 build
+exec 8<&-
