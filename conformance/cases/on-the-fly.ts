@@ -77,7 +77,9 @@ export const onTheFly: Chapter = {
     }),
     requirement('signs for no other kind of signature', DOC, async (t) => {
       const { token, document, credential } = await agreed(t)
-      const other = { signatureQualifier: 'za_ecta_oes' }
+      const other = {
+        signatureQualifier: kind(t) === 'za_ecta_oes' ? 'eu_eidas_aes' : 'za_ecta_oes',
+      }
       refusedSomehow(await sign(t, token, credential, document, other))
       succeeded(await sign(t, token, credential, document))
     }),

@@ -31,7 +31,7 @@ export interface SandboxPerson {
 }
 
 /** A kind of signature nobody has a credential for beforehand: everybody gets one as they approve. */
-export const ON_THE_FLY = 'eu_eidas_aes'
+export const ON_THE_FLY = 'za_ecta_oes'
 
 const { PIN, OTP, EMAIL, SMS, PUSH } = AUTH_OBJECTS
 
