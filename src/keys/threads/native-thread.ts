@@ -11,13 +11,14 @@ import {
   type VerifyJob,
 } from './native-jobs.js'
 
-/* One of the threads of `NativeThreads`: does a job, answers, waits for the next. */
+/* One of the threads of `NativeThreads`: says that it is there, does a job, answers, waits for the next. */
 
 const libraries = new Map<string, ForegroundCalls>()
 
 parentPort?.on('message', (job: NativeJob) => {
   parentPort?.postMessage(job.kind === 'sign' ? sign(job) : verify(job))
 })
+parentPort?.postMessage('loaded')
 
 function sign({ module, session, key, mechanism, parameter, inputs }: SignJob): Signed {
   const begun = performance.now()

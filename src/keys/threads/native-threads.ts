@@ -34,7 +34,7 @@ export class NativeThreads {
   /** Threads that are inside a call which does not return. */
   readonly #lost = new Set<Worker>()
   readonly #waiting: Asked[] = []
-  #starting = 0
+  readonly #starting = new Set<Worker>()
   #isLooking = false
 
   constructor(most = Math.min(MOST_THREADS, availableParallelism())) {
@@ -49,7 +49,7 @@ export class NativeThreads {
   /** Whether a thread runs. Asking starts one: until then, other ways are quicker. */
   get areReady(): boolean {
     if (this.#idle.length + this.#busy.size > 0) return true
-    if (this.#starting === 0) this.#start()
+    if (this.#starting.size === 0) this.#start()
     return false
   }
 
@@ -77,7 +77,7 @@ export class NativeThreads {
   }
 
   #wantMore(): void {
-    if (this.#busy.size - this.#lost.size + this.#starting < this.#most) this.#start()
+    if (this.#busy.size - this.#lost.size + this.#starting.size < this.#most) this.#start()
     if (this.#isLooking) return
     this.#isLooking = true
     setTimeout(() => this.#lookForLost(), LOST_AFTER_MS).unref()
@@ -91,29 +91,33 @@ export class NativeThreads {
   }
 
   #start(): void {
-    this.#starting += 1
     const thread = startThread(moduleUrl('keys/threads/native-thread.js'), {})
-    thread.once('online', () => {
-      this.#starting -= 1
+    this.#starting.add(thread)
+    // Its first word says that it has loaded everything.
+    thread.once('message', () => {
+      thread.on('message', (outcome) => this.#finish(thread, outcome))
+      // A process that ends while native code is being loaded crashes: until now it had to wait.
+      thread.unref()
+      this.#starting.delete(thread)
       this.#idle.push(thread)
-      this.#giveOut()
-    })
-    thread.on('message', (outcome) => {
-      const asked = this.#busy.get(thread)
-      this.#busy.delete(thread)
-      this.#lost.delete(thread)
-      this.#idle.push(thread)
-      asked?.resolve(outcome as never)
       this.#giveOut()
     })
     thread.on('error', (error) => this.#bury(thread, error))
     thread.on('exit', () => this.#bury(thread, null))
-    // After the listeners: one for messages would keep the process from ending again.
-    thread.unref()
+  }
+
+  #finish(thread: Worker, outcome: unknown): void {
+    const asked = this.#busy.get(thread)
+    this.#busy.delete(thread)
+    this.#lost.delete(thread)
+    this.#idle.push(thread)
+    asked?.resolve(outcome as never)
+    this.#giveOut()
   }
 
   #bury(thread: Worker, cause: unknown): void {
     const asked = this.#busy.get(thread)
+    this.#starting.delete(thread)
     this.#busy.delete(thread)
     this.#lost.delete(thread)
     const place = this.#idle.indexOf(thread)
