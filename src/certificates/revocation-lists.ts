@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import * as asn1js from 'asn1js'
 import { auditEvent } from '../audit/events.js'
@@ -6,6 +5,7 @@ import { SignatureWithheldError } from '../errors.js'
 import { attestWith } from '../keys/attest.js'
 import type { verifyDigest } from '../keys/digest-verifier.js'
 import type { KeyCustody } from '../keys/key-custody.js'
+import { digestOf } from '../keys/digest.js'
 import { algorithmIdentifier } from './algorithm-identifier.js'
 import { sequenceOf } from './der.js'
 import type { AuthorityName } from './embedded/authority-store.js'
@@ -134,7 +134,7 @@ export class RevocationLists {
     const toBeSigned = encodeRevocationList(plan, entries)
     const statement = { kind: 'crl' as const, keyId, toBeSigned, tstInfo: null }
     const signature = await attestWith(custody, { ...statement, algorithm })
-    const digest = createHash(algorithm.hash.name).update(toBeSigned).digest()
+    const digest = digestOf(algorithm.hash, toBeSigned)
     if (verify && !(await verify(certificate.publicKey, digest, signature, algorithm))) {
       throw new SignatureWithheldError('The signature of a revocation list does not verify')
     }

@@ -5,6 +5,7 @@ import type { SignatureAlgorithm } from '../keys/algorithms.js'
 import { attestWith } from '../keys/attest.js'
 import type { verifyDigest } from '../keys/digest-verifier.js'
 import type { KeyCustody, StatementKind } from '../keys/key-custody.js'
+import { digestOf } from '../keys/digest.js'
 import { keyAndValidity, parseCertificate } from './certificate.js'
 import type { AuthorityRecord, AuthorityStore, ServiceName } from './embedded/authority-store.js'
 import { checkedAuthority, type Authority } from './embedded/checked-authority.js'
@@ -234,7 +235,7 @@ class CertifiedKey implements OcspKey, TimestampKey {
     const kind = this.#kind
     const signature = await attestWith(custody, { kind, keyId, toBeSigned, tstInfo, algorithm })
     if (verify === null) return signature
-    const digest = createHash(algorithm.hash.name).update(toBeSigned).digest()
+    const digest = digestOf(algorithm.hash, toBeSigned)
     if (await verify(publicKey, digest, signature, algorithm)) return signature
     throw new SignatureWithheldError(`The signature of a ${kind} does not verify`)
   }

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { BoundedHttp } from '../certificates/bounded-http.js'
 import { UnfitDocumentError } from '../errors.js'
 import type { HashAlgorithm } from '../keys/algorithms.js'
+import { digestOf } from '../keys/digest.js'
 
 /** Where a document is that an application does not send (CSC data model, documentReference). */
 export interface DocumentReference {
@@ -65,10 +65,7 @@ export class DocumentReferences {
     if (status !== 200 || body.length === 0) {
       throw new UnfitDocumentError(`A document cannot be fetched from its href: status ${status}`)
     }
-    if (
-      checksum &&
-      !createHash(checksum.algorithm.name).update(body).digest().equals(checksum.value)
-    ) {
+    if (checksum && !digestOf(checksum.algorithm, body).equals(checksum.value)) {
       throw new UnfitDocumentError('A document is not the one its checksum is of')
     }
     return body

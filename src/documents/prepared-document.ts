@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import type { DerivedDigest } from '../activation/authorisation.js'
 import { InvalidParameterError } from '../errors.js'
 import type { HashAlgorithm, SignatureAlgorithm } from '../keys/algorithms.js'
 import { namesDigest } from '../keys/named-digest.js'
+import { digestOf } from '../keys/digest.js'
 import type { HashType } from '../transactions/transaction.js'
 import type {
   AdesFormat,
@@ -71,7 +71,7 @@ class DocumentToBeSigned {
     this.signature = signature
     this.algorithm = algorithm
     this.derived = {
-      toBeSigned: createHash(algorithm.hash.name).update(toBeSigned).digest(),
+      toBeSigned: digestOf(algorithm.hash, toBeSigned),
       derivation: namesDigest(toBeSigned, documentDigest) ? 'named' : 'prepared',
     }
   }

@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { SignatureWithheldError } from '../../errors.js'
 import { certifyWith } from '../../keys/certify.js'
 import { verifyDigest } from '../../keys/digest-verifier.js'
 import type { KeyCustody } from '../../keys/key-custody.js'
+import { digestOf } from '../../keys/digest.js'
 import type {
   CertificateAuthority,
   IssuedCertificate,
@@ -200,7 +201,7 @@ async function signCertificate(
   const { tbs } = linted
   const { issuerPublicKey, issuerAlgorithm: algorithm } = linted.plan
   const signature = await certifyWith(custody, { tbs, issuerKeyId, subjectKeyId, algorithm })
-  const digest = createHash(algorithm.hash.name).update(tbs).digest()
+  const digest = digestOf(algorithm.hash, tbs)
   const good = await verifyDigest(issuerPublicKey, digest, signature, algorithm)
   if (!good) throw new SignatureWithheldError('A certificate signature does not verify')
   return assembleCertificate(linted, signature)
