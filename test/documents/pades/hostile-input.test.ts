@@ -122,7 +122,7 @@ describe('PDFs that mean no good (S64)', () => {
     it('end the thread, not the service, when they take too much memory; others wait', async () => {
       const threads = new PdfThreads({
         threads: 1,
-        megabytes: 32,
+        megabytes: 64,
         milliseconds: 60_000,
         waiting: 1,
       })
