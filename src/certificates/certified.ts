@@ -2,9 +2,10 @@ import { UnfitCertificateError } from '../errors.js'
 import type { IssuedCertificate, SubjectName } from './certificate-authority.js'
 import { listedOids } from './certificate.js'
 import { nameAttributes } from './distinguished-name.js'
-import { soundPath, TrustAnchors } from './certificate-path.js'
+import { soundPath, TrustAnchors, useFlaws } from './certificate-path.js'
 import { knownCertificate, type KnownCertificate } from './known-certificate.js'
 import type { CertificateProfile } from './profiles.js'
+import { qualifyingOids } from './qc-statements.js'
 
 /** What a certificate has to be for, that somebody else issued. */
 export interface Certified {
@@ -15,7 +16,10 @@ export interface Certified {
   readonly anchors: readonly Buffer[]
   readonly now: Date
   /** What the certificate has to be for, where something was asked for; any use for signatures otherwise. */
-  readonly profile?: Pick<CertificateProfile, 'keyUsage' | 'policyOid'>
+  readonly profile?: Pick<
+    CertificateProfile,
+    'keyUsage' | 'policyOid' | 'extendedKeyUsage' | 'qcStatements'
+  >
 }
 
 const MOST_CERTIFICATES = 10
@@ -39,7 +43,9 @@ export function demandCertified(
   if (end.basicConstraints?.ca === true) {
     throw new UnfitCertificateError('it is that of an authority')
   }
-  if (!maySign(end)) throw new UnfitCertificateError('its key is not for signatures')
+  if (useFlaws(end, 'signature').length > 0) {
+    throw new UnfitCertificateError('its key is not for signatures')
+  }
   if (profile) rejectOtherProfile(end, profile)
   rejectOtherSubject(end, subject)
   const trusted = new TrustAnchors(anchors.map(readGiven))
@@ -60,20 +66,22 @@ function readGiven(der: Buffer): KnownCertificate {
   }
 }
 
-function maySign({ keyUsage }: KnownCertificate): boolean {
-  return keyUsage === null || keyUsage.has('digitalSignature') || keyUsage.has('contentCommitment')
-}
-
 function rejectOtherProfile(
   end: KnownCertificate,
-  { keyUsage, policyOid }: NonNullable<Certified['profile']>,
+  { keyUsage, policyOid, extendedKeyUsage, qcStatements }: NonNullable<Certified['profile']>,
 ): void {
-  const isUsable = keyUsage.every((name) => end.keyUsage?.has(name) === true)
+  const isUsable =
+    keyUsage.every((name) => end.keyUsage?.has(name) === true) &&
+    extendedKeyUsage.every((oid) => end.extendedKeyUsage?.includes(oid) === true)
   if (!isUsable) throw new UnfitCertificateError('it is for another use')
   const policies = listedOids(end, 'certificatePolicies')
   if (policyOid !== undefined && !policies.includes(policyOid)) {
     throw new UnfitCertificateError('it is under another policy')
   }
+  const statements = listedOids(end, 'qcStatements')
+  const isQualified =
+    !qcStatements || qualifyingOids(qcStatements).every((oid) => statements.includes(oid))
+  if (!isQualified) throw new UnfitCertificateError('it is not qualified as it has to be')
 }
 
 /** Members that say who somebody is. What a CA numbers them by is its own affair. */

@@ -5,6 +5,7 @@
 
 const BOOLEAN = 0x01
 const INTEGER = 0x02
+const NULL = 0x05
 const SEQUENCE = 0x10
 const SET = 0x11
 const CONSTRUCTED = 0x20
@@ -16,7 +17,7 @@ interface Element {
   readonly end: number
 }
 
-/** Whether `bytes` is one DER element, as far as form goes: tags, lengths, nesting, booleans. */
+/** Whether `bytes` is one DER element, as far as form goes: tags, lengths, nesting, short values. */
 export function isDer(bytes: Buffer): boolean {
   const element = readElement(bytes, 0)
   return element?.end === bytes.length && isWellFormed(element)
@@ -43,6 +44,7 @@ function isWellFormed({ tag, content }: Element): boolean {
     if (constructed !== (number === SEQUENCE || number === SET)) return false
     if (number === BOOLEAN && !isBoolean(content)) return false
     if (number === INTEGER && !isInteger(content)) return false
+    if (number === NULL && content.length > 0) return false
   }
   return !constructed || holdsWellFormedElements(content)
 }

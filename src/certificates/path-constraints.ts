@@ -168,6 +168,20 @@ function comparable(name: Buffer): string[] {
   )
 }
 
+/**
+ * Whether a certificate is that of whom a GeneralName, DER, names: as its subject, or under one of its alternative
+ * names.
+ */
+export function isNamedBy(certificate: KnownCertificate, name: Buffer): boolean {
+  const said = nameOf(readElement(name))
+  return namesOf(certificate).some(({ kind, value }) => {
+    if (kind !== said.kind) return false
+    if (kind !== KINDS.directory) return value.equals(said.value)
+    const [one, other] = [comparable(value), comparable(said.value)]
+    return one.length === other.length && one.every((rdn, at) => rdn === other[at])
+  })
+}
+
 const ANY_POLICY = '2.5.29.32.0'
 
 /**

@@ -84,7 +84,7 @@ export function certificateProfile(settings: CertificateProfileSettings): Certif
   if (policyOid !== undefined && !OID.test(policyOid)) problems.push('policyOid')
   const repeats = new Set(extendedKeyUsage).size !== extendedKeyUsage.length
   if (repeats || !extendedKeyUsage.every((oid) => OID.test(oid))) problems.push('extendedKeyUsage')
-  if (isServicePurposeAmongOthers(settings)) problems.push('extendedKeyUsage')
+  if (isServicePurposeAmiss(settings)) problems.push('extendedKeyUsage')
   if (settings.extendedKeyUsageIsCritical === true && extendedKeyUsage.length === 0) {
     problems.push('extendedKeyUsageIsCritical')
   }
@@ -116,13 +116,20 @@ function isEndEntityUsage(keyUsage: readonly KeyUsage[]): boolean {
 export const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
 export const OCSP_SIGNING = '1.3.6.1.5.5.7.3.9'
 
+/** Whoever else had them could answer for the authority, or tell the time. */
+const SERVICE_PURPOSES: Readonly<Record<string, string>> = {
+  tsa: TIME_STAMPING,
+  ocsp: OCSP_SIGNING,
+}
+
 /** Timestamps demand that of the key alone, and critically (RFC 3161, 2.3); OCSP is kept apart alike. */
-function isServicePurposeAmongOthers(settings: CertificateProfileSettings): boolean {
-  const { extendedKeyUsage = [], extendedKeyUsageIsCritical = false } = settings
-  const isForService = [TIME_STAMPING, OCSP_SIGNING].some((oid) => extendedKeyUsage.includes(oid))
-  if (!isForService) return false
-  const isLax = extendedKeyUsage[0] === TIME_STAMPING && !extendedKeyUsageIsCritical
-  return extendedKeyUsage.length > 1 || isLax
+function isServicePurposeAmiss(settings: CertificateProfileSettings): boolean {
+  const { name, extendedKeyUsage = [], extendedKeyUsageIsCritical = false } = settings
+  const purposes = Object.values(SERVICE_PURPOSES).filter((oid) => extendedKeyUsage.includes(oid))
+  const [purpose] = purposes
+  if (purpose === undefined) return false
+  const isLax = purpose === TIME_STAMPING && !extendedKeyUsageIsCritical
+  return extendedKeyUsage.length > 1 || SERVICE_PURPOSES[name] !== purpose || isLax
 }
 
 function isUsefulRevocation(settings: CertificateProfileSettings): boolean {
@@ -138,7 +145,8 @@ function areQcStatements({ compliance, sscd, type, disclosures }: QcStatements):
   )
   // A qualified certificate says what for, and where its terms are in English (EN 319 412-5, 4.3.4).
   const isComplete = type !== null && disclosures.some(({ language }) => language === 'en')
-  return areDisclosures && (!compliance || isComplete) && (compliance || !sscd)
+  const saysSomething = compliance || type !== null || disclosures.length > 0
+  return areDisclosures && saysSomething && (!compliance || isComplete) && (compliance || !sscd)
 }
 
 /** Persons who sign documents: the key commits to content and does nothing else. */

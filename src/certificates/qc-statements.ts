@@ -21,6 +21,11 @@ export function encodeQcStatements(statements: QcStatements): asn1js.AsnType {
   )
 }
 
+/** Those of them by which a certificate is a qualified one: their OIDs. */
+export function qualifyingOids({ compliance, sscd }: QcStatements): string[] {
+  return [...(compliance ? [COMPLIANCE] : []), ...(sscd ? [SSCD] : [])]
+}
+
 function location({ url, language }: QcStatements['disclosures'][number]): asn1js.AsnType {
   return sequence(
     new asn1js.IA5String({ value: url }),

@@ -1,4 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
+import { isLoopback } from './loopback.js'
 
 const closed = { additionalProperties: false }
 
@@ -244,10 +245,8 @@ export function issuerProblems(issuer: IssuerSettings): { setting: string; probl
     const name = issuer.clientKeyFile === undefined ? 'clientKeyFile' : 'clientCertificateFile'
     problems.push({ setting: at(name), problem: 'is missing' })
   }
-  if (issuer.kind === 'est' && issuer.user !== undefined && issuer.url.startsWith('http://')) {
-    const problem = 'must be https, or everybody on the way reads the password'
-    problems.push({ setting: at('url'), problem })
-  }
+  const problem = addressProblem(issuer)
+  if (problem !== null) problems.push({ setting: at('url'), problem })
   if (
     issuer.kind === 'est' &&
     (issuer.user === undefined) !== (issuer.passwordFile === undefined)
@@ -256,4 +255,13 @@ export function issuerProblems(issuer: IssuerSettings): { setting: string; probl
     problems.push({ setting: at(name), problem: 'is missing' })
   }
   return problems
+}
+
+/** EST is nothing without TLS (RFC 7030, 3.3), and EJBCA knows us by TLS alone. */
+function addressProblem(issuer: Exclude<IssuerSettings, { kind: 'embedded' }>): string | null {
+  if (!URL.canParse(issuer.url)) return 'must be a URL'
+  const { protocol, hostname } = new URL(issuer.url)
+  const hasPassword = issuer.kind === 'est' && issuer.user !== undefined
+  const isOpen = protocol === 'http:' && (hasPassword || !isLoopback(hostname))
+  return isOpen ? 'must be https, or everybody on the way reads what is sent' : null
 }

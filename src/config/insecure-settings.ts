@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { ConfigProblem, ReadText } from './config-problem.js'
+import { isLoopback } from './loopback.js'
 import { absolute, databaseFile, isOpenToOthers } from './named-files.js'
 import type { Config } from './schema.js'
 import { listedProviders, tokenSettings } from './setting-problems.js'
@@ -86,8 +87,4 @@ function insecureDatabase(config: Config): string[] {
     warnings.push('auditHeadFile: lies beside the database; who can cut the log can cut it too')
   }
   return warnings
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }

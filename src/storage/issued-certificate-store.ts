@@ -95,7 +95,9 @@ export class DatabaseIssuedCertificateStore
     audit: readonly AuditEvent[],
   ): Promise<boolean> {
     const ended = change(
-      sql`UPDATE "IssuedCertificate" SET "status" = 'revoked', "revokedAt" = ${at}, "reason" = ${reason}
+      sql`UPDATE "IssuedCertificate"
+             SET "status" = 'revoked', "reason" = ${reason},
+                 "revokedAt" = CASE "status" WHEN 'held' THEN "revokedAt" ELSE ${at} END
            WHERE "serialNumber" = ${serialNumber} AND "status" <> 'revoked'`,
       1,
     )
@@ -233,11 +235,13 @@ export function giveBackCertificateOf(credentialId: string): Change[] {
   ]
 }
 
+/** What was suspended is revoked from then on (X.509, reason code extension). */
 export function revokeCertificateOf(credentialId: string, at: Date, reason: FinalReason): Change[] {
   return [
     sweep(
       sql`UPDATE "IssuedCertificate"
-             SET "status" = 'revoked', "revokedAt" = ${at}, "reason" = ${reason}
+             SET "status" = 'revoked', "reason" = ${reason},
+                 "revokedAt" = CASE "status" WHEN 'held' THEN "revokedAt" ELSE ${at} END
            WHERE "status" <> 'revoked' AND "keyId" = (
              SELECT "keyId" FROM "Credential" WHERE "id" = ${credentialId})`,
     ),

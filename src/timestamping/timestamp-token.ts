@@ -8,6 +8,7 @@ import {
   octetsOf,
   oidOf,
   readElement,
+  readExtensions,
   smallIntegerOf,
   timeOf,
   type Block,
@@ -42,6 +43,8 @@ export interface TimestampToken {
   readonly serialNumber: string
   /** Content octets of the INTEGER. */
   readonly nonce: Buffer | null
+  /** What the authority calls itself: a GeneralName, DER. */
+  readonly authorityName: Buffer | null
   /** Of the imprint, by its name in OpenSSL. */
   readonly hash: string
   readonly imprint: Buffer
@@ -58,6 +61,8 @@ export interface TimestampToken {
 }
 
 const GRANTED = [0, 1]
+const NAME_TAG = 0
+const EXTENSIONS_TAG = 1
 
 /** @param extra certificates that did not come inside @throws {Error} when it is no token */
 export function readTimestampToken(
@@ -78,6 +83,9 @@ export function readTimestampToken(
   if (smallIntegerOf(version) !== 1) throw new Error('Another version of TSTInfo')
   const [algorithm, digest] = childrenOf(imprint)
   const nonce = optional.find((each) => each instanceof asn1js.Integer)
+  const name = optional.find((each) => isContext(each, NAME_TAG))
+  const extensions = optional.find((each) => isContext(each, EXTENSIONS_TAG))
+  if (extensions) rejectCritical(extensions)
   const certificates = [...data.material.certificates, ...extra]
   const over = { digestOf: digestOfBytes(content), content }
   const checked = checkSigner(signerInfo, data, certificates, over)
@@ -88,6 +96,7 @@ export function readTimestampToken(
     policy: oidOf(policy),
     serialNumber: integerOf(serial).toString('hex').toUpperCase(),
     nonce: nonce ? integerOf(nonce) : null,
+    authorityName: name ? bytesOf(childrenOf(name)[0]) : null,
     hash: readHash(algorithm),
     imprint: octetsOf(digest),
     authority: checked.signer,
@@ -98,6 +107,12 @@ export function readTimestampToken(
     signerInfo,
     data,
   }
+}
+
+/** We know none, so what a critical one would change of the token is not known either. */
+function rejectCritical(extensions: Block): void {
+  const [unknown] = readExtensions(extensions).filter(({ critical }) => critical)
+  if (unknown) throw new Error(`A critical extension is unknown: ${unknown.oid}`)
 }
 
 function hashIndexOf({ unsigned }: SignerInfo): TimestampToken['hashIndex'] {

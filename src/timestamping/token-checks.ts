@@ -1,5 +1,6 @@
 import { soundPath, useFlaws, type TrustAnchors } from '../certificates/certificate-path.js'
 import { weakHash, weakness } from '../certificates/algorithm-policy.js'
+import { isNamedBy } from '../certificates/path-constraints.js'
 import type { FlawCode } from '../certificates/flaws.js'
 import type { HashAlgorithm } from '../keys/algorithms.js'
 import { readTimestampToken, type TimestampToken } from './timestamp-token.js'
@@ -49,6 +50,9 @@ export function checkToken(der: Buffer, demands: TokenDemands): TimestampToken {
   if (weak !== null) throw new Error(`${weak} is too weak`)
   if (useFlaws(authority, 'timestamp').length > 0) {
     throw new Error('The key of its signer is not for timestamps alone')
+  }
+  if (token.authorityName !== null && !isNamedBy(authority, token.authorityName)) {
+    throw new Error('It names another authority than its signer')
   }
   const { certificates } = token.material
   if (!soundPath(authority, certificates, anchors, { time, use: 'timestamp' })) {

@@ -21,6 +21,7 @@ describe('DER', () => {
     ['an INTEGER without digits', '0200'],
     ['an INTEGER with a needless zero', '02020001'],
     ['an INTEGER with a needless ff', '0202ff80'],
+    ['a NULL that holds something', '050100'],
     ['a high tag number', '1f0100'],
     ['any of this further inside', '30053003010101'],
     ['the same inside a context tag', 'a003010101'],

@@ -30,12 +30,14 @@ describe('Hostile ASN.1 (S64)', () => {
   const info = encodeRequestInfo({ subject: encodeName({ commonName: 'Eva' }), publicKey: spki })
   const csr = assembleRequest(info, sign('sha256', info, privateKey), ECDSA)
 
-  /** About one certificate, with a nonce. */
-  function ocspRequest(): Buffer {
+  /** About one certificate, with a nonce. @param more behind the certificate, and behind all of it */
+  function ocspRequest(more: { single?: Buffer; outer?: Buffer[] } = {}): Buffer {
+    const { single, outer = [] } = more
     const sha1 = sequenceOf(der(new asn1js.ObjectIdentifier({ value: '1.3.14.3.2.26' })))
     const hash = der(new asn1js.OctetString({ valueHex: Buffer.alloc(20, 1) }))
     const serial = der(new asn1js.Integer({ value: 4711 }))
-    const list = sequenceOf(sequenceOf(sequenceOf(sha1, hash, hash, serial)))
+    const id = sequenceOf(sha1, hash, hash, serial)
+    const list = sequenceOf(single ? sequenceOf(id, single) : sequenceOf(id))
     const nonce = new asn1js.OctetString({ valueHex: Buffer.alloc(16, 2) })
     const extension = new asn1js.Sequence({
       value: [
@@ -47,8 +49,36 @@ describe('Hostile ASN.1 (S64)', () => {
       idBlock: { tagClass: 3, tagNumber: 2 },
       value: [new asn1js.Sequence({ value: [extension] })],
     })
-    return sequenceOf(sequenceOf(list, der(extensions)))
+    return sequenceOf(sequenceOf(list, der(extensions)), ...outer)
   }
+
+  const tagged = (tagNumber: number, ...value: asn1js.AsnType[]) =>
+    der(new asn1js.Constructed({ idBlock: { tagClass: 3, tagNumber }, value }))
+
+  it('in OCSP requests is refused when it is critical and unknown, for one certificate as for all', () => {
+    const extension = (critical: boolean) =>
+      new asn1js.Sequence({
+        value: [
+          new asn1js.ObjectIdentifier({ value: '1.2.3.4' }),
+          ...(critical ? [new asn1js.Boolean({ value: true })] : []),
+          new asn1js.OctetString({ valueHex: new Uint8Array([5, 0]) }),
+        ],
+      })
+    const single = (critical: boolean) =>
+      tagged(0, new asn1js.Sequence({ value: [extension(critical)] }))
+    readOcspRequest(ocspRequest({ single: single(false) }))
+    assert.throws(() => readOcspRequest(ocspRequest({ single: single(true) })), /critical/)
+  })
+
+  it('in OCSP requests is refused where nothing belongs', () => {
+    const nothing = der(new asn1js.Null())
+    const signature = tagged(0, new asn1js.Sequence({ value: [] }))
+    readOcspRequest(ocspRequest({ outer: [signature] })) // of whoever asks, which is not looked at
+    const wrong = [{ single: nothing }, { outer: [nothing] }, { outer: [signature, nothing] }]
+    for (const more of wrong) {
+      assert.throws(() => readOcspRequest(ocspRequest(more)), MalformedOcspRequestError)
+    }
+  })
 
   it('in OCSP requests is malformed, and nothing worse', () => {
     const request = ocspRequest()

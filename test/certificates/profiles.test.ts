@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { configuredProfiles } from '../../src/certificates/configured-profiles.js'
 import {
   certificateProfile,
+  OCSP_SIGNING,
   SIGNER_PROFILE,
   TIME_STAMPING,
   type CertificateProfileSettings,
@@ -32,6 +33,15 @@ describe('Certificate profiles', () => {
     ['with an extended key usage twice', { extendedKeyUsage: ['1.2.3', '1.2.3'] }],
     ['of timestamping among others', { extendedKeyUsage: [TIME_STAMPING, '1.2.3'] }],
     ['of timestamping that is not critical', { extendedKeyUsage: [TIME_STAMPING] }],
+    [
+      'of timestamping, and are of signers',
+      { extendedKeyUsage: [TIME_STAMPING], extendedKeyUsageIsCritical: true },
+    ],
+    ['that answer by OCSP, and are of signers', { extendedKeyUsage: [OCSP_SIGNING] }],
+    [
+      'whose QC statements say nothing',
+      { qcStatements: { compliance: false, sscd: false, type: null, disclosures: [] } },
+    ],
     ['with a critical purpose that is none', { extendedKeyUsageIsCritical: true }],
     ['that nobody checks, and are of signers', { revocation: 'unchecked' }],
     ['that cannot be revoked for a year', { revocation: 'unavailable' }],

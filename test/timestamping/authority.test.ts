@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import * as asn1js from 'asn1js'
 import fc from 'fast-check'
 import { TimeStampResp } from 'pkijs'
-import { isDer } from '../../src/certificates/der.js'
+import { isDer, sequenceOf } from '../../src/certificates/der.js'
 import { HsmUnavailableError, TimestampUnavailableError } from '../../src/errors.js'
 import { HASH_ALGORITHMS } from '../../src/keys/algorithms.js'
 import { TimestampAuthority, type TimestampSigner } from '../../src/timestamping/authority.js'
@@ -176,6 +176,7 @@ describe('A timestamping authority', () => {
     ['half a request', () => request().subarray(0, 30), 'badDataFormat'],
     ['a request and more', () => Buffer.concat([request(), Buffer.from([5, 0])]), 'badDataFormat'],
     ['a length in BER', () => indefinite(request()), 'badDataFormat'],
+    ['parameters of a hash', () => request({ parameters: '3000' }), 'badAlg'],
     [
       'a request that is too large',
       () => request({ nonce: Buffer.alloc(5000, 7) }),
@@ -326,6 +327,8 @@ function request(
     oid?: string
     digest?: Buffer
     withNull?: boolean
+    /** Of the hash, DER in hexadecimal. */
+    parameters?: string
     policy?: string
     nonce?: Buffer
     certReq?: boolean
@@ -338,9 +341,11 @@ function request(
     digest = DIGEST,
     withNull = true,
   } = changes
-  const algorithm = new asn1js.Sequence({
-    value: [new asn1js.ObjectIdentifier({ value: oid }), ...(withNull ? [new asn1js.Null()] : [])],
-  })
+  const parameters = Buffer.from(changes.parameters ?? (withNull ? '0500' : ''), 'hex')
+  const algorithm = sequenceOf(
+    Buffer.from(new asn1js.ObjectIdentifier({ value: oid }).toBER()),
+    parameters,
+  )
   const extensions = new asn1js.Constructed({
     idBlock: { tagClass: 3, tagNumber: 0 },
     value: [
@@ -354,7 +359,9 @@ function request(
   })
   const fields = [
     new asn1js.Integer({ value: version }),
-    new asn1js.Sequence({ value: [algorithm, new asn1js.OctetString({ valueHex: digest })] }),
+    new asn1js.Sequence({
+      value: [asn1js.fromBER(algorithm).result, new asn1js.OctetString({ valueHex: digest })],
+    }),
     ...(changes.policy ? [new asn1js.ObjectIdentifier({ value: changes.policy })] : []),
     ...(changes.nonce ? [new asn1js.Integer({ valueHex: changes.nonce })] : []),
     ...(changes.certReq ? [new asn1js.Boolean({ value: true })] : []),

@@ -6,8 +6,10 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import * as asn1js from 'asn1js'
 import { boundedHttp } from '../../src/certificates/bounded-http.js'
 import { TrustAnchors } from '../../src/certificates/certificate-path.js'
+import { elementsIn, sequenceOf } from '../../src/certificates/der.js'
 import { knownCertificate } from '../../src/certificates/known-certificate.js'
 import { RefusedRequestError, TimestampUnavailableError } from '../../src/errors.js'
 import { HASH_ALGORITHMS } from '../../src/keys/algorithms.js'
@@ -38,6 +40,7 @@ const stranger = makeUp({ name: 'Root', authority: true })
 /** What an authority does with a request; what it does not say is as it should be. */
 interface Manner {
   readonly statement?: (request: TimestampRequest) => Partial<TimestampStatement>
+  readonly tstInfo?: (tstInfo: Buffer) => Buffer
   readonly signer?: MadeUp
   readonly chain?: readonly MadeUp[]
   /** Whom the signed attributes and the signer identifier name, when another signs. */
@@ -84,6 +87,11 @@ describe('External timestamping authorities', () => {
     assert.deepEqual(token.imprint, DIGEST)
     assert.ok(request?.certReq && request.nonce && request.nonce.length === 8)
     assert.deepEqual(token.nonce, request.nonce)
+  })
+
+  it('may call themselves by the name in their certificate, and add what need not be known', async () => {
+    manner = { tstInfo: (info) => withMembers(info, named('unit', true), extension(false)) }
+    await authorities().timestamp(DIGEST, SHA256)
   })
 
   it('are asked with the nonce of the application where it has one', async () => {
@@ -192,6 +200,16 @@ describe('External timestamping authorities', () => {
       /TimeStampResp|ContentInfo|one element/,
     ],
     ['that is changed', { token: changedSerial }, /signed digest is of something else/],
+    [
+      'that calls itself by the name of another',
+      { tstInfo: (info) => withMembers(info, named('Issuing')) },
+      /names another authority/,
+    ],
+    [
+      'with a critical extension nobody knows',
+      { tstInfo: (info) => withMembers(info, extension(true)) },
+      /critical extension is unknown: 1\.2\.3\.4/,
+    ],
   ]
   for (const [what, wrong, why] of faults) {
     it(`are not believed with a token ${what} (S105)`, async () => {
@@ -329,12 +347,41 @@ function reply(request: TimestampRequest, manner: Manner): Buffer {
     algorithm: { scheme: 'ecdsa', hash: SHA256 },
   })
   const statement = { ...request, policy: request.policy ?? POLICY, time: new Date() }
-  const tstInfo = tstInfos.encode({ ...statement, ...manner.statement?.(request) })
+  const plain = tstInfos.encode({ ...statement, ...manner.statement?.(request) })
+  const tstInfo = manner.tstInfo?.(plain) ?? plain
   const attributes = tokens.signedAttributes(tstInfo)
   const signature = manner.signature?.(attributes) ?? sign('sha256', attributes, signer.key)
   const withCertificates = !manner.withoutCertificates
   const token = tokens.encode({ tstInfo, signature, withCertificates })
   return grantedResponse(manner.token?.(token) ?? token)
+}
+
+/** Members that our own authority does not write, in the order of their tags. */
+function withMembers(tstInfo: Buffer, ...members: asn1js.AsnType[]): Buffer {
+  return sequenceOf(...elementsIn(tstInfo), ...members.map((each) => Buffer.from(each.toBER())))
+}
+
+/** tsa: a directoryName behind an explicit tag. @param isPrintable of another type than in the certificate */
+function named(commonName: string, isPrintable = false): asn1js.AsnType {
+  const text = isPrintable ? asn1js.PrintableString : asn1js.Utf8String
+  const attribute = new asn1js.Sequence({
+    value: [new asn1js.ObjectIdentifier({ value: '2.5.4.3' }), new text({ value: commonName })],
+  })
+  const name = new asn1js.Sequence({ value: [new asn1js.Set({ value: [attribute] })] })
+  return tagged(0, tagged(4, name))
+}
+
+function extension(critical: boolean): asn1js.AsnType {
+  const value = [
+    new asn1js.ObjectIdentifier({ value: '1.2.3.4' }),
+    ...(critical ? [new asn1js.Boolean({ value: true })] : []),
+    new asn1js.OctetString({ valueHex: new Uint8Array([5, 0]) }),
+  ]
+  return tagged(1, new asn1js.Sequence({ value }))
+}
+
+function tagged(tagNumber: number, ...value: asn1js.AsnType[]): asn1js.AsnType {
+  return new asn1js.Constructed({ idBlock: { tagClass: 3, tagNumber }, value })
 }
 
 /** Another serial number, which nothing but the signature protects. */

@@ -36,6 +36,8 @@ export const NONCE = '1.3.6.1.5.5.7.48.1.2'
 const VERSION_TAG = 0
 const REQUESTOR_TAG = 1
 const EXTENSIONS_TAG = 2
+const SINGLE_EXTENSIONS_TAG = 0
+const SIGNATURE_TAG = 0
 
 /** Reads an OCSPRequest, DER. Signatures of those who ask are not looked at: everybody may. */
 export function readOcspRequest(bytes: Buffer): OcspRequest {
@@ -49,7 +51,9 @@ export function readOcspRequest(bytes: Buffer): OcspRequest {
 
 function readRequest(bytes: Buffer): OcspRequest {
   demand(bytes.length <= MOST_REQUEST_BYTES && isDer(bytes), 'it is not DER')
-  const [tbs] = members(asn1js.fromBER(bytes).result)
+  const [tbs, signature, ...others] = members(asn1js.fromBER(bytes).result)
+  const isSigned = signature === undefined || isTagged(signature, SIGNATURE_TAG)
+  demand(isSigned && others.length === 0, 'it has more than a signature')
   const fields = members(tbs)
   if (isTagged(fields[0], VERSION_TAG)) demand(isFirstVersion(fields.shift()), 'another version')
   if (isTagged(fields[0], REQUESTOR_TAG)) fields.shift()
@@ -60,7 +64,7 @@ function readRequest(bytes: Buffer): OcspRequest {
   const isAsked = requests.length >= 1 && requests.length <= MOST_CERTIFICATES
   demand(isAsked, 'it asks about none or too many')
   return {
-    certificates: requests.map((each) => readCertificateId(members(each)[0])),
+    certificates: requests.map(readSingle),
     nonce: extensions ? readNonce(extensions) : null,
   }
 }
@@ -68,6 +72,15 @@ function readRequest(bytes: Buffer): OcspRequest {
 function isFirstVersion(version: asn1js.AsnType | undefined): boolean {
   const [number] = version instanceof asn1js.Constructed ? version.valueBlock.value : []
   return number instanceof asn1js.Integer && number.valueBlock.valueDec === 0
+}
+
+function readSingle(block: asn1js.AsnType): CertificateId {
+  const [id, extensions, ...others] = members(block)
+  const areExtensions = extensions === undefined || isTagged(extensions, SINGLE_EXTENSIONS_TAG)
+  demand(areExtensions && others.length === 0, 'a question has other members')
+  const isAnyCritical = extensions && extensionsIn(extensions).some(({ critical }) => critical)
+  demand(!isAnyCritical, 'a critical extension is unknown')
+  return readCertificateId(id)
 }
 
 function readCertificateId(block: asn1js.AsnType | undefined): CertificateId {
@@ -100,23 +113,30 @@ function serialText(number: Buffer): string {
 }
 
 function readNonce(wrapper: asn1js.AsnType): Buffer | null {
-  const [list] = wrapper instanceof asn1js.Constructed ? wrapper.valueBlock.value : []
   let nonce: Buffer | null = null
-  for (const each of members(list)) {
+  for (const { oid, critical, content } of extensionsIn(wrapper)) {
+    demand(oid === NONCE || !critical, 'a critical extension is unknown')
+    if (oid !== NONCE) continue
+    demand(nonce === null && isNonceValue(content), 'the nonce is none')
+    nonce = content
+  }
+  return nonce
+}
+
+function extensionsIn(wrapper: asn1js.AsnType) {
+  const [list] = wrapper instanceof asn1js.Constructed ? wrapper.valueBlock.value : []
+  return members(list).map((each) => {
     const [oid, ...others] = members(each)
     const value = others.at(-1)
     if (!(oid instanceof asn1js.ObjectIdentifier) || !(value instanceof asn1js.OctetString)) {
       throw new MalformedOcspRequestError('an extension is incomplete')
     }
-    const isNonce = oid.valueBlock.toString() === NONCE
-    const isCritical = others.some((one) => one instanceof asn1js.Boolean && one.getValue())
-    demand(isNonce || !isCritical, 'a critical extension is unknown')
-    if (!isNonce) continue
-    const content = Buffer.from(value.valueBlock.valueHexView)
-    demand(nonce === null && isNonceValue(content), 'the nonce is none')
-    nonce = content
-  }
-  return nonce
+    return {
+      oid: oid.valueBlock.toString(),
+      critical: others.some((one) => one instanceof asn1js.Boolean && one.getValue()),
+      content: Buffer.from(value.valueBlock.valueHexView),
+    }
+  })
 }
 
 /** An OCTET STRING of 1 to 128 octets. */

@@ -33,7 +33,8 @@ const MOST_FRESH = 8
 
 /**
  * Answers whether certificates of the issuing authority are good. An answer without a nonce is signed once
- * and given to everybody until it is half as old as it may get, or something changes.
+ * and given to everybody until it is half as old as it may get, or something changes; while the token is away,
+ * for as long as it is good.
  * @see RFC 6960, RFC 9654 and the profile of RFC 5019
  */
 export class OcspResponder {
@@ -95,6 +96,11 @@ export class OcspResponder {
       const { bytes } = await this.#sign(answers, asked.nonce)
       this.#note(answers, 'signed')
       return { bytes, validity: null }
+    } catch (error) {
+      const kept = isForEverybody ? this.#stillGood(only, EPOCH) : null
+      if (!kept) throw error
+      this.#note(answers, 'kept')
+      return kept
     } finally {
       this.#fresh -= 1
     }
@@ -152,11 +158,27 @@ export class OcspResponder {
     }
   }
 
-  #keptAnswer(answer: CertificateAnswer, since = EPOCH): Promise<OcspAnswer> {
+  async #keptAnswer(answer: CertificateAnswer, since = EPOCH): Promise<OcspAnswer> {
+    const kept = this.#stillGood(answer, since)
+    if (kept?.validity && this.#isYoung(kept.validity)) return kept
+    try {
+      return await this.#signForEverybody(answer)
+    } catch (error) {
+      if (kept) return kept
+      throw error
+    }
+  }
+
+  /** What was signed before, as long as it is good. */
+  #stillGood(answer: CertificateAnswer, since: Date): OcspAnswer | null {
+    const kept = this.#kept.get(nameOf(answer))
+    if (!kept?.validity || kept.validity.thisUpdate < wholeSeconds(since)) return null
+    const now = this.#parts.now()
+    return now >= kept.validity.thisUpdate && now < kept.validity.nextUpdate ? kept : null
+  }
+
+  #signForEverybody(answer: CertificateAnswer): Promise<OcspAnswer> {
     const name = nameOf(answer)
-    const kept = this.#kept.get(name)
-    const isRecent = kept?.validity && kept.validity.thisUpdate >= wholeSeconds(since)
-    if (isRecent && this.#isYoung(kept.validity)) return Promise.resolve(kept)
     const begun = this.#signing.get(name)
     if (begun) return begun
     const signing = this.#sign([answer], null)
@@ -169,9 +191,8 @@ export class OcspResponder {
     return signing
   }
 
-  #isYoung({ thisUpdate, nextUpdate }: NonNullable<OcspAnswer['validity']>): boolean {
-    const now = this.#parts.now()
-    return now >= thisUpdate && nextUpdate.getTime() - now.getTime() > (VALID_SECONDS * 1000) / 2
+  #isYoung({ nextUpdate }: NonNullable<OcspAnswer['validity']>): boolean {
+    return nextUpdate.getTime() - this.#parts.now().getTime() > (VALID_SECONDS * 1000) / 2
   }
 
   async #sign(answers: readonly CertificateAnswer[], nonce: Buffer | null): Promise<OcspAnswer> {

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { boundedHttp } from '../../../src/certificates/bounded-http.js'
 import { Ejbca } from '../../../src/certificates/connectors/ejbca/ejbca.js'
 import { Est } from '../../../src/certificates/connectors/est/est.js'
+import { openIssuer } from '../../../src/certificates/connectors/open-issuer.js'
 import {
   RemoteAuthority,
   type Enrolment,
@@ -15,6 +21,8 @@ import { opensslVerifiesRequest, OtherAuthority, pemOf } from '../../support/oth
 import { openTestCustody } from '../../support/softhsm.js'
 
 const DAY_MS = 86_400_000
+/** Signing of documents. @see RFC 9336 */
+const DOCUMENTS = '1.3.6.1.5.5.7.3.36'
 const EVA = { commonName: 'Eva Müller', givenName: 'Eva', surname: 'Müller', country: 'DE' }
 
 /** What the peer does with one request. */
@@ -41,18 +49,9 @@ describe('Certification authorities of others', () => {
   before(async () => {
     custody = await openTestCustody()
     key = await custody.generate('p-256')
-    server = createServer((request, response) => {
-      const chunks: Buffer[] = []
-      request.on('data', (chunk: Buffer) => chunks.push(chunk))
-      request.on('end', () => {
-        incoming = request
-        asked += 1
-        if (request.url?.endsWith('/cacerts')) return sendAuthorities(response)
-        answer(Buffer.concat(chunks), response, request)
-      })
-    })
+    server = createServer(serve)
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    url = `http://127.0.0.1:${portOf(server)}`
   })
   after(() => {
     server.closeAllConnections()
@@ -62,6 +61,17 @@ describe('Certification authorities of others', () => {
     asked = 0
     paused.length = 0
   })
+
+  function serve(request: IncomingMessage, response: ServerResponse): void {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      incoming = request
+      asked += 1
+      if (request.url?.endsWith('/cacerts')) return sendAuthorities(response)
+      answer(Buffer.concat(chunks), response, request)
+    })
+  }
 
   const sendAuthorities = (response: ServerResponse) => {
     const text = other.certsOnly(issuing.certificate, root.certificate)
@@ -166,6 +176,11 @@ describe('Certification authorities of others', () => {
         ],
         ['one for another use', { keyUsage: ['digitalSignature'] }, /for another use/],
         ['one for no signatures', { keyUsage: ['cRLSign'] }, /not for signatures/],
+        [
+          'one for servers',
+          { keyUsage: ['contentCommitment'], extendedKeyUsage: ['1.3.6.1.5.5.7.3.1'] },
+          /not for signatures/,
+        ],
       ]
       for (const [what, changes, why] of lies) {
         it(`are not believed when they give ${what} (S104)`, async () => {
@@ -188,6 +203,28 @@ describe('Certification authorities of others', () => {
         answer = makes({ policyOids: ['1.2.3.5'] })
         await assert.rejects(issue(enrolments[kind](), strict), /under another policy/)
         answer = makes({ policyOids: ['1.2.3.4'] })
+        await issue(enrolments[kind](), strict)
+      })
+
+      it('are not believed without the extended key usage that was asked for (S104)', async () => {
+        const strict = certificateProfile({ ...SIGNER_SETTINGS, extendedKeyUsage: [DOCUMENTS] })
+        answer = makes({})
+        await assert.rejects(issue(enrolments[kind](), strict), /for another use/)
+        answer = makes({ extendedKeyUsage: [DOCUMENTS] })
+        await issue(enrolments[kind](), strict)
+      })
+
+      it('are not believed when the certificate is less qualified than it has to be (S104)', async () => {
+        const qcStatements = {
+          ...{ compliance: true, sscd: true, type: 'esign' as const },
+          disclosures: [{ url: 'https://ca.example/pds', language: 'en' }],
+        }
+        const strict = certificateProfile({ ...SIGNER_SETTINGS, qcStatements })
+        for (const less of [null, { ...qcStatements, sscd: false }]) {
+          answer = makes({ qcStatements: less })
+          await assert.rejects(issue(enrolments[kind](), strict), /not qualified as it has to be/)
+        }
+        answer = makes({ qcStatements })
         await issue(enrolments[kind](), strict)
       })
 
@@ -217,6 +254,68 @@ describe('Certification authorities of others', () => {
       }
     })
   }
+
+  describe('over TLS', () => {
+    let folder: string
+    let secure: Server
+    const file = (name: string) => join(folder, name)
+
+    before(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'openrssp-est-'))
+      for (const name of ['server', 'client', 'stranger']) selfSigned(folder, name)
+      writeFileSync(file('anchors.pem'), pemOf(root.certificate))
+      writeFileSync(file('password'), 'secret\n')
+      secure = createSecureServer(
+        {
+          ...{ cert: readFileSync(file('server.pem')), key: readFileSync(file('server.key')) },
+          ...{ ca: readFileSync(file('client.pem')), requestCert: true, rejectUnauthorized: true },
+        },
+        serve,
+      )
+      await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve))
+    })
+    after(() => {
+      secure.closeAllConnections()
+      secure.close()
+      rmSync(folder, { recursive: true })
+    })
+
+    const configured = (changes: object = {}) =>
+      openIssuer(
+        {
+          ...{ kind: 'est', url: `https://127.0.0.1:${portOf(secure)}/.well-known/est` },
+          ...{ anchorsFile: file('anchors.pem'), tlsCaFile: file('server.pem') },
+          ...{ clientCertificateFile: file('client.pem'), clientKeyFile: file('client.key') },
+          ...{ user: 'rssp', passwordFile: file('password'), ...changes },
+        },
+        { issue: () => assert.fail('the embedded authority was asked') },
+        { custody, now: () => new Date() },
+      ).issue({ ...key, subject: EVA, profile })
+
+    it('see our certificate, and we theirs', async () => {
+      let authorization: string | undefined
+      answer = (sent, response, request) => {
+        authorization = request.headers.authorization
+        gives.est((csr) => other.certify(csr))(sent, response, request)
+      }
+      const { chain } = await configured()
+      assert.deepEqual(chain, [issuing.certificate, root.certificate])
+      assert.equal(authorization, `Basic ${Buffer.from('rssp:secret').toString('base64')}`)
+    })
+
+    it('are told nothing when they are others, and tell nothing to others (S104)', async () => {
+      const stranger = { tlsCaFile: file('stranger.pem') }
+      const asStranger = {
+        clientCertificateFile: file('stranger.pem'),
+        clientKeyFile: file('stranger.key'),
+      }
+      answer = () => assert.fail('a request came')
+      for (const changes of [stranger, asStranger]) {
+        await assert.rejects(configured(changes), { name: 'CertificateUnavailableError' })
+      }
+      assert.equal(asked, 0)
+    })
+  })
 
   it('by EST: know us by password, but not who only asks for their certificates', async () => {
     const logins: (string | undefined)[] = []
@@ -304,6 +403,18 @@ describe('Certification authorities of others', () => {
     })
   })
 })
+
+const portOf = (server: Server) => (server.address() as AddressInfo).port
+
+/** A key and a certificate of its own for TLS at this machine. */
+function selfSigned(folder: string, name: string): void {
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+  const files = ['-keyout', `${name}.key`, '-out', `${name}.pem`]
+  const names = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1']
+  execFileSync('openssl', ['req', '-x509', ...key, ...files, ...names], {
+    ...{ cwd: folder, stdio: 'pipe' },
+  })
+}
 
 function strangersKey(): Buffer {
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })

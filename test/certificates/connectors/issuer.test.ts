@@ -122,6 +122,19 @@ describe('A certification authority of the operator’s', function () {
       assert.match(problems(plain)[0] ?? '', /issuer\.url: must be https/)
     })
 
+    it('an address behind TLS, unless it is this machine', () => {
+      for (const [url, expected] of [
+        ['http://ca.example/.well-known/est', /issuer\.url: must be https/],
+        ['http://127.ca.example/.well-known/est', /issuer\.url: must be https/],
+        ['https://[/.well-known/est', /issuer\.url: must be a URL/],
+      ] as const) {
+        assert.match(problems({ ...est(), url })[0] ?? '', expected)
+      }
+      for (const host of ['127.0.0.1:8080', 'localhost', '[::1]:80']) {
+        assert.deepEqual(problems({ ...est(), url: `http://${host}/.well-known/est` }), [])
+      }
+    })
+
     it('a TLS certificate together with its key', () => {
       const clientCertificateFile = join(folder, 'anchors.pem')
       const [problem] = problems({ ...est(), clientCertificateFile })
