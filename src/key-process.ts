@@ -6,7 +6,7 @@ import { LedgerRules } from './keys/process/ledger.js'
 import type { FromKeyProcess, KeyProcessOrders, ToKeyProcess } from './keys/process/supervisor.js'
 import { KeyServer } from './keys/process/server.js'
 import { openCustody } from './keys/open-custody.js'
-import { TokenError } from './keys/pkcs11/ckr.js'
+import { isPinRefused } from './keys/pkcs11/ckr.js'
 import { createLogger } from './observability/logger.js'
 import { openLedger } from './storage/open-ledger.js'
 
@@ -93,9 +93,4 @@ function tokenState() {
 
 function tell(message: FromKeyProcess): void {
   if (process.connected) process.send?.(message, () => undefined)
-}
-
-function isPinRefused(error: unknown): boolean {
-  if (error instanceof TokenError) return error.ckr.pinRefused
-  return error instanceof Error && isPinRefused(error.cause)
 }

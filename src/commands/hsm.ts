@@ -24,9 +24,11 @@ export function hsmCommands(program: Command): void {
         const { needsOf } = await import('../keys/open-custody.js')
         const { label, manufacturer, model, serialNumber } = keys.facts
         const capabilities = probeToken(keys.facts, needsOf(config))
-        const tolerate = { resident: await tryOut(keys, 'resident'), wrapped: 'not prepared' }
+        const tolerate = {
+          resident: await tryOut(keys, 'resident'),
+          wrapped: await tryOut(keys, 'wrapped'),
+        }
         const wrapping = await keys.describeWrapping().catch(() => null)
-        if (wrapping !== null) tolerate.wrapped = await tryOut(keys, 'wrapped')
         const facts = { label, manufacturer, model, serialNumber }
         const missing = lackOf(capabilities)
         if (options.json) {

@@ -20,7 +20,7 @@ import {
   type TokenFacts,
   type WrapVariant,
 } from './pkcs11/session.js'
-import { makeWrappingKeys } from './wrapping-keys.js'
+import { makeWrappingKeys, NotPreparedError } from './wrapping-keys.js'
 
 export interface HsmKeysOptions extends Omit<SessionPoolOptions, 'token'> {
   /** Path of the PKCS#11 library. */
@@ -165,6 +165,7 @@ export class HsmKeys implements KeyCustody {
         return tolerate
       } catch (error) {
         failure = error
+        if (error instanceof NotPreparedError) break
       }
     }
     throw failure
@@ -195,8 +196,14 @@ export class HsmKeys implements KeyCustody {
     return makeWrappingKeys(use, this.#options.wrappingKey ?? '1')
   }
 
-  ready(): Promise<boolean> {
-    return this.#resident.ready()
+  /** Where keys are wrapped, what unwraps them has to be there, too: it is gone from a token made anew. */
+  async ready(): Promise<boolean> {
+    if (!(await this.#resident.ready())) return false
+    if (this.#options.wrapped !== true && this.#wrapped === null) return true
+    return this.#openWrapped().then(
+      (wrapped) => wrapped.ready(),
+      () => false,
+    )
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Config } from '../config/schema.js'
 import { HsmKeys, type FoundToken, type HsmKeysOptions } from './hsm-keys.js'
 import type { WrappedKeyStore } from './hsm-wrapped.js'
+import { isPinRefused, PinRefusedError } from './pkcs11/ckr.js'
 import type { TokenNeeds } from './pkcs11/probe.js'
 import type { Ended } from './pkcs11/session-pool.js'
 import { SeveralTokens } from './several-tokens.js'
@@ -44,7 +45,9 @@ export function openForInspection({ hsm }: Pick<Config, 'hsm'>): Promise<HsmKeys
   if (first === undefined) throw new Error('There are no tokens')
   const needs = { algorithms: [], wrapped: false, sessions: first.sessions }
   const wrappedKeys = { find: () => Promise.resolve(null) }
-  return HsmKeys.open({ ...optionsOf(first), ...needs, wrappedKeys }).catch(named(first))
+  // What goes wrong is told as it is, not that something went wrong a moment ago.
+  const inspected = { ...optionsOf(first), ...needs, wrappedKeys, reopenDelayMs: 0 }
+  return HsmKeys.open(inspected).catch(named(first))
 }
 
 function openOne(
@@ -81,7 +84,9 @@ function optionsOf(token: TokenSettings): HsmKeysOptions {
 function named({ tokenLabel }: TokenSettings) {
   return (error: unknown): never => {
     const why = error instanceof Error ? error.message : String(error)
-    throw new Error(`The token "${tokenLabel}" could not be opened: ${why}`, { cause: error })
+    const message = `The token "${tokenLabel}" could not be opened: ${why}`
+    if (isPinRefused(error)) throw new PinRefusedError(message, { cause: error })
+    throw new Error(message, { cause: error })
   }
 }
 

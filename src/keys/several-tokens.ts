@@ -2,7 +2,7 @@ import { HsmOutcomeUnknownError, HsmUnavailableError } from '../errors.js'
 import type { KeyAlgorithm, SignatureAlgorithm } from './algorithms.js'
 import type { GeneratedKey, KeyCustody } from './key-custody.js'
 import { custodyOf, type KeyOwner } from './key-id.js'
-import { TokenError, TokenTimeoutError } from './pkcs11/ckr.js'
+import { isPinRefused, TokenError, TokenTimeoutError } from './pkcs11/ckr.js'
 import type { SessionPool } from './pkcs11/session-pool.js'
 
 /** The keys of one token. */
@@ -48,7 +48,8 @@ export class SeveralTokens implements KeyCustody {
 
   /**
    * Tokens that cannot be opened now are tried again in the background.
-   * @throws {Error} of the first, when none can be opened
+   * @throws {Error} when none can be opened: of one that refused the PIN, which must not be tried again with
+   * the others, or else of the first
    */
   static async open(
     tokens: readonly TokenOpening[],
@@ -58,8 +59,10 @@ export class SeveralTokens implements KeyCustody {
     const opened = await Promise.allSettled(members.map((member) => member.open()))
     if (!opened.some(({ status }) => status === 'fulfilled')) {
       await Promise.all(members.map((member) => member.close()))
-      const [first] = opened
-      throw first?.status === 'rejected' ? first.reason : new Error('There are no tokens')
+      const reasons = opened.flatMap((each): unknown[] =>
+        each.status === 'rejected' ? [each.reason] : [],
+      )
+      throw reasons.find(isPinRefused) ?? reasons[0] ?? new Error('There are no tokens')
     }
     return new SeveralTokens(members)
   }
@@ -358,9 +361,4 @@ function isFaultOfToken(error: unknown): boolean {
   if (error instanceof TokenError) return error.ckr.deviceLost || !error.ckr.refusedBeforeSigning
   const isOurs = error instanceof HsmUnavailableError || error instanceof HsmOutcomeUnknownError
   return isOurs && isFaultOfToken(error.cause)
-}
-
-function isPinRefused(error: unknown): boolean {
-  if (error instanceof TokenError) return error.call === 'C_Login' && error.ckr.pinRefused
-  return error instanceof Error && isPinRefused(error.cause)
 }

@@ -13,6 +13,9 @@ export interface WrappingKeys {
   readonly trusted: boolean
 }
 
+/** Nobody has made wrapping keys in this token, or they are gone. */
+export class NotPreparedError extends HsmUnavailableError {}
+
 type Purpose = 'wrapping' | 'binding'
 
 /** By these they are found, whoever made them. @param name which pair, so that there can be a next one */
@@ -63,7 +66,7 @@ async function findOne(
   const [key, another] = await session.findSecretKeys(wrappingKeyId(purpose, name))
   if (!key) {
     const hint = 'for wrapped keys, run "openrssp hsm init" once'
-    throw new HsmUnavailableError(`The token has no key "${label}": ${hint}`)
+    throw new NotPreparedError(`The token has no key "${label}": ${hint}`)
   }
   if (another) throw new HsmUnavailableError(`The token has two keys "${label}"`)
   const attributes = await session.secretKeyAttributes(key)

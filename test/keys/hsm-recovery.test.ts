@@ -72,7 +72,7 @@ describe('A token that went away', () => {
   })
 
   it('takes a PIN that was changed meanwhile once, and never again (S93)', async () => {
-    shim.limitPinTries(1)
+    shim.limitPinTries(2)
     shim.loseSessions()
     shim.fault('C_Login', { rv: 'CKR_PIN_INCORRECT' })
     shim.resetCounts()
@@ -84,6 +84,21 @@ describe('A token that went away', () => {
     shim.heal()
     assert.equal(await signMany(1), 0, 'an operator has to look at it first')
     await custody.close()
+    custody = await open()
+    assert.equal(await signMany(1), 1)
+  })
+
+  it('is not asked at all when one more wrong PIN would lock it (S93)', async () => {
+    shim.limitPinTries(1)
+    shim.loseSessions()
+    shim.resetCounts()
+    assert.equal(await signMany(20), 0)
+    assert.equal(await custody.ready(), false)
+    assert.deepEqual([shim.calls('C_Login'), alarms], [0, ['The token would lock']])
+    await custody.close()
+    await assert.rejects(open(), /one more wrong PIN would lock the token, so ours is not tried/)
+    assert.equal(shim.calls('C_Login'), 0)
+    shim.heal()
     custody = await open()
     assert.equal(await signMany(1), 1)
   })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { HsmUnavailableError } from '../../src/errors.js'
+import { HsmOutcomeUnknownError, HsmUnavailableError } from '../../src/errors.js'
 import { HASH_ALGORITHMS, type SignatureAlgorithm } from '../../src/keys/algorithms.js'
 import { verifyDigest } from '../../src/keys/digest-verifier.js'
 import { HsmKeys, type HsmKeysOptions } from '../../src/keys/hsm-keys.js'
@@ -302,7 +302,54 @@ describe('Wrapped keys', () => {
     shim.close()
   })
 
+  it('are told to be out of reach when every session that does not own some hangs (S94)', async () => {
+    const shim = new Pkcs11Shim(newTokenDirectory())
+    const hanging = await HsmKeys.open({
+      ...{ ...shim.token, wrappedKeys: table, sessions: 2, signTimeoutMs: 300 },
+      ...{ reopenDelayMs: 0, drainTimeoutMs: 200 },
+    })
+    await hanging.makeWrappingKeys()
+    const key = await hanging.generate('p-256', newKeyId('wrapped'))
+    table.keep(key)
+    await assertSigns(key as Key, hanging)
+    assert.equal(hanging.state.stuck, false)
+    shim.fault('C_Sign', { hang: true, times: 1 })
+    await assert.rejects(hanging.sign(key.keyId, [Buffer.alloc(32)], ECDSA), HsmOutcomeUnknownError)
+    assert.equal(hanging.state.stuck, true)
+    const began = performance.now()
+    await assert.rejects(hanging.sign(key.keyId, [Buffer.alloc(32)], ECDSA), HsmUnavailableError)
+    assert.ok(performance.now() - began < 1_000, 'callers wait for nothing')
+    shim.heal()
+    while (hanging.state.stuck) await new Promise(setImmediate)
+    await assertSigns(key as Key, hanging)
+    await hanging.close()
+    shim.close()
+  })
+
   describe('need', () => {
+    it('the wrapping keys for as long as they are used, which readiness tells', async () => {
+      const other = newTokenDirectory()
+      const shim = new Pkcs11Shim(other)
+      const options = { ...shim.token, wrappedKeys: table, sessions: 2, reopenDelayMs: 0 }
+      const preparing = await HsmKeys.open(options)
+      await preparing.makeWrappingKeys()
+      await preparing.close()
+      const opened = await HsmKeys.open({ ...options, wrapped: true })
+      assert.equal(await opened.ready(), true)
+      // Somebody makes the token anew, under the same label and PIN.
+      const look = new RawToken(shim.token)
+      look.api.C_DestroyObject(
+        look.session,
+        look.find([{ type: pkcs11.CKA_ID, value: wrappingKeyId('wrapping', '1') }])[0]!,
+      )
+      shim.loseSessions()
+      assert.equal(await opened.ready(), false)
+      await opened.makeWrappingKeys()
+      assert.equal(await opened.ready(), true)
+      await opened.close()
+      shim.close()
+    })
+
     it('wrapping keys that an operator has made', async () => {
       const other = newTestToken()
       const opening = HsmKeys.open({ ...other, wrappedKeys: table, sessions: 2, wrapped: true })

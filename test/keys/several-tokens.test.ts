@@ -10,6 +10,7 @@ import { HsmKeys } from '../../src/keys/hsm-keys.js'
 import type { WrappedKeyRecord } from '../../src/keys/hsm-wrapped.js'
 import type { GeneratedKey } from '../../src/keys/key-custody.js'
 import { newKeyId } from '../../src/keys/key-id.js'
+import { isPinRefused } from '../../src/keys/pkcs11/ckr.js'
 import { SeveralTokens } from '../../src/keys/several-tokens.js'
 import { Pkcs11Shim } from '../support/pkcs11-shim.js'
 import { newTokenDirectory, openCustody, type TestToken } from '../support/softhsm.js'
@@ -205,6 +206,18 @@ describe('Several tokens', () => {
     original.removeToken()
     other.removeToken()
     await assert.rejects(open(original, other), /could not be|CKR_/)
+  })
+
+  it('say that one refused the PIN when none can be opened, so that nobody tries it again (S93)', async () => {
+    await keys.close()
+    original.removeToken()
+    const wrong = { ...other.token, pin: '000000' }
+    const opening = SeveralTokens.open([
+      { name: 'original', open: () => openKeys(original.token) },
+      { name: 'other', open: () => openKeys(wrong) },
+    ])
+    await assert.rejects(opening, isPinRefused)
+    keys = await open(other)
   })
 
   it('find who can unwrap a key that is kept outside, and stay with that one', async () => {

@@ -11,9 +11,10 @@ import {
  * the same functions of the same loaded library, called on threads of libuv.
  */
 
-/** CK_TOKEN_INFO begins with the label; the rest only has to fit. */
+/** Of CK_TOKEN_INFO: the label, then maker, model and serial number, then the flags; the rest only has to fit. */
 const TOKEN_INFO_BYTES = 1024
 const LABEL_BYTES = 32
+const FLAGS_AT = LABEL_BYTES + 32 + 16 + 16
 const ATTRIBUTE_BYTES = 1024
 const CKR_BUFFER_TOO_SMALL = 0x150
 
@@ -23,6 +24,13 @@ const buffersInUse = new Set<readonly Buffer[]>()
 export interface Attribute {
   readonly type: number
   readonly value: Buffer
+}
+
+/** What is looked at to find a token again. */
+export interface TokenSight {
+  readonly label: string
+  /** CKF_… */
+  readonly flags: number
 }
 
 /** Every method rejects with an error whose `code` is the return value. */
@@ -53,10 +61,13 @@ export class BackgroundCalls {
     return pieces(slots, Number(count[0]))
   }
 
-  async tokenLabel(slot: Handle): Promise<string> {
+  async token(slot: Handle): Promise<TokenSight> {
     const info = Buffer.alloc(TOKEN_INFO_BYTES)
     await this.#call('C_GetTokenInfo', [numberOf(slot), info], info)
-    return info.subarray(0, LABEL_BYTES).toString('utf8').trimEnd()
+    return {
+      label: info.subarray(0, LABEL_BYTES).toString('utf8').trimEnd(),
+      flags: Number(numberOf(info.subarray(FLAGS_AT, FLAGS_AT + ULONG_BYTES))),
+    }
   }
 
   async openSession(slot: Handle, flags: number): Promise<Handle> {

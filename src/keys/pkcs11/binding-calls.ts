@@ -1,5 +1,5 @@
 import type pkcs11 from 'pkcs11js'
-import type { Attribute, BackgroundCalls } from './background-calls.js'
+import type { Attribute, BackgroundCalls, TokenSight } from './background-calls.js'
 
 /** Calls of a library that may take long. */
 export type SlowCalls = Omit<BackgroundCalls, 'isShared'>
@@ -26,8 +26,9 @@ export class BindingCalls implements SlowCalls {
     return this.#api.C_GetSlotList(true)
   }
 
-  async tokenLabel(slot: Buffer): Promise<string> {
-    return this.#api.C_GetTokenInfo(slot).label.trimEnd()
+  async token(slot: Buffer): Promise<TokenSight> {
+    const { label, flags } = this.#api.C_GetTokenInfo(slot)
+    return { label: label.trimEnd(), flags }
   }
 
   async openSession(slot: Buffer, flags: number): Promise<Buffer> {

@@ -175,6 +175,30 @@ export class TokenError extends Error {
   }
 }
 
+/**
+ * C_Login was not called: one more wrong PIN would lock the token (CKF_USER_PIN_FINAL_TRY), and it is not known
+ * whether ours is one.
+ */
+export class LastTryError extends TokenError {
+  constructor() {
+    super('C_Login', new Error('CKR_PIN_LOCKED'))
+    this.message =
+      'C_Login: one more wrong PIN would lock the token, so ours is not tried; log in with the right one by another tool first'
+  }
+}
+
+/** The token refused the PIN. Whoever is started again and tries it once more may lock the token. */
+export class PinRefusedError extends Error {
+  override readonly name = 'PinRefusedError'
+}
+
+/** Whether this is why something failed. */
+export function isPinRefused(error: unknown): boolean {
+  if (error instanceof PinRefusedError) return true
+  if (error instanceof TokenError) return error.call === 'C_Login' && error.ckr.pinRefused
+  return error instanceof Error && isPinRefused(error.cause)
+}
+
 /** A call did not return in time. It is still under way inside the library. */
 export class TokenTimeoutError extends Error {
   override readonly name = 'TokenTimeoutError'

@@ -7,7 +7,7 @@ import { BindingCalls, type SlowCalls } from './binding-calls.js'
 import { numberOf } from './function-list.js'
 import { join, part } from '../threads/native-jobs.js'
 import { nativeThreads } from '../threads/native-threads.js'
-import { TokenError } from './ckr.js'
+import { LastTryError, TokenError } from './ckr.js'
 import { Pace } from './pace.js'
 import type {
   KeyHandle,
@@ -100,14 +100,14 @@ export function openToken(location: TokenLocation): Token {
     get signsTogether() {
       return mayUseThreads(library) ? MOST_TOGETHER : 1
     },
-    describe: async () => describe(api, await slotOf(background, tokenLabel)),
+    describe: async () => describe(api, (await find(background, tokenLabel)).slot),
     async openSession() {
-      const slot = await slotOf(background, tokenLabel)
+      const { slot, isLastTry } = await find(background, tokenLabel)
       const flags = pkcs11.CKF_SERIAL_SESSION | pkcs11.CKF_RW_SESSION
       const handle = await awaited('C_OpenSession', background.openSession(slot, flags))
       const session = new ModuleSession(library, handle)
       try {
-        await login.demand(session, handle)
+        await login.demand(session, handle, isLastTry)
       } catch (error) {
         await session.close()
         throw error
@@ -141,9 +141,9 @@ function describe(api: pkcs11.PKCS11, slot: Buffer): TokenFacts {
   const limits = [token.maxSessionCount, token.maxRwSessionCount].filter(isLimit)
   return {
     label: token.label.trimEnd(),
-    manufacturer: token.manufacturerID.trimEnd(),
-    model: token.model.trimEnd(),
-    serialNumber: token.serialNumber.trimEnd(),
+    manufacturer: textOf(token.manufacturerID),
+    model: textOf(token.model),
+    serialNumber: textOf(token.serialNumber),
     mostSessions: limits.length === 0 ? null : Math.min(...limits),
     mechanisms: new Map(
       mechanisms.map((mechanism) => [
@@ -154,25 +154,39 @@ function describe(api: pkcs11.PKCS11, slot: Buffer): TokenFacts {
   }
 }
 
+/** Filled up with blanks, or, against the standard, with zeros. */
+function textOf(field: string): string {
+  return field.replace(/[\0 ]+$/, '')
+}
+
 /** Zero stands for "any number", and numbers near the largest for that or for "not known". */
 function isLimit(count: number): boolean {
   return count > 0 && count < 0x7fffffff
 }
 
+interface FoundSlot {
+  readonly slot: Buffer
+  /** One more wrong PIN, and the token locks. */
+  readonly isLastTry: boolean
+}
+
 /** Slot numbers move when tokens are re-plugged; labels do not. */
-async function slotOf(background: SlowCalls, tokenLabel: string): Promise<Buffer> {
-  const matches: Buffer[] = []
+async function find(background: SlowCalls, tokenLabel: string): Promise<FoundSlot> {
+  const matches: FoundSlot[] = []
   for (const slot of await awaited('C_GetSlotList', background.slots())) {
     // a slot that does not answer is not the one we look for
-    const label = await background.tokenLabel(slot).catch(() => null)
-    if (label === tokenLabel) matches.push(slot)
+    const { label, flags } = (await background.token(slot).catch(() => null)) ?? NOTHING
+    const isLastTry = (flags & pkcs11.CKF_USER_PIN_FINAL_TRY) !== 0
+    if (label === tokenLabel) matches.push({ slot, isLastTry })
   }
-  const [slot, another] = matches
-  if (slot === undefined || another !== undefined) {
+  const [found, another] = matches
+  if (found === undefined || another !== undefined) {
     throw new TokenError('C_GetSlotList', new Error('CKR_TOKEN_NOT_PRESENT'))
   }
-  return slot
+  return found
 }
+
+const NOTHING = { label: null, flags: 0 }
 
 /**
  * Login is per application and token, so one session logs in for all, one at a time. A PIN that was
@@ -189,10 +203,12 @@ class Login {
     this.#pin = pin
   }
 
-  demand(session: ModuleSession, handle: Buffer): Promise<void> {
+  demand(session: ModuleSession, handle: Buffer, isLastTry: boolean): Promise<void> {
     const mine = this.#last.then(async () => {
       if (this.#refusal !== null) throw this.#refusal
-      if (!(await session.isLoggedIn())) await this.#logIn(handle)
+      if (await session.isLoggedIn()) return
+      if (isLastTry) throw (this.#refusal = new LastTryError())
+      await this.#logIn(handle)
     })
     this.#last = mine.catch(() => undefined)
     return mine

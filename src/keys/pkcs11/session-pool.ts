@@ -5,7 +5,7 @@ import {
   ServiceError,
 } from '../../errors.js'
 import { endDespite } from '../foreign-functions.js'
-import { TokenError, TokenTimeoutError } from './ckr.js'
+import { LastTryError, TokenError, TokenTimeoutError } from './ckr.js'
 import type { KeyHandle, Mechanism, OpenSession, Session, Token } from './session.js'
 
 const openPools = new Set<SessionPool>()
@@ -13,6 +13,8 @@ endDespite(() => [...openPools].reduce((sum, { callsUnderWay }) => sum + callsUn
 
 /** Sessions that could not be opened, one after the other. */
 const FAILURES_BEFORE_REINITIALISING = 3
+/** From one initialisation to the next. */
+const MOST_FAILURES_BETWEEN = 6
 
 export interface SessionPoolOptions {
   readonly token: Token
@@ -73,6 +75,8 @@ export class SessionPool {
   readonly #quarantined = new Set<Promise<void>>()
   readonly #openings = new Set<Promise<void>>()
   readonly #closings = new Set<Promise<void>>()
+  /** On loan for as long as nothing fails. */
+  #kept = 0
   #epoch = 0
   /** The first session of an epoch is opened alone: it finds out whether the token is there. */
   #reachedInEpoch = -1
@@ -125,9 +129,14 @@ export class SessionPool {
       waiting: this.#waiting.length,
       quarantined: this.#quarantined.size,
       stopped: this.#stopped,
-      /** Every session is inside a call that does not return. */
-      stuck: this.#quarantined.size >= this.#options.sessions,
+      /** Every session that could serve somebody is inside a call that does not return. */
+      stuck: this.#isStuck,
     }
+  }
+
+  get #isStuck(): boolean {
+    const hanging = this.#quarantined.size
+    return hanging > 0 && hanging + this.#kept >= this.#options.sessions
   }
 
   /**
@@ -148,6 +157,16 @@ export class SessionPool {
       throw inOurWords(error)
     } finally {
       this.#takeBack(loan)
+    }
+  }
+
+  /** As `withSession`, for those who keep it from serving others. */
+  async withKeptSession<T>(use: (session: PooledSession) => Promise<T>): Promise<T> {
+    this.#kept += 1
+    try {
+      return await this.withSession(use)
+    } finally {
+      this.#kept -= 1
     }
   }
 
@@ -178,7 +197,7 @@ export class SessionPool {
   #refusal(): HsmUnavailableError | null {
     if (this.#closing !== null) return new HsmUnavailableError('Shutting down')
     if (this.#stopped !== null) return new HsmUnavailableError(this.#stopped)
-    if (this.#quarantined.size >= this.#options.sessions) {
+    if (this.#isStuck) {
       return new HsmUnavailableError('Too many calls to the token do not return')
     }
     return null
@@ -284,7 +303,8 @@ export class SessionPool {
     if (this.#failuresInARow < this.#reinitialiseAfter) return
     // some libraries see a token that came back only after C_Finalize and C_Initialize
     this.#mustReinitialise = true
-    this.#reinitialiseAfter = this.#failuresInARow * 2
+    // a token that was away for an hour must not wait for another one
+    this.#reinitialiseAfter += Math.min(this.#failuresInARow, MOST_FAILURES_BETWEEN)
   }
 
   #takeBack(loan: Loan): void {
@@ -323,7 +343,8 @@ export class SessionPool {
     const { ckr } = error
     if (ckr.pinRefused && error.call === 'C_Login' && this.#stopped === null) {
       // trying the PIN again would lock the token
-      this.#stopped = 'The token refused the PIN'
+      const untried = error instanceof LastTryError
+      this.#stopped = untried ? 'The token would lock' : 'The token refused the PIN'
       this.#options.alarm(this.#stopped, error)
     }
     if (ckr.name === 'CKR_CRYPTOKI_NOT_INITIALIZED') this.#mustReinitialise = true

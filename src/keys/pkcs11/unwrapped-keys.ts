@@ -246,7 +246,7 @@ class Home {
   static open(pool: SessionPool): Promise<Home> {
     return new Promise((resolve, reject) => {
       const ended: Promise<void> = pool
-        .withSession(
+        .withKeptSession(
           (session) =>
             new Promise<never>((_, fail) => {
               // A session whose use has failed is closed, and its objects with it.

@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs'
 import type { Config } from '../../config/schema.js'
 import { createLogger, type Logger } from '../../observability/logger.js'
 import { FROM_SOURCE, moduleUrl } from '../../package-files.js'
+import { PinRefusedError } from '../pkcs11/ckr.js'
 import type { Ended } from '../pkcs11/session-pool.js'
 import { sessionsOf } from '../token-settings.js'
 import { KeyProcessCustody } from './client.js'
@@ -56,7 +57,7 @@ export type FromKeyProcess =
   | 'ready'
   /** `stuck`: calls inside the library that do not return have taken every session. */
   | { readonly pong: TokenState & { readonly stuck: boolean }; readonly refusedUses: number }
-  /** `forGood`: trying again would do harm, such as locking the token by one more wrong PIN. */
+  /** `forGood`: the PIN was refused, and one more try could lock the token. */
   | { readonly failed: { readonly message: string; readonly forGood: boolean } }
 
 /** A call takes this much longer at most than the token: waiting for a session, and the way there and back. */
@@ -108,11 +109,6 @@ export function connectKeyProcess(
 /** How a start ended that did not lead to a key process that answers. */
 class StartError extends Error {
   override readonly name = 'StartError'
-  readonly forGood: boolean
-  constructor(message: string, forGood: boolean) {
-    super(message)
-    this.forGood = forGood
-  }
 }
 
 class Supervisor implements KeyProcess {
@@ -179,14 +175,14 @@ class Supervisor implements KeyProcess {
   }
 
   /** Resolves when it answers; from then on its end leads to the next start. */
-  #launch(): Promise<void> {
+  async #launch(): Promise<void> {
     const started = performance.now()
     const child = forkKeyProcess(this.#config)
     this.#child = child
     const { socket, token } = this
     tell(child, { orders: { config: pick(this.#config), socket, token } })
-    return new Promise((resolve, reject) => {
-      let failure = new StartError('The key process ended as it started', false)
+    await new Promise<void>((resolve, reject) => {
+      let failure: Error = new StartError('The key process ended as it started')
       const late = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS)
       child.on('message', (message: FromKeyProcess) => {
         if (message === 'ready') {
@@ -195,8 +191,16 @@ class Supervisor implements KeyProcess {
           this.#listenToHeart(child)
           resolve()
         } else if ('failed' in message) {
-          failure = new StartError(message.failed.message, message.failed.forGood)
+          const { message: why, forGood } = message.failed
+          failure = forGood ? new PinRefusedError(why) : new StartError(why)
         }
+      })
+      child.on('error', (error) => {
+        if (child.pid !== undefined) return // a message that did not arrive: its end follows
+        // No memory, no process, no file descriptor was left for it.
+        clearTimeout(late)
+        this.#child = null
+        reject(error)
       })
       child.once('exit', (code, signal) => {
         clearTimeout(late)
@@ -225,7 +229,7 @@ class Supervisor implements KeyProcess {
         },
         (error: unknown) => {
           if (this.#stopping) return
-          const forGood = error instanceof StartError && error.forGood
+          const forGood = error instanceof PinRefusedError
           const what = forGood ? 'is not started again' : 'could not be started'
           this.#logger.error({ alarm: 'key-process', err: error }, `the key process ${what}`)
           if (!forGood) this.#relaunch()

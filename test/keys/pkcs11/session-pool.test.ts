@@ -508,6 +508,19 @@ describe('After the device was lost (S91)', () => {
     await pool.close()
   })
 
+  it('a token that was away for long is looked for by initialising the library as often as before', async () => {
+    const { token, custody } = setUp()
+    assert.equal(await custody.ready(), true)
+    token.faults = { probe: fault('CKR_DEVICE_REMOVED', 'C_GetSessionInfo') }
+    token.openFault = fault('CKR_TOKEN_NOT_PRESENT', 'C_GetSlotList')
+    const [attempts, since] = [token.attempts, () => token.attempts - attempts]
+    while (since() < 100) assert.equal(await custody.ready(), false)
+    const before = token.reinitialised
+    while (since() < 106) assert.equal(await custody.ready(), false)
+    assert.deepEqual([before, token.reinitialised], [17, 18])
+    await custody.close()
+  })
+
   it('a library that is no longer initialised is initialised again, with no session out', async () => {
     const { token, custody } = setUp()
     token.faults = { probe: fault('CKR_CRYPTOKI_NOT_INITIALIZED', 'C_GetSessionInfo') }

@@ -95,9 +95,11 @@ describe('The faulty PKCS#11 library of the tests', () => {
 
   it('locks the token after wrong PINs', async () => {
     const locking = new Pkcs11Shim(newTokenDirectory())
-    locking.limitPinTries(1)
+    locking.limitPinTries(2)
     const wrong = { ...locking.token, pin: '000000' }
     await assert.rejects(openCustody(wrong), /CKR_PIN_INCORRECT/)
+    await assert.rejects(openCustody(locking.token), /one more wrong PIN would lock/)
+    locking.limitPinTries(0)
     await assert.rejects(openCustody(locking.token), /CKR_PIN_LOCKED/)
     locking.close()
   })

@@ -174,6 +174,21 @@ describe('The key process', function () {
     await until(() => custody.ready())
   })
 
+  it('is started as soon as that is possible again, when the machine had no room for it (S103)', async () => {
+    const pid = pidOf(keyProcess)
+    const { restarts } = keyProcess.state
+    const node = process.execPath
+    process.execPath = join(folder, 'nothing')
+    try {
+      process.kill(pid, 'SIGKILL')
+      await until(() => keyProcess.state.restarts > restarts + 1)
+      assert.deepEqual([keyProcess.state.running, keyProcess.state.pid], [false, null])
+    } finally {
+      process.execPath = node
+    }
+    await until(() => custody.ready())
+  })
+
   it('is replaced when it hangs, and what it was asked for ends', async () => {
     const pid = pidOf(keyProcess)
     process.kill(pid, 'SIGSTOP')
@@ -207,7 +222,7 @@ describe('The key process', function () {
     writeFileSync(pinFile, '999999', { mode: 0o600 })
     await assert.rejects(
       startKeyProcess(configWith({ pinFile }), { logger: pino({ level: 'silent' }) }),
-      /^StartError: The token "openrssp-test" could not be opened: .*CKR_PIN_INCORRECT/,
+      /^PinRefusedError: The token "openrssp-test" could not be opened: .*CKR_PIN_INCORRECT/,
     )
   })
 
