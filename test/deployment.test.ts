@@ -15,7 +15,8 @@ import { parse, parseAllDocuments } from 'yaml'
 import { checkConfig } from '../src/config/load.js'
 import type { Config } from '../src/config/schema.js'
 import { Secrets } from '../src/config/secrets.js'
-import { builtProgram, Installation, Running } from './commands/openrssp.js'
+import { Installation, Running } from './commands/openrssp.js'
+import { builtProgram } from './support/program.js'
 
 const ROOT = join(import.meta.dirname, '..')
 const FOLDER = join(ROOT, 'docs/deployment')
@@ -66,7 +67,7 @@ describe('The deployment files', () => {
   })
 
   it('name the same replicas for compose and for nginx, three, and let them end in peace', () => {
-    const { services } = parse(read('compose.yaml'), { merge: true })
+    const { services, networks } = parse(read('compose.yaml'), { merge: true })
     const names = Object.keys(services).filter((name) => name.startsWith('openrssp'))
     const upstream = [...read('nginx.conf').matchAll(/^ +server ([\w-]+):8700 /gm)]
     assert.deepEqual(
@@ -81,6 +82,13 @@ describe('The deployment files', () => {
       )
       assert.equal(services[name].ports, undefined)
     }
+    // nginx looks names up once: a replica that is made anew has to be where the old one was.
+    const addresses = names.map((name) => services[name].networks.inside.ipv4_address as string)
+    assert.equal(new Set(addresses).size, 3)
+    for (const address of addresses) assert.match(address, /^172\.30\.0\.([1-9]|[1-9]\d)$/)
+    assert.deepEqual(networks.inside.ipam.config, [
+      { subnet: '172.30.0.0/24', ip_range: '172.30.0.128/25' },
+    ])
     // nginx has to give up idle connections first.
     const [, seconds] = /^ +keepalive_timeout (\d+)s;/m.exec(read('nginx.conf')) ?? []
     assert.ok(Number(seconds) < listen.keepAliveSeconds)
@@ -117,6 +125,8 @@ describe('The deployment files', () => {
       assert.equal(services[name].read_only, true)
     }
     assert.match(read('Dockerfile'), /^USER 10001:10001$/m)
+    // A volume takes the owner of the folder it is put over.
+    assert.match(read('Dockerfile'), /install --directory --owner 10001 .* \/var\/lib\/openrssp /)
     assert.match(read('openrssp.service'), /^User=openrssp$/m)
     assert.doesNotMatch(
       read('openrssp.json') + read('kubernetes.yaml'),
@@ -127,6 +137,11 @@ describe('The deployment files', () => {
   it('are units that systemd takes', function () {
     const [, stop] = /^TimeoutStopSec=(\d+)$/m.exec(read('openrssp.service')) ?? []
     assert.ok(Number(stop) >= STOP_SECONDS)
+    // A wrong PIN must not be tried again and again (S93).
+    assert.match(read('openrssp.service'), /^RestartPreventExitStatus=78$/m)
+    // Whoever hangs is to be noticed, and whoever is busy to be left alone.
+    const [, silence] = /^WatchdogSec=(\d+)$/m.exec(read('openrssp.service')) ?? []
+    assert.ok(Number(silence) >= 30)
     if (spawnSync('systemd-analyze', ['--version']).status !== 0) this.skip()
     for (const name of ['openrssp.service', 'openrssp.socket']) {
       const text = read(name).replace('/usr/bin/node', process.execPath)

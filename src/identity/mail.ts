@@ -45,9 +45,14 @@ function smtp(settings: SmtpSettings): Messenger {
   }
 }
 
+/** What could not be made is tried again (S103). */
 function lazily<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | null = null
-  return () => (made ??= make())
+  const forget = (error: unknown) => {
+    made = null
+    throw error
+  }
+  return () => (made ??= make().catch(forget))
 }
 
 /** Refused for good (RFC 5321, 4.2.1), and because of where it goes: trying again will not help. */

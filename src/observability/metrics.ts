@@ -74,7 +74,7 @@ export interface CommitObserver {
 }
 
 /** Where a digest stands in the authorisation ledger. */
-export type LedgerState = 'authorised' | 'reserved' | 'consumed' | 'released' | 'indeterminate'
+export type LedgerState = (typeof LEDGER_STATES)[number]
 
 /** Parts of the way of a signature whose time is taken. */
 export type Step =
@@ -106,6 +106,18 @@ interface Sources {
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const SHORT = [0.00025, 0.0005, ...SECONDS]
 const UNITS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+/** What the alert rules wait for, and hopefully in vain. */
+const FAILED_TIMESTAMPS = [
+  { source: 'own', outcome: 'systemFailure' },
+  { source: 'own', outcome: 'timeNotAvailable' },
+  { source: 'external', outcome: 'failed' },
+] as const
+const UNEXPECTED_REFUSALS = [
+  { api: 'csc', kind: 'unforeseen' },
+  { api: 'csc', kind: 'signature-withheld' },
+  { api: 'oauth', kind: 'server_error' },
+] as const
+const LEDGER_STATES = ['authorised', 'reserved', 'consumed', 'released', 'indeterminate'] as const
 
 /**
  * Figures of this process, for Prometheus. Labels take few values, all of our own choosing: never the name
@@ -199,6 +211,7 @@ export class Metrics implements CommitObserver, GateObserver {
   )
   constructor() {
     processFigures()
+    this.#beginAtZero()
     this.#gauge('build_info', 'Always 1; the version is a label.', ['version'], 'first').set(
       { version: VERSION },
       1,
@@ -258,6 +271,18 @@ export class Metrics implements CommitObserver, GateObserver {
     )
   }
 
+  /**
+   * A count that begins at one has not increased, for Prometheus: what is to be noticed when it happens for
+   * the first time has to be there before.
+   */
+  #beginAtZero(): void {
+    for (const state of LEDGER_STATES) this.#ledger(state, 0)
+    for (const labels of UNEXPECTED_REFUSALS) this.#refusals.inc(labels, 0)
+    for (const labels of FAILED_TIMESTAMPS) this.#timestamps.zero(labels)
+    this.#commits.zero({ outcome: 'failed' })
+    this.#ocsp.inc({ says: 'failed', origin: 'none' }, 0)
+  }
+
   /** Names where figures are to be had, in place of those that were named before. */
   watch(sources: Partial<Sources>): void {
     Object.assign(this.#sources, sources)
@@ -310,7 +335,8 @@ export class Metrics implements CommitObserver, GateObserver {
   }
 
   choreRan(chore: string, outcome: 'done' | 'failed'): void {
-    this.#chores.inc({ chore, outcome })
+    this.#chores.inc({ chore, outcome: 'failed' }, outcome === 'failed' ? 1 : 0)
+    if (outcome === 'done') this.#chores.inc({ chore, outcome })
   }
 
   /** In the text format of Prometheus. */
@@ -476,6 +502,20 @@ function processFigures(): Registry {
 
 /** The figures of one process, as they pass between processes. */
 export type FiguresData = readonly object[]
+
+/** Of these figures, what only ever grows: what a process told that has ended counts on. */
+export function countsIn(data: FiguresData): FiguresData {
+  return data.filter((metric) => !isLevel(metric))
+}
+
+function isLevel(metric: object): boolean {
+  return 'type' in metric && metric.type === 'gauge'
+}
+
+/** Figures of several processes as those of one process. */
+export function together(processes: readonly FiguresData[]): Promise<FiguresData> {
+  return AggregatorRegistry.aggregate([...processes]).getMetricsAsJSON()
+}
 
 /** Figures of several processes as those of one: counts are added, levels taken as each one says. */
 export function textOf(processes: readonly FiguresData[]): Promise<string> {

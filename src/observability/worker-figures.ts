@@ -1,5 +1,5 @@
 import type { Worker } from 'node:cluster'
-import { FIGURES_TYPE, textOf, type FiguresData, type Metrics } from './metrics.js'
+import { countsIn, FIGURES_TYPE, textOf, together, type FiguresData, type Metrics } from './metrics.js'
 import type { Figures } from './metrics-listener.js'
 
 /** What the primary asks a worker, and what that answers. */
@@ -24,11 +24,18 @@ export function answerPrimary(metrics: Metrics): void {
   })
 }
 
-/** In the primary: the figures of all workers, and its own, as one. */
+/**
+ * In the primary: the figures of all workers, and its own, as one. Counts never fall: Prometheus would take
+ * what is left for new. What a worker told at last goes on counting when it has ended, or does not answer.
+ */
 export class WorkerFigures implements Figures {
   readonly contentType = FIGURES_TYPE
   readonly #workers: () => readonly Worker[]
   readonly #own: Metrics
+  readonly #told = new Map<Worker, FiguresData>()
+  /** Counts of all that have ended. */
+  #ended: FiguresData = []
+  #before: Promise<unknown> = Promise.resolve()
   #asked = 0
 
   constructor(parts: { workers: () => readonly Worker[]; own: Metrics }) {
@@ -36,11 +43,32 @@ export class WorkerFigures implements Figures {
     this.#own = parts.own
   }
 
-  async text(): Promise<string> {
-    const figures = ++this.#asked
-    const asked = this.#workers().filter((worker) => worker.isConnected())
-    const answers = await Promise.all(asked.map((worker) => ask(worker, { figures })))
-    return textOf([await this.#own.data(), ...answers.filter((answer) => answer !== null)])
+  /** One at a time: what has ended is added up once. */
+  text(): Promise<string> {
+    const text = this.#before.then(() => this.#collect())
+    this.#before = text.catch(() => undefined)
+    return text
+  }
+
+  async #collect(): Promise<string> {
+    const workers = this.#workers()
+    await this.#addUpEnded(workers)
+    const question = { figures: ++this.#asked }
+    const told = workers.map(async (worker) => {
+      const answer = worker.isConnected() ? await ask(worker, question) : null
+      const data = answer ?? countsIn(this.#told.get(worker) ?? [])
+      this.#told.set(worker, data)
+      return data
+    })
+    return textOf([await this.#own.data(), this.#ended, ...(await Promise.all(told))])
+  }
+
+  async #addUpEnded(workers: readonly Worker[]): Promise<void> {
+    for (const [worker, data] of this.#told) {
+      if (workers.includes(worker)) continue
+      this.#ended = await together([this.#ended, countsIn(data)])
+      this.#told.delete(worker)
+    }
   }
 }
 
