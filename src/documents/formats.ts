@@ -47,10 +47,14 @@ export const FORMATS: Readonly<Partial<Record<SignatureFormat, FormatFacts>>> = 
   },
 }
 
-/** PDFs are parsed in threads, which outlive a call. */
+/** PDFs are parsed in threads, which outlive a call. What could not be loaded is tried again (S103). */
 function once(load: () => Promise<AdesFormat>): () => Promise<AdesFormat> {
   let loaded: Promise<AdesFormat> | undefined
-  return () => (loaded ??= load())
+  const forget = (error: unknown) => {
+    loaded = undefined
+    throw error
+  }
+  return () => (loaded ??= load().catch(forget))
 }
 
 /** A format that signs a document inside a container; null for those that do not. */

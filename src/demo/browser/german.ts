@@ -68,6 +68,8 @@ export const GERMAN: Readonly<Record<string, string>> = {
   'Show the signature on a page': 'Die Signatur auf einer Seite zeigen',
   'This PDF opens only with a password, so the service cannot sign it. Please choose a copy without a password.':
     'Dieses PDF öffnet sich nur mit einem Passwort; der Dienst kann es nicht signieren. Bitte wählen Sie eine Kopie ohne Passwort.',
+  'This PDF is protected against changes, so the service cannot sign it. Please choose a copy without protection.':
+    'Dieses PDF ist gegen Änderungen geschützt; der Dienst kann es nicht signieren. Bitte wählen Sie eine Kopie ohne Schutz.',
   'This browser cannot open the document: it may be damaged, and then the service will not sign it. You can still say where the signature goes.':
     'Dieser Browser kann das Dokument nicht öffnen: Vielleicht ist es beschädigt, dann signiert der Dienst es nicht. Sie können trotzdem angeben, wohin die Signatur kommt.',
   'Page, of {pages}': 'Seite, von {pages}',

@@ -1,10 +1,17 @@
 /* Loaded only when there is a PDF to be looked at; a file of its own for that reason. */
-import { getDocument, GlobalWorkerOptions, type RenderTask } from 'pdfjs-dist/legacy/build/pdf.mjs'
+import {
+  getDocument,
+  GlobalWorkerOptions,
+  PermissionFlag,
+  type RenderTask,
+} from 'pdfjs-dist/legacy/build/pdf.mjs'
 import type { Bytes } from './encoding.js'
 import { millimetres, type PageSize } from './placement.js'
 
 export interface OpenPdf {
   readonly pages: number
+  /** Whether its author allows no changes, which a new signature field is one of. */
+  readonly isProtected: boolean
   sizeOf(page: number): Promise<PageSize>
   /** Only the last page asked for is drawn to the end. @param width in pixels of the screen */
   draw(page: number, canvas: HTMLCanvasElement, width: number): Promise<void>
@@ -27,10 +34,15 @@ export async function openPdf(content: Bytes): Promise<OpenPdf> {
     verbosity: 0,
   })
   const document = await loading.promise
+  const permissions = await document.getPermissions()
+  const isAllowed = (one: number) => permissions?.includes(one) ?? true
   let wanted = 0
   let drawing: RenderTask | null = null
   return {
     pages: document.numPages,
+    isProtected: !(
+      isAllowed(PermissionFlag.MODIFY_CONTENTS) && isAllowed(PermissionFlag.MODIFY_ANNOTATIONS)
+    ),
     async sizeOf(page) {
       const { width, height } = (await document.getPage(page)).getViewport({ scale: 1 })
       return { width: millimetres(width), height: millimetres(height) }

@@ -67,7 +67,9 @@ export function PlacementEditor({
           ) : (
             <Page {...{ pdf, size, placement, place, disabled, id }} />
           )}
-          {pdf !== 'password' && <Numbers {...{ placement, place, id, pages }} />}
+          {(pdf === 'unreadable' || !isProblem(pdf)) && (
+            <Numbers {...{ placement, place, id, pages }} />
+          )}
         </>
       )}
     </fieldset>
@@ -228,6 +230,8 @@ function isSame(one: Placement, other: Placement): boolean {
 const PROBLEMS = {
   password:
     'This PDF opens only with a password, so the service cannot sign it. Please choose a copy without a password.',
+  protected:
+    'This PDF is protected against changes, so the service cannot sign it. Please choose a copy without protection.',
   unreadable:
     'This browser cannot open the document: it may be damaged, and then the service will not sign it. You can still say where the signature goes.',
 } as const
@@ -246,7 +250,7 @@ function usePdf(content: Bytes): pdfPages.OpenPdf | Problem | null {
     const opening = loading.then((module) => module.openPdf(content))
     opening.then(
       (open) => {
-        if (!isGone) setPdf(open)
+        if (!isGone) setPdf(open.isProtected ? 'protected' : open)
       },
       async (error: unknown) => {
         const module = await loading.catch(() => null)

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { UnfitDocumentError } from '../../errors.js'
 import type { HashAlgorithm } from '../../keys/algorithms.js'
+import { digestOf } from '../../keys/digest.js'
 import type {
   PreparedSignature,
   ProofSources,
@@ -116,7 +116,7 @@ async function archiveFiles(
     proof: { name, mediaType: TIMESTAMP_TOKEN },
     files: renamed ? [...others, renamed] : others,
   })
-  const digest = createHash(hash.name).update(bytes).digest()
+  const digest = digestOf(hash, bytes)
   return [
     ...(renamed ? [renamed] : []),
     { name: ARCHIVE_MANIFEST, bytes },

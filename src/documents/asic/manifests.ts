@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { HashAlgorithm } from '../../keys/algorithms.js'
+import { digestOf } from '../../keys/digest.js'
 import { digestMethodUri } from '../xades/identifiers.js'
 import { mediaTypeOf } from '../xades/media-type.js'
 import { containerUri } from '../xades/subjects.js'
@@ -39,7 +39,7 @@ function dataObjectReference(
   hash: HashAlgorithm,
   isRoot: boolean,
 ): XmlText {
-  const digest = createHash(hash.name).update(bytes).digest()
+  const digest = digestOf(hash, bytes)
   return element(
     'asic:DataObjectReference',
     { URI: containerUri(name), MimeType: mediaTypeOf(bytes), Rootfile: isRoot ? 'true' : null },

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import { childrenOf } from '../../certificates/distinguished-name.js'
 import type { HashAlgorithm } from '../../keys/algorithms.js'
+import { digestOf } from '../../keys/digest.js'
 import { joined, objectIdentifier, octetString, sequence, type Parts } from './der-encoding.js'
 import { digestAlgorithmIdentifier } from './digest-algorithm.js'
 import type { SignedData } from './signed-data.js'
@@ -12,7 +12,7 @@ import type { SignedData } from './signed-data.js'
  */
 export function atsHashIndex(data: SignedData, hash: HashAlgorithm): Buffer {
   const index = (elements: readonly Buffer[]) =>
-    sequence(...elements.map((element) => octetString(digestOf(element, hash))))
+    sequence(...elements.map((element) => octetString(digestOf(hash, element))))
   const values = data.signer.unsignedAttributes.flatMap(typeWithEachValue)
   return joined(
     sequence(
@@ -40,7 +40,7 @@ export function archiveTimestampImprint(
     ...signer.fields,
     hashIndex,
   ]
-  return digestOf(joined(covered), hash)
+  return digestOf(hash, joined(covered))
 }
 
 /** attrType and one instance of attrValues, one after the other. */
@@ -50,8 +50,4 @@ function typeWithEachValue(attribute: Buffer): Buffer[] {
   return childrenOf(values).map((value) =>
     Buffer.concat([type.valueBeforeDecodeView, value.valueBeforeDecodeView]),
   )
-}
-
-function digestOf(bytes: Buffer, hash: HashAlgorithm): Buffer {
-  return createHash(hash.name).update(bytes).digest()
 }

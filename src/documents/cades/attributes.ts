@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import { algorithmIdentifier } from '../../certificates/algorithm-identifier.js'
 import { childrenOf } from '../../certificates/distinguished-name.js'
@@ -7,6 +6,7 @@ import {
   type HashAlgorithm,
   type SignatureAlgorithm,
 } from '../../keys/algorithms.js'
+import { digestOf } from '../../keys/digest.js'
 import {
   contextTag,
   encoded,
@@ -91,7 +91,7 @@ export function algorithmProtection(algorithm: SignatureAlgorithm): Attribute {
 export function signingCertificateV2(certificate: Buffer, hash: HashAlgorithm): Attribute {
   const { issuer, serialNumber } = issuanceOf(certificate)
   const isDefault = hash === HASH_ALGORITHMS.sha256
-  const digest = createHash(hash.name).update(certificate).digest()
+  const digest = digestOf(hash, certificate)
   const generalNames = sequence(contextTag(DIRECTORY_NAME, [issuer]))
   const id = sequence(
     isDefault ? [] : [digestAlgorithmIdentifier(hash)],

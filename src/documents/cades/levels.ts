@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { HashAlgorithm } from '../../keys/algorithms.js'
+import { digestOf } from '../../keys/digest.js'
 import type { ConformanceLevel, ProofSources, Signatory, ValidationData } from '../ades.js'
 import { certificatesToValidate, distinct } from '../signatory.js'
 import { archiveTimestampImprint, atsHashIndex } from './archive-timestamp.js'
@@ -40,7 +40,7 @@ export function signatureTimestamp(
   hash: HashAlgorithm,
   sources: ProofSources,
 ): Promise<Buffer> {
-  return sources.timestamp(createHash(hash.name).update(signer.value).digest(), hash)
+  return sources.timestamp(digestOf(hash, signer.value), hash)
 }
 
 /** Of a TimeStampToken, as far as it carries them. */

@@ -4,6 +4,7 @@ import { childrenOf } from '../../certificates/distinguished-name.js'
 import { UnfitSignedPropertiesError } from '../../errors.js'
 import type { HashAlgorithm } from '../../keys/algorithms.js'
 import type { SignedProperty } from '../ades.js'
+import { propertyText } from '../property-text.js'
 import { ATTRIBUTE_OIDS, type Attribute } from './attributes.js'
 import { contextTag, encoded, joined, objectIdentifier, sequence } from './der-encoding.js'
 import { ID_DATA } from './signed-data.js'
@@ -135,12 +136,13 @@ function factsOf({ name }: SignedProperty): PropertyFacts | null {
 }
 
 /**
- * Base64 of the DER of a value, or of the whole attribute with one value; any other text stands for
- * itself where the property has a plain meaning.
+ * Base64 of the DER of a value, or of the whole attribute with one value; any other text, or Base64 of
+ * one, stands for itself where the property has a plain meaning.
  */
 function valueOf(sent: string, facts: PropertyFacts): Buffer | null {
   const der = BASE64.test(sent) ? Buffer.from(sent, 'base64') : null
-  if (der === null || !isDer(der)) return sent === '' ? null : (facts.ofText?.(sent) ?? null)
+  if (der === null || !isDer(der))
+    return sent === '' ? null : (facts.ofText?.(propertyText(sent)) ?? null)
   const value = valueOfAttribute(der, facts.oid) ?? der
   return hasForm(value, facts) ? value : null
 }

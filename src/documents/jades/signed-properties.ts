@@ -4,6 +4,7 @@ import { UnfitSignedPropertiesError } from '../../errors.js'
 import type { HashAlgorithm } from '../../keys/algorithms.js'
 import type { SignedProperty } from '../ades.js'
 import { timestampsDigest } from '../cades/timestamp-imprint.js'
+import { propertyText } from '../property-text.js'
 import type { Json, JsonObject } from './json.js'
 
 /** What properties may have to do with. */
@@ -150,7 +151,7 @@ export function propertyMembers(
   return Object.fromEntries(members)
 }
 
-/** JSON, or Base64 of JSON; any other text stands for itself where the property has a plain meaning. */
+/** JSON, or any other text where the property has a plain meaning; either may be in Base64. */
 function valueOf(name: string, sent: string): Json | null {
   const facts = Object.hasOwn(PROPERTIES, name) ? PROPERTIES[name] : undefined
   if (!facts || sent === '') return null
@@ -158,7 +159,7 @@ function valueOf(name: string, sent: string): Json | null {
   const value =
     parsed(sent) ??
     (isEncoded ? parsed(Buffer.from(sent, 'base64').toString()) : null) ??
-    facts.ofText?.(sent) ??
+    facts.ofText?.(propertyText(sent)) ??
     null
   return value !== null && Value.Check(facts.schema, value) ? value : null
 }

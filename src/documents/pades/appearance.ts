@@ -22,6 +22,8 @@ export interface Look {
   readonly fontSize?: number | undefined
   /** PNG or JPEG. */
   readonly image?: Uint8Array | undefined
+  /** Nobody asked for this text: what cannot be drawn of it is left out. */
+  readonly isUsual?: boolean
 }
 
 export interface Area {
@@ -144,11 +146,17 @@ const LINE_HEIGHT = 1.2
 const ASCENT = 0.95
 
 function drawText(font: EmbeddedFont, look: Look, area: Area): string {
-  const text = plainText(look.text ?? '')
+  const text = look.isUsual
+    ? drawableLines(font, plainText(look.text ?? ''))
+    : plainText(look.text ?? '')
   rejectUndrawable(font, text)
   const width = area.width - 2 * PADDING
   const height = area.height - 2 * PADDING
-  const { size, lines } = fitted(font, { text, width, height, fontSize: look.fontSize })
+  const fit = fitted(font, { text, width, height, fontSize: look.fontSize })
+  if (!fit && look.isUsual) return ''
+  if (!fit)
+    throw new UnfitDocumentError('The text of the appearance does not fit into its rectangle')
+  const { size, lines } = fit
   const y = area.y + area.height - PADDING - size * ASCENT
   const shown = lines.map((line) => `<${glyphs(font, line)}> Tj T*\n`)
   return [
@@ -166,6 +174,7 @@ interface Block {
   readonly fontSize: number | undefined
 }
 
+/** The largest size there is room for, and the lines; null where there is not enough for any. */
 function fitted(font: EmbeddedFont, { text, width, height, fontSize }: Block) {
   if (fontSize !== undefined && !(fontSize > 0)) {
     throw new UnfitDocumentError('The font size of the appearance is not above zero')
@@ -175,7 +184,7 @@ function fitted(font: EmbeddedFont, { text, width, height, fontSize }: Block) {
     const lines = wrapped(font, text, width / size)
     if (lines !== null && lines.length * size * LINE_HEIGHT <= height) return { size, lines }
   }
-  throw new UnfitDocumentError('The text of the appearance does not fit into its rectangle')
+  return null
 }
 
 /** @param width in units of the font size; null where not even a letter has room */
@@ -238,14 +247,24 @@ function rejectUndrawable(font: EmbeddedFont, text: string): void {
       `The text of the appearance has more than ${LONGEST_TEXT} characters`,
     )
   }
-  const letters = text.replaceAll('\n', '')
-  const bad = SHAPED.exec(letters) ?? UNSEEN.exec(letters)
-  const [missing] = bad ?? font.getUnencodableCharacters(letters)
+  const missing = undrawable(font, text.replaceAll('\n', ''))
   if (missing === undefined) return
   const code = (missing.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
   throw new UnfitDocumentError(
     `The text of the appearance has a character that cannot be drawn: U+${code}`,
   )
+}
+
+/** The first letter that has no glyph of its own. */
+function undrawable(font: EmbeddedFont, letters: string): string | undefined {
+  const bad = SHAPED.exec(letters) ?? UNSEEN.exec(letters)
+  const [missing] = bad ?? font.getUnencodableCharacters(letters)
+  return missing
+}
+
+function drawableLines(font: EmbeddedFont, text: string): string {
+  const lines = text.split('\n')
+  return lines.filter((line) => undrawable(font, line) === undefined).join('\n')
 }
 
 const GLYPH_DIGITS = 4

@@ -209,11 +209,12 @@ function spaceFor({ appearance }: SignatureParameters, room: number): number {
 }
 
 function signingTask(parameters: SignatureParameters, room: number): PdfTask {
-  const { envelope, appearance = {}, algorithm } = parameters
+  const { envelope, level, appearance = {}, algorithm } = parameters
   return {
     kind: 'sign',
     request: {
       certification: envelope === 'Certification',
+      level,
       appearance,
       description: describe(parameters),
       usualText: usualText(parameters),

@@ -54,7 +54,8 @@ function rejectLateCertification(document: PdfDocument, signed: readonly Signatu
   }
 }
 
-const NO_CHANGES = 1
+/** `P` of DocMDP. @see ISO 32000-1, table 254 */
+export const NO_CHANGES = 1
 /** Where a certification does not say. @see ISO 32000-1, table 254 */
 const FORMS_AND_SIGNATURES = 2
 

@@ -10,13 +10,14 @@ import {
 import { createHash } from 'node:crypto'
 import { UnfitDocumentError } from '../../errors.js'
 import type { HashName } from '../../keys/algorithms.js'
+import type { ConformanceLevel } from '../ades.js'
 import { drawLook, numbers, type Look } from './appearance.js'
 import { boxOf, findPage, pageReference, placeOn, rotationOf, type Page } from './page.js'
 import type { PdfAppearance } from './pdf-appearance.js'
 import { setEntry, type Kept, type PdfDocument } from './pdf-document.js'
-import { lockOf, rejectForbidden, type FieldLock } from './restrictions.js'
+import { lockOf, NO_CHANGES, rejectForbidden, type FieldLock } from './restrictions.js'
 import { Gap, Revision } from './revision.js'
-import { rejectAgainstSeed } from './seed-values.js'
+import { rejectAgainstSeed, seedOf } from './seed-values.js'
 import { readForm, type Form, type SignatureField } from './signature-fields.js'
 
 /** What is to be said beside a signature. */
@@ -30,6 +31,7 @@ export interface SignatureDescription {
 
 export interface SignatureRequest {
   readonly certification: boolean
+  readonly level: ConformanceLevel
   readonly appearance: PdfAppearance
   readonly description: SignatureDescription
   /** What is shown where a field with room of its own is signed and nobody says how. */
@@ -48,6 +50,7 @@ export interface OpenRevision {
   readonly digest: Buffer
 }
 
+const FILTER = 'Adobe.PPKLite'
 const SUB_FILTER = 'ETSI.CAdES.detached'
 
 /** Appends a signature field with everything but the signature. */
@@ -62,8 +65,9 @@ export function signatureRevision(document: PdfDocument, request: SignatureReque
   const revision = new Revision(document)
   const gaps = new SignatureGaps(request.room)
   const lock = existing && lockOf(document, existing.field)
+  const permission = existing && fieldPermission(document, existing, request, lock)
   const references = [
-    ...(request.certification ? [certifying(lock?.permission ?? null)] : []),
+    ...(request.certification ? [certifying(permission)] : []),
     ...(lock ? [locking(document, lock)] : []),
   ]
   const signature = revision.add(signatureDictionary(request, gaps, references))
@@ -84,7 +88,7 @@ export function timestampRevision(
   const signature = revision.add(
     PdfDict.of({
       Type: PdfName.of('DocTimeStamp'),
-      Filter: PdfName.of('Adobe.PPKLite'),
+      Filter: PdfName.of(FILTER),
       SubFilter: PdfName.of('ETSI.RFC3161'),
       ByteRange: gaps.byteRange,
       Contents: gaps.contents,
@@ -178,7 +182,7 @@ function signatureDictionary(
   const { signingTime, name, reason, location, contactInfo } = description
   const signature = PdfDict.of({
     Type: PdfName.of('Sig'),
-    Filter: PdfName.of('Adobe.PPKLite'),
+    Filter: PdfName.of(FILTER),
     SubFilter: PdfName.of(SUB_FILTER),
     ByteRange: gaps.byteRange,
     Contents: gaps.contents,
@@ -207,10 +211,28 @@ function reference(method: string, entries: Record<string, PdfObject>): PdfDict 
   })
 }
 
-/** @param atMost what the lock of the field permits */
-function certifying(atMost: number | null): PdfDict {
-  const permission = Math.min(FORMS_AND_SIGNATURES, atMost ?? FORMS_AND_SIGNATURES)
-  return reference('DocMDP', { P: PdfNumber.of(permission) })
+/** @param permission what the field wants */
+function certifying(permission: number | null): PdfDict {
+  return reference('DocMDP', { P: PdfNumber.of(permission ?? FORMS_AND_SIGNATURES) })
+}
+
+/** What a signature in the field may still permit; null where its maker does not say. */
+function fieldPermission(
+  document: PdfDocument,
+  { field }: SignatureField,
+  { certification, level, hash, description: { reason } }: SignatureRequest,
+  lock: FieldLock | null,
+): number | null {
+  const seed = seedOf(document, field)
+  const seeded = certification ? (seed?.permission ?? FORMS_AND_SIGNATURES) : null
+  const said = [seeded, lock?.permission ?? null].filter((one) => one !== null)
+  const permission = said.length > 0 ? Math.min(...said) : null
+  if (seed) {
+    const locksDocument = permission === NO_CHANGES
+    const choice = { filter: FILTER, subFilter: SUB_FILTER, hash, reason, certification, level }
+    rejectAgainstSeed(document, seed, { ...choice, locksDocument })
+  }
+  return permission
 }
 
 /**
@@ -245,8 +267,7 @@ function fillField(
   { existing, signature, request }: Filling,
 ): void {
   const { field, widget } = existing
-  const { appearance, description, hash, usualText } = request
-  rejectAgainstSeed(document, field, { subFilter: SUB_FILTER, hash, reason: description.reason })
+  const { appearance, usualText } = request
   setEntry(field.object, 'V', signature)
   revision.change(field.home)
   const look = lookOf(appearance)
@@ -257,7 +278,12 @@ function fillField(
     const isTurned = rotation === 90 || rotation === 270
     const area = isTurned ? { width: height, height: width } : { width, height }
     const known = knownBox(document, widget, area)
-    const drawn = { look: look ?? { text: usualText }, ...area, rotation, box: known }
+    const drawn = {
+      look: look ?? { text: usualText, isUsual: true },
+      ...area,
+      rotation,
+      box: known,
+    }
     setEntry(widget.object, 'AP', PdfDict.of({ N: drawLook(document, revision, drawn) }))
     revision.change(widget.home)
   } else if (look) {

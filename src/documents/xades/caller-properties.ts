@@ -1,6 +1,7 @@
 import type { XmlElement } from 'libxml2-wasm'
 import { UnfitDocumentError } from '../../errors.js'
 import type { SignedProperty } from '../ades.js'
+import { propertyText } from '../property-text.js'
 import { NAMESPACES } from './identifiers.js'
 import {
   attributeOf,
@@ -135,12 +136,12 @@ function callerProperty({ name, value }: { name: string; value: string }): Calle
   }
 }
 
-/** Base64 of an element, or an element; any other text stands for itself where that has a meaning. */
+/** An element, or any other text where that has a meaning; either may be in Base64. */
 function sourceOf(value: string, { ofText }: PropertyRule): string | null {
   if (value.startsWith('<')) return value
   const decoded = BASE64.test(value) ? Buffer.from(value, 'base64') : Buffer.alloc(0)
   if (STARTS_AS_XML.test(decoded.toString('latin1', 0, 8))) return decodeXml(decoded).text
-  return value === '' ? null : (ofText?.(value) ?? null)
+  return value === '' ? null : (ofText?.(propertyText(value)) ?? null)
 }
 
 /** Behind a byte order mark and white space, with or without every other byte empty. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { derToJose } from 'ecdsa-sig-formatter'
 import { parseCertificate } from '../../certificates/certificate.js'
 import { UnfitDocumentError, UnfitSignedPropertiesError } from '../../errors.js'
@@ -7,6 +6,7 @@ import {
   type KeyAlgorithm,
   type SignatureAlgorithm,
 } from '../../keys/algorithms.js'
+import { digestOf } from '../../keys/digest.js'
 import { readTimestampToken } from '../../timestamping/timestamp-token.js'
 import type {
   AdesSignature,
@@ -86,7 +86,7 @@ function signatureContent(
   return {
     ...{ ids, algorithm, references },
     signedProperties: signed,
-    signedPropertiesDigest: createHash(hash.name).update(canonical(ids, signed)).digest(),
+    signedPropertiesDigest: digestOf(hash, canonical(ids, signed)),
     certificates: certificatesToEmbed(signatory),
     objects: heldObjects(subject, ids),
   }
@@ -148,7 +148,7 @@ function rejectForeignTimestamps(
       const hash = Object.values(HASH_ALGORITHMS).find((each) => each.name === name)
       if (hash === undefined) return true
       const known = hash === algorithm.hash ? digest : null
-      const own = known ?? (octets && createHash(hash.name).update(octets).digest())
+      const own = known ?? (octets && digestOf(hash, octets))
       return own?.equals(imprint) !== true
     } catch {
       return true // the parsers throw on whatever is no token

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import * as asn1js from 'asn1js'
 import { childrenOf } from '../../certificates/distinguished-name.js'
 import type { HashAlgorithm } from '../../keys/algorithms.js'
+import { digestOf } from '../../keys/digest.js'
 import { issuerAndSerialNumber } from '../cades/attributes.js'
 import { contextTag, joined, sequence } from '../cades/der-encoding.js'
 import type { CallerProperty } from './caller-properties.js'
@@ -61,7 +61,7 @@ function dateTime(time: Date): string {
 
 /** @see EN 319 132-1, 5.2.2 */
 function signingCertificate({ certificate, hash }: SignedPropertiesContent): XmlText {
-  const digest = createHash(hash.name).update(certificate).digest()
+  const digest = digestOf(hash, certificate)
   return element(
     'xades:SigningCertificateV2',
     {},

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { UnfitDocumentError } from '../../errors.js'
+import { digestOf } from '../../keys/digest.js'
 import type { AdesSignature, SignatureParameters } from '../ades.js'
 import { contentDigest } from '../content-digest.js'
 import { EXCLUSIVELY, EXCLUSIVE_CANONICALIZATION, TRANSFORMS } from './identifiers.js'
@@ -70,7 +70,7 @@ export function enveloped(document: Buffer, parameters: SignatureParameters): Su
   const { octets, isSigned } = withoutSignatures(source)
   const before = isSigned ? readXades(document) : null
   return {
-    references: [wholeDocument(digestOf(octets, parameters), octets)],
+    references: [wholeDocument(digestOf(parameters.algorithm.hash, octets), octets)],
     seed: document,
     takenIds: source.scan.ids,
     place: endOfRoot(source),
@@ -306,8 +306,4 @@ function rejectUnfitUri(uri: string | null): void {
   if (!isUri || uri.startsWith('#') || !URL.canParse(uri, 'http://localhost/')) {
     throw new UnfitDocumentError('The reference is no URI that leads to a document')
   }
-}
-
-function digestOf(octets: Buffer, { algorithm }: SignatureParameters): Buffer {
-  return createHash(algorithm.hash.name).update(octets).digest()
 }

@@ -53,9 +53,10 @@ const STRUCTURES: readonly [string, string][] = [
 
 describe('Signed properties of CAdES', () => {
   for (const [name, oid, text, der] of TEXTS) {
-    it(`takes ${name} as the text ${text}, as a value and as an attribute, by name and by OID`, () => {
+    it(`takes ${name} as the text ${text}, also in Base64, as a value and as an attribute, by name and by OID`, () => {
       const value = Buffer.from(der, 'hex')
-      const encodings = [text, value.toString('base64'), attribute(oid, value)]
+      const ofText = Buffer.from(text).toString('base64')
+      const encodings = [text, ofText, value.toString('base64'), attribute(oid, value)]
       for (const sent of encodings.flatMap((one) => [property(name, one), property(oid, one)])) {
         assert.deepEqual(unfitProperties([sent]), [])
         assert.deepEqual(propertyAttributes([sent], SUBJECT), [{ type: oid, values: [value] }])

@@ -253,12 +253,12 @@ describe('JAdES', () => {
   describe('signed properties', () => {
     const policy = { id: { id: 'urn:oid:1.2.3' }, digAlg: 'S256', digVal: 'AAAA' }
 
-    it('go into the protected header, from text, JSON or Base64 of JSON', async () => {
+    it('go into the protected header, from text or JSON, or Base64 of either', async () => {
       const signedProperties: SignedProperty[] = [
         { name: 'cty', value: 'json' },
         { name: 'srCms', value: 'proofOfApproval' },
         { name: 'sigPl', value: '{"addressCountry":"DE"}' },
-        { name: 'srAts', value: 'clerk' },
+        { name: 'srAts', value: Buffer.from('clerk').toString('base64') },
         { name: 'sigPId', value: Buffer.from(JSON.stringify(policy)).toString('base64') },
       ]
       assert.deepEqual(jades.unfitProperties(signedProperties), [])

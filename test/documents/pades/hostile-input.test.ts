@@ -16,7 +16,7 @@ const FORM = onePagePdf({
 const SIGN = {
   kind: 'sign',
   request: {
-    certification: true,
+    ...{ certification: true, level: 'B-B' },
     appearance: { fieldName: 'one', text: 'Ada' },
     description: {
       ...{ signingTime: new Date(), name: null, reason: 'so', location: null, contactInfo: null },

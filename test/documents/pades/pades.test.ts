@@ -463,6 +463,70 @@ describe('PAdES', () => {
         appearance,
         signedProperties: [{ name: 'Reason', value: 'I agree' }],
       })
+      await sign(demanding('/Ff 8/Reasons[(.)]'), { appearance })
+      const REFUSED = {
+        '/Ff 1/Filter/Entrust.PPKEF': /the signature handler "Entrust.PPKEF"/,
+        '/Ff 4/V 4': /of a version that is not known/,
+        '/Ff 32/AddRevInfo true': /revocation data: AdES-B-LT/,
+        '/Ff 128/LockDocument/true': /locks the document/,
+        '/Ff 256/AppearanceFilter(Logo)': /the appearance "Logo"/,
+        '/TimeStamp<</URL(http://tsa)/Ff 1>>': /a timestamp: AdES-B-T/,
+        '/MDP<</P 2>>': /a certification/,
+      }
+      for (const [seed, why] of Object.entries(REFUSED)) {
+        await refuses(demanding(seed), { envelope: 'Revision', appearance }, why)
+      }
+      for (const seed of ['/Ff 8', '/Ff 8/Reasons[(.)]']) {
+        const signedProperties = [{ name: 'Reason', value: 'I agree' }]
+        await refuses(demanding(seed), { appearance, signedProperties }, /no reason/)
+      }
+      await refuses(
+        demanding('/MDP<</P 0>>'),
+        { envelope: 'Certification', appearance },
+        /no certification/,
+      )
+    })
+
+    it('certifies with what the maker of the field wants permitted', async () => {
+      for (const [seed, permission] of [
+        ['/MDP<</P 3>>', 3],
+        ['/MDP<</P 1>>/Ff 128/LockDocument/true', 1],
+      ] as const) {
+        const document = onePagePdf({
+          catalog: '/AcroForm<</Fields[5 0 R]>>',
+          objects: { 5: `<<${FIELD}/T(one)/Rect[0 0 0 0]/SV<</Type/SV${seed}>>>>` },
+        })
+        const { bytes } = await sign(document, {
+          ...{ envelope: 'Certification', appearance: { fieldName: 'one' } },
+        })
+        assert.match(bytes.toString('latin1'), new RegExp(`/DocMDP[^>]*/P ${permission}\\b`))
+      }
+    })
+
+    it('leaves out of what nobody asked to be shown what cannot be', async () => {
+      const signedProperties = [
+        { name: 'Reason', value: '\u8CDB\u6210' },
+        { name: 'Location', value: 'Oulu' },
+      ]
+      for (const [rect, shows] of [
+        ['100 100 250 150', 3],
+        ['100 100 102 102', 0],
+      ] as const) {
+        const document = onePagePdf({
+          catalog: '/AcroForm<</Fields[5 0 R]>>',
+          objects: { 5: `<<${FIELD}/T(one)/Rect[${rect}]>>` },
+        })
+        const appearance = { fieldName: 'one' }
+        const { bytes } = await sign(document, { appearance, signedProperties })
+        assert.equal(pdfsig(bytes)[0]?.verdict, 'Signature is Valid.')
+        assert.equal(qpdfCheck(bytes), '')
+        const lines =
+          qpdf(bytes, '--qdf', '--')
+            .toString('latin1')
+            .match(/> Tj T\*/g) ?? []
+        assert.equal(lines.length, shows)
+        await refuses(document, { appearance: { ...appearance, text: '\u8CDB' } }, /U\+8CDB/)
+      }
     })
   })
 

@@ -117,11 +117,11 @@ describe('XAdES, signed properties', () => {
     })
   }
 
-  it('takes plain text for a role, a place and a commitment', async () => {
+  it('takes plain text, or Base64 of it, for a role, a place and a commitment', async () => {
     const signed = await sign([
       { name: 'SignerRoleV2', value: 'Überprüferin & <Chefin>' },
-      { name: 'SignatureProductionPlaceV2', value: 'Köln' },
-      { name: 'CommitmentTypeIndication', value: 'proofOfApproval' },
+      { name: 'SignatureProductionPlaceV2', value: base64('Köln') },
+      { name: 'CommitmentTypeIndication', value: base64('proofOfApproval') },
       { name: 'CommitmentTypeIndication', value: '1.2.840.113549.1.9.16.6.1' },
     ])
     const text = signed.toString()
