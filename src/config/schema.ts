@@ -601,6 +601,11 @@ export const ConfigSchema = Type.Object(
           default: 300,
           description: 'Lifetime of a SAD from credentials/authorize.',
         }),
+        browserOrigins: Type.Array(Type.String({ pattern: '^https?://[a-z0-9.-]+(:[0-9]+)?$' }), {
+          default: [],
+          description:
+            'Origins of signature applications that run in the browser: their pages may call the API and the OAuth endpoints that applications call (CORS). Pages of all other origins may not.',
+        }),
         dpopNonce: Type.Union([Type.Literal('never'), Type.Literal('always')], {
           default: 'never',
           description:

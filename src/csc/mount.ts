@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa'
 import { InsufficientScopeError, isServiceError } from '../errors.js'
 import { requireBearer } from '../http/bearer.js'
+import { admitOrigin } from '../http/browser-origins.js'
 import { certificateHeader } from '../http/client-certificate.js'
 import { PROOF_ALGORITHMS } from '../http/dpop.js'
 import { Accepted, Created, Large, NO_CONTENT } from '../http/endpoint.js'
@@ -40,7 +41,7 @@ export function mountCsc(
     .map(({ path }) => path.slice(1))
   const services: CscServices = { ...parts.services, methods }
   const { limits } = services.config
-  const { baseUrl, proxy } = services.config
+  const { baseUrl, policy, proxy } = services.config
   const { dpopNonces } = services
   const resource = { baseUrl, dpopNonces, certificateHeader: certificateHeader(proxy) }
 
@@ -53,12 +54,15 @@ export function mountCsc(
     ctx.set('X-Content-Type-Options', 'nosniff')
     const endpoint = byPath.get(ctx.path.slice(base.length))
     setRoute(ctx, endpoint ? base + endpoint.path : `${base}/*`)
+    const methodsAllowed = endpoint?.path === '/info' ? 'GET, HEAD, POST' : 'POST'
+    if (admitOrigin(ctx, policy.browserOrigins, methodsAllowed)) return
     if (!endpoint) {
       return send(ctx, NOT_IMPLEMENTED)
     }
-    const readsByGet = ctx.method === 'GET' && endpoint.path === '/info'
+    const isRead = ctx.method === 'GET' || ctx.method === 'HEAD'
+    const readsByGet = isRead && endpoint.path === '/info'
     if (ctx.method !== 'POST' && !readsByGet) {
-      ctx.set('Allow', endpoint.path === '/info' ? 'GET, POST' : 'POST')
+      ctx.set('Allow', methodsAllowed)
       return send(ctx, {
         status: 405,
         error: 'invalid_request',

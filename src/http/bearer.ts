@@ -65,6 +65,7 @@ export async function requireBearer(
   tokens: AccessTokens,
   server: ResourceServer,
 ): Promise<AccessToken> {
+  rejectSeveralHeaders(ctx)
   const match = /^(Bearer|DPoP) +([\w~+/.-]+=*) *$/i.exec(ctx.get('authorization'))
   const [, scheme = '', accessToken] = match ?? []
   if (!accessToken) throw new MalformedAuthorizationError()
@@ -82,6 +83,13 @@ export async function requireBearer(
   rejectOldNonce(ctx, proof, server)
   if (!(await tokens.spendProof(proof))) throw new InvalidDpopProofError('used before')
   return found
+}
+
+/** Proxies and servers take different ones of several for what counts (RFC 9110, 5.3). */
+function rejectSeveralHeaders({ req }: Context): void {
+  if ((req.headersDistinct['authorization']?.length ?? 0) > 1) {
+    throw new MalformedAuthorizationError()
+  }
 }
 
 /** @throws {CertificateRequiredError} */

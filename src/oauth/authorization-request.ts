@@ -49,6 +49,7 @@ export async function rejectUnfitAuthorizationRequest(
     if (isServiceError(error)) throw new errors.InvalidRequest(wordsFor(parameters, error))
     throw error
   }
+  rejectUnfitKey(ctx)
   rejectSigningForOwnPages(ctx, parameters)
   if (isApproved(parameters.scope)) await rejectUnpushed(ctx, parts)
   if (parameters.account_token) await rejectBadAccountToken(ctx, parameters.account_token, parts)
@@ -127,6 +128,14 @@ function rejectUnfitDetails(parameters: RequestParameters): void {
   } catch (error) {
     if (isServiceError(error)) throw new errors.InvalidAuthorizationDetails(error.message)
     throw error
+  }
+}
+
+/** No key has another thumbprint: nobody could redeem what the signer agrees to (RFC 9449, 10). */
+function rejectUnfitKey({ oidc }: KoaContextWithOIDC): void {
+  const thumbprint = oidc.params?.['dpop_jkt']
+  if (typeof thumbprint === 'string' && !/^[\w-]{43}$/.test(thumbprint)) {
+    throw new errors.InvalidRequest('Invalid parameter dpop_jkt')
   }
 }
 

@@ -3,6 +3,8 @@ import { errors, type Configuration } from 'oidc-provider'
 import { parseCertificate } from '../certificates/certificate.js'
 import type { Config } from '../config/schema.js'
 import { certificateHeader, presentedCertificate } from '../http/client-certificate.js'
+import { hasQuirk } from './client-quirks.js'
+import { OAUTH_ROUTES } from './routes.js'
 
 /** Ways to authenticate that need nothing but what the application sends (RFC 7591, 2). */
 export const CLIENT_AUTH_METHODS = [
@@ -29,8 +31,13 @@ export function clientAuthentication(config: Config, now: () => Date): Settings 
       ...(header === null ? [] : ([CERTIFICATE_AUTH_METHOD] as const)),
     ],
     // One assertion is for one server: neither a list nor the address of an endpoint will do (S43).
-    assertJwtClientAuthClaimsAndHeader: (_ctx, { aud }) => {
-      if (aud !== config.baseUrl) throw new errors.InvalidClientAuth('audience must be the issuer')
+    assertJwtClientAuthClaimsAndHeader: (_ctx, { aud }, _header, client) => {
+      if (aud === config.baseUrl) return
+      const names = [aud].flat()
+      const ours = [config.baseUrl, `${config.baseUrl}${OAUTH_ROUTES.token}`]
+      const isLet = hasQuirk(client, 'endpoint-audience') && names.length > 0
+      if (isLet && names.every((each) => ours.includes(String(each)))) return
+      throw new errors.InvalidClientAuth('audience must be the issuer')
     },
     features: {
       mTLS:

@@ -34,9 +34,9 @@ export interface Client {
  * What an application does otherwise than the specifications say, and is let do because its
  * registration says so (docs/interop.md): `v1-names` calls v2 with parameter names of v1; `text-values`
  * sends numbers and booleans as text; `no-pkce` leaves out the code challenge, which v1 does not know,
- * and has to keep a secret instead.
+ * and has to keep a secret instead; `endpoint-audience` names the token endpoint in its assertions.
  */
-export const QUIRKS = ['v1-names', 'text-values', 'no-pkce'] as const
+export const QUIRKS = ['v1-names', 'text-values', 'no-pkce', 'endpoint-audience'] as const
 export type Quirk = (typeof QUIRKS)[number]
 
 type Seldom =

@@ -20,7 +20,8 @@ import { rejectUnfitAuthorizationRequest } from './authorization-request.js'
 import { answerInQuery, askByGet, withoutOpenId } from './authorize-query.js'
 import { nameChosenCredential } from './chosen-credential.js'
 import { clientAuthentication } from './client-authentication.js'
-import type { ClientStore, Quirk } from './client.js'
+import { hasQuirk } from './client-quirks.js'
+import type { ClientStore } from './client.js'
 import { COMMON_PARAMETERS, CREDENTIAL_PARAMETERS } from './credential-scope.js'
 import { INVALID_SCOPE, isKnownTokenTypeHint, translateOAuthErrors } from './csc-errors.js'
 import { MANAGEMENT_DETAIL_TYPES } from './management-details.js'
@@ -78,8 +79,9 @@ export function createProvider(parts: ProviderParts): Provider {
       model === 'Client'
         ? new ClientAdapter(clients, certificateHeader(config.proxy) !== null)
         : new RecordAdapter(model, records, secrets, now),
-    // Browsers name the origin of their own site's requests too; no other one is let in (S50).
-    clientBasedCORS: (_ctx, origin) => origin === new URL(config.baseUrl).origin,
+    // Browsers name the origin of their own site's requests too (S50).
+    clientBasedCORS: (_ctx, origin) =>
+      origin === new URL(config.baseUrl).origin || config.policy.browserOrigins.includes(origin),
     jwks: { keys: [parts.signingKey] },
     cookies: {
       keys: parts.cookieKeys,
@@ -176,8 +178,7 @@ function protocolConfiguration(): Configuration {
 
 /** v1 does not know it: an application may be let off that proves who it is at the token endpoint (S32). */
 function leavesOutPkce(client: Client): boolean {
-  const quirks = client['quirks'] as readonly Quirk[] | undefined
-  return quirks?.includes('no-pkce') === true && client.tokenEndpointAuthMethod !== 'none'
+  return hasQuirk(client, 'no-pkce') && client.tokenEndpointAuthMethod !== 'none'
 }
 
 function dpop({ dpopNonceSecret }: ProviderParts) {

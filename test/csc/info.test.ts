@@ -98,6 +98,20 @@ describe('POST info', () => {
     }
   })
 
+  it('answers HEAD where it answers GET (RFC 9110, 9.1)', async () => {
+    const response = await fetch(`${rssp.baseUrl}/csc/v2/info`, { method: 'HEAD' })
+    assert.deepEqual([response.status, await response.text()], [200, ''])
+    const put = await fetch(`${rssp.baseUrl}/csc/v2/info`, { method: 'PUT' })
+    assert.deepEqual([put.status, put.headers.get('allow')], [405, 'GET, HEAD, POST'])
+  })
+
+  it('lets no pages of other origins read, unless configuration names them (S50)', async () => {
+    const headers = { Origin: 'https://app.example', 'Access-Control-Request-Method': 'POST' }
+    const response = await fetch(`${rssp.baseUrl}/csc/v2/info`, { method: 'OPTIONS', headers })
+    assert.equal(response.status, 405)
+    assert.equal(response.headers.get('access-control-allow-origin'), null)
+  })
+
   it('says 405 and how for other HTTP methods', async () => {
     const response = await fetch(`${rssp.baseUrl}/csc/v2/credentials/list`)
     assert.deepEqual([response.status, response.headers.get('allow')], [405, 'POST'])

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { SignJWT } from 'jose'
+import type { Quirk } from '../../src/oauth/client.js'
 import {
   assertRefusal,
   startRssp,
@@ -22,14 +23,15 @@ describe('private_key_jwt (S41, S43)', () => {
   before(async () => {
     rssp = await startRssp()
     key = await testKey()
-    client = await addClient(key)
+    client = await addClient([key])
   })
   after(() => rssp.close())
 
-  function addClient(...keys: TestKey[]): Promise<TestClient> {
+  function addClient(keys: TestKey[], quirks: Quirk[] = []): Promise<TestClient> {
     return rssp.addClient({
       client_secret: null,
       registration: {
+        quirks,
         authMethod: 'private_key_jwt',
         grantTypes: ['authorization_code', 'client_credentials'],
         jwks: { keys: keys.map(({ jwk }) => jwk) },
@@ -63,7 +65,7 @@ describe('private_key_jwt (S41, S43)', () => {
   for (const alg of ['ES256', 'PS256', 'RS256', 'EdDSA']) {
     it(`takes ${alg}`, async () => {
       const own = await testKey(alg)
-      const other = await addClient(await testKey('ES256'), own)
+      const other = await addClient([await testKey('ES256'), own])
       const jwt = await assertion(rssp, other, own)
       const { status, body } = await requestToken(rssp, { ...FOR_ITSELF, ...asserted(jwt) })
       assert.equal(status, 200, JSON.stringify(body))
@@ -73,7 +75,7 @@ describe('private_key_jwt (S41, S43)', () => {
   for (const alg of ['ES384', 'PS512', 'RS384']) {
     it(`refuses ${alg}, though the key is registered`, async () => {
       const own = await testKey(alg)
-      const other = await addClient(await testKey(), own)
+      const other = await addClient([await testKey(), own])
       const jwt = await assertion(rssp, other, own)
       assertRefused(await requestToken(rssp, { ...FOR_ITSELF, ...asserted(jwt) }))
     })
@@ -143,9 +145,45 @@ describe('private_key_jwt (S41, S43)', () => {
   it('takes the identifier that another client used', async () => {
     const jti = randomUUID()
     assert.equal((await authenticate({ jti })).status, 200)
-    const other = await addClient(key)
+    const other = await addClient([key])
     const jwt = await assertion(rssp, other, key, { jti })
     assert.equal((await requestToken(rssp, { ...FOR_ITSELF, ...asserted(jwt) })).status, 200)
+  })
+
+  describe('of an application whose registration says that it names the token endpoint', () => {
+    let quirky: TestClient
+
+    before(async () => {
+      quirky = await addClient([key], ['endpoint-audience'])
+    })
+
+    const answerTo = async (aud: unknown) => {
+      const jwt = await assertion(rssp, quirky, key, { aud })
+      return requestToken(rssp, { ...FOR_ITSELF, ...asserted(jwt) })
+    }
+    const tokenUrl = () => `${rssp.baseUrl}/oauth2/token`
+
+    it('takes that, alone or beside the issuer', async () => {
+      for (const aud of [tokenUrl(), [tokenUrl()], [rssp.baseUrl, tokenUrl()], rssp.baseUrl]) {
+        const { status, body } = await answerTo(aud)
+        assert.equal(status, 200, `${JSON.stringify(aud)}: ${JSON.stringify(body)}`)
+      }
+    })
+
+    it('refuses everything else, and either beside another server', async () => {
+      const other = 'https://other.example'
+      const elsewhere = `${rssp.baseUrl}/oauth2/revoke`
+      for (const aud of [
+        other,
+        elsewhere,
+        [tokenUrl(), other],
+        [rssp.baseUrl, elsewhere],
+        [],
+        '',
+      ]) {
+        assertRefused(await answerTo(aud))
+      }
+    })
   })
 
   it('refuses another type of assertion', async () => {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { request, type IncomingMessage } from 'node:http'
 import type { Credential } from '../../src/credentials/credential.js'
 import {
   assertRefusal,
@@ -172,6 +174,16 @@ describe('DPoP (S37)', () => {
       assertChallenge(await list(bound), 'invalid_dpop_proof', DOES_NOT_FIT)
     })
 
+    it('with two Authorization headers (RFC 9110, 5.3)', async () => {
+      const headers = ['Authorization', `DPoP ${bound}`, 'Authorization', `Bearer ${bound}`]
+      const all = [...headers, 'DPoP', await apiProof(), 'Content-Length', '0']
+      const sent = request(listUrl(), { method: 'POST', headers: all })
+      sent.end()
+      const [response] = (await once(sent, 'response')) as [IncomingMessage]
+      response.resume()
+      assert.equal(response.statusCode, 400)
+    })
+
     it('with two proofs', async () => {
       const two = `${await apiProof()}, ${await apiProof()}`
       assertChallenge(await list(bound, two), 'invalid_dpop_proof', DOES_NOT_FIT)
@@ -299,6 +311,14 @@ describe('DPoP (S37)', () => {
       const answer = await requestToken(rssp, codeGrant(client, code))
       assert.equal(answer.body.error, 'invalid_grant')
     })
+  })
+
+  it('refuses a dpop_jkt that is no thumbprint, before anybody agrees to anything', async () => {
+    const url = `${rssp.baseUrl}/oauth2/pushed_authorize`
+    for (const dpop_jkt of ['x', `${digest.toString('base64url')}=`, '!'.repeat(43)]) {
+      const answer = await postForm(url, serviceRequest(client, { dpop_jkt }), basic(client))
+      assertRefusal(answer, 400, 'invalid_request', 'Invalid parameter dpop_jkt')
+    }
   })
 
   it('binds a pushed request to the key that proved it', async () => {
