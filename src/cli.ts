@@ -1,36 +1,9 @@
 import './oauth/unsupported-runtime.js'
-import { Command } from 'commander'
-import { auditCommands } from './commands/audit.js'
-import { authorityCommands } from './commands/authority.js'
-import { clientCommands } from './commands/client.js'
-import { CommandError, configCommandError, printable } from './commands/command-line.js'
-import { databaseCommands } from './commands/database.js'
-import { credentialCommands } from './commands/credential.js'
-import { hsmCommands } from './commands/hsm.js'
-import { sandboxCommands } from './commands/sandbox.js'
-import { serveCommand } from './commands/serve.js'
-import { tokenCommands } from './commands/token.js'
-import { userCommands } from './commands/user.js'
-import { verifyCommand } from './commands/verify.js'
-import { ConfigError } from './config/load.js'
-import { VERSION } from './version.js'
+import { explain, newProgram } from './commands/program.js'
+import { isPinRefused } from './keys/pkcs11/ckr.js'
 
-const program = new Command('openrssp')
-  .description('Remote signing service provider for the CSC API')
-  .version(VERSION)
-  .showHelpAfterError('(add --help for what it takes)')
-
-serveCommand(program)
-userCommands(program)
-clientCommands(program)
-credentialCommands(program)
-authorityCommands(program)
-auditCommands(program)
-databaseCommands(program)
-tokenCommands(program)
-hsmCommands(program)
-sandboxCommands(program)
-verifyCommand(program)
+/** EX_CONFIG, of sysexits(3): service managers can be told not to try again what may lock a token. */
+const DO_NOT_RESTART = 78
 
 // What is written here, the database above all, is its owner's alone.
 process.umask(0o077)
@@ -40,16 +13,10 @@ process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
 })
 
 try {
-  await program.parseAsync()
+  await newProgram().parseAsync()
 } catch (error) {
   process.stderr.write(`openrssp: ${explain(error)}\n`)
   if (process.env['OPENRSSP_DEBUG']) process.stderr.write(`${String((error as Error).stack)}\n`)
   // At once: what was opened before the failure must not keep the process alive.
-  process.exit(1)
-}
-
-function explain(error: unknown): string {
-  if (error instanceof ConfigError) return configCommandError(error).message
-  if (error instanceof CommandError) return error.message.split('\n').map(printable).join('\n')
-  return printable(error instanceof Error ? error.message : String(error))
+  process.exit(isPinRefused(error) ? DO_NOT_RESTART : 1)
 }

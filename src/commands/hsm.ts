@@ -61,7 +61,10 @@ export function hsmCommands(program: Command): void {
       withToken(options, async (keys, config) => {
         const made = await keys.makeWrappingKeys()
         const facts = { tokenLabel: config.hsm.tokenLabel, wrappingKey: config.hsm.wrappingKey }
-        const { guarded } = await keys.describeWrapping()
+        const { guarded } = await keys.describeWrapping().catch((error: unknown) => {
+          const why = `${messageOf(error)}.\nAsk "openrssp hsm probe" what has to be tolerated.`
+          throw new CommandError(`The two keys are there, but nothing can be wrapped: ${why}`)
+        })
         printFacts({ ...facts, made, guarded }, options.json)
       }),
     )

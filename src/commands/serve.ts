@@ -10,7 +10,7 @@ import type { RunningServer } from '../server.js'
 import type { Services } from '../services.js'
 import { VERSION } from '../version.js'
 import type { WorkerOrders } from '../workers/messages.js'
-import { socketHandedOver, tellServiceManager } from '../workers/service-manager.js'
+import { socketHandedOver, tellServing, tellStopping } from '../workers/service-manager.js'
 import { Supervisor } from '../workers/supervisor.js'
 import { followSupervisor, ordersOfWorker } from '../workers/worker.js'
 import { CommandError, configured, readConfig, type CommonOptions } from './command-line.js'
@@ -33,7 +33,7 @@ export function serveCommand(program: Command): void {
       if (workers !== undefined) return supervise(config, { workers })
       const { services, server } = await serve(config)
       warnOfInsecureSettings(config, services)
-      tellServiceManager('--ready', services.logger)
+      tellServing(services.logger)
       stopOnSignals(server, services)
     })
 }
@@ -94,7 +94,7 @@ export async function supervise(
   })
   const figures = await offerFiguresOf(supervisor, keyProcess, config)
   onSignals(async (signal) => {
-    tellServiceManager('--stopping', logger)
+    tellStopping(logger)
     await supervisor.stop(signal)
     await keyProcess?.stop()
     await figures?.close()
@@ -107,7 +107,7 @@ export async function supervise(
   }
   warnOfInsecureSettings(config, { logger })
   logger.info({ workers, baseUrl: config.baseUrl }, 'all workers serve')
-  tellServiceManager('--ready', logger)
+  tellServing(logger)
 }
 
 /** One for all workers; null when each of them opens the token itself. */
@@ -164,7 +164,7 @@ export function stopOnSignals(
 ): void {
   const { logger, config } = services
   onSignals(async (signal) => {
-    tellServiceManager('--stopping', logger)
+    tellStopping(logger)
     const tooLate = setTimeout(
       () => {
         logger.error('could not stop in time')

@@ -12,7 +12,7 @@ import { verifyDigest } from './digest-verifier.js'
 import { isTemplateRefusal, isWayRefusal, wrongAttributes } from './key-attributes.js'
 import type { GeneratedKey, KeyCustody } from './key-custody.js'
 import { newKeyId, objectIdOf, type KeyOwner } from './key-id.js'
-import { isDeviceLoss, withSessionAgain } from './pkcs11/retry.js'
+import { isDeviceLoss, isFull, withSessionAgain } from './pkcs11/retry.js'
 import type { PooledSession, SessionPool } from './pkcs11/session-pool.js'
 import type { KeyHandle, Mechanism, OptionalAttribute, WrapVariant } from './pkcs11/session.js'
 import { TamperedKeyError, UnwrappedKeys } from './pkcs11/unwrapped-keys.js'
@@ -211,14 +211,17 @@ export class WrappedKeyCustody implements KeyCustody {
     return this.#unwrapped.close()
   }
 
-  /** Between finding a key and signing with it, the token may lose its sessions: then all over again. */
+  /**
+   * Between finding a key and signing with it, the token may lose its sessions: then all over again. So when it
+   * has no room for a key: those that the failed session owned go with it.
+   */
   async #sign(keyId: string, inputs: readonly Buffer[], mechanism: Mechanism): Promise<Buffer[]> {
     for (let left = TRIES; ; left -= 1) {
       try {
         return await this.#signOnce(keyId, inputs, mechanism)
       } catch (error) {
-        const lost = isDeviceLoss(error) || error instanceof StaleKeyError
-        if (!lost || left <= 1) throw error
+        const isPassing = isDeviceLoss(error) || isFull(error) || error instanceof StaleKeyError
+        if (!isPassing || left <= 1) throw error
       }
     }
   }

@@ -59,10 +59,10 @@ export class SeveralTokens implements KeyCustody {
     const opened = await Promise.allSettled(members.map((member) => member.open()))
     if (!opened.some(({ status }) => status === 'fulfilled')) {
       await Promise.all(members.map((member) => member.close()))
-      const reasons = opened.flatMap((each): unknown[] =>
-        each.status === 'rejected' ? [each.reason] : [],
-      )
-      throw reasons.find(isPinRefused) ?? reasons[0] ?? new Error('There are no tokens')
+      const failed = opened.filter((each) => each.status === 'rejected')
+      const [first] = failed
+      const worst = failed.find(({ reason }) => isPinRefused(reason)) ?? first
+      throw worst ? worst.reason : new Error('There are no tokens')
     }
     return new SeveralTokens(members)
   }

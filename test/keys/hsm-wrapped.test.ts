@@ -302,6 +302,27 @@ describe('Wrapped keys', () => {
     shim.close()
   })
 
+  it('make room when the token has none left (S100)', async () => {
+    const shim = new Pkcs11Shim(newTokenDirectory())
+    const small = await HsmKeys.open({ ...shim.token, wrappedKeys: table, sessions: 2 })
+    await small.makeWrappingKeys()
+    const [first, second] = [newKeyId('wrapped'), newKeyId('wrapped')]
+    for (const keyId of [first, second]) table.keep(await small.generate('p-256', keyId))
+    await small.sign(first, [Buffer.alloc(32)], ECDSA)
+    shim.resetCounts()
+    shim.fault('C_UnwrapKey', { rv: 'CKR_DEVICE_MEMORY', times: 1 })
+    await small.sign(second, [Buffer.alloc(32)], ECDSA)
+    assert.deepEqual([shim.calls('C_UnwrapKey'), shim.calls('C_Sign')], [2, 3])
+    assert.equal((await small.unwrappedState())?.kept, 1)
+    await small.sign(first, [Buffer.alloc(32)], ECDSA)
+    shim.fault('C_UnwrapKey', { rv: 'CKR_DEVICE_MEMORY' })
+    await small.destroy(second)
+    await assert.rejects(small.sign(second, [Buffer.alloc(32)], ECDSA), HsmUnavailableError)
+    assert.ok(shim.struck('C_UnwrapKey') <= 4, 'it is asked without end')
+    await small.close()
+    shim.close()
+  })
+
   it('are told to be out of reach when every session that does not own some hangs (S94)', async () => {
     const shim = new Pkcs11Shim(newTokenDirectory())
     const hanging = await HsmKeys.open({

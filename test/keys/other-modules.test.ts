@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { HsmKeys, type HsmKeysOptions } from '../../src/keys/hsm-keys.js'
 import { describeKeyCustody, type CustodySuite } from '../support/key-custody.js'
-import { openNssToken, openRemoteToken, type OtherToken } from '../support/pkcs11-modules.js'
+import {
+  findOpencryptokiToken,
+  openNssToken,
+  openRemoteToken,
+  type OtherToken,
+} from '../support/pkcs11-modules.js'
 import { WrappedKeyTable } from '../support/wrapped-keys.js'
 
 type Facts = Pick<CustodySuite, 'custody' | 'algorithms' | 'refused' | 'tolerate'>
@@ -52,6 +57,18 @@ describeKeyCustody(
     openNssToken,
   ),
 )
+const opencryptoki = findOpencryptokiToken()
+if (opencryptoki) {
+  describeKeyCustody(
+    'RSA keys in openCryptoki',
+    suite(
+      { custody: 'resident', algorithms: ['rsa-2048'], tolerate: ['allowedMechanisms'] },
+      () => opencryptoki,
+    ),
+  )
+} else {
+  it('RSA keys in openCryptoki: not tried, since OPENRSSP_TEST_OPENCRYPTOKI names no token')
+}
 describe('SoftHSM behind p11-kit', () => {
   let remote: OtherToken
 

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Secrets } from '../../src/config/secrets.js'
 import type { Credential } from '../../src/credentials/credential.js'
 import { HsmUnavailableError } from '../../src/errors.js'
@@ -178,25 +179,19 @@ describe('A server whose key process dies or hangs (S94, S109)', function () {
     const digests = newDigests(1)
     const token = await approve(digests)
     const pid = pidOf(keyProcess)
-    const answersFor = async (isOver: () => boolean) => {
-      const delay = monitorEventLoopDelay({ resolution: 5 })
-      delay.enable()
-      let answered = 0
-      for (; !isOver(); answered += 1) {
-        assert.equal((await fetch(`${rssp.baseUrl}/health/live`)).status, 200)
-      }
-      delay.disable()
-      return { answered, delayMs: delay.percentile(99) / 1e6 }
-    }
-    const start = performance.now()
-    const usual = await answersFor(() => performance.now() > start + 500)
+    const delay = monitorEventLoopDelay({ resolution: 5 })
+    let answered = 0
     process.kill(pid, 'SIGSTOP')
     const answer = sign(token, digests[0] ?? randomBytes(32))
-    const hanging = await answersFor(() => !isAlive(pid))
-    assert.ok(hanging.answered > 10)
-    // A machine that is busy with other things delays everything.
-    const most = Math.max(50, 3 * usual.delayMs)
-    assert.ok(hanging.delayMs < most, `p99 ${hanging.delayMs} ms, usually ${usual.delayMs} ms`)
+    delay.enable()
+    for (; isAlive(pid); answered += 1) {
+      assert.equal((await fetch(`${rssp.baseUrl}/health/live`)).status, 200)
+      await pause(5)
+    }
+    delay.disable()
+    assert.ok(answered > 10)
+    // The call hangs for two seconds and more; a busy machine delays everything by far less.
+    assert.ok(delay.max / 1e6 < 1000, `${delay.max / 1e6} ms`)
     assert.equal((await answer).status, 500)
     assert.deepEqual(await statesOf(digests), ['indeterminate'])
     await until(async () => (await ready()) === 200)

@@ -22,11 +22,24 @@ const LIBRARIES = [
 
 /** Tests that cannot be run say what to install. */
 function demand(...files: readonly string[]): string {
-  const found = LIBRARIES.flatMap((folder) => files.map((file) => join(folder, file))).find(
-    existsSync,
-  )
+  const found = find(...files)
   if (found === undefined) throw new Error(`${files[0]} is not installed; see scripts/install.sh`)
   return found
+}
+
+function find(...files: readonly string[]): string | undefined {
+  return LIBRARIES.flatMap((folder) => files.map((file) => join(folder, file))).find(existsSync)
+}
+
+/**
+ * The soft token of openCryptoki, where a developer has one for this: its daemon runs as root, and a machine
+ * has one such token. OPENRSSP_TEST_OPENCRYPTOKI is its label and PIN with a colon between.
+ */
+export function findOpencryptokiToken(): OtherToken | null {
+  const module = find('opencryptoki/libopencryptoki.so.0')
+  const [tokenLabel, pin] = (process.env['OPENRSSP_TEST_OPENCRYPTOKI'] ?? '').split(':')
+  if (module === undefined || !tokenLabel || !pin) return null
+  return { options: { module, tokenLabel, pin }, close: () => Promise.resolve() }
 }
 
 /** The key database of NSS, as Firefox has one, in a folder of its own. */

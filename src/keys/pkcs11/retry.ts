@@ -18,6 +18,14 @@ export async function withSessionAgain<T>(
   }
 }
 
+const FULL = ['CKR_DEVICE_MEMORY', 'CKR_TOKEN_RESOURCE_EXCEEDED']
+
+/** Whether the token had no room for one object more. */
+export function isFull(error: unknown): boolean {
+  if (!(error instanceof HsmUnavailableError)) return false
+  return error.cause instanceof TokenError && FULL.includes(error.cause.ckr.name)
+}
+
 /** Whether sessions, login or handles were lost before anything was signed. */
 export function isDeviceLoss(error: unknown): boolean {
   if (!(error instanceof HsmUnavailableError)) return false

@@ -334,6 +334,9 @@ static CK_RV shim_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info) {
   CALL(C_GetTokenInfo, real->C_GetTokenInfo(slot, info))
   int32_t limit = atomic_load(&control->max_sessions);
   if (rv == CKR_OK && limit >= 0) info->ulMaxSessionCount = info->ulMaxRwSessionCount = limit;
+  int32_t tries = atomic_load(&control->pin_tries);
+  if (rv == CKR_OK && tries == 1) info->flags |= CKF_USER_PIN_FINAL_TRY;
+  if (rv == CKR_OK && tries == 0) info->flags |= CKF_USER_PIN_LOCKED;
   return rv;
 }
 
