@@ -15,6 +15,7 @@ interface AttributeFacts {
   /** The descriptor that RFC 4514 texts use, of those that are registered; others go by their number. */
   readonly shortName: string | null
   readonly printable?: true
+  /** Characters. @see RFC 5280, A.1 */
   readonly maxLength: number
 }
 
@@ -25,8 +26,8 @@ const ATTRIBUTES = {
   organizationIdentifier: { oid: '2.5.4.97', shortName: null, maxLength: 64 },
   serialNumber: { oid: '2.5.4.5', shortName: 'serialNumber', printable: true, maxLength: 64 },
   // Not `sn`: Java knows no such name, and others take it for the serial number.
-  surname: { oid: '2.5.4.4', shortName: 'surname', maxLength: 64 },
-  givenName: { oid: '2.5.4.42', shortName: 'givenName', maxLength: 64 },
+  surname: { oid: '2.5.4.4', shortName: 'surname', maxLength: 32_768 },
+  givenName: { oid: '2.5.4.42', shortName: 'givenName', maxLength: 32_768 },
   commonName: { oid: '2.5.4.3', shortName: 'CN', maxLength: 64 },
 } as const satisfies Record<string, AttributeFacts>
 

@@ -42,16 +42,24 @@ function authorisationMode({ explicit }: NewCredential) {
   }
 }
 
+type Named = Pick<NewCredential['user'], 'displayName' | 'givenName' | 'surname' | 'id' | 'country'>
+
 /** Exactly who is on record (S16). What seals stands for itself, and is no person with a first name. */
 export function subjectOf(
-  { displayName: commonName, givenName, surname, id, country }: NewCredential['user'],
+  { displayName, givenName, surname, id, country }: Named,
   isSeal: boolean,
 ): SubjectName {
   return {
-    commonName,
     ...(isSeal
-      ? { organization: commonName, organizationIdentifier: id }
-      : { givenName, surname, serialNumber: id }),
+      ? { commonName: displayName, organization: displayName, organizationIdentifier: id }
+      : { commonName: shortened(displayName), givenName, surname, serialNumber: id }),
     ...(country === null ? {} : { country }),
   }
 }
+
+/** As much as a common name holds (RFC 5280, A.1): given name and surname have all of it. */
+function shortened(name: string): string {
+  return [...name].slice(0, LONGEST_COMMON_NAME).join('').trim()
+}
+
+const LONGEST_COMMON_NAME = 64

@@ -336,12 +336,12 @@ function addField(
   const box = rect ? placeOn(page, rect) : NOWHERE
   const name = newName(form, appearance.fieldName)
   const widget = widgetOf(document, { page, box, name, signature })
-  if (rect) {
-    const { width, height } = rect
-    const drawn = { look: look ?? {}, width, height, rotation: page.rotation }
-    widget.set('AP', PdfDict.of({ N: drawLook(document, revision, drawn) }))
-    if (page.rotation !== 0) widget.set('MK', PdfDict.of({ R: PdfNumber.of(page.rotation) }))
-  }
+  // PDF/A-1 wants an appearance of what is not seen, too (ISO 19005-1, 6.9).
+  const { width, height } = rect ?? { width: 0, height: 0 }
+  const rotation = rect ? page.rotation : 0
+  const drawn = { look: look ?? {}, width, height, rotation }
+  widget.set('AP', PdfDict.of({ N: drawLook(document, revision, drawn) }))
+  if (rotation !== 0) widget.set('MK', PdfDict.of({ R: PdfNumber.of(rotation) }))
   joinForm(document, revision, { form, page, field: revision.add(widget) })
 }
 

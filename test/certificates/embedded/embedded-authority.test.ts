@@ -6,6 +6,7 @@ import {
   EmbeddedAuthority,
   type EmbeddedAuthorityOptions,
 } from '../../../src/certificates/embedded/embedded-authority.js'
+import { nameAttributes } from '../../../src/certificates/distinguished-name.js'
 import { CertificateLintError } from '../../../src/certificates/lint.js'
 import {
   certificateProfile,
@@ -13,6 +14,7 @@ import {
   SIGNER_PROFILE,
   SIGNER_SETTINGS,
 } from '../../../src/certificates/profiles.js'
+import { subjectOf } from '../../../src/credentials/credential-terms.js'
 import { SignatureWithheldError } from '../../../src/errors.js'
 import type { KeyCustody } from '../../../src/keys/key-custody.js'
 import { MemoryAuthorityStore, MemoryCertificateStore } from '../../support/authority-store.js'
@@ -188,6 +190,23 @@ describe('The embedded authority', () => {
     ]
     for (const key of keys.slice(0, 3)) await assert.rejects(issue(key), CertificateLintError)
     for (const key of keys.slice(3)) await assert.rejects(issue(key))
+  })
+
+  it('issues certificates to people of long names, of whom the common name holds the beginning (S16)', async () => {
+    const { publicKey } = await custody.generate('p-256')
+    const [givenName, surname] = [
+      'Pablo Diego José '.repeat(5).trim(),
+      'Ruiz y Picasso '.repeat(6).trim(),
+    ]
+    const displayName = `${givenName} ${surname}`
+    const user = { id: 'u-1', displayName, givenName, surname, country: 'ES' }
+    const { certificate } = await issue(publicKey, subjectOf(user, false))
+    const { subjectName } = parseCertificate(certificate)
+    const said = nameAttributes(subjectName)
+    assert.deepEqual([said.givenName, said.surname], [givenName, surname])
+    assert.equal(said.commonName, displayName.slice(0, 64).trim())
+    const seal = subjectOf({ ...user, displayName: 'x'.repeat(65) }, true)
+    await assert.rejects(issue(publicKey, seal), CertificateLintError)
   })
 
   it('refuses names that do not fit into a certificate', async () => {

@@ -105,7 +105,7 @@ describe('PAdES', () => {
       )
     })
 
-    it('fails, and keeps nothing back, when no timestamp can be had', async () => {
+    it('fails, and keeps nothing back, when no timestamp can be had (S105)', async () => {
       const timestamp = () => Promise.reject(new TimestampUnavailableError('down'))
       const sources = {
         timestamp,
@@ -382,6 +382,14 @@ describe('PAdES', () => {
       const [, field] = /\n(\d+) 0 obj\n<<[^>]*\/T \(Seller\)/.exec(revision) ?? []
       assert.match(revision, new RegExp(`/Fields \\[6 0 R 7 0 R ${field} 0 R\\]`))
       assert.match(revision, new RegExp(`\\[7 0 R 8 0 R ${field} 0 R\\]`))
+    })
+
+    it('gives what is not seen an appearance of nothing, which PDF/A-1 wants, but no time-stamp', async () => {
+      const { bytes } = await sign(form, { level: 'B-LTA' })
+      const appended = qpdf(bytes, '--qdf', '--').toString('latin1')
+      const widgets = appended.split(/\bendobj\b/).filter((one) => one.includes('/Rect [\n    0\n'))
+      const shown = widgets.map((one) => one.includes('/AP <<'))
+      assert.deepEqual(shown, [true, false])
     })
 
     it('refuses those that are not for signatures, and names no field can have', async () => {
