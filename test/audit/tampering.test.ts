@@ -8,7 +8,8 @@ import { auditEvent } from '../../src/audit/events.js'
 import { formatHead, readHead } from '../../src/audit/head-file.js'
 import { loadConfig } from '../../src/config/load.js'
 import { openRecords } from '../../src/records.js'
-import { Installation, openrssp, Running, type Outcome } from '../commands/openrssp.js'
+import { openrsspHere } from '../commands/in-process.js'
+import { Installation, Running, type Outcome } from '../commands/openrssp.js'
 
 const RECORDS = 8
 
@@ -39,7 +40,7 @@ describe('openrssp audit verify (S78)', () => {
   }
 
   const verify = (...args: string[]): Promise<Outcome> =>
-    installation.run('audit', 'verify', ...args)
+    installation.runHere('audit', 'verify', ...args)
 
   async function assertCaught(...problems: string[]): Promise<void> {
     const { code, stdout, stderr } = await verify()
@@ -50,7 +51,7 @@ describe('openrssp audit verify (S78)', () => {
   }
 
   it('passes an intact log, and says how far it goes', async () => {
-    const { code, stdout } = await verify()
+    const { code, stdout } = await installation.run('audit', 'verify')
     const head = readHead(installation.headFile)
     assert.equal(code, 0)
     assert.equal(
@@ -138,6 +139,7 @@ describe('openrssp audit verify (S78)', () => {
     it('everything deleted', async () => {
       tamper('DELETE FROM AuditRecord')
       await assertCaught(`record 0: the log ends here but had reached record ${RECORDS}`)
+      assert.equal((await installation.run('audit', 'verify')).code, 1)
     })
 
     it('a record inserted before the first', async () => {
@@ -248,7 +250,7 @@ describe('openrssp audit verify (S78)', () => {
     beforeEach(async () => {
       elsewhere = mkdtempSync(join(tmpdir(), 'openrssp-elsewhere-'))
       file = join(elsewhere, 'audit.jsonl')
-      const { code, stdout } = await installation.run('audit', 'export')
+      const { code, stdout } = await installation.runHere('audit', 'export')
       assert.equal(code, 0)
       writeFileSync(file, stdout)
     })
@@ -257,7 +259,7 @@ describe('openrssp audit verify (S78)', () => {
     })
 
     const verifyFile = (...args: string[]): Promise<Outcome> =>
-      openrssp(['audit', 'verify', '--config', '/nowhere', '--file', file, ...args])
+      openrsspHere(['audit', 'verify', '--config', '/nowhere', '--file', file, ...args])
 
     const changeFile = (change: (lines: string[]) => string[]): void => {
       const lines = readFileSync(file, 'utf8').trim().split('\n')

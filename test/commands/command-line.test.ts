@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { openrsspHere } from './in-process.js'
 import { openrssp } from './openrssp.js'
 
 const COMMANDS: readonly (readonly string[])[] = [
@@ -31,7 +32,7 @@ const COMMANDS: readonly (readonly string[])[] = [
 describe('openrssp', () => {
   for (const command of COMMANDS) {
     it(`explains ${['openrssp', ...command].join(' ')} with --help`, async () => {
-      const { code, stdout, stderr } = await openrssp([...command, '--help'])
+      const { code, stdout, stderr } = await openrsspHere([...command, '--help'])
       assert.deepEqual([code, stderr], [0, ''])
       assert.match(stdout, new RegExp(`^Usage: ${['openrssp', ...command].join(' ')} `))
       assert.match(stdout, /-h, --help {2,}display help for command/)
@@ -80,12 +81,20 @@ describe('openrssp', () => {
   ]
   for (const [command, words] of mistakes) {
     it(`points out the mistake in: openrssp ${command.join(' ')}`, async () => {
-      const { code, stdout, stderr } = await openrssp(command)
+      const { code, stdout, stderr } = await openrsspHere(command)
       assert.deepEqual([code, stdout], [1, ''])
       assert.ok(stderr.startsWith(words), stderr)
       assert.match(stderr, /\(add --help for what it takes\)/)
     })
   }
+
+  it('ends with 1 after a mistake, and with 0 after its help', async () => {
+    const mistaken = await openrssp(['user', 'delete', 'alice'])
+    assert.deepEqual([mistaken.code, mistaken.stdout], [1, ''])
+    assert.match(mistaken.stderr, /^error: unknown command 'delete'\n/)
+    const helped = await openrssp(['user', '--help'])
+    assert.deepEqual([helped.code, helped.stderr], [0, ''])
+  })
 
   it('says when an environment variable is wrong, and only to the command that reads it', async () => {
     const environment = { OPENRSSP_PORT: 'http' }

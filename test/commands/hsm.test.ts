@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Installation } from './openrssp.js'
 
 describe('openrssp hsm', function () {
@@ -37,6 +39,19 @@ describe('openrssp hsm', function () {
     assert.deepEqual(
       needed.map((each: { capability: string }) => each.capability),
       ['p-256 keys', 'p-384 keys', 'wrapped keys: AES key wrap', 'wrapped keys: MAC', 'sessions'],
+    )
+  })
+
+  it('ends with a status of its own where the PIN is refused: restarted, it would lock the token (S93)', async () => {
+    const pinFile = join(installation.folder, 'wrong.pin')
+    writeFileSync(pinFile, '999999', { mode: 0o600 })
+    const { hsm } = installation.settings as unknown as { hsm: object }
+    installation.configure({ hsm: { ...hsm, pinFile } })
+    const { code, stderr } = await installation.run('hsm', 'probe')
+    assert.equal(code, 78)
+    assert.match(
+      stderr,
+      /^openrssp: The token "openrssp-test" could not be opened: .*PIN_INCORRECT/,
     )
   })
 })

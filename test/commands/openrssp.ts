@@ -1,36 +1,12 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Secrets } from '../../src/config/secrets.js'
+import { PROGRAM, ROOT } from '../support/program.js'
 import { freePort, testSettings } from '../support/rssp.js'
 import { newTokenDirectory, type TestToken } from '../support/softhsm.js'
-
-const ROOT = join(import.meta.dirname, '../..')
-
-const FROM_SOURCE = ['--import', 'tsx', join(ROOT, 'src/cli.ts')]
-const BUILT = [join(ROOT, 'dist/cli.js')]
-
-/** How tests start the tool: as it was built, which is much faster, or from source when that is newer. */
-export const PROGRAM = isBuilt() ? BUILT : FROM_SOURCE
-
-/** The tool as people run it, built first where need be. */
-export function builtProgram(): readonly string[] {
-  if (PROGRAM === FROM_SOURCE) {
-    execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' })
-    writeFileSync(join(ROOT, 'dist/.built'), '')
-  }
-  return BUILT
-}
-
-function isBuilt(): boolean {
-  const built = statSync(join(ROOT, 'dist/.built'), { throwIfNoEntry: false })?.mtimeMs ?? 0
-  return ['src', 'prisma'].every((folder) =>
-    readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }).every(
-      (entry) => !entry.isFile() || statSync(join(entry.parentPath, entry.name)).mtimeMs <= built,
-    ),
-  )
-}
+import { openrsspHere } from './in-process.js'
 
 export interface Outcome {
   readonly code: number | null
@@ -145,15 +121,28 @@ export class Installation {
     return openrssp([...args, '--config', this.configFile])
   }
 
+  /** In this process: no command that opens the token. */
+  runHere(...args: string[]): Promise<Outcome> {
+    return openrsspHere([...args, '--config', this.configFile])
+  }
+
   /** Runs with `--json` and demands success. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the tests assert what it is
   async json(...args: string[]): Promise<any> {
-    const { code, stdout, stderr } = await this.run(...args, '--json')
-    if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${stderr}`)
-    return JSON.parse(stdout)
+    return jsonOf(args, await this.run(...args, '--json'))
+  }
+
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the tests assert what it is
+  async jsonHere(...args: string[]): Promise<any> {
+    return jsonOf(args, await this.runHere(...args, '--json'))
   }
 
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+function jsonOf(args: readonly string[], { code, stdout, stderr }: Outcome): unknown {
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${stderr}`)
+  return JSON.parse(stdout)
 }

@@ -26,6 +26,8 @@ describe('openrssp-conformance, before faulty servers', () => {
     it(`catches that ${mutant.name}`, async () => {
       const found = await catchMutant(mutant)
       caught.set(mutant.name, found)
+      // That a server with no proxy before it meets every requirement is for self.test.ts to say.
+      if (mutant.proxy) return
       own.rssp.clock.advance(3600)
       const unbroken = { name: mutant.name, chapter: mutant.chapter }
       const [, title] = found.split(': ', 2)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -8,10 +8,10 @@ import type { Target } from '../../conformance/target.js'
 import type { Result } from '../../conformance/runner.js'
 import { Running } from '../commands/openrssp.js'
 import { newEmptyDatabase, onPostgresql, type TestDatabase } from '../support/postgresql.js'
+import { conformanceProgram } from '../support/program.js'
 import { freePort } from '../support/rssp.js'
 
 const run = promisify(execFile)
-const ROOT = join(import.meta.dirname, '../..')
 /** The sandbox's database: an empty one, named by this variable, or a file of its own. */
 const DATABASE = 'OPENRSSP_DATABASE_URL'
 const MAX_OUTPUT = 50_000_000
@@ -61,7 +61,7 @@ describe('openrssp-conformance, before the sandbox', function () {
     const consume = { ...target.consume, waitSecondsInAll: 0 }
     const [config, json] = [join(folder, name), join(folder, `report-${name}`)]
     writeFileSync(config, JSON.stringify({ ...target, consume }))
-    const args = [...runner(), '--strict', '--config', config, '--json', json]
+    const args = [...conformanceProgram(), '--strict', '--config', config, '--json', json]
     const { code, stdout, stderr } = await run(process.execPath, args, { maxBuffer: MAX_OUTPUT })
       .then((output) => ({ code: 0, ...output }))
       .catch((error: unknown) => error as { code: number; stdout: string; stderr: string })
@@ -110,16 +110,3 @@ describe('openrssp-conformance, before the sandbox', function () {
     }
   })
 })
-
-/** The runner as it was built, or from source when that is newer. */
-function runner(): readonly string[] {
-  const built = join(ROOT, 'dist/conformance/openrssp-conformance.js')
-  const builtAt = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0
-  const sources = readdirSync(join(ROOT, 'conformance'), { recursive: true, withFileTypes: true })
-  const isCurrent = sources.every(
-    (each) => !each.isFile() || statSync(join(each.parentPath, each.name)).mtimeMs <= builtAt,
-  )
-  if (isCurrent) return [built]
-  const tsx = join(ROOT, 'node_modules/tsx/dist/esm/index.mjs')
-  return ['--import', tsx, join(ROOT, 'conformance/main.ts')]
-}

@@ -13,6 +13,7 @@ import { jsonReport } from '../../conformance/report/json.js'
 import { junitReport } from '../../conformance/report/junit.js'
 import { chaptersFor, runConformance, type Report } from '../../conformance/runner.js'
 import { checkTarget, type Target } from '../../conformance/target.js'
+import { conformanceProgram } from '../support/program.js'
 import { SignerBrowser } from '../support/signer-browser.js'
 import { startOwnTarget, startSmallTarget, type OwnTarget } from './own-target.js'
 
@@ -348,8 +349,7 @@ describe('openrssp-conformance', function () {
     })
 
     function commandLine(...options: string[]): string[] {
-      const tsx = join(root, 'node_modules/tsx/dist/esm/index.mjs')
-      return ['--import', tsx, join(root, 'conformance/main.ts'), ...options]
+      return [...conformanceProgram(), ...options]
     }
 
     async function command(...options: string[]) {

@@ -296,13 +296,20 @@ describe('The demo application, from choosing a file to a verified signature', (
     assert.deepEqual(complaints, [])
   })
 
-  it('says of a PDF that needs a password, before anything is asked, that it cannot be signed', async () => {
+  it('says of a PDF that needs a password or may not be changed, before anything is asked, that it cannot be signed', async () => {
     const plain = join(folder, 'plain.pdf')
     const locked = join(folder, 'locked.pdf')
     writeFileSync(plain, writtenPdf({ pages: ['Rent is 900 EUR'] }))
     execFileSync('qpdf', ['--encrypt', 'user', 'owner', '256', '--', plain, locked])
     await choose(locked)
     await page.getByText('Please choose a copy without a password.').waitFor()
+    assert.equal(await page.getByLabel('From the left, mm').count(), 0)
+    const final = join(folder, 'final.pdf')
+    const protection = ['', 'owner', '256', '--annotate=n', '--form=n', '--modify-other=n']
+    execFileSync('qpdf', ['--encrypt', ...protection, '--', plain, final])
+    await button('Remove locked.pdf').click()
+    await page.getByLabel('Documents to sign').setInputFiles(final)
+    await page.getByText('Please choose a copy without protection.').waitFor()
     assert.equal(await page.getByLabel('From the left, mm').count(), 0)
     assert.deepEqual(complaints, [])
   })

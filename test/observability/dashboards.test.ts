@@ -51,6 +51,24 @@ describe('Dashboard, alert rules and documentation', () => {
     )
   })
 
+  it('whose increase an alert rule waits for is there before it happens: nothing increases to one', async () => {
+    const metrics = new Metrics()
+    metrics.choreRan('reservations', 'done')
+    const series = (await metrics.text()).split('\n').filter((line) => line.endsWith(' 0'))
+    const waited = [...read('prometheus/alerts.yml').matchAll(/increase\((\w+)(?:\{(.*?)\})?\[/g)]
+    assert.ok(waited.length > 6)
+    for (const [expression, name = '', labels = ''] of waited) {
+      const [, label, values] = /^(\w+)=~?"(.*)"$/.exec(labels) ?? []
+      for (const value of values?.split('|') ?? ['']) {
+        const isThere = series.some(
+          (line) =>
+            line.startsWith(name) && (label === undefined || line.includes(`${label}="${value}"`)),
+        )
+        assert.ok(isThere, `${expression} ${value}`)
+      }
+    }
+  })
+
   it('docs/observability.md says what each metric of ours means, in the words of /metrics', () => {
     const described = [
       ...read('observability.md').matchAll(/^\| `(openrssp_\w+)` +\| (.*?) +\|$/gm),

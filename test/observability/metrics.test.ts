@@ -32,7 +32,7 @@ describe('The metrics', () => {
       sample(text, `openrssp_ledger_digests_total{state="${state}"}`)
     assert.deepEqual(
       ['authorised', 'reserved', 'consumed', 'released', 'indeterminate'].map(ledger),
-      [2, 2, 2, null, null],
+      [2, 2, 2, 0, 0],
     )
     for (const step of ['ledger.redeem', 'token.sign', 'signature.verify', 'ledger.consume']) {
       const count = sample(text, `openrssp_step_duration_seconds_count{step="${step}"}`)

@@ -132,3 +132,49 @@ describe('Traces', () => {
     assert.equal(refusedId, traceId)
   })
 })
+
+describe('Traces, where keys live in a process of their own', () => {
+  const collector = new Collector()
+  const traceparent = '00-5bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+
+  before(async () => {
+    const rssp = await startRssp({
+      token: newTestToken(),
+      settings: {
+        tracing: { endpoint: await collector.listen() },
+        log: { level: 'silent' },
+      },
+    })
+    assert.ok(rssp.services.keys.process)
+    const [user, client] = [await rssp.addUser(), await rssp.addClient()]
+    const credential = await rssp.addCredential(user)
+    const digest = digestOf('contract')
+    const token = await rssp.credentialToken({ user, client, credential, digests: [digest] })
+    const request = {
+      ...{ credentialID: credential.id, hashAlgorithmOID: SHA256, signAlgo: ECDSA_SHA256 },
+      hashes: [digest.toString('base64')],
+    }
+    const signed = await rssp.call('signatures/signHash', request, token, { traceparent })
+    assert.equal(signed.status, 200)
+    await rssp.close()
+  })
+  after(() => collector.close())
+
+  const within = (name: string) => {
+    const parent = collector.spans.find((span) => span.name === name)
+    assert.ok(parent, name)
+    return collector.spans.filter(({ parentSpanId }) => parentSpanId === parent.spanId)
+  }
+
+  it('lead from the request to C_Sign: what the key process did stands within token.sign', () => {
+    const steps = within('POST /csc/v2/signatures/signHash').map(({ name }) => name)
+    assert.deepEqual(
+      ['ledger.redeem', 'token.sign', 'ledger.consume'].filter((name) => !steps.includes(name)),
+      [],
+    )
+    const inside = within('token.sign')
+    const names = inside.map(({ name }) => name).sort()
+    assert.deepEqual(names, ['C_Sign', 'ledger.check', 'signature.verify'])
+    assert.deepEqual(new Set(inside.map(({ traceId }) => traceId)), new Set([traceparent.slice(3, 35)]))
+  })
+})

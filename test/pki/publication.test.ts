@@ -431,6 +431,22 @@ describe('Revocation, as others see it', function () {
       assert.notDeepEqual(await bytesOf(await post(plain)), first)
     })
 
+    it('revokes what was suspended from the suspension on (X.509, reason code extension)', async () => {
+      const suspended = rssp.clock.now()
+      await rssp.services.credentials.suspend(credential.id, 'operator', 'test')
+      rssp.clock.advance(3600)
+      await rssp.services.credentials.revoke(credential.id, 'test', 'keyCompromise')
+      writeFileSync(join(folder, 'held.crl'), await download('issuing'))
+      const { output } = await openssl(
+        ...['crl', '-inform', 'DER', '-in', 'held.crl', '-noout', '-text'],
+      )
+      const { serialNumber } = parseCertificate(leaf(credential))
+      const [, date = ''] =
+        new RegExp(`${serialNumber}\\s+Revocation Date: (.*)`).exec(output) ?? []
+      assert.equal(Date.parse(date), Math.floor(+suspended / 1000) * 1000, output)
+      assert.match(output.slice(output.indexOf(serialNumber)), /Key Compromise/)
+    })
+
     it('has lists that stay the same while nothing happens, and are renewed in time', async () => {
       const first = await download('issuing')
       assert.deepEqual(await download('issuing'), first)

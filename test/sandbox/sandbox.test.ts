@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { totpCode } from '../../src/identity/totp.js'
 import type { SandboxFile } from '../../src/sandbox/sandbox-file.js'
-import { builtProgram, openrssp, Running } from '../commands/openrssp.js'
+import { openrssp, Running } from '../commands/openrssp.js'
+import { builtProgram } from '../support/program.js'
 import { digestOf, freePort, pkce, postForm, SHA512 } from '../support/rssp.js'
 import { SignerBrowser } from '../support/signer-browser.js'
 
@@ -59,7 +60,7 @@ describe('openrssp sandbox start', function () {
         () => false,
       )
       if (answered) return void assert.equal(readSandbox().baseUrl, baseUrl)
-      await new Promise((resolve) => setImmediate(resolve))
+      await new Promise((resolve) => setTimeout(resolve, 2))
     }
     throw new Error(`ended: ${first.stdout}${first.stderr}`)
   }
@@ -163,7 +164,8 @@ describe('openrssp sandbox start', function () {
     const cli = `openrssp() { '${process.execPath}' ${program.join(' ')} "$@"; }`
     const root = join(import.meta.dirname, '../..')
     const run = ['-euc', `${cli}\n${script}`]
-    const answers = execFileSync('bash', run, { cwd: root, encoding: 'utf8' })
+    const env = { ...process.env, TMPDIR: folder }
+    const answers = execFileSync('bash', run, { cwd: root, env, encoding: 'utf8' })
     assert.match(answers, /^(\{"signatures":\["[^"]+"\]\}){3}$/)
   })
 

@@ -22,11 +22,11 @@ import {
   testSettings,
 } from '../support/rssp.js'
 import { databaseSettings } from '../support/postgresql.js'
+import { PROGRAM } from '../support/program.js'
 import { ServerProcess } from '../support/server-process.js'
 import { SignerBrowser } from '../support/signer-browser.js'
 import { newTokenDirectory } from '../support/softhsm.js'
 
-const CLI = join(import.meta.dirname, '../../src/cli.ts')
 const KILLS = 5
 const DIGESTS = 240
 const CLIENTS = 6
@@ -101,7 +101,7 @@ describe('A server killed with SIGKILL in the middle of signing (S6, S70, S71, S
   async function openrssp(...command: string[]): Promise<Record<string, string>> {
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      ['--import', 'tsx', CLI, ...command, '--config', configFile, '--json'],
+      [...PROGRAM, ...command, '--config', configFile, '--json'],
       { env: { ...process.env, ...environment } },
     )
     return JSON.parse(stdout) as Record<string, string>

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import { checkConfig } from '../../src/config/load.js'
 import { Secrets } from '../../src/config/secrets.js'
+import { boundFacts } from '../../src/credentials/binding.js'
 import type { ApprovalFactor, Credential } from '../../src/credentials/credential.js'
 import type { NewClient } from '../../src/oauth/client.js'
 import type { NewCredential } from '../../src/credentials/credentials.js'
@@ -18,6 +19,8 @@ import { createLogger } from '../../src/observability/logger.js'
 import type { PublicPost } from '../../src/signing/public-post.js'
 import { startServer, type RunningServer } from '../../src/server.js'
 import { openServices, type Overrides, type Services } from '../../src/services.js'
+import { change, sql } from '../../src/storage/database.js'
+import { Lease } from '../../src/storage/lease.js'
 import { assertDescribed } from './described.js'
 import { newPostgresDatabase, onPostgresql, type TestDatabase } from './postgresql.js'
 import { SignerBrowser } from './signer-browser.js'
@@ -132,6 +135,8 @@ export async function startRssp(
     outbox?: boolean
     /** Under which name of this machine; passkeys need one that is no address. */
     host?: string
+    /** Whether the server does its chores when their time has come; else a test says when. */
+    chores?: boolean
     /** Another instance of this service, over the same database. */
     replicaOf?: Rssp
     /** The token, used from a key process of its own as in production, and not from this one. */
@@ -167,7 +172,8 @@ export async function startRssp(
       ? createLogger('debug', undefined, { write: (line) => void logLines.push(line) })
       : createLogger('silent'),
   })
-  const server = await startServer(services, 'test')
+  const choresLease = overrides.chores ? services.choresLease : new NobodysLease(services)
+  const server = await startServer({ ...services, choresLease }, 'test')
   const keepFolder = replicaOf !== undefined
   return new RunningRssp({ baseUrl, services, clock, folder, server, keepFolder, owned })
 }
@@ -215,6 +221,17 @@ export function quickHash(password: string): string {
   const salt = randomBytes(16)
   const hash = scryptSync(password, salt, 32, { N, r, p })
   return ['scrypt', N, r, p, salt.toString('base64'), hash.toString('base64')].join('$')
+}
+
+/** Whoever holds this does nothing. */
+class NobodysLease extends Lease {
+  constructor({ database, now }: Services) {
+    super({ database, now, name: 'nobody', seconds: 1 })
+  }
+
+  override run(): Promise<boolean> {
+    return Promise.resolve(false)
+  }
 }
 
 /** The shared token outlives one server. */
@@ -307,18 +324,36 @@ class RunningRssp implements Rssp {
   async addCredential(user: TestUser, settings: CredentialSettings = {}): Promise<Credential> {
     const account = await this.services.users.find(user.id)
     assert.ok(account)
-    return this.services.credentials.create({
+    const created = await this.services.credentials.create({
       user: account,
       algorithm: settings.algorithm ?? 'p-256',
       description: 'Test key',
       SCAL: settings.SCAL ?? '2',
       multisign: settings.multisign ?? 10,
-      pin: settings.withPin ? user.pin : null,
+      pin: null,
       ...(settings.signatureQualifier ? { signatureQualifier: settings.signatureQualifier } : {}),
       ...(settings.ownerClientId ? { ownerClientId: settings.ownerClientId } : {}),
       ...(settings.explicit ? { explicit: settings.explicit } : {}),
       ...(settings.approvalFactor ? { approvalFactor: settings.approvalFactor } : {}),
     })
+    return settings.withPin ? this.#givePin(created, user.pin) : created
+  }
+
+  /** A PIN that is quickly checked, as the passwords of the test's people are. */
+  async #givePin(created: Credential, pin: string): Promise<Credential> {
+    const { config, database } = this.services
+    const credential = { ...created, pinHash: quickHash(pin) }
+    const binding = Secrets.read(config.secretsFile).bind(...boundFacts(credential))
+    const { id, pinHash } = credential
+    await database.commit({
+      changes: [
+        change(
+          sql`UPDATE "Credential" SET "pinHash" = ${pinHash}, "binding" = ${binding} WHERE "id" = ${id}`,
+          1,
+        ),
+      ],
+    })
+    return { ...credential, binding }
   }
 
   async call(

@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { PROGRAM } from './program.js'
 
-const CLI = join(import.meta.dirname, '../../src/cli.ts')
+const LOOK_EVERY_MS = 20
 
 /** A server in a process of its own, which can be killed. */
 export class ServerProcess {
@@ -20,11 +21,10 @@ export class ServerProcess {
     baseUrl: string
     environment?: NodeJS.ProcessEnv
   }): Promise<ServerProcess> {
-    const child = spawn(
-      process.execPath,
-      ['--import', 'tsx', CLI, 'serve', '--config', options.configFile],
-      { env: { ...process.env, ...options.environment }, stdio: ['ignore', 'pipe', 'pipe'] },
-    )
+    const child = spawn(process.execPath, [...PROGRAM, 'serve', '--config', options.configFile], {
+      env: { ...process.env, ...options.environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     const server = new ServerProcess(child)
     await server.#ready(options.baseUrl)
     return server
@@ -62,7 +62,7 @@ export class ServerProcess {
         () => false,
       )
       if (answered) return
-      await new Promise((resolve) => setImmediate(resolve))
+      await pause(LOOK_EVERY_MS)
     }
     throw new Error(`The server ended: ${this.output.join('')}`)
   }

@@ -108,6 +108,9 @@ export async function closeTestCustodies(): Promise<void> {
 const isWorker = process.env['MOCHA_WORKER_ID'] !== undefined
 if (typeof after === 'function' && !isWorker) after(closeTestCustodies)
 
+// It is given a second to end, then told by this signal: that must not keep it from clearing up.
+if (isWorker) process.on('SIGTERM', () => process.exit())
+
 process.on('exit', () => {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true })
 })

@@ -424,25 +424,39 @@ describe('POST signatures/signHash', () => {
     assert.deepEqual([status, body.error], [401, 'expired_token'])
   })
 
-  it('refuses an expired certificate, naming its holder (S15)', async () => {
+  it('signs until a certificate ends, not before it begins, and refuses one that ended, naming its holder (S15)', async () => {
     const late = await startRssp()
     try {
       const person = await late.addUser({ username: 'late' })
       const app = await late.addClient()
       const short = await late.addCredential(person)
-      const { notAfter } = parseCertificate(leaf(short))
-      late.clock.advance((notAfter.getTime() - late.clock.now().getTime()) / 1000 - 100)
-      const token = await late.credentialToken({
-        ...{ user: person, client: app, credential: short, digests: [digest] },
-      })
-      late.clock.advance(150)
       const body = request([digest], { credentialID: short.id })
-      assertRefusal(
-        await late.call('signatures/signHash', body, token),
-        400,
-        'invalid_request',
-        "Signing certificate 'CN=Test late' is expired.",
-      )
+      const approved = () =>
+        late.credentialToken({ user: person, client: app, credential: short, digests: [digest] })
+      const signed = async (token: string) => late.call('signatures/signHash', body, token)
+      const refused = async (token: string) =>
+        assertRefusal(
+          await signed(token),
+          400,
+          'invalid_request',
+          "Signing certificate 'CN=Test late' is expired.",
+        )
+      const until = (date: Date) => (date.getTime() - late.clock.now().getTime()) / 1000
+      const { notBefore, notAfter } = parseCertificate(leaf(short))
+
+      const early = await approved()
+      const back = until(notBefore) - 10
+      late.clock.advance(back)
+      await refused(early)
+      late.clock.advance(-back)
+      assert.equal((await signed(early)).status, 200)
+
+      late.clock.advance(until(notAfter) - 100)
+      const [last, over] = [await approved(), await approved()]
+      late.clock.advance(until(notAfter) - 3)
+      assert.equal((await signed(last)).status, 200)
+      late.clock.advance(until(notAfter) + 1)
+      await refused(over)
     } finally {
       await late.close()
     }
