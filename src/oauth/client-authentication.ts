@@ -36,7 +36,7 @@ export function clientAuthentication(config: Config, now: () => Date): Settings 
       const names = [aud].flat()
       const ours = [config.baseUrl, `${config.baseUrl}${OAUTH_ROUTES.token}`]
       const isLet = hasQuirk(client, 'endpoint-audience') && names.length > 0
-      if (isLet && names.every((each) => ours.includes(String(each)))) return
+      if (isLet && names.every((each) => typeof each === 'string' && ours.includes(each))) return
       throw new errors.InvalidClientAuth('audience must be the issuer')
     },
     features: {

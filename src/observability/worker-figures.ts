@@ -1,5 +1,12 @@
 import type { Worker } from 'node:cluster'
-import { countsIn, FIGURES_TYPE, textOf, together, type FiguresData, type Metrics } from './metrics.js'
+import {
+  countsIn,
+  FIGURES_TYPE,
+  textOf,
+  together,
+  type FiguresData,
+  type Metrics,
+} from './metrics.js'
 import type { Figures } from './metrics-listener.js'
 
 /** What the primary asks a worker, and what that answers. */

@@ -3,8 +3,8 @@ import { explain, newProgram } from '../../src/commands/program.js'
 import type { Outcome } from './openrssp.js'
 
 /**
- * The tool without a process of its own, which takes a tenth of the time: for commands that open no token
- * and serve nobody, one after the other. What surrounds a process is for tests that start one.
+ * The tool without a process of its own, which saves much time: for commands that open no token and serve
+ * nobody, one after the other. What surrounds a process is for tests that start one.
  */
 export async function openrsspHere(args: readonly string[]): Promise<Outcome> {
   const { stdout, stderr, exitCode } = process

@@ -129,20 +129,12 @@ export class Installation {
   /** Runs with `--json` and demands success. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the tests assert what it is
   async json(...args: string[]): Promise<any> {
-    return jsonOf(args, await this.run(...args, '--json'))
-  }
-
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the tests assert what it is
-  async jsonHere(...args: string[]): Promise<any> {
-    return jsonOf(args, await this.runHere(...args, '--json'))
+    const { code, stdout, stderr } = await this.run(...args, '--json')
+    if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${stderr}`)
+    return JSON.parse(stdout)
   }
 
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true })
   }
-}
-
-function jsonOf(args: readonly string[], { code, stdout, stderr }: Outcome): unknown {
-  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${stderr}`)
-  return JSON.parse(stdout)
 }

@@ -40,7 +40,10 @@ describe('openrssp-conformance, before the sandbox', function () {
     sandbox = new Running(
       ['sandbox', 'start', '--data-dir', join(folder, 'data'), '--port', port],
       {
-        environment: databaseUrl ? { [DATABASE]: databaseUrl } : {},
+        environment: {
+          NODE_OPTIONS: `--import=${join(import.meta.dirname, '../support/quick-passwords.js')}`,
+          ...(databaseUrl ? { [DATABASE]: databaseUrl } : {}),
+        },
       },
     )
     await sandbox.saying('Ctrl-C stops.')

@@ -175,6 +175,9 @@ describe('Traces, where keys live in a process of their own', () => {
     const inside = within('token.sign')
     const names = inside.map(({ name }) => name).sort()
     assert.deepEqual(names, ['C_Sign', 'ledger.check', 'signature.verify'])
-    assert.deepEqual(new Set(inside.map(({ traceId }) => traceId)), new Set([traceparent.slice(3, 35)]))
+    assert.deepEqual(
+      new Set(inside.map(({ traceId }) => traceId)),
+      new Set([traceparent.slice(3, 35)]),
+    )
   })
 })

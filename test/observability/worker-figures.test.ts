@@ -18,7 +18,8 @@ class FakeWorker extends EventEmitter {
     return true
   }
   send({ figures }: { figures: number }): void {
-    if (!this.silent) void this.#metrics?.data().then((data) => this.emit('message', { figures, data }))
+    if (!this.silent)
+      void this.#metrics?.data().then((data) => this.emit('message', { figures, data }))
   }
 }
 

@@ -87,7 +87,8 @@ export function wholeDocument(digest: Buffer, octets: Buffer | null): SubjectRef
   return {
     ...{ uri: '', type: null, mediaType: 'text/xml', isHeld: false },
     transforms: [
-      // Not the enveloped-signature transform: a second signature would break the first.
+      // For those who know nothing else; by itself, a second signature would break the first.
+      transform(TRANSFORMS.envelopedSignature),
       transform(TRANSFORMS.xpath, element('ds:XPath', {}, text(NO_SIGNATURES))),
       transform(EXCLUSIVE_CANONICALIZATION),
     ],
