@@ -137,6 +137,15 @@ describe('XAdES, enveloped', () => {
     })
   }
 
+  it('is for verifiers, too, that know no transform but enveloped-signature', async () => {
+    const [, transforms = ''] = /<ds:Transforms>(.*?)<\/ds:Transforms>/.exec(
+      (await sign(Buffer.from('<a>x</a>'))).toString(),
+    ) ?? ['']
+    const [first = '', another] = transforms.split('/TR/1999/REC-xpath-19991116')
+    assert.match(first, /xmldsig#enveloped-signature/)
+    assert.ok(another)
+  })
+
   it('puts characters that the encoding lacks as references', async () => {
     const document = Buffer.from('<?xml version="1.0" encoding="ISO-8859-1"?><a>ä</a>', 'latin1')
     const signed = await sign(document, { role: 'Ředitel für 😀' })
