@@ -264,6 +264,7 @@ function compiledShim(): string {
   return compiled
 }
 
-process.on('exit', () => {
+// Before whatever ends a process in which native calls hang.
+process.prependListener('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })

@@ -11,13 +11,13 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { migrationFiles } from '../../src/storage/migration-files.js'
 import { openClient } from '../../src/storage/postgresql/connection.js'
 import { applyMigrations } from '../../src/storage/postgresql/migrations.js'
+import { freePort } from './free-port.js'
 
 const HOST = '127.0.0.1'
 const USER = 'openrssp'
@@ -36,7 +36,7 @@ export class PrivatePostgres {
     this.#port = port
     this.#password = password
     this.#settings = settings
-    process.once('exit', () => {
+    process.prependOnceListener('exit', () => {
       this.#supervisor?.kill('SIGKILL')
       this.#signal('SIGQUIT')
       this.#remove()
@@ -236,19 +236,6 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   } catch {
     // It has ended meanwhile.
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, HOST, () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => {
-        resolve(port)
-      })
-    })
-  })
 }
 
 /** Set by scripts/test: a server on which every test may make databases. */

@@ -2,10 +2,8 @@ import '../../src/oauth/unsupported-runtime.js'
 import assert from 'node:assert/strict'
 import { createHash, randomBytes, randomUUID, scryptSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AddressInfo } from 'node:net'
 import { checkConfig } from '../../src/config/load.js'
 import { Secrets } from '../../src/config/secrets.js'
 import { boundFacts } from '../../src/credentials/binding.js'
@@ -22,9 +20,12 @@ import { openServices, type Overrides, type Services } from '../../src/services.
 import { change, sql } from '../../src/storage/database.js'
 import { Lease } from '../../src/storage/lease.js'
 import { assertDescribed } from './described.js'
+import { freePort } from './free-port.js'
 import { newPostgresDatabase, onPostgresql, type TestDatabase } from './postgresql.js'
 import { SignerBrowser } from './signer-browser.js'
 import { openTestCustody, type TestToken } from './softhsm.js'
+
+export { freePort }
 
 export const REDIRECT_URI = 'https://app.example/callback'
 export const SHA256 = '2.16.840.1.101.3.4.2.1'
@@ -483,17 +484,4 @@ export function assertRefusal(
     { status: answer.status, body: answer.body },
     { status, body: { error, error_description } },
   )
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => {
-        resolve(port)
-      })
-    })
-  })
 }

@@ -111,6 +111,7 @@ if (typeof after === 'function' && !isWorker) after(closeTestCustodies)
 // It is given a second to end, then told by this signal: that must not keep it from clearing up.
 if (isWorker) process.on('SIGTERM', () => process.exit())
 
-process.on('exit', () => {
+// Before whatever ends a process in which native calls hang.
+process.prependListener('exit', () => {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true })
 })
