@@ -128,6 +128,10 @@ describe('What is on record of timestamps', () => {
     assert.deepEqual(await figures(), {
       'source="own",outcome="granted"': 2,
       'source="own",outcome="badAlg"': 1,
+      // What alert rules wait for is there from the beginning.
+      'source="own",outcome="systemFailure"': 0,
+      'source="own",outcome="timeNotAvailable"': 0,
+      'source="external",outcome="failed"': 0,
     })
   })
 })
