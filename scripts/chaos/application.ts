@@ -218,9 +218,9 @@ export class Application implements Story {
     for (let tries = 0; tries < TRIES; tries += answer.status === 202 ? 0.2 : 1) {
       await pause(BETWEEN_POLLS_MS)
       answer = await this.#post('signatures/signPolling', { responseID }, { what: 'signPolling' })
-      if (answer.status !== 202 && isKnown(answer.status) && !isGone(answer)) return answer
+      if (answer.status !== 202 && isKnown(answer.status) && !isWithheld(answer)) return answer
     }
-    return answer.status === 202 || isGone(answer) ? { status: NO_ANSWER, body: {} } : answer
+    return answer.status === 202 || isWithheld(answer) ? { status: NO_ANSWER, body: {} } : answer
   }
 
   async #withSad(digests: readonly string[], use: (sad: string) => Promise<void>): Promise<void> {
@@ -289,10 +289,11 @@ export class Application implements Story {
 export const EXTENDED = ', extended'
 
 /**
- * A result can be fetched for a time, by the clock of whoever is asked: when that is over, or a clock was
- * stepped, nothing is said of what was signed.
+ * A result can be fetched for a time and with a token that lives, by the clock of whoever is asked: when
+ * that is over, or a clock was stepped, nothing is said of what was signed.
  */
-function isGone({ status, body }: Answer): boolean {
+function isWithheld({ status, body }: Answer): boolean {
+  if (status === 401) return true
   return status === 400 && body['error_description'] === 'Invalid parameter requestID'
 }
 
