@@ -1,3 +1,4 @@
+import { keptPromise } from '../kept-promise.js'
 import type { AdesFormat, SignatureFormat } from './ades.js'
 import { CONTAINER_TYPES, type ContainerType } from './asic/container-type.js'
 
@@ -36,7 +37,8 @@ export const FORMATS: Readonly<Partial<Record<SignatureFormat, FormatFacts>>> = 
     documentEnvelopes: ['Certification', 'Revision'],
     digestEnvelopes: ['Certification', 'Revision'],
     containers: [],
-    load: once(async () => new (await import('./pades/pades.js')).Pades()),
+    // PDFs are parsed in threads, which outlive a call.
+    load: keptPromise(async () => new (await import('./pades/pades.js')).Pades()),
   },
   J: {
     format: 'J',
@@ -45,16 +47,6 @@ export const FORMATS: Readonly<Partial<Record<SignatureFormat, FormatFacts>>> = 
     containers: [],
     load: async () => new (await import('./jades/jades.js')).Jades(),
   },
-}
-
-/** PDFs are parsed in threads, which outlive a call. What could not be loaded is tried again (S103). */
-function once(load: () => Promise<AdesFormat>): () => Promise<AdesFormat> {
-  let loaded: Promise<AdesFormat> | undefined
-  const forget = (error: unknown) => {
-    loaded = undefined
-    throw error
-  }
-  return () => (loaded ??= load().catch(forget))
 }
 
 /** A format that signs a document inside a container; null for those that do not. */

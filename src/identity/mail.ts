@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from '../config/schema.js'
 import { MessageNotSentError } from '../errors.js'
+import { keptPromise } from '../kept-promise.js'
 import { NO_MESSENGER, outbox, type Messenger } from './messenger.js'
 
 /** The configured way for messages to signers by e-mail. */
@@ -31,7 +32,7 @@ function smtp(settings: SmtpSettings): Messenger {
     disableUrlAccess: true,
   }
   // A start waits for no library that only the first message needs.
-  const transport = lazily(async () => (await import('nodemailer')).createTransport(options))
+  const transport = keptPromise(async () => (await import('nodemailer')).createTransport(options))
   return {
     async send({ to, subject, text }) {
       try {
@@ -43,16 +44,6 @@ function smtp(settings: SmtpSettings): Messenger {
       }
     },
   }
-}
-
-/** What could not be made is tried again (S103). */
-function lazily<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | null = null
-  const forget = (error: unknown) => {
-    made = null
-    throw error
-  }
-  return () => (made ??= make().catch(forget))
 }
 
 /** Refused for good (RFC 5321, 4.2.1), and because of where it goes: trying again will not help. */
