@@ -45,6 +45,8 @@ export function readUpload(ctx: Context, fileSize: number): Promise<Upload> {
       const parts: Buffer[] = []
       stream.on('data', (part: Buffer) => parts.push(part))
       stream.on('limit', () => refuse(new RequestTooLargeError('file')))
+      // A form that ends within a file is a failure of its stream, too; unheard, it would end the process.
+      stream.on('error', malformed)
       stream.on('close', () => {
         const bytes = Buffer.concat(parts)
         if (files.has(name)) malformed()
