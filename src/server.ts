@@ -13,6 +13,9 @@ const CLEAN_UP_SECONDS = 600
 /** Lists of revoked certificates are also signed when somebody asks. */
 const AUTHORITY_SECONDS = 60
 
+/** To CONNECT, which Node.js leaves without an answer: this is no proxy (RFC 9110, 9.3.6). */
+const NO_TUNNEL = 'HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'
+
 export interface RunningServer {
   readonly port: number
   /**
@@ -55,6 +58,11 @@ export async function startServer(
   // Koa answers and logs its own failures; the promise it returns says nothing more.
   const handle = app.callback()
   server.on('request', (request, response) => void handle(request, response))
+  server.on('connect', (_request, socket) => {
+    // Nobody else listens: a caller that hangs up meanwhile would end the process.
+    socket.on('error', () => socket.destroy())
+    socket.end(NO_TUNNEL, () => socket.destroy())
+  })
   try {
     await listen(server, where)
   } catch (error) {
