@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { Option, type Command } from 'commander'
 import { escapeCharacter, UNPRINTABLE } from '../audit/export.js'
 import { ConfigError, loadConfig } from '../config/load.js'
@@ -37,6 +37,7 @@ export function demandReadable(file: string): void {
   } catch {
     throw new CommandError(`${file} cannot be read.`)
   }
+  if (statSync(file).isDirectory()) throw new CommandError(`${file} is a folder.`)
 }
 
 /** @throws {CommandError} when the text is empty, long or holds what a terminal or page would obey */

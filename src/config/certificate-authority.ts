@@ -178,7 +178,11 @@ const IssuerSchema = Type.Union(
 
 export const CertificateAuthoritySchema = Type.Object(
   {
-    organization: Type.String({ description: 'O of the embedded certification authority.' }),
+    organization: Type.String({
+      minLength: 1,
+      maxLength: 64,
+      description: 'O of the embedded certification authority.',
+    }),
     country: Type.String({
       pattern: '^[A-Z]{2}$',
       description: 'C of the embedded certification authority.',

@@ -13,7 +13,7 @@ import {
   remoteIssuerProblems,
   trustProblems,
 } from './setting-problems.js'
-import { shapeProblems } from './shape-problems.js'
+import { characterProblems, shapeProblems } from './shape-problems.js'
 import { hasShape } from './shape.js'
 
 /** Every problem of a configuration at once, so that an operator mends it in one go. */
@@ -60,7 +60,7 @@ export function checkConfig(
 ): Config {
   const config: unknown = structuredClone(settings)
   const fits = hasShape(config)
-  const problems = fits ? [] : shapeProblems(hasShape.errors ?? [])
+  const problems = fits ? characterProblems(config) : shapeProblems(hasShape.errors ?? [])
   const wrong = new Set(problems.map(({ setting }) => setting))
   // Checks of single settings read those that have their shape, so that their problems show too.
   const read: ReadText = (setting) => (wrong.has(setting) ? null : textAt(config, setting))

@@ -1,5 +1,14 @@
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
-import { isAbsolute, join } from 'node:path'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  type Stats,
+} from 'node:fs'
+import { dirname, isAbsolute, join } from 'node:path'
 import { fileOf, isPostgresql } from './database-url.js'
 import { pemCertificates } from './pem-certificates.js'
 
@@ -16,9 +25,18 @@ export function databaseFile(url: string, folder: string): string | null {
   return isPostgresql(url) ? null : absolute(fileOf(url), folder)
 }
 
+/** What is there; in words, when nothing is, or nothing that we may look at. */
+function look(path: string): Stats | string {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) ?? `${path} does not exist`
+  } catch (error) {
+    return `${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`
+  }
+}
+
 export function fileProblem(file: string): string | null {
-  const found = statSync(file, { throwIfNoEntry: false })
-  if (!found) return `${file} does not exist`
+  const found = look(file)
+  if (typeof found === 'string') return found
   if (!found.isFile()) return `${file} is not a file`
   return isReadable(file) ? null : `${file} cannot be read`
 }
@@ -36,9 +54,36 @@ export function emptyFileProblem(file: string): string | null {
 }
 
 export function folderProblem(folder: string): string | null {
-  const found = statSync(folder, { throwIfNoEntry: false })
-  if (!found) return `${folder} does not exist`
+  const found = look(folder)
+  if (typeof found === 'string') return found
   return found.isDirectory() ? null : `${folder} is not a folder`
+}
+
+/** Of a file that is made when it is not there yet. */
+export function ownFileProblem(file: string): string | null {
+  const problem = folderProblem(dirname(file))
+  if (problem !== null) return problem
+  const found = look(file)
+  return typeof found === 'string' || found.isFile() ? null : `${file} is not a file`
+}
+
+const SQLITE = 'SQLite format 3\0'
+
+export function databaseFileProblem(file: string): string | null {
+  const problem = ownFileProblem(file)
+  if (problem !== null || !isReadable(file)) return problem
+  const start = startOf(file, SQLITE.length)
+  return start === '' || start === SQLITE ? null : `${file} is not an SQLite database`
+}
+
+function startOf(file: string, length: number): string {
+  const descriptor = openSync(file, 'r')
+  try {
+    const start = Buffer.alloc(length)
+    return start.toString('latin1', 0, readSync(descriptor, start, 0, length, 0))
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 function isReadable(file: string): boolean {
@@ -63,5 +108,6 @@ export function certificatesProblem(file: string): string | null {
 }
 
 export function isOpenToOthers(file: string, bits: number): boolean {
-  return ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & bits) !== 0
+  const found = look(file)
+  return typeof found !== 'string' && (found.mode & bits) !== 0
 }

@@ -273,6 +273,7 @@ export const ConfigSchema = Type.Object(
         }),
         lockSeconds: Type.Integer({
           minimum: 30,
+          maximum: 31536000,
           default: 900,
           description: 'How long a credential stays locked.',
         }),
@@ -283,6 +284,7 @@ export const ConfigSchema = Type.Object(
         }),
         signInWindowSeconds: Type.Integer({
           minimum: 30,
+          maximum: 31536000,
           default: 900,
           description: 'Window for wrong passwords.',
         }),
@@ -486,6 +488,7 @@ export const ConfigSchema = Type.Object(
         }),
         everySeconds: Type.Integer({
           minimum: 1,
+          maximum: 86400,
           default: 30,
           description: 'How often such mails are sent; what happens in between is one mail.',
         }),

@@ -1,5 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { ISSUER_FILES, issuerProblems } from './certificate-authority.js'
 import type { ConfigProblem, ReadText } from './config-problem.js'
 import { providerFiles, providerProblems } from './identity-providers.js'
@@ -7,16 +6,31 @@ import {
   absolute,
   certificatesProblem,
   databaseFile,
+  databaseFileProblem,
   emptyFileProblem,
   fileProblem,
-  folderProblem,
+  ownFileProblem,
   secretFileProblem,
 } from './named-files.js'
 import { privateKeyProblem } from './private-key.js'
 import type { Config } from './schema.js'
 import { masterSecretProblem } from './secrets.js'
 
+/** Addresses, other than `baseUrl`, that are not looked at elsewhere. */
+const ADDRESSES = ['service.logo', 'tracing.endpoint', 'certificateAuthority.publicationUrl']
+
 export function addressProblems(read: ReadText): ConfigProblem[] {
+  const wrong = ADDRESSES.filter((setting) => {
+    const address = read(setting)
+    return address !== null && !URL.canParse(address)
+  })
+  return [
+    ...baseUrlProblems(read),
+    ...wrong.map((setting) => ({ setting, problem: 'is not a URL' })),
+  ]
+}
+
+function baseUrlProblems(read: ReadText): ConfigProblem[] {
   const baseUrl = read('baseUrl')
   if (baseUrl === null) return []
   const { origin } = URL.canParse(baseUrl) ? new URL(baseUrl) : { origin: null }
@@ -59,16 +73,21 @@ export function messageProblems(config: unknown, read: ReadText, folder: string)
   if (url !== null && (!URL.canParse(url) || /[@#]/.test(url))) {
     problems.push({ setting: 'sms.url', problem: 'is not a URL without user and fragment' })
   }
-  const { headers, headerFiles, body } = sms as Partial<Extract<Config['sms'], { url: string }>>
+  const { headers, headerFiles, body } = sms as {
+    headers?: Record<string, unknown>
+    headerFiles?: Record<string, unknown>
+    body?: { template?: unknown }
+  }
   for (const [name, value] of Object.entries(headers ?? {})) {
-    if (HEADER_NAME.test(name) && HEADER_VALUE.test(value)) continue
+    if (typeof value !== 'string' || (HEADER_NAME.test(name) && HEADER_VALUE.test(value))) continue
     problems.push({ setting: `sms.headers.${name}`, problem: 'is not a header' })
   }
   for (const [name, file] of Object.entries(headerFiles ?? {})) {
+    if (typeof file !== 'string') continue
     const setting = `sms.headerFiles.${name}`
     checkSecret(setting, file)
-    const found = statSync(absolute(file, folder), { throwIfNoEntry: false })
-    const text = found?.isFile() ? readFileSync(absolute(file, folder), 'utf8').trim() : ''
+    const isThere = fileProblem(absolute(file, folder)) === null
+    const text = isThere ? readFileSync(absolute(file, folder), 'utf8').trim() : ''
     if (HEADER_NAME.test(name) && HEADER_VALUE.test(text)) continue
     problems.push({ setting, problem: 'is not a header' })
   }
@@ -99,7 +118,7 @@ export function fileProblems(config: unknown, read: ReadText, folder: string): C
     check(`${token}.pinFile`, (file) => secretFileProblem(file) ?? emptyFileProblem(file))
     check(`${token}.module`, fileProblem)
   }
-  check('auditHeadFile', (file) => folderProblem(dirname(file)))
+  check('auditHeadFile', ownFileProblem)
   const database = read('database')
   if (database !== null) {
     const problem = databaseProblem(database, folder)
@@ -116,7 +135,7 @@ function databaseProblem(database: string, folder: string): string | null {
     return /^\/[^/]+$/.test(pathname) ? null : 'names no database'
   }
   if (/^file::memory:|\?/.test(database)) return 'must be a file that outlives the process'
-  return folderProblem(dirname(file))
+  return databaseFileProblem(file)
 }
 
 export function identityProviderProblems(

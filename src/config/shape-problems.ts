@@ -17,6 +17,19 @@ export function shapeProblems(errors: readonly ErrorObject[]): ConfigProblem[] {
   return [...problems].map(([setting, problem]) => ({ setting, problem }))
 }
 
+/** Texts that no operating system, library or protocol takes. */
+export function characterProblems(value: unknown, setting = ''): ConfigProblem[] {
+  if (typeof value === 'string') {
+    return value.includes('\0') ? [{ setting, problem: 'has a NUL character' }] : []
+  }
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, each]) => {
+    const below = setting === '' ? name : `${setting}.${name}`
+    if (name.includes('\0')) return [{ setting: below, problem: 'has a NUL character' }]
+    return characterProblems(each, below)
+  })
+}
+
 function shapeProblem({ keyword, instancePath, params, parentSchema, message }: ErrorObject) {
   const path = instancePath.slice(1).replaceAll('/', '.')
   const below = (name: string) => (path === '' ? name : `${path}.${name}`)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openrsspHere } from './in-process.js'
 import { openrssp } from './openrssp.js'
@@ -111,6 +112,14 @@ describe('openrssp', () => {
       stderr,
       'openrssp: The configuration has problems:\n  /nowhere/rssp.json: cannot be read; name the configuration with --config, or let ./scripts/start make one\n',
     )
+  })
+
+  it('says when it is given a folder in the place of a file', async () => {
+    for (const command of [['verify'], ['audit', 'verify', '--file']]) {
+      const { code, stderr } = await openrsspHere([...command, tmpdir()])
+      assert.equal(code, 1)
+      assert.equal(stderr, `openrssp: ${tmpdir()} is a folder.\n`)
+    }
   })
 
   it('takes the configuration named in OPENRSSP_CONFIG', async () => {

@@ -195,6 +195,76 @@ describe('The configuration', () => {
       })
     }
 
+    it('when the database or the audit head is a folder, and the database something else', () => {
+      mkdirSync(at('data'))
+      const given = settings({ database: 'file:data', auditHeadFile: 'data' })
+      assert.deepEqual(problemsOf(given), [
+        `auditHeadFile: ${at('data')} is not a file`,
+        `database: ${at('data')} is not a file`,
+      ])
+      assert.deepEqual(problemsOf(settings({ database: 'file:hsm.pin' })), [
+        `database: ${at('hsm.pin')} is not an SQLite database`,
+      ])
+    })
+
+    it('when a path cannot be looked at', () => {
+      const long = 'x'.repeat(300)
+      writeFileSync(at('file'), '', { mode: 0o600 })
+      const given = settings({ secretsFile: long, auditHeadFile: 'file/head' })
+      assert.deepEqual(problemsOf(given), [
+        `secretsFile: ${at(long)} cannot be read: ENAMETOOLONG`,
+        `auditHeadFile: ${at('file')} is not a folder`,
+      ])
+    })
+
+    it('when there is a NUL in any text of it', () => {
+      const given = settings({
+        listen: { host: '\0' },
+        auditHeadFile: 'a\0b',
+        hsm: { ...(settings()['hsm'] as Settings), environment: { X: '\0', 'Y\0': '' } },
+      })
+      assert.deepEqual(problemsOf(given).sort(), [
+        'auditHeadFile: has a NUL character',
+        'hsm.environment.X: has a NUL character',
+        'hsm.environment.Y\0: has a NUL character',
+        'listen.host: has a NUL character',
+      ])
+    })
+
+    it('when an address is none', () => {
+      const given = settings({
+        service: { name: 'Example', region: 'LT', logo: 'https://[' },
+        tracing: { endpoint: 'http://h:99999/' },
+        certificateAuthority: { organization: 'E', country: 'LT', publicationUrl: 'http://[' },
+      })
+      assert.deepEqual(problemsOf(given), [
+        'service.logo: is not a URL',
+        'tracing.endpoint: is not a URL',
+        'certificateAuthority.publicationUrl: is not a URL',
+      ])
+    })
+
+    it('when a time is beyond what a clock can count', () => {
+      const most = Number.MAX_SAFE_INTEGER
+      const given = settings({
+        limits: { lockSeconds: most, signInWindowSeconds: most },
+        notices: { everySeconds: most },
+      })
+      assert.deepEqual(problemsOf(given), [
+        'limits.lockSeconds: must be <= 31536000',
+        'limits.signInWindowSeconds: must be <= 31536000',
+        'notices.everySeconds: must be <= 86400',
+      ])
+    })
+
+    it('when the organization does not fit into a name (RFC 5280, A.1)', () => {
+      for (const organization of ['', 'x'.repeat(65)]) {
+        const certificateAuthority = { organization, country: 'LT' }
+        const [problem = ''] = problemsOf(settings({ certificateAuthority }))
+        assert.match(problem, /^certificateAuthority\.organization: must NOT have/)
+      }
+    })
+
     it('when the database is none we know', () => {
       const [problem = ''] = problemsOf(settings({ database: 'mysql://db/rssp' }))
       assert.match(problem, /^database: must match .+ SQLite database, as file:PATH, or PostgreSQL/)

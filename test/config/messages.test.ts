@@ -127,6 +127,16 @@ describe('The configuration of mail and text messages', () => {
     }
   })
 
+  it('refuses headers that are no text, with the rest of what is wrong', () => {
+    for (const value of [null, 1, [], {}, { toString: 1 }]) {
+      for (const change of [{ headers: { A: value } }, { headerFiles: { A: value } }]) {
+        const problems = problemsOf({ sms: sms(change), sandBox: true })
+        assert.match(problems.join(), /\bsms\b/)
+        assert.match(problems.join(), /sandBox: is not a setting/)
+      }
+    }
+  })
+
   it('lets the sandbox speak plain http, and keeps outboxes out of production', () => {
     assert.deepEqual(problemsOf({ sandbox: true, sms: sms({ url: 'http://127.0.0.1:9000/' }) }), [])
     const outbox = { transport: 'outbox', folder: 'outbox' }
