@@ -1,4 +1,5 @@
 import type { Context, Middleware } from 'koa'
+import { networkOf } from '../admission/network.js'
 import { InsufficientScopeError, isServiceError } from '../errors.js'
 import { requireBearer } from '../http/bearer.js'
 import { admitOrigin } from '../http/browser-origins.js'
@@ -80,7 +81,7 @@ export function mountCsc(
         ? {}
         : await readJson(ctx, largestBody(endpoint, limits), { documents })
       const entrant = {
-        party: caller ? `client ${caller.clientId}` : `address ${ctx.ip}`,
+        party: caller ? `client ${caller.clientId}` : `address ${networkOf(ctx.ip)}`,
         cost: costOf(sent),
         isGone: () => isGone(ctx),
       }

@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa'
 import type { Gate, GateLimits, GateObserver } from '../admission/gate.js'
+import { networkOf } from '../admission/network.js'
 import { OverloadedError, TooManyRequestsError } from '../errors.js'
 import { LargeMember } from './large-members.js'
 
@@ -53,7 +54,7 @@ export class Entrance {
    */
   middleware(): Middleware {
     return async (ctx, next) => {
-      const { ip } = ctx
+      const ip = networkOf(ctx.ip)
       const bytes = this.#bodyBytes(ctx)
       const mine = this.#byAddress.get(ip) ?? { requests: 0, bytes: 0 }
       this.#rejectTooMuch(mine, bytes)
@@ -140,7 +141,7 @@ export function pkiGateLimits(
 /** Has what is not for an application that is known by its token wait by address. */
 export function takeTurns(gate: Gate): Middleware {
   return (ctx, next) => {
-    const entrant = { party: `address ${ctx.ip}`, isGone: () => isGone(ctx) }
+    const entrant = { party: `address ${networkOf(ctx.ip)}`, isGone: () => isGone(ctx) }
     return gate.pass(entrant, () => next())
   }
 }

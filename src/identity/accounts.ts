@@ -1,3 +1,4 @@
+import { networkOf } from '../admission/network.js'
 import { auditEvent } from '../audit/events.js'
 import type { AuditLog } from '../audit/audit-log.js'
 import { UNKNOWN_USER_HASH, verifyPassword } from './password.js'
@@ -21,7 +22,7 @@ export function signInCodeKey(userId: string): string {
 
 /** People share addresses. */
 function perAddress(address: string, signInFailures: number): AttemptLimit {
-  return { key: `address ${address}`, limit: signInFailures * 20 }
+  return { key: `address ${networkOf(address)}`, limit: signInFailures * 20 }
 }
 
 /** Signing in: who sits there? Answers are the same, and as slow, for known and unknown names. */
@@ -71,7 +72,7 @@ export class Accounts {
   }): Promise<PasswordOutcome> {
     const { signInWindowSeconds } = this.#limits
     const username = attempt.username.slice(0, LONGEST_COUNTED_NAME).toLowerCase()
-    const key = `password ${username} ${attempt.address}`
+    const key = `password ${username} ${networkOf(attempt.address)}`
     const blocked = await this.#blocked(attempt.address, key)
     if (blocked !== null) {
       // Once for each window: whoever goes on trying fills no log.
@@ -85,7 +86,7 @@ export class Accounts {
     const fits = await verifyPassword(
       attempt.password,
       secrets?.passwordHash ?? UNKNOWN_USER_HASH,
-      `address ${attempt.address}`,
+      `address ${networkOf(attempt.address)}`,
     )
     if (!user || !fits || user.disabledAt) {
       await this.#fail(attempt, user?.disabledAt ? 'disabled' : 'wrong credentials')

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Context, Middleware } from 'koa'
 import type { Gate } from '../admission/gate.js'
+import { networkOf } from '../admission/network.js'
 import type { AuthorityName } from '../certificates/embedded/authority-store.js'
 import { OCSP_PATH, PUBLISHED } from '../certificates/embedded/published.js'
 import { MOST_REQUEST_BYTES } from '../certificates/ocsp/request.js'
@@ -125,7 +126,7 @@ function refusal(error: unknown, logger: Logger): OcspAnswer {
 
 /** Addresses take turns. */
 function entrant(ctx: Context) {
-  return { party: `address ${ctx.ip}`, isGone: () => isGone(ctx) }
+  return { party: `address ${networkOf(ctx.ip)}`, isGone: () => isGone(ctx) }
 }
 
 /** How a request is turned away that was not begun; null for any other failure. */

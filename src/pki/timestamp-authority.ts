@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa'
 import type { Gate } from '../admission/gate.js'
+import { networkOf } from '../admission/network.js'
 import { isServiceError } from '../errors.js'
 import { readBytes } from '../http/body.js'
 import { isGone } from '../http/overload.js'
@@ -41,7 +42,7 @@ export function timestampAuthority({
     if (!ctx.is(QUERY_TYPE)) return send(ctx, 415, `Send ${QUERY_TYPE}.`)
     try {
       const request = await readBytes(ctx, MOST_REQUEST_BYTES)
-      const entrant = { party: `address ${ctx.ip}`, isGone: () => isGone(ctx) }
+      const entrant = { party: `address ${networkOf(ctx.ip)}`, isGone: () => isGone(ctx) }
       ctx.body = await gate.pass(entrant, () =>
         authority.respond(request, (error) =>
           logger.error({ err: error, requestId: requestId(ctx) }, 'no timestamp'),

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import type { Context, Middleware } from 'koa'
 import type { Gate } from '../admission/gate.js'
+import { networkOf } from '../admission/network.js'
 import { renderCscError, type RenderedError } from '../csc/errors.js'
 import { readJson } from '../http/json-body.js'
 import { isGone, largestBody } from '../http/overload.js'
@@ -145,7 +146,7 @@ function submissionOf({ files }: Upload): Submission | null {
 }
 
 function inTurn(ctx: Context, { gate }: VerifyParts, work: () => Promise<Report>): Promise<Report> {
-  return gate.pass({ party: `address ${ctx.ip}`, isGone: () => isGone(ctx) }, work)
+  return gate.pass({ party: `address ${networkOf(ctx.ip)}`, isGone: () => isGone(ctx) }, work)
 }
 
 function languageOf(ctx: Context, { defaultLanguage }: VerifyParts): ReportLanguage {

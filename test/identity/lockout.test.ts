@@ -109,6 +109,21 @@ describe('A stranger (S24)', () => {
     assert.ok(Math.max(...keys) < 200)
   })
 
+  it('with a network of IPv6 has no more tries than with one address', async () => {
+    const { accounts, config } = rssp.services
+    const attempt = (address: string) =>
+      accounts.checkPassword({
+        ...{ username: victim.username, password: 'wrong', clientId: client.client_id },
+        address,
+      })
+    for (let index = 0; index < config.limits.signInFailures; index += 1) {
+      assert.equal((await attempt(`2001:db8:1:1::${index}`)).outcome, 'wrong-credentials')
+    }
+    assert.equal((await attempt('2001:db8:1:1:ffff::1')).outcome, 'too-many-attempts')
+    assert.equal((await attempt('2001:db8:1:2::1')).outcome, 'wrong-credentials')
+    await assertUnharmed()
+  })
+
   it('who has no password cannot use up guesses of the second step', async () => {
     const browser = new SignerBrowser(rssp.baseUrl)
     const page = asPage(await browser.open(authorizePath(serviceRequest(client))))
