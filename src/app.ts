@@ -15,6 +15,8 @@ import { isServiceError } from './errors.js'
 import { publication, type PublicationParts } from './pki/publication.js'
 import { timestampAuthority } from './pki/timestamp-authority.js'
 import { takeTurns, type Entrance } from './http/overload.js'
+import { pinScheme } from './http/own-scheme.js'
+import { takeWholeAddresses } from './http/request-target.js'
 import { believeProxiesOnly } from './http/trusted-proxy.js'
 import type { InteractionParts } from './oauth/interaction-steps.js'
 import { interactions } from './oauth/interactions.js'
@@ -80,6 +82,7 @@ export function createApp(parts: AppParts): Koa {
   const { provider, logger, csc } = parts
   const app = new Koa()
   app.proxy = csc.config.proxy.trusted
+  pinScheme(app, csc.config.baseUrl)
   app.keys = parts.cookieKeys
   app.on('error', (error: unknown) => {
     if (isBrokenOff(error)) logger.debug({ err: error }, 'request broken off')
@@ -87,6 +90,7 @@ export function createApp(parts: AppParts): Koa {
   })
   app.use(observeRequests({ ...parts, routes: ROUTES }))
   app.use(answerFailures(parts))
+  app.use(takeWholeAddresses)
   app.use(believeProxiesOnly(csc.config.proxy))
   app.use(tidyPath)
   app.use(oauthAliases)

@@ -11,6 +11,7 @@ import type { Secrets } from '../config/secrets.js'
 import { StorageUnavailableError } from '../errors.js'
 import { certificateHeader } from '../http/client-certificate.js'
 import { PROOF_ALGORITHMS } from '../http/dpop.js'
+import { pinScheme } from '../http/own-scheme.js'
 import type { Accounts } from '../identity/accounts.js'
 import type { Logger } from '../observability/logger.js'
 import { LANGUAGES } from '../pages/language.js'
@@ -26,6 +27,7 @@ import { COMMON_PARAMETERS, CREDENTIAL_PARAMETERS } from './credential-scope.js'
 import { INVALID_SCOPE, isKnownTokenTypeHint, translateOAuthErrors } from './csc-errors.js'
 import { MANAGEMENT_DETAIL_TYPES } from './management-details.js'
 import { hashIdentifier, type OAuthRecordStore } from './oauth-record.js'
+import { hideFromOtherOrigins } from './other-origins.js'
 import type { PageRenderer } from './page-renderer.js'
 import { writeTogether } from './record-writes.js'
 import { takeRefreshTokenAlias } from './refresh-token-alias.js'
@@ -65,6 +67,8 @@ export function createProvider(parts: ProviderParts): Provider {
   const { config, clients, records, secrets, now, logger } = parts
   const protocol = protocolConfiguration()
   const authentication = clientAuthentication(config, now)
+  // Browsers name the origin of their own site's requests too (S50).
+  const origins = new Set([new URL(config.baseUrl).origin, ...config.policy.browserOrigins])
   const provider = new Provider(config.baseUrl, {
     ...protocol,
     ...authentication,
@@ -79,9 +83,7 @@ export function createProvider(parts: ProviderParts): Provider {
       model === 'Client'
         ? new ClientAdapter(clients, certificateHeader(config.proxy) !== null)
         : new RecordAdapter(model, records, secrets, now),
-    // Browsers name the origin of their own site's requests too (S50).
-    clientBasedCORS: (_ctx, origin) =>
-      origin === new URL(config.baseUrl).origin || config.policy.browserOrigins.includes(origin),
+    clientBasedCORS: (_ctx, origin) => origins.has(origin),
     jwks: { keys: [parts.signingKey] },
     cookies: {
       keys: parts.cookieKeys,
@@ -106,6 +108,8 @@ export function createProvider(parts: ProviderParts): Provider {
     renderError: (ctx, out, error) => parts.pages.renderOAuthError(ctx, out, error),
   } satisfies Configuration)
   provider.proxy = config.proxy.trusted
+  pinScheme(provider, config.baseUrl)
+  provider.use(hideFromOtherOrigins((origin) => origins.has(origin)))
   provider.use(writeTogether(provider, { records, now }))
   provider.use(pinBaseUrl(config.baseUrl))
   provider.use(announceOwn(parts))
@@ -157,7 +161,10 @@ function protocolConfiguration(): Configuration {
     allowOmittingSingleRegisteredRedirectUri: true,
     conformIdTokenClaims: true,
     expiresWithSession: () => false,
-    rotateRefreshToken: () => true,
+    rotateRefreshToken: (ctx) => {
+      rejectOtherResource(ctx)
+      return true
+    },
     issueRefreshToken: (_ctx, client, code) =>
       client.grantTypeAllowed('refresh_token') && code.scopes.has('service'),
     features: {
@@ -263,6 +270,14 @@ function useOnceInOneWrite(provider: Provider, { records, now }: ProviderParts):
       expiresAt: new Date(now().getTime() + lifetime * 1000),
     })
   }
+}
+
+/** The library looks at the resource (RFC 8707) once the token is used up: what is refused would have cost it. */
+function rejectOtherResource({ oidc }: KoaContextWithOIDC): void {
+  const { RefreshToken } = oidc.entities
+  const named = [oidc.params?.['resource'] ?? []].flat() as string[]
+  const isUnfit = named.some((each) => !RefreshToken?.resourceIndicators.has(each))
+  if (isUnfit || named.length > 1) throw new errors.InvalidTarget()
 }
 
 /** For itself, an application gets scope `service` and nothing else (S39). */

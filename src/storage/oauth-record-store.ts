@@ -17,6 +17,7 @@ import {
   sweep,
   type Change,
   type Database,
+  type Statement,
   type StoredDate,
 } from './database.js'
 import { modelReader, type Stored } from './model-reader.js'
@@ -121,6 +122,7 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
                WHERE "revokedAt" IS NULL AND ("id" = ${grantId} OR "transactionId" IN (
                  SELECT "id" FROM "Transaction" WHERE "grantId" = ${grantId}))`,
         ),
+        endRequests(sql`= ${grantId}`, at),
       ],
     })
   }
@@ -173,10 +175,23 @@ export class DatabaseOAuthRecordStore implements OAuthRecordStore {
                WHERE "userId" = ${accountId} AND "clientId" = ${clientId}
                  AND "revokedAt" IS NULL AND "expiresAt" > ${at}`,
         ),
+        endRequests(
+          sql`IN (SELECT "grantId" FROM "OAuthRecord"
+                   WHERE "accountId" = ${accountId} AND "model" = 'Grant' AND "clientId" = ${clientId})`,
+          at,
+        ),
       ],
       audit: [auditEvent('access.ended', { userId: accountId, clientId })],
     })
   }
+}
+
+/** What was asked under a consent is not waited for any longer than that (S44). */
+function endRequests(ofGrants: Statement, at: Date): Change {
+  return sweep(
+    sql`UPDATE "Transaction" SET "expiresAt" = ${at}
+         WHERE "grantId" ${ofGrants} AND "state" = 'pending' AND "expiresAt" > ${at}`,
+  )
 }
 
 function putRecord(record: NewOAuthRecord): Change {

@@ -12,6 +12,13 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/rssp.js'
+import {
+  authorizationCode,
+  codeGrant,
+  inBody,
+  requestToken,
+  serviceRequest,
+} from '../oauth/application.js'
 import { questionOf, SoftwareAuthenticator } from '../support/authenticator.js'
 import { textOf, type Page } from '../support/signer-browser.js'
 import { decide, numberOf, waitingIds } from './decisions.js'
@@ -43,7 +50,7 @@ describe('Approvals on the signer’s own pages', () => {
 
   const post = (id: string, fields: Record<string, string>, by = signer): Promise<Page> =>
     by.post(`/account/approvals/${id}`, fields)
-  const ask = async (more: Record<string, unknown> = {}) => {
+  const ask = async (more: Record<string, unknown> = {}, bearer = token) => {
     const { status, body } = await rssp.call(
       'credentials/authorize',
       {
@@ -54,7 +61,7 @@ describe('Approvals on the signer’s own pages', () => {
         authData: [{ id: 'PUSH' }],
         ...more,
       },
-      token,
+      bearer,
     )
     assert.equal(status, 202, JSON.stringify(body))
     const id = (await waitingIds(signer)).at(-1) ?? ''
@@ -225,6 +232,31 @@ describe('Approvals on the signer’s own pages', () => {
     assert.deepEqual(await waitingIds(signer), [])
     assert.equal((await post(id, { action: 'approve', otp: otp() })).status, 404)
   })
+
+  for (const [who, end] of Object.entries({
+    'the application': async (of: TestClient, refreshToken: string) => {
+      const body = new URLSearchParams({ ...inBody(of), token: refreshToken })
+      const { status } = await fetch(`${rssp.baseUrl}/oauth2/revoke`, { method: 'POST', body })
+      assert.equal(status, 204)
+    },
+    'the signer': async (of: TestClient) => {
+      await signer.post(`/account/sessions/applications/${of.client_id}/end`)
+    },
+  })) {
+    it(`end with the consent they were asked under, when ${who} ends it (S44)`, async () => {
+      const another = await rssp.addClient()
+      const code = await authorizationCode(rssp, user, serviceRequest(another))
+      const { body } = await requestToken(rssp, codeGrant(another, code))
+      const kept = await ask()
+      const { id, handle } = await ask({}, body.access_token)
+      await end(another, body.refresh_token)
+      assert.deepEqual(await waitingIds(signer), [kept.id])
+      assert.equal((await post(id, { action: 'approve', otp: otp() })).status, 404)
+      const later = await rssp.serviceToken(user, another)
+      const answer = await rssp.call('credentials/authorizeCheck', { handle }, later)
+      assert.equal(answer.body.error_description, 'Invalid parameter handle')
+    })
+  }
 
   it('ask for the code that was sent for exactly this request, where that is the owner’s factor (S22)', async () => {
     const mailed = await rssp.addCredential(user, { explicit: PUSH, approvalFactor: 'email' })

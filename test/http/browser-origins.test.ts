@@ -99,6 +99,29 @@ describe('Signature applications in the browser (S50)', () => {
     }
   })
 
+  it('of other origins do not read why the authorization server refuses, nor what it tells everybody', async () => {
+    for (const origin of [...OTHERS, '']) {
+      const headers = origin === '' ? {} : { Origin: origin }
+      const read = (path: string, init: RequestInit) =>
+        fetch(rssp.baseUrl + path, { ...init, headers })
+      for (const base of ['', '/csc/v2', '/csc/v1']) {
+        const path = `${base}/oauth2/token`
+        assert.deepEqual(allowed(await preflight(rssp.baseUrl + path, origin)), {}, path + origin)
+        const body = new URLSearchParams({ grant_type: 'client_credentials', client_id: 'nobody' })
+        assert.deepEqual(allowed(await read(path, { method: 'POST', body })), {}, path + origin)
+      }
+      for (const path of ['revoke', 'introspect', 'pushed_authorize']) {
+        const response = await read(`/oauth2/${path}`, { method: 'POST' })
+        assert.deepEqual(allowed(response), {}, path + origin)
+      }
+      for (const path of ['/oauth2/jwks', '/.well-known/oauth-authorization-server']) {
+        assert.deepEqual(allowed(await read(path, {})), {}, path + origin)
+      }
+    }
+    const { headers } = await fetch(`${rssp.baseUrl}/oauth2/jwks`, { headers: { Origin: APP } })
+    assert.equal(headers.get('access-control-allow-origin'), APP)
+  })
+
   it('do not read pages of ours, whichever address leads there', async () => {
     for (const base of ['', '/csc/v2', '/csc/v1']) {
       const url = rssp.baseUrl + base + authorizePath(serviceRequest(client))

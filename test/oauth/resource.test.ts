@@ -7,6 +7,7 @@ import {
   codeGrant,
   credentialRequest,
   openRefused,
+  refreshGrant,
   requestToken,
   serviceRequest,
 } from './application.js'
@@ -58,5 +59,24 @@ describe('The parameter resource (RFC 8707) (S40)', () => {
     const resource = 'https://other.example'
     const { body } = await requestToken(rssp, codeGrant(client, code, { resource }))
     assert.equal(body.error, 'invalid_target')
+  })
+
+  it('costs no refresh token when it is refused', async () => {
+    const code = await authorizationCode(rssp, user, serviceRequest(client))
+    const { refresh_token } = (await requestToken(rssp, codeGrant(client, code))).body
+    const grant = refreshGrant(client, refresh_token)
+    const details = JSON.stringify([{ type: 'credential', credentialID: credential.id }])
+    const other = 'https://other.example'
+    for (const unfit of [
+      { resource: other },
+      { resource: rssp.baseUrl },
+      { authorization_details: details },
+    ]) {
+      const { body } = await requestToken(rssp, { ...grant, ...unfit })
+      assert.equal(body.error, 'invalid_target', JSON.stringify(unfit))
+    }
+    const { status, body } = await requestToken(rssp, grant)
+    assert.equal(status, 200, JSON.stringify(body))
+    await assertAlive(rssp, body.access_token)
   })
 })
