@@ -1,4 +1,5 @@
 import type { Context } from 'koa'
+import { jsonFlaw } from '../documents/json-text.js'
 import { MalformedRequestError } from '../errors.js'
 import { decodeUtf8, readBytes } from './body.js'
 import { LARGE, withoutLargeMembers, type LargeMember } from './large-members.js'
@@ -39,7 +40,8 @@ export function parseJsonObject(
   const reviver = (_name: string, each: unknown) => members?.get(each as string) ?? each
   let value: unknown
   try {
-    rejectDepthAndDuplicates(text)
+    const flaw = jsonFlaw(text, MAX_DEPTH)
+    if (flaw !== null) throw new MalformedRequestError(flaw)
     value = JSON.parse(text, members?.size ? reviver : undefined)
   } catch (error) {
     if (error instanceof MalformedRequestError) throw error
@@ -50,47 +52,4 @@ export function parseJsonObject(
     throw new MalformedRequestError('not an object')
   }
   return value as JsonObject
-}
-
-/** Unrolled, so that text of many megabytes takes no room on the stack. */
-const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]/gs
-
-/** Looks at names and brackets only; whether the rest is JSON is for the parser to say. */
-function rejectDepthAndDuplicates(text: string): void {
-  const open: (Set<string> | null)[] = []
-  let candidate: string | null = null
-  for (const [token] of text.matchAll(TOKEN)) {
-    switch (token) {
-      case '{':
-      case '[':
-        if (open.push(token === '{' ? new Set() : null) > MAX_DEPTH) {
-          throw new MalformedRequestError('nesting')
-        }
-        break
-      case '}':
-      case ']':
-        open.pop()
-        break
-      case ':':
-        if (candidate !== null) addMember(open.at(-1) ?? null, candidate)
-        candidate = null
-        break
-      case ',':
-        candidate = null
-        break
-      default:
-        candidate = token
-    }
-  }
-}
-
-function addMember(members: Set<string> | null, quoted: string): void {
-  let name: string
-  try {
-    name = JSON.parse(quoted) as string
-  } catch (error) {
-    throw new MalformedRequestError('JSON', { cause: error })
-  }
-  if (name === '__proto__' || members?.has(name)) throw new MalformedRequestError('member twice')
-  members?.add(name)
 }

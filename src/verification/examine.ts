@@ -4,7 +4,7 @@ import { TrustAnchors } from '../certificates/certificate-path.js'
 import { Conclusions, indicate, type SignatureConclusion } from './conclusion.js'
 import { readMaterial } from '../certificates/material.js'
 import type { DetachedContent, SignatureEvidence } from './evidence.js'
-import { remark } from './findings.js'
+import { problem, remark } from './findings.js'
 import { readDocument } from './formats/read-document.js'
 import { worst, type Indication } from './indications.js'
 import { readCertificates } from '../certificates/known-certificate.js'
@@ -34,7 +34,11 @@ export interface Examined {
 export async function examine(examination: Examination): Promise<Examined> {
   const { name, document, contents, policies, now } = examination
   const anchors = new TrustAnchors(readCertificates(examination.anchors))
-  const reading = await readDocument(document, contents)
+  const asked = new Set<DetachedContent>()
+  const reading = await readDocument(
+    document,
+    contents.map((each) => heeded(each, () => asked.add(each))),
+  )
   const conclusions = new Conclusions({
     ...{ anchors, policies, now },
     material: readMaterial(examination.material),
@@ -52,8 +56,13 @@ export async function examine(examination: Examination): Promise<Examined> {
   const signatures = reading.signatures.flatMap((each, at) => conclude(each, `${at + 1}`, null))
   const timestamps = conclusions.timestamps(reading.timestamps, reading.material)
   const isEmpty = signatures.length === 0 && timestamps.length === 0
-  const failed = reading.findings.some(({ subIndication }) => subIndication !== null)
-  const findings = [...reading.findings, ...(isEmpty && !failed ? [remark('nothing-signed')] : [])]
+  const left = isEmpty ? [] : contents.filter((each) => !asked.has(each))
+  const found = [
+    ...reading.findings,
+    ...left.map(({ name }) => problem('SIGNED_DATA_NOT_FOUND', 'content-not-signed', name ?? '')),
+  ]
+  const failed = found.some(({ subIndication }) => subIndication !== null)
+  const findings = [...found, ...(isEmpty && !failed ? [remark('nothing-signed')] : [])]
   const indications = [
     ...signatures.map(({ indication }) => indication),
     ...timestamps.flatMap(({ indication }) => weightOf(indication, signatures.length > 0)),
@@ -74,6 +83,21 @@ export async function examine(examination: Examination): Promise<Examined> {
       findings,
     },
     wanted: [...conclusions.wanted.values()].map((path) => path.map(({ der }) => der)),
+  }
+}
+
+/** The same content, which tells when a signature is compared with it. */
+function heeded(content: DetachedContent, tell: () => void): DetachedContent {
+  return {
+    name: content.name,
+    get bytes() {
+      tell()
+      return content.bytes
+    },
+    get digests() {
+      tell()
+      return content.digests
+    },
   }
 }
 

@@ -321,6 +321,12 @@ export const FINDINGS = {
     fr: 'La signature exige de comprendre quelque chose d’inconnu ici, ou qui manque ({}).',
     es: 'La firma exige entender algo desconocido aquí, o que falta ({}).',
   },
+  'content-not-signed': {
+    en: 'What was handed in with the document is signed by nothing in it: {}.',
+    de: 'Was mit dem Dokument eingereicht wurde, ist von nichts darin signiert: {}.',
+    fr: 'Ce qui a été fourni avec le document n’y est signé par rien : {}.',
+    es: 'Lo que se aportó con el documento no lo firma nada en él: {}.',
+  },
   'file-not-signed': {
     en: 'The container holds a file that is not signed: {}.',
     de: 'Der Container enthält eine nicht signierte Datei: {}.',
@@ -388,7 +394,7 @@ export type FindingCode = keyof typeof FINDINGS
 /** Remarks that people should not overlook, though they change nothing. */
 export const WARNINGS: ReadonlySet<FindingCode> = new Set<FindingCode>([
   ...(['added-after-signing', 'look-can-change', 'signature-unreferenced'] as const),
-  ...(['file-not-signed', 'too-many-signatures', 'timestamp-not-valid', 'not-ades'] as const),
+  ...(['file-not-signed', 'timestamp-not-valid', 'not-ades'] as const),
   ...(['part-signed', 'policy-implied', 'policy-unknown', 'attribute-certificate'] as const),
 ])
 

@@ -196,6 +196,63 @@ describe('Verification of every format', () => {
     }
   })
 
+  it('does not decide about content that nothing in the document is over', async () => {
+    const material = await sources.validationData([pki.signer('p-256').certificate])
+    const contents = [content(Buffer.from('I owe you a million euros.\n'), 'debt.txt')]
+    for (const each of kinds.filter((kind) => !isDetached(kind))) {
+      if (each.envelope === 'Attached') continue
+      const report = await examined(await sign(each), [pki.root], { material, contents })
+      assert.equal(report.indication, 'INDETERMINATE', each.name)
+      const found = report.findings.find(({ code }) => code === 'content-not-signed')
+      assert.equal(found?.about, 'debt.txt')
+    }
+    const [detached] = kinds.filter((kind) => isDetached(kind) && kind.ades instanceof Xades)
+    assert.ok(detached)
+    const signed = await sign(detached, { referenceUri: 'ours.txt' })
+    const ours = content(detached.document, 'ours.txt')
+    const alone = await examined(signed, [pki.root], { material, contents: [ours] })
+    assert.equal(alone.indication, 'TOTAL-PASSED', explained(alone))
+    const both = await examined(signed, [pki.root], { material, contents: [ours, ...contents] })
+    assert.equal(both.indication, 'INDETERMINATE')
+  })
+
+  it('says that what stands around a signature in XML is not signed', async () => {
+    const material = await sources.validationData([pki.signer('p-256').certificate])
+    for (const envelope of ['Enveloping', 'Detached'] as const) {
+      const signed = await sign({ ades: new Xades(), document: XML, envelope })
+      const alone = signed.toString().replace(/^<\?xml[^>]*>\s*/, '')
+      const within = Buffer.from(`<contract>I owe you a million euros. ${alone}</contract>`)
+      const contents = envelope === 'Detached' ? [content(XML)] : []
+      for (const [document, isSaid] of [
+        [signed, false],
+        [within, true],
+      ] as const) {
+        const report = await examined(document, [pki.root], { material, contents })
+        const codes = report.signatures[0]?.findings.map(({ code }) => code)
+        assert.equal(codes?.includes('part-signed'), isSaid, `${envelope} ${explained(report)}`)
+      }
+    }
+  })
+
+  it('reads no JWS that says something twice, nor passes one with more signatures than it reads', async () => {
+    const material = await sources.validationData([pki.signer('p-256').certificate])
+    const signed = await sign({ ades: new Jades(), document: TEXT, envelope: 'Attached' })
+    const jws = signed.toString()
+    const { payload, ...one } = JSON.parse(jws) as Record<string, string>
+    const passed = await examined(signed, [pki.root], { material })
+    assert.equal(passed.indication, 'TOTAL-PASSED', explained(passed))
+    const other = Buffer.from('I owe you a million euros.\n').toString('base64url')
+    for (const name of ['payload', 'p\\u0061yload']) {
+      const twice = Buffer.from(jws.replace('{', `{"${name}":"${other}",`))
+      const { indication } = await examined(twice, [pki.root], { material })
+      assert.equal(indication, 'TOTAL-FAILED')
+    }
+    const signatures = Array.from({ length: 51 }, () => one)
+    const many = Buffer.from(JSON.stringify({ payload, signatures }))
+    const { indication } = await examined(many, [pki.root], { material })
+    assert.equal(indication, 'INDETERMINATE')
+  })
+
   it('takes a digest in place of the document', async () => {
     const material = await sources.validationData([pki.signer('p-256').certificate])
     const digests = new Map([['sha256', createHash('sha256').update(TEXT).digest()]])

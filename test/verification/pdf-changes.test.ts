@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { PdfArray, PdfDict, PdfName, PdfNumber, PdfRef, PdfStream, PdfString } from '@libpdf/core'
 import type { SignatureParameters } from '../../src/documents/ades.js'
 import { Pades } from '../../src/documents/pades/pades.js'
@@ -25,6 +26,34 @@ const FORM = writtenPdf({
 })
 
 type Change = (document: PdfDocument, revision: Revision) => void
+
+/** What anybody could draw over a whole page. */
+const drawn = (text: string) => {
+  const content = `1 1 0 rg 0 0 300 200 re f 0 g BT /F1 18 Tf 20 100 Td (${text}) Tj ET`
+  return `<< /Type /XObject /Subtype /Form /BBox [0 0 300 200] /Resources << /Font << /F1 3 0 R >> >> /Length ${content.length} >>\nstream\n${content}\nendstream`
+}
+
+/** Bytes that an attacker appends: objects in the place of others, and cross-references to them. */
+function appended(pdf: Buffer, objects: Readonly<Record<number, string>>, trailer = ''): Buffer {
+  const [, before] = /.*startxref\s+(\d+)/s.exec(pdf.toString('latin1')) ?? []
+  const previous = before === undefined ? '' : `/Prev ${before}`
+  let added = '\n'
+  let table = 'xref\n'
+  for (const [number, body] of Object.entries(objects)) {
+    const offset = pdf.length + added.length
+    table += `${number} 1\n${String(offset).padStart(10, '0')} 00000 n \n`
+    added += `${number} 0 obj\n${body}\nendobj\n`
+  }
+  const start = pdf.length + added.length
+  const end = `trailer\n<< /Size 9999 /Root 1 0 R ${previous} ${trailer} >>\nstartxref\n${start}\n%%EOF\n`
+  return Buffer.concat([pdf, Buffer.from(added + table + end, 'latin1')])
+}
+
+/** An object as the last revision has it. */
+function written(pdf: Buffer, number: number): string {
+  const objects = pdf.toString('latin1').split(`\n${number} 0 obj\n`)
+  return objects.at(-1)?.split('\nendobj')[0] ?? ''
+}
 
 describe('Changes of a PDF after signing (S62)', () => {
   const pades = new Pades()
@@ -192,6 +221,162 @@ describe('Changes of a PDF after signing (S62)', () => {
     })
   }
 
+  describe('and what a page shows', () => {
+    const inherited = (name: string, more: string) =>
+      writtenPdf({ content: `/${name} Do`, objects: { 40: drawn('Lease'), 42: drawn('Sale') } })
+        .toString('latin1')
+        .replace(
+          /\/Resources << \/Font << \/F1 3 0 R >> >> {2}>>\nendobj\n101/,
+          `${more} >>\nendobj\n101`,
+        )
+    const attacks: Record<string, () => Promise<Buffer>> = {}
+    for (const name of ['P', 'Obj', 'Popup', 'Parent']) {
+      attacks[`an image that is called ${name}, like a member that leads to a page`] = async () => {
+        const resources = `/Resources << /XObject << /${name} 40 0 R >> >>`
+        return appended(await sign(settled(inherited(name, resources))), { 40: drawn('Sale') })
+      }
+    }
+    attacks['resources that say they are a page'] = async () => {
+      const pdf = settled(inherited('X', '/Resources 60 0 R'), {
+        60: '<< /Type /Page /XObject << /X 40 0 R >> >>',
+      })
+      return appended(await sign(pdf), { 60: '<< /Type /Page /XObject << /X 42 0 R >> >>' })
+    }
+    attacks['other pages above it, to have its resources from'] = async () => {
+      const signed = await sign(settled(inherited('X', '')))
+      return appended(signed, {
+        60: '<< /Type /Pages /Parent 2 0 R /Kids [100 0 R] /Count 1 /Resources << /XObject << /X 42 0 R >> >> >>',
+        100: written(signed, 100).replace('/Parent 2 0 R', '/Parent 60 0 R'),
+      })
+    }
+    attacks['a description that can be drawn'] = async () => {
+      const pdf = settled(inherited('Metadata', '/Resources << /XObject 102 0 R >>'), {
+        2: '<< /Type /Pages /Count 2 /Kids [100 0 R 102 0 R] >>',
+        102: '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Resources << >> /Metadata 40 0 R >>',
+      })
+      return appended(await sign(pdf), { 40: drawn('Sale') })
+    }
+    attacks['a second set of cross-references, under an escaped name'] = async () =>
+      appended(approved, {}, '/XRef#53tm 9')
+    for (const [what, attack] of Object.entries(attacks)) {
+      it(`fails ${what}`, async () => {
+        const { verdict, kinds } = await kindsAfter(await attack())
+        assert.equal(verdict, 'TOTAL-FAILED/HASH_FAILURE: changed-after-signing')
+        assert.ok(kinds.includes('other'))
+      })
+    }
+
+    it('is compared however many bookmarks come one after the other', async () => {
+      const count = 600
+      const objects: Record<number, string> = { 20: '<< /First 1000 0 R /Last 1599 0 R >>' }
+      for (let at = 0; at < count; at += 1) {
+        const next = at < count - 1 ? `/Next ${1001 + at} 0 R` : ''
+        objects[1000 + at] = `<< /Title (${at}) /Parent 20 0 R ${next} /Dest [100 0 R /Fit] >>`
+      }
+      const once = await sign(writtenPdf({ catalog: '/Outlines 20 0 R', objects }))
+      const { verdict, kinds } = await kindsAfter(await sign(once))
+      assert.deepEqual([verdict, kinds], ['TOTAL-PASSED', ['signature']])
+    })
+  })
+
+  describe('and what lies over a page', () => {
+    const widget = (more: string) =>
+      `<< /Type /Annot /Subtype /Widget /FT /Sig /T (x) /P 100 0 R /F 4 /Rect [0 0 300 200] ${more} >>`
+    const note =
+      '<< /Type /Annot /Subtype /FreeText /Rect [0 0 300 200] /F 4 /AP << /N 40 0 R >> >>'
+    const noted = FORM.toString('latin1').replace('/Annots [', '/Annots [30 0 R 31 0 R ')
+    let signed: Record<'approved' | 'certified', Buffer>
+    before(async () => {
+      const pdf = settled(noted, { 30: note, 31: note, 40: drawn('Lease'), 42: drawn('Sale') })
+      signed = {
+        approved: await sign(pdf),
+        certified: await sign(pdf, { envelope: 'Certification' }),
+      }
+    })
+    /** With a field more in the form, and on the page. */
+    const joined = (pdf: Buffer, objects: Record<number, string>, onPage = '60 0 R') =>
+      appended(pdf, {
+        20: written(pdf, 20).replace('/Fields [', '/Fields [60 0 R '),
+        100: written(pdf, 100).replace('/Annots [', `/Annots [${onPage} `),
+        ...objects,
+      })
+    const attacks: Readonly<Record<string, (pdf: Buffer) => Buffer | Promise<Buffer>>> = {
+      'a field for a signature that shows something and is not signed': (pdf) =>
+        joined(pdf, { 60: widget('/AP << /N 42 0 R >>') }),
+      'a note that says it is a signature field': (pdf) =>
+        joined(pdf, { 60: widget('/AP << /N 42 0 R >>').replace('Widget', 'FreeText') }),
+      'a stamp below a signature field': (pdf) => {
+        const stamp = note.replace('FreeText', 'Stamp').replace('40 0 R', '42 0 R')
+        return joined(pdf, { 60: '<< /FT /Sig /T (x) /Kids [61 0 R] >>', 61: stamp }, '61 0 R')
+      },
+      'a note that becomes a signature field': (pdf) =>
+        appended(pdf, {
+          20: written(pdf, 20).replace('/Fields [', '/Fields [30 0 R '),
+          30: note.replace('40 0 R', '42 0 R').replace('>> >>', '>> /FT /Sig /T (x) >>'),
+        }),
+      'one more look of what is signed': (pdf) => {
+        const fields = /\/Fields \[.* (\d+) 0 R\]/.exec(written(pdf, 20))
+        const number = Number(fields?.[1])
+        const kid = `<< /Type /Annot /Subtype /Widget /Parent ${number} 0 R /V << >> /Rect [0 0 300 200] /AP << /N 42 0 R >> >>`
+        return appended(pdf, {
+          [number]: written(pdf, number).replace(/>>\s*$/, '/Kids [60 0 R] >>'),
+          60: kid,
+          100: written(pdf, 100).replace('/Annots [', '/Annots [60 0 R '),
+        })
+      },
+      'notes in another order': (pdf) =>
+        appended(pdf, {
+          100: written(pdf, 100).replace('30 0 R 31 0 R', '31 0 R 30 0 R'),
+        }),
+      'a document timestamp that shows something': (pdf) =>
+        stamped(joined(pdf, { 60: widget('/AP << /N 42 0 R >> /V 62 0 R'), 62: TIMESTAMP })),
+    }
+    for (const [what, attack] of Object.entries(attacks)) {
+      for (const kind of ['approved', 'certified'] as const) {
+        it(`does not pass: ${what}, on a document that is ${kind}`, async () => {
+          const { verdict, kinds } = await kindsAfter(await attack(signed[kind]))
+          assert.equal(verdict, 'INDETERMINATE/SIG_CONSTRAINTS_FAILURE: changed-after-signing')
+          assert.ok(kinds.includes('annotation'))
+        })
+      }
+    }
+
+    it('may be a field that waits for the next signature, and shows nothing', async () => {
+      const empty = joined(signed.certified, { 60: widget('') })
+      const { verdict, kinds } = await kindsAfter(empty)
+      assert.deepEqual([verdict, kinds], ['TOTAL-PASSED', ['signature']])
+    })
+
+    it('fails a field of the form that is put on a page', async () => {
+      const two = settled(
+        FORM.toString('latin1').replace('/Kids [100 0 R]', '/Kids [100 0 R 102 0 R]'),
+        { 102: '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Resources << >> >>' },
+      )
+      const pdf = await sign(two)
+      const { verdict } = await kindsAfter(
+        appended(pdf, { 102: written(pdf, 102).replace(/>>$/, '/Annots [21 0 R] >>') }),
+      )
+      assert.equal(verdict, 'TOTAL-FAILED/HASH_FAILURE: changed-after-signing')
+    })
+
+    const ROOM = 20_000
+    const TIMESTAMP = `<< /Type /DocTimeStamp /Filter /Adobe.PPKLite /SubFilter /ETSI.RFC3161 /ByteRange [0 ${'8'.repeat(10)} ${'9'.repeat(10)} ${'7'.repeat(10)}] /Contents <${'0'.repeat(ROOM)}> >>`
+    async function stamped(pdf: Buffer): Promise<Buffer> {
+      const at = pdf.indexOf(`<${'0'.repeat(ROOM)}`)
+      const end = at + ROOM + 2
+      const ranged = Object.entries({ 8: at, 9: end, 7: pdf.length - end }).reduce(
+        (text, [digit, value]) => text.replace(digit.repeat(10), String(value).padStart(10)),
+        pdf.toString('latin1'),
+      )
+      const bytes = Buffer.from(ranged, 'latin1')
+      const over = Buffer.concat([bytes.subarray(0, at), bytes.subarray(end)])
+      const digest = createHash('sha256').update(over).digest()
+      const token = await pki.timestamp(digest, HASH_ALGORITHMS.sha256)
+      bytes.write(token.toString('hex'), at + 1, 'latin1')
+      return bytes
+    }
+  })
+
   it('may fill in a form, and the report says so', async () => {
     const report = await examine(await updated(approved, fillIn))
     assert.deepEqual(verdicts(report), ['TOTAL-PASSED'])
@@ -288,6 +473,15 @@ describe('Changes of a PDF after signing (S62)', () => {
     assert.ok(codes.includes('signature-unreferenced'), codes.join())
   })
 })
+
+/** With its objects where its cross-references say, after it was changed by hand. */
+function settled(pdf: string, more: Readonly<Record<number, string>> = {}): Buffer {
+  const objects: Record<string, string> = {}
+  for (const [, number = '', body = ''] of pdf.matchAll(/\n(\d+) 0 obj\n(.*?)(?=\nendobj)/gs)) {
+    objects[number] = body
+  }
+  return appended(Buffer.from('%PDF-1.7\n'), { ...objects, ...more })
+}
 
 async function updated(pdf: Buffer, change: Change): Promise<Buffer> {
   const document = await PdfDocument.open(pdf)

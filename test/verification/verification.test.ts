@@ -32,7 +32,7 @@ describe('POST /verification', () => {
       settings: {
         limits: { documentBytes: 300_000 },
         validation: { anchorsFile: pki.path('root.pem') },
-        verification: { documentsAtOnce: 1, seconds: 5 },
+        verification: { documentsAtOnce: 1, seconds: 60 },
       },
     })
     const signatory = pki.signer('p-256')

@@ -26,7 +26,7 @@ export async function readZip(archive: Buffer): Promise<ZipEntry[]> {
   const entries: Entry[] = []
   for await (const entry of zip.eachEntry()) entries.push(entry)
   rejectUnfit(entries, archive.length)
-  if (!entries.every((entry) => isNamedTheSame(entry, archive))) throw new Error('Two names')
+  if (!isReadOneWay(entries, archive)) throw new Error('Readers find different files')
   const files: ZipEntry[] = []
   for (const entry of entries.filter(({ fileName }) => !fileName.endsWith('/'))) {
     const bytes = await buffer(await zip.openReadStreamPromise(entry))
@@ -47,17 +47,70 @@ function rejectUnfit(entries: readonly Entry[], archiveBytes: number): void {
   if (entries.some((entry) => !entry.canDecodeFileData())) throw new Error('Not readable')
 }
 
-const NAME_LENGTH_AT = 26
-const NAME_AT = 30
+/** Offsets in what stands before a file. @see APPNOTE 4.3.7 */
+const AT = { flags: 6, method: 8, packed: 18, nameLength: 26, extraLength: 28, name: 30 }
+const HAS_DESCRIPTOR = 1 << 3
+/** Of the sizes behind a file (APPNOTE 4.3.9), at most; a hidden file would need more. */
+const DESCRIPTOR_BYTES = 24
+const IN_EXTRA_FIELD = 0xffffffff
+const UNICODE_PATH = 0x7075
+const DIRECTORY = Buffer.from('PK\x01\x02', 'latin1')
 
-/** Whether a reader that goes from file to file finds the name that the directory has. */
-function isNamedTheSame(
-  { relativeOffsetOfLocalHeader: start, fileNameRaw }: Entry,
-  archive: Buffer,
-): boolean {
-  if (start + NAME_AT > archive.length) return false
-  const length = archive.readUInt16LE(start + NAME_LENGTH_AT)
-  return archive.subarray(start + NAME_AT, start + NAME_AT + length).equals(fileNameRaw)
+/** Whether a reader that goes from file to file finds what the directory has, and nothing else. */
+function isReadOneWay(entries: readonly Entry[], archive: Buffer): boolean {
+  if (!entries.every((entry) => isSaidTwice(entry, archive))) return false
+  const places = entries
+    .map((entry) => ({ start: entry.relativeOffsetOfLocalHeader, end: endOf(entry, archive) }))
+    .toSorted((one, other) => one.start - other.start)
+  const directory = archive.indexOf(DIRECTORY, places.at(-1)?.end ?? 0)
+  let at = 0
+  for (const { start, end } of [...places, { start: directory, end: directory }]) {
+    if (start < at || start - at > DESCRIPTOR_BYTES) return false
+    at = end
+  }
+  return true
+}
+
+/** Whether what stands before a file says of it what the directory says. */
+function isSaidTwice(entry: Entry, archive: Buffer): boolean {
+  const start = entry.relativeOffsetOfLocalHeader
+  if (start + AT.name > archive.length) return false
+  const extraAt = start + AT.name + archive.readUInt16LE(start + AT.nameLength)
+  const packed = archive.readUInt32LE(start + AT.packed)
+  const isLater = (archive.readUInt16LE(start + AT.flags) & HAS_DESCRIPTOR) !== 0
+  return (
+    archive.subarray(start + AT.name, extraAt).equals(entry.fileNameRaw) &&
+    archive.readUInt16LE(start + AT.method) === entry.compressionMethod &&
+    (isLater || packed === IN_EXTRA_FIELD || packed === entry.compressedSize) &&
+    [entry.extraFieldRaw, archive.subarray(extraAt, dataOf(entry, archive))].every((extra) =>
+      unicodePaths(extra).every((path) => hasName(entry, path)),
+    )
+  )
+}
+
+/** An ASCII name has no other one beside it. */
+function hasName({ fileName, fileNameRaw }: Entry, path: Buffer): boolean {
+  const isAscii = fileNameRaw.every((octet) => octet < 0x80)
+  return path.equals(isAscii ? fileNameRaw : Buffer.from(fileName))
+}
+
+/** Names in UTF-8, which some readers take in the place of the one that all know. @see APPNOTE 4.6.9 */
+function unicodePaths(extra: Buffer): Buffer[] {
+  const paths: Buffer[] = []
+  for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
+    const field = extra.subarray(at + 4, at + 4 + extra.readUInt16LE(at + 2))
+    if (extra.readUInt16LE(at) === UNICODE_PATH) paths.push(field.subarray(5))
+  }
+  return paths
+}
+
+function dataOf({ relativeOffsetOfLocalHeader: start }: Entry, archive: Buffer): number {
+  const lengths = [AT.nameLength, AT.extraLength].map((at) => archive.readUInt16LE(start + at))
+  return lengths.reduce((sum, each) => sum + each, start + AT.name)
+}
+
+function endOf(entry: Entry, archive: Buffer): number {
+  return dataOf(entry, archive) + entry.compressedSize
 }
 
 /**

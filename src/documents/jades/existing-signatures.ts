@@ -1,4 +1,5 @@
 import { UnfitDocumentError } from '../../errors.js'
+import { jsonFlaw } from '../json-text.js'
 import { isJsonObject, type JsonObject } from './json.js'
 
 /** Signatures over one payload, in general JWS JSON serialisation. @see RFC 7515, 7.2.1 */
@@ -28,6 +29,7 @@ export function existingSignatures(document: Buffer): JwsSignatures {
   return { payload, signatures: others }
 }
 
+const DEEPEST_JSON = 100
 const NO_SIGNATURE = 'The document to add a signature to is no JSON Web Signature'
 const BASE64URL = /^[A-Za-z0-9_-]+$/
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+$/
@@ -54,6 +56,7 @@ function fromJson(jws: unknown): ReadSignatures {
 
 function parsed(text: string): unknown {
   try {
+    if (jsonFlaw(text, DEEPEST_JSON) !== null) throw new Error('JSON that is read in several ways')
     return JSON.parse(text)
   } catch (cause) {
     throw new UnfitDocumentError(NO_SIGNATURE, { cause })

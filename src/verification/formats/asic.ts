@@ -9,7 +9,7 @@ import {
 import { problem, remark, type Finding } from '../findings.js'
 import { readAsicManifest, type AsicManifest } from './asic-manifest.js'
 import { readCms, readTimestampDocument } from './cms-document.js'
-import { MOST_SIGNATURES, type DocumentReading } from './document-reading.js'
+import { MOST_SIGNATURES, tooManySignatures, type DocumentReading } from './document-reading.js'
 import { readXml } from './xml.js'
 
 const TYPES: Readonly<Partial<Record<string, 'ASiC-S' | 'ASiC-E'>>> = {
@@ -106,7 +106,8 @@ interface Signed {
 export async function readAsic(archive: Buffer): Promise<DocumentReading> {
   const files = await readZip(archive)
   const container = new Container(files)
-  const signed = files.flatMap((file) => signaturesIn(file, container)).slice(0, MOST_SIGNATURES)
+  const found = files.flatMap((file) => signaturesIn(file, container))
+  const signed = found.slice(0, MOST_SIGNATURES)
   const stamps = files.flatMap((file) => timestampsIn(file, container))
   const signatures = signed.map(({ file, names, evidence }) => {
     const covering = stamps.filter((each) => each.names.includes(file))
@@ -132,7 +133,10 @@ export async function readAsic(archive: Buffer): Promise<DocumentReading> {
     signatures,
     timestamps: alone.map(({ evidence }) => evidence),
     material: joinMaterial(...alone.map(materialOf)),
-    findings: container.type === null ? [remark('container-malformed', 'mimetype')] : [],
+    findings: [
+      ...(container.type === null ? [remark('container-malformed', 'mimetype')] : []),
+      ...(found.length > MOST_SIGNATURES ? [tooManySignatures(found.length)] : []),
+    ],
   }
 }
 
@@ -170,7 +174,14 @@ function xmlSignaturesIn(file: string, bytes: Buffer, container: Container): Sig
   const names: string[] = []
   try {
     const { signatures } = readXml(bytes, contents, (name) => names.push(name))
-    return signatures.map((evidence) => ({ file, names, evidence }))
+    // Nobody reads what stands around the signatures in there.
+    return signatures.map((evidence) => ({
+      ...{ file, names },
+      evidence: {
+        ...evidence,
+        findings: evidence.findings.filter(({ code }) => code !== 'part-signed'),
+      },
+    }))
   } catch {
     return [unreadable(file, problem('FORMAT_FAILURE', 'signature-unreadable', 'XML'))]
   }

@@ -1,11 +1,10 @@
 import { CONTENT_TYPES, digestOfBytes, readSignedData } from '../../certificates/cms.js'
 import { NO_MATERIAL } from '../../certificates/material.js'
 import { type DetachedContent } from '../evidence.js'
-import { remark } from '../findings.js'
 import { readTimestampToken, tokenOf } from '../../timestamping/timestamp-token.js'
 import { cmsSignatures, imprintProblems, readTimestamp } from './cms-signatures.js'
 import { detachedDigest } from './detached-content.js'
-import { MOST_SIGNATURES, type DocumentReading } from './document-reading.js'
+import { MOST_SIGNATURES, tooManySignatures, type DocumentReading } from './document-reading.js'
 
 /** A SignedData, attached or detached. @throws {Error} when it is none */
 export function readCms(der: Buffer, contents: readonly DetachedContent[]): DocumentReading {
@@ -26,7 +25,7 @@ export function readCms(der: Buffer, contents: readonly DetachedContent[]): Docu
     signatures,
     timestamps: [],
     material: NO_MATERIAL,
-    findings: count > MOST_SIGNATURES ? [remark('too-many-signatures', `${count}`)] : [],
+    findings: count > MOST_SIGNATURES ? [tooManySignatures(count)] : [],
   }
 }
 

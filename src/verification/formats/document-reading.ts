@@ -1,6 +1,6 @@
 import type { Material } from '../../certificates/material.js'
 import type { SignatureEvidence, TimestampEvidence } from '../evidence.js'
-import type { Finding } from '../findings.js'
+import { problem, type Finding } from '../findings.js'
 
 export type DocumentFormat =
   'PDF' | 'CMS' | 'XML' | 'JWS' | 'ASiC-S' | 'ASiC-E' | 'timestamp' | 'unknown'
@@ -18,3 +18,8 @@ export interface DocumentReading {
 
 /** More are not looked at. */
 export const MOST_SIGNATURES = 50
+
+/** Nobody knows what the others would say. */
+export function tooManySignatures(count: number): Finding {
+  return problem('SIG_CONSTRAINTS_FAILURE', 'too-many-signatures', `${count}`)
+}

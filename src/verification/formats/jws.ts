@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { joseToDer } from 'ecdsa-sig-formatter'
 import { hashText, verifies, type SignatureMethod } from '../../certificates/signature-method.js'
 import type { DigestOf } from '../../certificates/cms.js'
+import { jsonFlaw } from '../../documents/json-text.js'
 import {
   fingerprintOf,
   joinMaterial,
@@ -19,7 +20,7 @@ import { readCertificate, type KnownCertificate } from '../../certificates/known
 import { readStatements } from '../../certificates/revocation-records.js'
 import { imprintProblems, readTimestamp } from './cms-signatures.js'
 import { digestOfContent, findContent } from './detached-content.js'
-import { MOST_SIGNATURES, type DocumentReading } from './document-reading.js'
+import { MOST_SIGNATURES, tooManySignatures, type DocumentReading } from './document-reading.js'
 
 type JsonObject = Readonly<Partial<Record<string, unknown>>>
 
@@ -45,10 +46,7 @@ export function readJws(bytes: Buffer, contents: readonly DetachedContent[]): Do
       .map((each) => evidenceOf(readSignature(each, payload), contents)),
     timestamps: [],
     material: NO_MATERIAL,
-    findings:
-      signatures.length > MOST_SIGNATURES
-        ? [remark('too-many-signatures', `${signatures.length}`)]
-        : [],
+    findings: signatures.length > MOST_SIGNATURES ? [tooManySignatures(signatures.length)] : [],
   }
 }
 
@@ -60,7 +58,7 @@ function readSerialisation(text: string): { payload: string | null; signatures: 
   if (header !== undefined) {
     return { payload: payload || null, signatures: [{ protected: header, signature }] }
   }
-  const jws = objectOf(JSON.parse(text))
+  const jws = objectOf(parsed(text))
   const found = jws['payload'] ?? null
   if (found !== null && typeof found !== 'string') throw new Error('No payload')
   const isGeneral = 'signatures' in jws
@@ -69,10 +67,18 @@ function readSerialisation(text: string): { payload: string | null; signatures: 
   return { payload: found || null, signatures }
 }
 
+const DEEPEST_JSON = 100
+
+/** No member twice: what one reader takes for the payload must not be another's left-over. */
+function parsed(text: string): unknown {
+  if (jsonFlaw(text, DEEPEST_JSON) !== null) throw new Error('JSON that is read in several ways')
+  return JSON.parse(text)
+}
+
 function readSignature(jws: JsonObject, payload: string | null): JwsSignature {
   const [protectedText, signature] = [textOf(jws['protected']), textOf(jws['signature'])]
   if (!BASE64URL.test(protectedText) || !BASE64URL.test(signature)) throw new Error('Not Base64url')
-  const header = objectOf(JSON.parse(utf8(Buffer.from(protectedText, 'base64url'))))
+  const header = objectOf(parsed(utf8(Buffer.from(protectedText, 'base64url'))))
   const unprotected = jws['header'] === undefined ? {} : objectOf(jws['header'])
   // A parameter said twice would mean one thing to one reader and another to the next (RFC 7515, 4).
   if (Object.keys(unprotected).some((name) => name in header)) throw new Error('Two headers')
@@ -423,7 +429,7 @@ function unsignedElements({ unprotected }: JwsSignature): UnsignedElement[] {
   const list = unprotected['etsiU']
   return (Array.isArray(list) ? (list as unknown[]) : []).map((each) =>
     typeof each === 'string'
-      ? { text: each, value: elementOf(JSON.parse(utf8(Buffer.from(each, 'base64url')))) }
+      ? { text: each, value: elementOf(parsed(utf8(Buffer.from(each, 'base64url')))) }
       : { text: null, value: elementOf(each) },
   )
 }

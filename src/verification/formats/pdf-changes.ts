@@ -1,4 +1,4 @@
-import { PdfArray, PdfDict, PdfRef, type PdfObject } from '@libpdf/core'
+import { PdfArray, PdfDict, PdfRef, PdfStream, type PdfObject } from '@libpdf/core'
 import { entry, isDict, type PdfDocument } from '../../documents/pades/pdf-document.js'
 import type { DocumentChange } from '../evidence.js'
 import { entriesOf, PdfComparison } from './pdf-comparison.js'
@@ -24,8 +24,10 @@ class ChangeList {
   readonly #earlier: PdfDocument
   readonly #later: PdfDocument
   readonly #seen = new Set<string>()
-  /** Object numbers of the widgets and fields that the form accounts for. */
+  /** Widgets and fields, by object number, that were there before; the form tells how they changed. */
   readonly #fields = new Set<number>()
+  /** Those that are signed by this update, and those that came with it. */
+  readonly #signed = new Set<number>()
   readonly found: Change[] = []
   #nodes = 0
 
@@ -83,7 +85,7 @@ class ChangeList {
     this.#compareFields(
       itemsOf(this.#earlier, old, 'Fields'),
       itemsOf(this.#later, after, 'Fields'),
-      { above: '', depth: 0, signedNow: false },
+      { above: '', type: null, depth: 0, signedNow: false },
     )
   }
 
@@ -98,11 +100,8 @@ class ChangeList {
     )
   }
 
-  #compareFields(
-    before: readonly PdfObject[],
-    after: readonly PdfObject[],
-    { above, depth, signedNow }: Place,
-  ): void {
+  #compareFields(before: readonly PdfObject[], after: readonly PdfObject[], place: Place): void {
+    const { above, depth } = place
     const earlier = new Map(before.map((field) => [numberOf(field), field]))
     for (const field of after) {
       if (!this.#count(depth)) return
@@ -112,13 +111,11 @@ class ChangeList {
         this.#add('other', above || 'Fields')
         continue
       }
-      this.#fields.add(number)
-      const name = nameOf(this.#later, dict, above)
       const old = earlier.get(number)
       const known = old && this.#earlier.resolve(old)
       earlier.delete(number)
-      if (isDict(known)) this.#compareField(known, dict, { above: name, depth, signedNow })
-      else this.#addedField(dict, name)
+      if (isDict(known)) this.#compareField(number, known, dict, place)
+      else this.#addedField(number, dict, place)
     }
     for (const [, field] of earlier) {
       const dict = this.#earlier.resolve(field)
@@ -126,35 +123,68 @@ class ChangeList {
     }
   }
 
-  #compareField(before: PdfDict, after: PdfDict, { above: name, depth, signedNow }: Place): void {
-    const changed = this.#comparison.differences(before, after, ['Kids', 'Parent', 'P'])
-    const isSignature = fieldType(this.#later, after) === 'Sig'
-    const [hadValue, hasValue] = [before, after].map((each, at) =>
-      isDict((at === 0 ? this.#earlier : this.#later).lookUp(each, 'V')),
-    )
+  #compareField(number: number, before: PdfDict, after: PdfDict, place: Place): void {
+    const name = nameOf(this.#later, after, place.above)
+    const type = this.#later.nameIn(after, 'FT') ?? place.type
+    const changed = this.#comparison.differences(before, after, ['Kids', 'P'])
+    const hadValue = isDict(this.#earlier.lookUp(before, 'V'))
     // What a signature field says, and how it looks, may change once: when it is signed.
-    const isSigned = isSignature && ((!hadValue && hasValue === true) || signedNow)
-    if (isSignature) {
-      if (changed.some((key) => !isSigned || !SIGNING.has(key))) this.#add('other', name)
-      else if (isSigned && !signedNow) this.#add(signatureKind(this.#later, after), name)
+    const isSigned = type === 'Sig' && !hadValue && this.#isSigned(after, place)
+    this.#fields.add(number)
+    if (isSigned || place.signedNow) this.#signed.add(number)
+    if (type === 'Sig') {
+      if (changed.some((key) => !(isSigned || place.signedNow) || !SIGNING.has(key))) {
+        this.#add('other', name)
+      } else if (isSigned) this.#signedField(after, name)
     } else if (changed.length > 0) {
       this.#add(changed.every((key) => FILLING.has(key)) ? 'form' : 'other', name)
     }
+    const below = { above: name, type, depth: place.depth + 1 }
     const kids = [
       itemsOf(this.#earlier, before, 'Kids'),
       itemsOf(this.#later, after, 'Kids'),
     ] as const
     if (kids[0].length > 0 || kids[1].length > 0) {
-      const below = { above: name, depth: depth + 1, signedNow: isSigned }
-      this.#compareFields(kids[0], kids[1], below)
+      this.#compareFields(...kids, { ...below, signedNow: isSigned || place.signedNow })
     }
   }
 
-  #addedField(dict: PdfDict, name: string): void {
-    const isSignature = fieldType(this.#later, dict) === 'Sig'
-    for (const kid of itemsOf(this.#later, dict, 'Kids')) this.#fields.add(numberOf(kid) ?? -1)
-    if (!isSignature) this.#add('other', name)
-    else this.#add(signatureKind(this.#later, dict), name)
+  /** Whether its value is one that is judged as a signature: a widget without a name is no field. */
+  #isSigned(field: PdfDict, { depth }: Place): boolean {
+    const isField = depth === 0 || entry(field, 'T') !== undefined
+    return isField && isDict(this.#later.lookUp(field, 'V'))
+  }
+
+  /** A timestamp says nothing by itself: what it shows is shown by whoever put it there. */
+  #signedField(field: PdfDict, name: string): void {
+    const isSilent = isTimestamp(this.#later, field)
+    const isSeen = this.#widgetsOf(field).some((widget) => shows(this.#later, widget))
+    this.#add(isSilent && !isSeen ? 'timestamp' : 'signature', name)
+  }
+
+  #addedField(number: number, dict: PdfDict, place: Place): void {
+    const name = nameOf(this.#later, dict, place.above)
+    const type = this.#later.nameIn(dict, 'FT') ?? place.type
+    const widgets = this.#widgetsOf(dict)
+    this.#signed.add(number)
+    for (const kid of itemsOf(this.#later, dict, 'Kids')) this.#signed.add(numberOf(kid) ?? -1)
+    const isSeen = widgets.some((widget) => shows(this.#later, widget))
+    const acts = [dict, ...widgets].some((each) => entry(each, 'A') ?? entry(each, 'AA'))
+    if (type !== 'Sig' || acts) this.#add('other', name)
+    else if (this.#isSigned(dict, place)) this.#addedSignature(dict, name, isSeen)
+    // One more look of what is signed already, or of what nobody signed, is somebody's note.
+    else this.#add(isSeen && !place.signedNow ? 'annotation' : 'signature', name)
+  }
+
+  #addedSignature(field: PdfDict, name: string, isSeen: boolean): void {
+    if (!isTimestamp(this.#later, field)) this.#add('signature', name)
+    else this.#add(isSeen ? 'annotation' : 'timestamp', name)
+  }
+
+  /** Where a field is seen: itself, or what is below it. */
+  #widgetsOf(field: PdfDict): PdfDict[] {
+    const kids = itemsOf(this.#later, field, 'Kids').map((kid) => this.#later.resolve(kid))
+    return [field, ...kids.filter(isDict)]
   }
 
   #comparePages(one: PdfObject | undefined, other: PdfObject | undefined, depth: number): void {
@@ -164,9 +194,9 @@ class ChangeList {
       this.#add('other', 'Pages')
       return
     }
-    const ignored = ['Kids', 'Annots', 'Parent', 'Metadata']
-    for (const key of this.#comparison.differences(before, after, ignored)) {
-      this.#add('other', `${pageText(one)} ${key}`)
+    for (const key of this.#comparison.differences(before, after, ['Kids', 'Annots'])) {
+      const isMetadata = key === 'Metadata' && isDescription(this.#later.lookUp(after, key))
+      this.#add(isMetadata ? 'metadata' : 'other', `${pageText(one)} ${key}`)
     }
     const kids = [
       itemsOf(this.#earlier, before, 'Kids'),
@@ -179,21 +209,21 @@ class ChangeList {
 
   #compareAnnotations(before: PdfDict, after: PdfDict, page: string): void {
     const later = itemsOf(this.#later, after, 'Annots')
+    const keys = itemsOf(this.#earlier, before, 'Annots').map(keyOf)
     const earlier = new Map(
-      itemsOf(this.#earlier, before, 'Annots').map((each, at) => [
-        numberOf(each) ?? `#${at}`,
-        each,
-      ]),
+      itemsOf(this.#earlier, before, 'Annots').map((each, at) => [keyOf(each, at), each]),
     )
+    // What is drawn later covers what is drawn before it.
+    const kept = later.map(keyOf).filter((key) => earlier.has(key))
+    if (!isInOrder(kept, keys)) this.#add('annotation', page)
     for (const [at, annotation] of later.entries()) {
       if (!this.#count(0)) return
-      const number = numberOf(annotation)
-      const old = earlier.get(number ?? `#${at}`)
-      earlier.delete(number ?? `#${at}`)
-      if (number !== null && this.#fields.has(number)) continue // the form told of it
-      if (old !== undefined && this.#comparison.isSame(old, annotation)) continue
+      const old = earlier.get(keyOf(annotation, at))
+      earlier.delete(keyOf(annotation, at))
       const dict = this.#later.resolve(annotation)
       const isWidget = isDict(dict) && this.#later.nameIn(dict, 'Subtype') === 'Widget'
+      if (isWidget && this.#isTold(numberOf(annotation), old !== undefined)) continue
+      if (old !== undefined && this.#comparison.isSame(old, annotation)) continue
       this.#add(isWidget ? 'other' : 'annotation', page)
     }
     for (const [, annotation] of earlier) {
@@ -202,12 +232,20 @@ class ChangeList {
       this.#add(isWidget ? 'other' : 'annotation', page)
     }
   }
+
+  /** Whether the form told of a widget: it was there before as what it is, or is of a new signature. */
+  #isTold(number: number | null, wasThere: boolean): boolean {
+    if (number === null) return false
+    return wasThere ? this.#fields.has(number) : this.#signed.has(number)
+  }
 }
 
 /** Where in the tree of fields. */
 interface Place {
   /** Name of the field above. */
   readonly above: string
+  /** Type of the field above, which those below have from it. */
+  readonly type: string | null
   readonly depth: number
   /** Whether that field was signed by this update. */
   readonly signedNow: boolean
@@ -255,19 +293,41 @@ function nameOf(document: PdfDocument, field: PdfDict, above: string): string {
   return above === '' ? partial : `${above}.${partial}`
 }
 
-/** The type, which children have from those above them. */
-function fieldType(document: PdfDocument, field: PdfDict): string | null {
-  let node: PdfObject | undefined = field
-  for (let depth = 0; depth < DEEPEST_TREE && isDict(node); depth += 1) {
-    const type = document.nameIn(node, 'FT')
-    if (type !== null) return type
-    node = document.lookUp(node, 'Parent')
-  }
-  return null
+function isTimestamp(document: PdfDocument, field: PdfDict): boolean {
+  const value = document.lookUp(field, 'V')
+  return isDict(value) && document.nameIn(value, 'SubFilter') === 'ETSI.RFC3161'
 }
 
-function signatureKind(document: PdfDocument, field: PdfDict): Change['kind'] {
-  const value = document.lookUp(field, 'V')
-  const isTimestamp = isDict(value) && document.nameIn(value, 'Type') === 'DocTimeStamp'
-  return isTimestamp ? 'timestamp' : 'signature'
+/** Whether something of an annotation is seen on its page. */
+function shows(document: PdfDocument, annotation: PdfDict): boolean {
+  const looks = document.lookUp(annotation, 'AP')
+  const isDrawn =
+    isDict(looks) && [...entriesOf(looks).values()].some((look) => !isBlank(document, look))
+  if (!isDrawn && !entry(annotation, 'MK')) return false
+  const [left = 0, bottom = 0, right = 0, top = 0] = document.numbersIn(annotation, 'Rect') ?? []
+  return left !== right && bottom !== top
+}
+
+/** Fields that wait for a signature have a look that draws nothing. */
+function isBlank(document: PdfDocument, look: PdfObject): boolean {
+  const stream = document.resolve(look)
+  return stream instanceof PdfStream && stream.data.length === 0 && !entry(stream, 'F')
+}
+
+/** XMP, and nothing that a page could draw. */
+function isDescription(object: PdfObject | undefined): boolean {
+  if (object === undefined) return true
+  const subtype = object instanceof PdfStream ? entry(object, 'Subtype') : undefined
+  return subtype?.type === 'name' && subtype.value === 'XML'
+}
+
+function keyOf(annotation: PdfObject, at: number): number | string {
+  return numberOf(annotation) ?? `#${at}`
+}
+
+/** Whether the first list has the order of the second, which has all of its members. */
+function isInOrder(some: readonly unknown[], all: readonly unknown[]): boolean {
+  const places = new Map(all.map((each, at) => [each, at]))
+  const found = some.map((each) => places.get(each) ?? -1)
+  return found.every((place, at) => at === 0 || place >= (found[at - 1] ?? 0))
 }

@@ -20,7 +20,7 @@ import { findingsOf, problem, remark, type Finding } from '../findings.js'
 import { readTimestampToken, type TimestampToken } from '../../timestamping/timestamp-token.js'
 import { isEnd, isRevision, signedBytes, type SignedBytes } from './byte-range.js'
 import { cmsSignatures, imprintProblems } from './cms-signatures.js'
-import { MOST_SIGNATURES, type DocumentReading } from './document-reading.js'
+import { MOST_SIGNATURES, tooManySignatures, type DocumentReading } from './document-reading.js'
 import { NO_REVISION } from '../messages.js'
 import { changesBetween, type Change } from './pdf-changes.js'
 
@@ -82,9 +82,7 @@ export async function readPdf(file: Buffer): Promise<DocumentReading> {
     ),
     findings: [
       ...empty.map(({ name }) => remark('field-empty', name)),
-      ...(signed.length > MOST_SIGNATURES
-        ? [remark('too-many-signatures', `${signed.length}`)]
-        : []),
+      ...(signed.length > MOST_SIGNATURES ? [tooManySignatures(signed.length)] : []),
       ...(countOf(file, '/ByteRange') > signed.length ? [remark('signature-unreferenced')] : []),
       ...(await lookFindings(file)),
     ],
@@ -157,6 +155,9 @@ function fieldLock(document: PdfDocument, parameters: PdfDict): (field: string) 
   }
 }
 
+/** The name, any letter of which may be written by its number. @see ISO 32000-1, 7.3.5 */
+const XREF_STM = /\/(?:X|#58)(?:R|#52)(?:e|#65)(?:f|#66)(?:S|#53)(?:t|#74)(?:m|#6[dD])/
+
 /** Changes from each signed revision to the next, and from the last to the end of the file. */
 class Revisions {
   readonly #file: Buffer
@@ -182,7 +183,7 @@ class Revisions {
     if (isEnd(this.#file.subarray(0, nextEnd), end)) return []
     const added = this.#file.subarray(end, nextEnd)
     // Two sets of cross-references, for two kinds of readers.
-    const twofold: Change[] = added.includes('/XRefStm')
+    const twofold: Change[] = XREF_STM.test(added.toString('latin1'))
       ? [{ kind: 'other', about: 'XRefStm' }]
       : []
     // What no cross-reference leads to, a reader that repairs files finds all the same.

@@ -179,13 +179,18 @@ function referenceProblems({
 }
 
 /** A signature over itself alone says nothing; one over a part of the document leaves the rest open. */
-function coverageFindings({ references }: XadesSignature): Finding[] {
+function coverageFindings({ references, path }: XadesSignature): Finding[] {
   const covered = references.flatMap(({ covers }) => covers ?? [])
   const contents = covered.filter(({ kind }) => kind !== 'signed-properties')
   if (contents.length === 0) return [problem('SIGNED_DATA_NOT_FOUND', 'nothing-signed')]
-  return contents.flatMap((each) =>
-    each.kind === 'element' ? [remark('part-signed', each.path)] : [],
-  )
+  const isWithin = path.lastIndexOf('/') > 0
+  const isOverAround = contents.some(({ kind }) => kind === 'document' || kind === 'element')
+  return [
+    ...contents.flatMap((each) =>
+      each.kind === 'element' ? [remark('part-signed', each.path)] : [],
+    ),
+    ...(isWithin && !isOverAround ? [remark('part-signed', path)] : []),
+  ]
 }
 
 const KINDS: Readonly<Record<XadesTimestamp['kind'], TimestampEvidence['kind'] | null>> = {

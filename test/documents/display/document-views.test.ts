@@ -16,7 +16,7 @@ import { IsolatedProcesses } from '../../../src/isolation/isolated-processes.js'
 import { writtenPdf, type WrittenPdf } from '../../support/written-pdf.js'
 
 describe('Documents as signers see them', () => {
-  const isolated = new IsolatedProcesses({ processes: 1, seconds: 15, addons: true })
+  const isolated = new IsolatedProcesses({ processes: 1, seconds: 120, addons: true })
   const views = new DocumentViews({ isolated })
   after(() => isolated.close())
 

@@ -110,7 +110,7 @@ const UNFIT: Readonly<Record<string, Buffer | string>> = {
 }
 
 describe('XAdES, enveloped', () => {
-  const xades = new Xades()
+  const xades = new Xades({ threads: { milliseconds: 120_000 } })
   let pki: SigningPki
   before(() => (pki = new SigningPki()))
   after(() => pki.close())
