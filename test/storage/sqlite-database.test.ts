@@ -7,6 +7,8 @@ import { openSqlite } from '../../src/storage/sqlite/connection.js'
 import { SqliteDatabase } from '../../src/storage/sqlite/sqlite-database.js'
 import { sqliteDifference } from '../../scripts/schema-diff.js'
 
+const STARTED = { version: '1.0.0', pid: 1, baseUrl: 'https://rssp.example' }
+
 describe('The SQLite database', () => {
   let folder: string
   let file: string
@@ -28,6 +30,46 @@ describe('The SQLite database', () => {
     assert.equal(again.pragma('synchronous', { simple: true }), 2)
     assert.equal(again.pragma('journal_mode', { simple: true }), 'wal')
     again.close()
+  })
+
+  describe('whose audit log is tampered with while it runs (S70, S78)', () => {
+    const record = () =>
+      database.commit({ changes: [], audit: [{ event: 'service.started', detail: STARTED }] })
+    const numbers = () => {
+      const other = openSqlite(file)
+      const found = other.prepare('SELECT seq FROM AuditRecord ORDER BY seq').pluck().all()
+      other.close()
+      return found
+    }
+    const tamper = (sql: string) => {
+      const other = openSqlite(file)
+      other.exec(sql)
+      other.close()
+    }
+
+    it('writes no more when its end was cut off, which nothing would show afterwards', async () => {
+      await record()
+      await record()
+      tamper('DELETE FROM AuditRecord WHERE seq = 2')
+      await assert.rejects(record(), /does not hold record 2 any more/)
+      assert.deepEqual(numbers(), [1])
+    })
+
+    it('writes no more when the record before was made anew', async () => {
+      await record()
+      tamper("UPDATE AuditRecord SET hash = 'f' || substr(hash, 2) || 'f' WHERE seq = 1")
+      await assert.rejects(record(), /does not hold record 1 any more/)
+    })
+
+    it('commits nothing whose record the database drops on the way', async () => {
+      await record()
+      tamper(`CREATE TRIGGER hush AFTER INSERT ON AuditRecord
+        BEGIN DELETE FROM AuditRecord WHERE seq = NEW.seq; END`)
+      await assert.rejects(record(), /does not hold record 2 any more/)
+      tamper('DROP TRIGGER hush')
+      await record()
+      assert.deepEqual(numbers(), [1, 2])
+    })
   })
 
   it('outlives memory being cleared of statements while nothing runs, on every Node.js', () => {

@@ -22,17 +22,21 @@ class Writer {
   readonly #database: Sqlite.Database
   readonly #statements = new Map<string, Sqlite.Statement>()
   readonly #headFile: number | null
+  /** The newest record that this thread has seen or written: the log must keep it. */
+  #known: AuditHead
 
   constructor(options: WriterOptions) {
     this.#database = openSqlite(options.file)
     this.#headFile = options.headFile === null ? null : openHeadFile(options.headFile)
-    this.#keepHead(this.#auditHead())
+    this.#known = this.#auditHead()
+    this.#keepHead(this.#known)
   }
 
   commit(batch: readonly WireUnit[]): WireResult[] {
     try {
       this.#statement('BEGIN IMMEDIATE').run()
       const before = this.#auditHead()
+      if (before.hash !== this.#known.hash) this.#demandRecord(this.#known)
       let head = before
       const results = batch.map((unit): WireResult => {
         const outcome = this.#applyUnit(unit, head)
@@ -42,7 +46,9 @@ class Writer {
         }
         return outcome
       })
+      if (head !== before) this.#demandRecord(head)
       this.#statement('COMMIT').run()
+      this.#known = head
       if (head !== before) this.#keepHead(head)
       return results
     } catch (error) {
@@ -94,6 +100,15 @@ class Writer {
   #auditHead(): AuditHead {
     const row = this.#statement('SELECT seq, hash FROM AuditRecord ORDER BY seq DESC LIMIT 1').get()
     return (row as AuditHead | undefined) ?? EMPTY_LOG
+  }
+
+  /** Who deletes records while this runs, or has the database do it, is not to be helped by what follows. */
+  #demandRecord({ seq, hash }: AuditHead): void {
+    if (seq === EMPTY_LOG.seq) return
+    const found = this.#statement('SELECT hash FROM AuditRecord WHERE seq = ?').get(seq)
+    if ((found as Pick<AuditHead, 'hash'> | undefined)?.hash !== hash) {
+      throw new Error(`the audit log does not hold record ${seq} any more`)
+    }
   }
 
   /** Overwrites one line of fixed length: cheap enough for every commit, and never half a head. */
