@@ -141,10 +141,7 @@ export const PROPERTIES: readonly (Property | null)[] = [
     text: 'What matters is on record: starts, changes, sign-ins, keys, signatures, refusals.',
     open: 'That each event of the list is recorded when it happens: many tests look at some of them.',
   },
-  {
-    text: 'When the log cannot be written, signing stops, and resumes when it can.',
-    open: 'A disk that is full: `npm run chaos` fills one.',
-  },
+  { text: 'When the log cannot be written, signing stops, and resumes when it can.' },
   { text: 'Secrets reach no log, error, page or plain database column.' },
   { text: 'Log text cannot be forged by input.' },
   {
@@ -184,7 +181,7 @@ export const PROPERTIES: readonly (Property | null)[] = [
   { text: 'The database killed at any moment: nothing is used twice, nothing lost.' },
   {
     text: 'Full disks and missing resources: closed, then clean again.',
-    open: 'A disk that is full: `npm run chaos`. Memory and file descriptors that run out: nothing.',
+    open: 'The disk of PostgreSQL. A server whose own memory runs out ends, and whoever watches it starts it again.',
   },
   { text: 'A certification authority that errs or fails activates nothing.' },
   { text: 'A time-stamping authority that errs or fails lowers no level silently.' },

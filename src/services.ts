@@ -45,7 +45,7 @@ import { Passkeys } from './identity/passkeys.js'
 import { SentCodes } from './identity/sent-codes.js'
 import { SigningFactors } from './identity/signing-factors.js'
 import { openSms } from './identity/sms.js'
-import { IsolatedProcesses } from './isolation/isolated-processes.js'
+import { IsolatedProcesses, type IsolationLimits } from './isolation/isolated-processes.js'
 import { verifyDigest } from './keys/digest-verifier.js'
 import type { KeyCustody } from './keys/key-custody.js'
 import { KeyPool } from './keys/key-pool.js'
@@ -122,6 +122,8 @@ export interface Overrides {
   readonly documents?: Partial<
     Pick<ConstructorParameters<typeof Documents>[0], 'formats' | 'proofs'>
   >
+  /** What drawing one document may take. */
+  readonly drawing?: Partial<IsolationLimits>
 }
 
 type People = ReturnType<typeof openPeople>
@@ -302,7 +304,7 @@ async function assemble(
     store: new DatabaseDepositStore(database),
     limits: { documents: perApplication, bytes: bytesPerApplication },
   })
-  const drawing = new IsolatedProcesses({ addons: true })
+  const drawing = new IsolatedProcesses({ ...overrides.drawing, addons: true })
   const examining = new IsolatedProcesses(examinationLimits(config))
   const verification = new Verification({
     ...{ isolated: examining, now, anchors: () => validation.anchors },
@@ -313,7 +315,7 @@ async function assemble(
   const documentPages = new DocumentPages({ deposits, views, pages })
   const checks = {
     leaving: () => departure.announced,
-    hsm: () => custody.ready(),
+    hsm: () => register.ready(),
     database: async () =>
       (await records.installation.get('oauth-signing-key')) !== null && (await records.canWrite()),
   }

@@ -33,7 +33,8 @@ export const ISOLATION_LIMITS: IsolationLimits = {
 
 /** Address space for machine code, which V8 sets aside at once; from Node.js 24 on it counts as memory. */
 const CODE_MEGABYTES = Number.parseInt(process.versions.node) >= 24 ? 512 : 0
-const START_TIMEOUT_MS = 20_000
+/** A busy machine gives its time to others first. */
+const START_TIMEOUT_MS = 60_000
 /** A process that served that many tasks makes place for a fresh one. */
 const TASKS_EACH = 200
 /** So long an idle process waits for the next task. */
@@ -64,7 +65,7 @@ export class IsolatedProcesses {
   }
 
   /**
-   * @throws {OverloadedError} when too many wait already
+   * @throws {OverloadedError} when too many wait already, or no process can be started now
    * @throws {UnfitDocumentError} when the task does
    * @throws {IsolationError} when it gives no result for any other reason
    */
@@ -123,7 +124,12 @@ export class IsolatedProcesses {
       this.#all.delete(isolated),
     )
     this.#all.add(isolated)
-    await isolated.ready()
+    try {
+      await isolated.ready()
+    } catch {
+      await isolated.kill()
+      throw noneStarted()
+    }
     return isolated
   }
 }
@@ -244,14 +250,30 @@ async function startProcess(limits: IsolationLimits): Promise<ChildProcess> {
     ...['--disallow-code-generation-from-strings', '--disable-proto=delete', '--no-warnings'],
     entry,
   ]
-  const child = spawn('/bin/sh', ['-c', LIMITED, 'sh', `${cpuSeconds}`, `${kilobytes}`, ...node], {
-    env: {},
-    cwd: '/',
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    serialization: 'advanced',
-  })
+  const child = begin(['-c', LIMITED, 'sh', `${cpuSeconds}`, `${kilobytes}`, ...node])
   yieldToOthers(child)
   return child
+}
+
+function begin(args: readonly string[]): ChildProcess {
+  try {
+    return spawn('/bin/sh', args, {
+      env: {},
+      cwd: '/',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      serialization: 'advanced',
+    })
+  } catch {
+    throw noneStarted()
+  }
+}
+
+/**
+ * No memory, no process, no file descriptor was left for it. That says nothing of what it was to read
+ * (S103).
+ */
+function noneStarted(): OverloadedError {
+  return new OverloadedError('No process can be started', RETRY_SECONDS)
 }
 
 /** The name it had until Node.js 23.5. */

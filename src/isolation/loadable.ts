@@ -17,6 +17,7 @@ export function loadable(module: string): Promise<string> {
   if (known) return known
   const bundle = bundled(module)
   made.set(module, bundle)
+  bundle.catch(() => made.delete(module))
   return bundle
 }
 

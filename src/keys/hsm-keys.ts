@@ -196,14 +196,21 @@ export class HsmKeys implements KeyCustody {
     return makeWrappingKeys(use, this.#options.wrappingKey ?? '1')
   }
 
-  /** Where keys are wrapped, what unwraps them has to be there, too: it is gone from a token made anew. */
   async ready(): Promise<boolean> {
-    if (!(await this.#resident.ready())) return false
-    if (this.#options.wrapped !== true && this.#wrapped === null) return true
-    return this.#openWrapped().then(
-      (wrapped) => wrapped.ready(),
-      () => false,
-    )
+    return (await this.tokenInPlace()) !== null
+  }
+
+  /** Where keys are wrapped, what unwraps them has to be there, too: it is gone from a token made anew. */
+  async tokenInPlace(): Promise<string | null> {
+    const token = await this.#resident.tokenInPlace()
+    if (this.#options.wrapped !== true && this.#wrapped === null) return token
+    const unwraps =
+      token !== null &&
+      (await this.#openWrapped().then(
+        (wrapped) => wrapped.ready(),
+        () => false,
+      ))
+    return unwraps ? token : null
   }
 
   async close(): Promise<void> {

@@ -133,11 +133,16 @@ export class ResidentKeyCustody implements KeyCustody {
   }
 
   async ready(): Promise<boolean> {
+    return (await this.tokenInPlace()) !== null
+  }
+
+  async tokenInPlace(): Promise<string | null> {
     try {
-      await this.#withSession((session) => session.probe())
-      return true
+      return await this.#withSession(async (session) => {
+        return `${await session.probe()}, login ${session.epoch}`
+      })
     } catch {
-      return false
+      return null
     }
   }
 

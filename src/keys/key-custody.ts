@@ -112,6 +112,12 @@ export interface KeyCustody {
   /** Whether the token answers now; for readiness. */
   ready(): Promise<boolean>
 
+  /**
+   * Which token answers now, and since which login: once this is another text, it may be another token
+   * with other keys. Null when none answers.
+   */
+  tokenInPlace?(): Promise<string | null>
+
   /** Waits for calls under way, then closes sessions and finalises the library. */
   close(): Promise<void>
 }

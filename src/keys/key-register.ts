@@ -48,6 +48,8 @@ export interface KeyStore {
   forget(keyId: string, audit: readonly AuditEvent[]): Promise<void>
   /** Keys in the token that somebody owns, in the order of their names. */
   listResident(after: string, most: number): Promise<{ keyId: string; isMissing: boolean }[]>
+  /** Names of wrapped keys that somebody owns. */
+  listWrapped(most: number): Promise<string[]>
   /** Flags a key that the token does not have, or takes the flag away again. */
   flagMissing(keyId: string, since: Date | null, audit: readonly AuditEvent[]): Promise<void>
 }
@@ -56,6 +58,11 @@ export interface KeyStore {
 const ABANDONED_MS = 15 * 60_000
 const BATCH = 100
 const PAGE = 1_000
+/** Keys that a token is asked for before all that it has are listed. */
+const RESIDENT_SAMPLE = 16
+const WRAPPED_SAMPLE = 4
+/** A token that has none of our keys is asked again after this: they may be brought back into it. */
+const ASK_AGAIN_MS = 5_000
 
 /** A key custody that puts on record what it makes, before it does: no crash leaves a key nobody knows of. */
 export class KeyRegister implements KeyCustody {
@@ -63,6 +70,10 @@ export class KeyRegister implements KeyCustody {
   readonly #store: KeyStore
   readonly #now: () => Date
   readonly #alarm: (message: string, cause: unknown) => void
+  /** The token in place as it was when it had a key of ours. */
+  #ours: string | null = null
+  #another: { readonly token: string; readonly until: number } | null = null
+  #looking: Promise<boolean> | null = null
 
   constructor(parts: {
     readonly custody: KeyCustody
@@ -132,8 +143,18 @@ export class KeyRegister implements KeyCustody {
     return this.#custody.listKeyIds?.() ?? Promise.resolve([])
   }
 
-  ready(): Promise<boolean> {
-    return this.#custody.ready()
+  /**
+   * Whether the token answers and has keys of ours: another one with the same label and PIN would answer
+   * as well. They are looked for once after each login.
+   */
+  async ready(): Promise<boolean> {
+    if (!this.#custody.tokenInPlace) return this.#custody.ready()
+    const token = await this.#custody.tokenInPlace()
+    if (token === null) return false
+    if (token === this.#ours) return true
+    if (token === this.#another?.token && performance.now() < this.#another.until) return false
+    this.#looking ??= this.#isOurs(token).finally(() => (this.#looking = null))
+    return this.#looking
   }
 
   close(): Promise<void> {
@@ -200,6 +221,46 @@ export class KeyRegister implements KeyCustody {
       if (page.length < PAGE) break
     }
     return missing
+  }
+
+  async #isOurs(token: string): Promise<boolean> {
+    const isOurs = await this.#hasAny().catch(() => null)
+    // What cannot be found out is held against nobody.
+    if (isOurs === null) return this.#custody.ready()
+    if (isOurs) {
+      this.#ours = token
+    } else {
+      if (token !== this.#another?.token) {
+        this.#alarm('The token in place has none of the keys on record', null)
+      }
+      this.#another = { token, until: performance.now() + ASK_AGAIN_MS }
+    }
+    return isOurs
+  }
+
+  /**
+   * Whether any key that somebody owns can be used: of several tokens one may be another, and one-time keys
+   * come and go. Also when nobody owns any.
+   * @throws when the token cannot be asked
+   */
+  async #hasAny(): Promise<boolean> {
+    const resident = await this.#store.listResident('', RESIDENT_SAMPLE)
+    for (const { keyId } of resident) if (await this.#custody.publicKey(keyId)) return true
+    const wrapped = await this.#store.listWrapped(WRAPPED_SAMPLE)
+    for (const keyId of wrapped) {
+      // It was not made under the wrapping keys of another token.
+      if (await this.#custody.publicKey(keyId).catch(() => null)) return true
+    }
+    if (!this.#custody.listKeyIds) return resident.length + wrapped.length === 0
+    const there = new Set(await this.#custody.listKeyIds())
+    let owned = wrapped.length
+    for (let after = ''; ;) {
+      const page = await this.#store.listResident(after, PAGE)
+      if (page.some(({ keyId }) => there.has(keyId))) return true
+      owned += page.length
+      after = page.at(-1)?.keyId ?? after
+      if (page.length < PAGE) return owned === 0
+    }
   }
 
   async #generate(

@@ -8,6 +8,7 @@ import type { SessionPool } from './pkcs11/session-pool.js'
 /** The keys of one token. */
 export interface OneToken extends KeyCustody {
   readonly state: SessionPool['state']
+  tokenInPlace(): Promise<string | null>
 }
 
 export interface TokenOpening {
@@ -152,6 +153,12 @@ export class SeveralTokens implements KeyCustody {
     )
   }
 
+  /** Of each its newest answer: nobody waits for one that hangs. */
+  async tokenInPlace(): Promise<string | null> {
+    if (!(await this.ready())) return null
+    return this.#members.map(({ inPlace }) => inPlace ?? 'none').join('; ')
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#members.map((member) => member.close()))
   }
@@ -248,6 +255,7 @@ class Member {
   readonly #alarm: (message: string, cause: unknown) => void
   readonly #lookAfterMs: number
   #custody: OneToken | null = null
+  #inPlace: string | null = null
   #underWay = 0
   #failuresInARow = 0
   #isOut = false
@@ -263,6 +271,11 @@ class Member {
 
   get underWay(): number {
     return this.#underWay
+  }
+
+  /** Which token it is, as it said when it was last asked. */
+  get inPlace(): string | null {
+    return this.#inPlace
   }
 
   get isUsable(): boolean {
@@ -308,7 +321,9 @@ class Member {
   }
 
   async isReady(): Promise<boolean> {
-    return this.#custody !== null && (await this.#custody.ready())
+    if (this.#custody === null) return false
+    this.#inPlace = await this.#custody.tokenInPlace()
+    return this.#inPlace !== null
   }
 
   async close(): Promise<void> {

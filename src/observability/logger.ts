@@ -1,4 +1,4 @@
-import { pino, type DestinationStream, type Logger } from 'pino'
+import { destination as destinationAt, pino, type DestinationStream, type Logger } from 'pino'
 import type { LogLevel } from '../config/schema.js'
 import { NO_TRACING, type Tracing } from './tracing.js'
 
@@ -20,12 +20,27 @@ const SECRETS = [
 export function createLogger(
   level: LogLevel,
   tracing: Tracing = NO_TRACING,
-  destination?: DestinationStream,
+  destination: DestinationStream = standardOutput(),
 ): Logger {
   const options = {
     ...{ level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
     mixin: () => ({ ...tracing.logFields() }),
     redact: SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
   }
-  return destination ? pino(options, destination) : pino(options)
+  return pino(options, destination)
+}
+
+/** Lines that wait to be written; what does not fit in is dropped. */
+const MOST_WAITING_BYTES = 1024 * 1024
+
+/**
+ * It may lead to a disk that is full (S103). Lines then wait, and requests do not: left to itself, the
+ * writer ends the process over a line it cannot write, and tries for ever to write it as the process ends.
+ */
+function standardOutput(): DestinationStream {
+  const lines = destinationAt({ dest: 1, maxLength: MOST_WAITING_BYTES })
+  const writeRest = lines.flushSync.bind(lines)
+  lines.on('error', () => (lines.flushSync = () => undefined))
+  lines.on('write', () => (lines.flushSync = writeRest))
+  return lines
 }

@@ -3,9 +3,14 @@ import type { Metrics } from '../observability/metrics.js'
 import type { Steps } from '../observability/tracing.js'
 import { sql, sweep, type Database, type Statement, type Unit } from './database.js'
 
-/** Writes what stands there already. */
+/** Leaves nothing behind, but has to be written: SQLite leaves out what stands there already. */
 const TRIAL: Unit = {
-  changes: [sweep(sql`UPDATE "Installation" SET "value" = "value"`)],
+  changes: [
+    sweep(
+      sql`INSERT INTO "Installation" ("name", "value") VALUES ('trial', '') ON CONFLICT DO NOTHING`,
+    ),
+    sweep(sql`DELETE FROM "Installation" WHERE "name" = 'trial'`),
+  ],
   concludes: true,
 }
 
@@ -19,7 +24,7 @@ export class GuardedDatabase implements Database {
   readonly #steps: Steps
   readonly #mostWaiting: number
   #waiting = 0
-  /** Whether the newest commit that was tried came to the disk, or to a conflict. */
+  /** Whether the newest commit that was tried came to the disk; a conflict says nothing of that. */
   #wrote = true
 
   constructor(database: Database, parts: { metrics: Metrics; steps: Steps; mostWaiting: number }) {
@@ -48,7 +53,7 @@ export class GuardedDatabase implements Database {
       await this.#steps.measure('database.commit', () => this.#database.commit(unit))
       this.#wrote = true
     } catch (error) {
-      this.#wrote = !(error instanceof StorageUnavailableError)
+      if (error instanceof StorageUnavailableError) this.#wrote = false
       throw error
     } finally {
       this.#waiting -= 1

@@ -109,6 +109,13 @@ export class DatabaseKeyStore implements KeyStore {
     return rows.map(({ keyId, missing }) => ({ keyId, isMissing: Number(missing) === 1 }))
   }
 
+  async listWrapped(most: number): Promise<string[]> {
+    const rows = await this.#database.rows<{ keyId: string }>(sql`
+      SELECT "keyId" FROM "HsmKey"
+       WHERE "keyId" >= ${FIRST_WRAPPED} AND ("state" || '') = 'owned' ORDER BY "keyId" LIMIT ${most}`)
+    return rows.map(({ keyId }) => keyId)
+  }
+
   async flagMissing(
     keyId: string,
     since: Date | null,

@@ -256,7 +256,6 @@ describe('The register of keys', () => {
 })
 
 describe('A process killed while it makes or destroys a key (S96)', function () {
-  this.timeout(60_000)
   this.slow(20_000)
   const now = () => new Date(Date.now() + LONG_ENOUGH * 60_000)
   let folder: string
@@ -299,7 +298,7 @@ describe('A process killed while it makes or destroys a key (S96)', function () 
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     return new Promise((resolve, reject) => {
-      child.on('exit', (_, signal) => {
+      child.on('close', (_, signal) => {
         if (signal === 'SIGKILL') resolve(output.trim())
         else reject(new Error(`${step}: it was not killed`))
       })

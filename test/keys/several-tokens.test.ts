@@ -265,7 +265,7 @@ describe('Several tokens', () => {
 })
 
 function openKeys({ module, tokenLabel, pin }: TestToken): Promise<HsmKeys> {
-  const options = { sessions: 2, signTimeoutMs: 300, reopenDelayMs: 0, drainTimeoutMs: 200 }
+  const options = { sessions: 2, signTimeoutMs: 1500, reopenDelayMs: 0, drainTimeoutMs: 200 }
   return HsmKeys.open({ module, tokenLabel, pin, ...options })
 }
 

@@ -63,11 +63,18 @@ describe('A guarded database', () => {
     assert.equal(await database.canWrite(), true)
   })
 
-  it('can write when somebody else was first', async () => {
+  it('can write when somebody else was first, which says nothing of a disk that is full', async () => {
     write()
     failure = new ConflictError(0)
     await assert.rejects(database.commit({ changes: [] }), failure)
     assert.equal(await database.canWrite(), true)
     assert.equal(written.length, 0)
+    failure = new StorageUnavailableError('SQLITE_FULL')
+    await assert.rejects(database.commit({ changes: [] }), failure)
+    const full = failure
+    failure = new ConflictError(0)
+    await assert.rejects(database.commit({ changes: [] }), failure)
+    failure = full
+    assert.equal(await database.canWrite(), false)
   })
 })

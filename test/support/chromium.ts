@@ -4,9 +4,13 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright-core'
 
+/** For what a page is to show: it comes at once, or on a busy machine later. */
+const WAIT_MS = 120_000
+
 /** The browser of the machine; nothing it does by itself reaches the network. */
-export function launchChromium(): Promise<Browser> {
-  return chromium.launch({
+export async function launchChromium(): Promise<Browser> {
+  const browser = await chromium.launch({
+    timeout: WAIT_MS,
     executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
     args: [
       '--no-sandbox',
@@ -18,6 +22,14 @@ export function launchChromium(): Promise<Browser> {
       '--disable-sync',
     ],
   })
+  const newContext = browser.newContext.bind(browser)
+  // Of pages, too, which have a context each.
+  browser.newContext = async (options) => {
+    const context = await newContext(options)
+    context.setDefaultTimeout(WAIT_MS)
+    return context
+  }
+  return browser
 }
 
 /** Keeps a picture where OPENRSSP_SCREENSHOTS says, for people to look at. */

@@ -59,8 +59,7 @@ export function describeKeyCustody(name: string, suite: CustodySuite): void {
       return made
     }
 
-    before(async function () {
-      this.timeout(30_000)
+    before(async () => {
       open = await suite.open()
       key = await generate(first)
     })

@@ -21,7 +21,8 @@ import { freePort } from './free-port.js'
 
 const HOST = '127.0.0.1'
 const USER = 'openrssp'
-const START_SECONDS = 30
+/** Also after a crash, on a slow machine. */
+const START_SECONDS = 120
 
 /** A server of its own, for who starts, stops, kills or pauses one. Its data is gone with the process. */
 export class PrivatePostgres {
@@ -82,6 +83,11 @@ export class PrivatePostgres {
 
   /** Starts it again after `stop(false)` or `crash`, or when it has ended by itself. */
   async restart(): Promise<void> {
+    this.#launch()
+    await this.#ready()
+  }
+
+  #launch(): void {
     const settings = [
       ...[`port=${this.#port}`, `listen_addresses=${HOST}`, 'unix_socket_directories='],
       ...['max_connections=200', 'shared_buffers=64MB', 'logging_collector=off'],
@@ -100,7 +106,6 @@ export class PrivatePostgres {
     this.#supervisor.stdin?.on('error', () => undefined)
     this.#supervisor.unref()
     ;(this.#supervisor.stdin as unknown as { unref(): void }).unref()
-    await this.#ready()
   }
 
   /** @param forGood whether its data goes, too */
@@ -142,8 +147,12 @@ export class PrivatePostgres {
   }
 
   #postmaster(): number | null {
-    const file = join(this.#folder, 'data', 'postmaster.pid')
-    return existsSync(file) ? Number.parseInt(readFileSync(file, 'utf8'), 10) : null
+    try {
+      const pid = readFileSync(join(this.#folder, 'data', 'postmaster.pid'), 'utf8')
+      return Number.parseInt(pid, 10) || null
+    } catch {
+      return null
+    }
   }
 
   /** The first one first: it would start others. */
@@ -164,15 +173,17 @@ export class PrivatePostgres {
   async #ready(): Promise<void> {
     const end = Date.now() + START_SECONDS * 1000
     for (;;) {
-      const client = new pg.Client({ connectionString: this.url, connectionTimeoutMillis: 1000 })
+      const client = new pg.Client({ connectionString: this.url, connectionTimeoutMillis: 5000 })
       client.on('error', () => undefined)
       try {
         await client.connect()
         await client.end()
         return
       } catch (error) {
-        if (Date.now() > end) throw error
+        if (Date.now() > end || this.#supervisor === null) throw error
         await new Promise((resolve) => setTimeout(resolve, 25))
+        // What is left of the one before was still in its way.
+        if (this.#supervisor !== null && !this.isRunning) this.#launch()
       }
     }
   }

@@ -19,6 +19,12 @@ export function builtProgram(): readonly string[] {
   return BUILT
 }
 
+/** What the demo shows, from the sources as they are now. Nothing is written that others read, if it need not be. */
+export function buildDemo(): void {
+  if (PROGRAM === BUILT) return
+  execFileSync('node', [join(ROOT, 'scripts/build-demo.js')], { cwd: ROOT })
+}
+
 /** The conformance runner, as it was built or from source in the same way. */
 export function conformanceProgram(): readonly string[] {
   const built = join(ROOT, 'dist/conformance/openrssp-conformance.js')

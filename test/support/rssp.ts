@@ -113,6 +113,10 @@ export interface Answer {
   readonly body: any
 }
 
+/** On a busy machine a request may wait for its turn for long, and a document is looked at slowly. */
+export const PATIENT = { waitSeconds: 60 }
+const PATIENT_WITH_DOCUMENTS = { seconds: 60 }
+
 export class TestClock {
   #offset = 0
   readonly now = (): Date => new Date(Date.now() + this.#offset)
@@ -154,7 +158,11 @@ export async function startRssp(
   const hsm = token ? { hsm: hsmSettings(token) } : {}
   const owned = replicaOf || !onPostgresql ? null : await newPostgresDatabase()
   const { database = owned?.url } = replicaOf?.services.config ?? {}
-  const settings = { ...mail, ...hsm, ...(database ? { database } : {}), ...overrides.settings }
+  const settings = {
+    ...{ overload: PATIENT, verification: PATIENT_WITH_DOCUMENTS, ...mail, ...hsm },
+    ...(database ? { database } : {}),
+    ...overrides.settings,
+  }
   const config = checkConfig(
     testSettings(replicaOf?.services.config.baseUrl ?? baseUrl, port, settings),
     folder,
@@ -165,6 +173,7 @@ export async function startRssp(
   const { logLines } = overrides
   const services = await openServices(config, {
     now: clock.now,
+    drawing: PATIENT_WITH_DOCUMENTS,
     ...(real ? { custody: unclosed(overrides.custody?.(real) ?? real) } : {}),
     ...(overrides.post ? { post: overrides.post } : {}),
     ...(overrides.documentHttp ? { documentHttp: overrides.documentHttp } : {}),
@@ -243,6 +252,7 @@ function unclosed(custody: KeyCustody): KeyCustody {
     publicKey: (keyId) => custody.publicKey(keyId),
     destroy: (keyId) => custody.destroy(keyId),
     ready: () => custody.ready(),
+    ...(custody.tokenInPlace ? { tokenInPlace: () => custody.tokenInPlace!() } : {}),
     close: () => Promise.resolve(),
   }
 }

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { PROGRAM } from './program.js'
 
@@ -20,11 +21,18 @@ export class ServerProcess {
     configFile: string
     baseUrl: string
     environment?: NodeJS.ProcessEnv
+    /** Where its log goes instead of `output`. */
+    logFile?: string
+    /** Where it must not be from source: that loads files as it goes. */
+    program?: readonly string[]
   }): Promise<ServerProcess> {
-    const child = spawn(process.execPath, [...PROGRAM, 'serve', '--config', options.configFile], {
+    const { program = PROGRAM } = options
+    const log = options.logFile === undefined ? 'pipe' : openSync(options.logFile, 'a')
+    const child = spawn(process.execPath, [...program, 'serve', '--config', options.configFile], {
       env: { ...process.env, ...options.environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', log, 'pipe'],
     })
+    if (log !== 'pipe') closeSync(log)
     const server = new ServerProcess(child)
     await server.#ready(options.baseUrl)
     return server

@@ -15,8 +15,9 @@ type Ports = Record<'good' | 'otherCertificate' | 'noTls', number>
 /** A real mail server in a process of its own, with STARTTLS and authentication. */
 export class SmtpProcess {
   readonly ports: Ports
-  /** Oldest first. */
-  readonly received: ReceivedMail[] = []
+  readonly #received: ReceivedMail[] = []
+  /** Told once all mail is here that came before it was asked. */
+  readonly #askers: (() => void)[] = []
   readonly #child: ChildProcess
   readonly #folder: string
 
@@ -24,7 +25,10 @@ export class SmtpProcess {
     this.#child = child
     this.ports = ports
     this.#folder = folder
-    child.on('message', (mail) => this.received.push(mail as ReceivedMail))
+    child.on('message', (message) => {
+      if (message === 'that is all') this.#askers.shift()?.()
+      else this.#received.push(message as ReceivedMail)
+    })
   }
 
   static async start(): Promise<SmtpProcess> {
@@ -50,6 +54,14 @@ export class SmtpProcess {
       ...{ passwordFile: this.file('password'), caFile: this.file('good.crt') },
       ...more,
     }
+  }
+
+  /** Oldest first. */
+  async received(): Promise<readonly ReceivedMail[]> {
+    const isAll = new Promise<void>((resolve) => this.#askers.push(resolve))
+    this.#child.send('what has come?')
+    await isAll
+    return this.#received
   }
 
   file(name: string): string {

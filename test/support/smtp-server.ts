@@ -23,8 +23,10 @@ const common: SMTPServerOptions = {
     stream.on('data', (chunk: Buffer) => chunks.push(chunk))
     stream.on('end', () => {
       const to = envelope.rcptTo.map(({ address }) => address)
-      process.send?.({ to, secure, user, text: Buffer.concat(chunks).toString() })
-      callback()
+      const mail = { to, secure, user, text: Buffer.concat(chunks).toString() }
+      process.send?.(mail, () => {
+        callback()
+      })
     })
   },
 }
@@ -43,4 +45,5 @@ const ports = await Promise.all(
     return [name, (server.server.address() as AddressInfo).port] as const
   }),
 )
+process.on('message', () => process.send?.('that is all'))
 process.send?.({ ports: Object.fromEntries(ports) })

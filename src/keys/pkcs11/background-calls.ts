@@ -14,7 +14,9 @@ import {
 /** Of CK_TOKEN_INFO: the label, then maker, model and serial number, then the flags; the rest only has to fit. */
 const TOKEN_INFO_BYTES = 1024
 const LABEL_BYTES = 32
-const FLAGS_AT = LABEL_BYTES + 32 + 16 + 16
+const MANUFACTURER_ENDS = LABEL_BYTES + 32
+const MODEL_ENDS = MANUFACTURER_ENDS + 16
+const FLAGS_AT = MODEL_ENDS + 16
 const ATTRIBUTE_BYTES = 1024
 const CKR_BUFFER_TOO_SMALL = 0x150
 
@@ -29,6 +31,9 @@ export interface Attribute {
 /** What is looked at to find a token again. */
 export interface TokenSight {
   readonly label: string
+  /** Each token of a maker has its own. */
+  readonly manufacturer: string
+  readonly serialNumber: string
   /** CKF_… */
   readonly flags: number
 }
@@ -64,8 +69,11 @@ export class BackgroundCalls {
   async token(slot: Handle): Promise<TokenSight> {
     const info = Buffer.alloc(TOKEN_INFO_BYTES)
     await this.#call('C_GetTokenInfo', [numberOf(slot), info], info)
+    const text = (from: number, to: number) => info.subarray(from, to).toString('utf8').trimEnd()
     return {
-      label: info.subarray(0, LABEL_BYTES).toString('utf8').trimEnd(),
+      label: text(0, LABEL_BYTES),
+      manufacturer: text(LABEL_BYTES, MANUFACTURER_ENDS),
+      serialNumber: text(MODEL_ENDS, FLAGS_AT),
       flags: Number(numberOf(info.subarray(FLAGS_AT, FLAGS_AT + ULONG_BYTES))),
     }
   }

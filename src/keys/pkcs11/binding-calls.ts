@@ -27,8 +27,13 @@ export class BindingCalls implements SlowCalls {
   }
 
   async token(slot: Buffer): Promise<TokenSight> {
-    const { label, flags } = this.#api.C_GetTokenInfo(slot)
-    return { label: label.trimEnd(), flags }
+    const { label, manufacturerID, serialNumber, flags } = this.#api.C_GetTokenInfo(slot)
+    return {
+      label: label.trimEnd(),
+      manufacturer: manufacturerID.trimEnd(),
+      serialNumber: serialNumber.trimEnd(),
+      flags,
+    }
   }
 
   async openSession(slot: Buffer, flags: number): Promise<Buffer> {

@@ -105,7 +105,7 @@ export function openToken(location: TokenLocation): Token {
       const { slot, isLastTry } = await find(background, tokenLabel)
       const flags = pkcs11.CKF_SERIAL_SESSION | pkcs11.CKF_RW_SESSION
       const handle = await awaited('C_OpenSession', background.openSession(slot, flags))
-      const session = new ModuleSession(library, handle)
+      const session = new ModuleSession(library, slot, handle)
       try {
         await login.demand(session, handle, isLastTry)
       } catch (error) {
@@ -271,12 +271,14 @@ class ModuleSession implements OpenSession {
   readonly #library: Library
   readonly #api: pkcs11.PKCS11
   readonly #background: SlowCalls
+  readonly #slot: Buffer
   readonly #handle: Buffer
 
-  constructor(library: Library, handle: Buffer) {
+  constructor(library: Library, slot: Buffer, handle: Buffer) {
     this.#library = library
     this.#api = library.api
     this.#background = library.background
+    this.#slot = slot
     this.#handle = handle
     library.openSessions += 1
   }
@@ -286,10 +288,12 @@ class ModuleSession implements OpenSession {
     return state === LOGGED_IN
   }
 
-  async probe(): Promise<void> {
+  async probe(): Promise<string> {
     if (!(await this.isLoggedIn())) {
       throw new TokenError('C_GetSessionInfo', new Error('CKR_USER_NOT_LOGGED_IN'))
     }
+    const token = await awaited('C_GetTokenInfo', this.#background.token(this.#slot))
+    return `${token.manufacturer} ${token.serialNumber}`
   }
 
   findPrivateKeys(id: Buffer): Promise<KeyHandle[]> {

@@ -135,8 +135,11 @@ export interface Session {
   mac(key: KeyHandle, data: Buffer): Promise<Buffer>
   /** CKA_ID of every private key that is a token object. */
   listPrivateKeyIds(): Promise<Buffer[]>
-  /** Fails unless the token knows this session as logged in. */
-  probe(): Promise<void>
+  /**
+   * Fails unless the token knows this session as logged in.
+   * @returns who the token says it is: maker and serial number
+   */
+  probe(): Promise<string>
 }
 
 /** A session as the pool owns it. */

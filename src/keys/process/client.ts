@@ -194,6 +194,16 @@ export class KeyProcessCustody implements KeyCustody {
     }
   }
 
+  async tokenInPlace(): Promise<string | null> {
+    try {
+      const token = await this.#ask(['ready', 'token'])
+      if (token === true) return this.#run
+      return typeof token === 'string' ? `${this.#run} ${token}` : null
+    } catch {
+      return null
+    }
+  }
+
   /** Lets calls under way finish; the key process itself goes on. */
   async close(): Promise<void> {
     this.#closing = true

@@ -53,7 +53,8 @@ export type Request = readonly [
     | readonly ['publicKey', string]
     | readonly ['destroy', string]
     | readonly ['listKeyIds']
-    | readonly ['ready']
+    // one from before there was a second member answers without looking at it
+    | readonly ['ready', which?: 'token']
   ),
 ]
 

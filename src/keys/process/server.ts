@@ -308,7 +308,9 @@ export class KeyServer {
       case 'listKeyIds':
         return this.#custody.listKeyIds?.() ?? []
       case 'ready':
-        return this.#custody.ready()
+        return request[2] === 'token' && this.#custody.tokenInPlace
+          ? this.#custody.tokenInPlace()
+          : this.#custody.ready()
     }
   }
 

@@ -126,7 +126,7 @@ class FakeSession implements OpenSession {
     })
   }
   probe() {
-    return this.#run('probe', () => undefined)
+    return this.#run('probe', () => 'maker serial')
   }
   readonly findSecretKeys = () => none()
   readonly generateSecretKey = () => none()
@@ -278,14 +278,14 @@ describe('The session pool', () => {
   })
 
   it('does not ask a token again at once that could not be reached', async () => {
-    const { token, custody } = setUp({ reopenDelayMs: 60 })
+    const { token, custody } = setUp({ reopenDelayMs: 800 })
     token.openFault = fault('CKR_DEVICE_REMOVED', 'C_OpenSession')
     for (let round = 0; round < 20; round += 1) {
       await assert.rejects(custody.sign(keyId, [digest], ALGORITHM), HsmUnavailableError)
     }
     assert.equal(token.attempts, 1)
     token.openFault = null
-    await sleep(80)
+    await sleep(850)
     await custody.sign(keyId, [digest], ALGORITHM)
     await custody.close()
   })

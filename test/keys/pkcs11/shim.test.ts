@@ -20,7 +20,7 @@ describe('The faulty PKCS#11 library of the tests', () => {
 
   before(async () => {
     shim = new Pkcs11Shim(newTokenDirectory())
-    custody = await openCustody(shim.token, { sessions: 2, reopenDelayMs: 0, signTimeoutMs: 60 })
+    custody = await openCustody(shim.token, { sessions: 2, reopenDelayMs: 0, signTimeoutMs: 1500 })
     key = await custody.generate('p-256')
   })
   afterEach(() => shim.heal())

@@ -39,8 +39,7 @@ function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.once('close', () => resolve()))
 }
 
-describe('The key process', function () {
-  this.timeout(60_000)
+describe('The key process', () => {
   let folder: string
   let token: TestToken
   let config: Config
@@ -66,7 +65,7 @@ describe('The key process', function () {
 
   function configWith(hsm: Record<string, unknown> = {}): Config {
     const settings = testSettings('http://127.0.0.1:1', 1, {
-      hsm: hsmSettings(token, { signTimeoutSeconds: 1, ...hsm }),
+      hsm: hsmSettings(token, { signTimeoutSeconds: 2, ...hsm }),
       log: { level: 'silent' },
     })
     const secrets = join(folder, 'secrets.key')
@@ -247,6 +246,16 @@ describe('The key process', function () {
     await assert.rejects(connectKeyProcess(elsewhere, config), HsmUnavailableError)
     const wrong = { socket: keyProcess.socket, token: 'x'.repeat(keyProcess.token.length) }
     await assert.rejects(connectKeyProcess(wrong, config), HsmUnavailableError)
+  })
+
+  it('says which token is in place, in each run anew', async () => {
+    const first = await custody.tokenInPlace?.()
+    assert.match(first ?? '', /SoftHSM/)
+    assert.equal(await custody.tokenInPlace?.(), first)
+    process.kill(pidOf(keyProcess), 'SIGKILL')
+    await until(async () => (await custody.tokenInPlace?.()) !== first)
+    await until(() => custody.ready())
+    assert.notEqual(await custody.tokenInPlace?.(), first)
   })
 
   it('is started as soon as that is possible again, when the machine had no room for it (S103)', async () => {

@@ -44,8 +44,7 @@ interface Ask {
  * A server that was broken into holds the token of the key process and may say what it likes: these tests
  * are that server.
  */
-describe('The key process, asked by a server that lies', function () {
-  this.timeout(60_000)
+describe('The key process, asked by a server that lies', () => {
   let rssp: Rssp
   let user: TestUser
   let client: TestClient
