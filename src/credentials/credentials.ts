@@ -142,6 +142,14 @@ export class Credentials {
     })
   }
 
+  /** Ids of all a person ever had, in the order of the list; with an application, of what is its own. */
+  async listEver(userId: string, clientId: string | null): Promise<string[]> {
+    const ever = await this.#store.list(userId)
+    return ever
+      .filter(({ ownerClientId }) => clientId === null || ownerClientId === clientId)
+      .map(({ id }) => id)
+  }
+
   /** What an application may use with a token of its own, of those in that name. */
   async listOwned(clientId: string, userId: string): Promise<Credential[]> {
     return (await this.list(userId)).filter(({ ownerClientId }) => ownerClientId === clientId)

@@ -86,6 +86,8 @@ interface Definition<Request extends TObject, Response extends TSchema, Services
   readonly basic?: boolean
   readonly extension?: boolean
   readonly takesDocuments?: boolean
+  /** Optional members that this caller has to send. */
+  requires?(caller: AccessToken): readonly string[]
   handle(
     input: Static<Request>,
     caller: AccessToken,
@@ -156,8 +158,9 @@ export function defineEndpoint<Services>() {
       optional: definition.isOn !== undefined,
       isOn: (services) => definition.isOn?.(services) ?? true,
       async invoke(body, caller, services, headers) {
-        const input = readInput(request, validate, body)
-        return definition.handle(input as Static<Request>, caller ?? NOBODY, services, headers)
+        const by = caller ?? NOBODY
+        const input = readInput(request, validate, body, definition.requires?.(by))
+        return definition.handle(input as Static<Request>, by, services, headers)
       },
     }
   }
@@ -168,18 +171,23 @@ export function defineEndpoint<Services>() {
  * specification's error tables. A null member counts as absent; members not declared are ignored.
  * @throws {MissingParameterError} @throws {RefusedRequestError} in the member's own `complaint`
  */
-function readInput(schema: TObject, validate: Validator<unknown>, body: JsonObject): unknown {
+function readInput(
+  schema: TObject,
+  validate: Validator<unknown>,
+  body: JsonObject,
+  required: readonly string[] = [],
+): unknown {
   const known = Object.entries(body).filter(
     ([name, value]) => name in schema.properties && value !== null,
   )
   const input: unknown = Object.fromEntries(known)
-  if (validate(input)) return input
-  const wrong = new Set(
-    validate.errors.map(({ instancePath, params }) => {
-      const missing = (params as { missingProperty?: string }).missingProperty
-      return instancePath.split('/')[1] ?? missing
-    }),
-  )
+  const absent = required.filter((name) => !body[name])
+  if (validate(input) && absent.length === 0) return input
+  const misfits = validate.errors.map(({ instancePath, params }) => {
+    const missing = (params as { missingProperty?: string }).missingProperty
+    return instancePath.split('/')[1] ?? missing
+  })
+  const wrong = new Set([...absent, ...misfits])
   for (const [name, property] of Object.entries<TSchema>(schema.properties)) {
     if (wrong.has(name)) throw complaint(name, property)
   }

@@ -31,6 +31,7 @@ import {
   requestedLater,
   ResponseUri,
   Sad,
+  sadUnlessBearer,
   ToBePolled,
   UNFIT_MODE,
   ValidityPeriod,
@@ -66,6 +67,7 @@ export const signHash = defineCscEndpoint({
   summary: 'Sign digests the signer approved',
   scopes: ['service', 'credential', 'client'],
   request: Request,
+  requires: sadUnlessBearer,
   response: Type.Union([SignedHashes, ToBePolled]),
   repeatable: true,
   refuses: [

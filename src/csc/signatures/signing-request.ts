@@ -33,6 +33,11 @@ export const Sad = Type.Optional(
   Type.String({ description: 'Unless the bearer token is a credential token.' }),
 )
 
+/** The SAD, but of whoever brings a credential token. */
+export function sadUnlessBearer({ authorisationId }: AccessToken): readonly string[] {
+  return authorisationId === null ? ['SAD'] : []
+}
+
 export const OperationMode = Type.Optional(
   Type.String({
     complaint: 'Invalid parameter operationMode',

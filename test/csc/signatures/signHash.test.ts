@@ -374,6 +374,12 @@ describe('POST signatures/signHash', () => {
     await assertRefused(request([digest]), service, words)
     await assertRefused(request([digest], { SAD: '' }), service, words)
     await assertRefused(request([digest], { SAD: service }), service, 'Invalid parameter SAD')
+    // The table of errors has the SAD before all else.
+    for (const nothing of [{}, { SAD: '' }, { SAD: null }]) {
+      await assertRefused(nothing, service, words)
+    }
+    const CREDENTIAL = 'Missing (or invalid type) string parameter credentialID'
+    await assertRefused({ SAD: 'x' }, service, CREDENTIAL)
   })
 
   it('refuses a SAD that contradicts the bearer credential token (S4)', async () => {

@@ -116,6 +116,28 @@ describe('CSC API v1, credentials', () => {
       }
     })
 
+    it('goes on from where it was, although credentials came and went meanwhile', async () => {
+      const person = await rssp.addUser()
+      const [a, b, c, d] = [
+        ...[await rssp.addCredential(person), await rssp.addCredential(person)],
+        ...[await rssp.addCredential(person), await rssp.addCredential(person)],
+      ]
+      const bearer = await rssp.serviceToken(person, app.client)
+      const { credentials } = rssp.services
+      const first = (await list({ maxResults: 2 }, bearer)).body
+      assert.deepEqual(first.credentialIDs, [a?.id, b?.id])
+      // What the page ended with, and what was on it.
+      for (const gone of [b, a]) await credentials.delete(gone?.id ?? '', 'test', null)
+      const pageToken: string = first.nextPageToken
+      const { body } = await list({ maxResults: 1, pageToken }, bearer)
+      assert.deepEqual(body.credentialIDs, [c?.id])
+      const e = await rssp.addCredential(person)
+      const last = (await list({ pageToken: body.nextPageToken }, bearer)).body
+      assert.deepEqual(last, { credentialIDs: [d?.id, e.id] })
+      for (const gone of [c, d, e]) await credentials.delete(gone?.id ?? '', 'test', null)
+      assert.deepEqual((await list({ pageToken }, bearer)).body, { credentialIDs: [] })
+    })
+
     it('refuses page tokens of others, and of nobody', async () => {
       const person = await rssp.addUser()
       await rssp.addCredential(person)

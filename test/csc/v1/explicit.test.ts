@@ -196,6 +196,14 @@ describe('CSC API v1, explicit credentials', () => {
       assert.deepEqual([status, body.error], [400, 'unauthorized_client'])
     })
 
+    it('a credential that is not explicit, whatever factors come for it', async () => {
+      const redirected = await rssp.addCredential(user)
+      for (const factors of [{ OTP: '' }, { PIN: '', OTP: '123456' }, {}]) {
+        const { status, body } = await authorize({ credentialID: redirected.id, ...factors })
+        assert.deepEqual([status, body.error], [400, 'unauthorized_client'])
+      }
+    })
+
     it('a locked PIN, and a disabled credential', async () => {
       const person = await rssp.addUser()
       const bearer = await rssp.serviceToken(person, app.client)
@@ -216,6 +224,11 @@ describe('CSC API v1, explicit credentials', () => {
         'Missing (or invalid type) string parameter SAD',
       ],
       ['a SAD that is no text', { SAD: 5 }, 'Missing (or invalid type) string parameter SAD'],
+      [
+        'signHash with nothing at all, by what the table of errors names first',
+        { SAD: undefined, credentialID: undefined, hash: undefined, signAlgo: undefined },
+        'Missing (or invalid type) string parameter SAD',
+      ],
       ['an unknown SAD', { SAD: 'x' }, 'Invalid parameter SAD'],
       ['signHash without credentialID', { credentialID: undefined }, CREDENTIAL_TYPE],
       ['signHash with an unknown one', { credentialID: 'x' }, 'Invalid parameter credentialID'],

@@ -43,11 +43,7 @@ export const authorize = defineCscEndpoint({
     const { auth } = await credentialInfo.invoke(asked, caller, services, headers)
     const authorisation = v1Authorisation(auth)
     if (!authorisation) throw new InvalidParameterError('credentialID')
-    const authData = [
-      ...authorisation.outOfBand.map(({ id }) => ({ id })),
-      ...answer(authorisation.pin, PIN, 'pin'),
-      ...answer(authorisation.otp, OTP, 'otp'),
-    ]
+    const authData = answers(authorisation, PIN, OTP)
     const body = { ...rest, credentialID, ...asHashes(hash), authData }
     try {
       const answer = await v2.invoke(body, caller, services, headers)
@@ -60,6 +56,20 @@ export const authorize = defineCscEndpoint({
     }
   },
 })
+
+function answers(
+  { authMode, pin, otp, outOfBand }: V1Authorisation,
+  PIN: string | undefined,
+  OTP: string | undefined,
+) {
+  // No factor is wrong where none counts: v2 says that it is approved elsewhere.
+  if (authMode === 'oauth2code') return []
+  return [
+    ...outOfBand.map(({ id }) => ({ id })),
+    ...answer(pin, PIN, 'pin'),
+    ...answer(otp, OTP, 'otp'),
+  ]
+}
 
 /** @throws {InvalidAuthenticationDataError} for a value the credential has no use for */
 function answer(factor: V1Authorisation['pin'], value: string | undefined, name: string) {

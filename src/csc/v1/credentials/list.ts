@@ -39,7 +39,11 @@ export const list = defineCscEndpoint({
     const { credentialInfos = [] } = await v2.invoke(asked, caller, services, headers)
     const known = credentialInfos.filter(({ auth }) => v1Authorisation(auth) !== null)
     const ids = known.map(({ credentialID }) => credentialID)
-    const start = pageToken ? positionAfter(pageToken, ids) : 0
+    const { scope, userId, clientId } = caller
+    const [owner, application] =
+      scope === 'client' ? [input.userID ?? '', clientId] : [userId, null]
+    const ever = pageToken ? await services.credentials.listEver(owner, application) : []
+    const start = pageToken ? positionAfter(pageToken, ids, ever) : 0
     const end = start + pageSize(maxResults)
     const page = ids.slice(start, end)
     const last = page.at(-1)
@@ -55,14 +59,23 @@ function pageSize(maxResults: unknown): number {
   return isUsable ? Math.min(maxResults as number, PAGE) : PAGE
 }
 
-/** A page starts behind the last credential of the one before, whatever was added since. */
+/** A page starts behind the last credential of the one before, whatever came and went since. */
 function tokenAfter(credentialID: string): string {
   return Buffer.from(credentialID).toString('base64url')
 }
 
-/** @throws {InvalidParameterError} for tokens that are not of this list */
-function positionAfter(pageToken: string, ids: readonly string[]): number {
-  const position = ids.findIndex((id) => tokenAfter(id) === pageToken)
+/**
+ * @param listed ids of what there is now
+ * @param ever ids of what there ever was, in the same order
+ * @throws {InvalidParameterError} for tokens that are not of this list
+ */
+function positionAfter(
+  pageToken: string,
+  listed: readonly string[],
+  ever: readonly string[],
+): number {
+  const position = ever.findIndex((id) => tokenAfter(id) === pageToken)
   if (position < 0) throw new InvalidParameterError('pageToken')
-  return position + 1
+  const passed = new Set(ever.slice(0, position + 1))
+  return listed.filter((id) => passed.has(id)).length
 }

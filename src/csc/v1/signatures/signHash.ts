@@ -2,6 +2,7 @@ import { Type, type Static } from '@sinclair/typebox'
 import { Digest } from '../../parameters.js'
 import { defineCscEndpoint } from '../../services.js'
 import { SignedHashes, signHash as v2 } from '../../signatures/signHash.js'
+import { sadUnlessBearer } from '../../signatures/signing-request.js'
 
 const { SAD, credentialID, signAlgo, signAlgoParams, clientData } = v2.request.properties
 
@@ -18,6 +19,7 @@ export const signHash = defineCscEndpoint({
     ),
     ...{ signAlgo, signAlgoParams, clientData },
   }),
+  requires: sadUnlessBearer,
   response: SignedHashes,
   repeatable: v2.repeatable,
   refuses: v2.refuses,
