@@ -155,8 +155,7 @@ describe('The deployment files', () => {
     assert.deepEqual(ours, [])
   })
 
-  it('copy all into the image that serving needs', async function () {
-    this.timeout(120_000)
+  it('copy all into the image that serving needs', async () => {
     builtProgram()
     const [, image = ''] = read('Dockerfile').split(/^FROM .*-slim$/m)
     const copies = [...image.matchAll(/^COPY --from=build \/build\/(\S+) (\S+)$/gm)]

@@ -99,7 +99,7 @@ export async function startBuilt(
 }
 
 async function answering(origin: string): Promise<void> {
-  const over = performance.now() + 60_000
+  const over = performance.now() + 240_000
   while (performance.now() < over) {
     const up = await fetch(`${origin}/health/ready`).then(
       (response) => response.ok,
@@ -108,7 +108,7 @@ async function answering(origin: string): Promise<void> {
     if (up) return
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
-  throw new Error('the server did not answer within a minute')
+  throw new Error('the server did not answer within four minutes')
 }
 
 function running(child: ChildProcess, origin: string, readyAfter: number): Running {

@@ -31,6 +31,8 @@ export async function measureSoak(parts: {
 }): Promise<Figure[]> {
   const { minutes, say } = parts
   const installation = await BenchInstallation.make()
+  // Else it would make its own keys in the middle, a minute after its start.
+  await installation.lay(({ serviceKeys }) => serviceKeys.prepare())
   const server = await installation.serve()
   const over = Date.now() + minutes * 60_000
   const samples: Sample[] = []

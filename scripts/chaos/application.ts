@@ -218,9 +218,9 @@ export class Application implements Story {
     for (let tries = 0; tries < TRIES; tries += answer.status === 202 ? 0.2 : 1) {
       await pause(BETWEEN_POLLS_MS)
       answer = await this.#post('signatures/signPolling', { responseID }, { what: 'signPolling' })
-      if (answer.status !== 202 && isKnown(answer.status) && !isWithheld(answer)) return answer
+      if (saysWhatBecameOfIt(answer)) return answer
     }
-    return answer.status === 202 || isWithheld(answer) ? { status: NO_ANSWER, body: {} } : answer
+    return answer.status >= 500 ? answer : { status: NO_ANSWER, body: {} }
   }
 
   async #withSad(digests: readonly string[], use: (sad: string) => Promise<void>): Promise<void> {
@@ -295,6 +295,10 @@ export const EXTENDED = ', extended'
 function isWithheld({ status, body }: Answer): boolean {
   if (status === 401) return true
   return status === 400 && body['error_description'] === 'Invalid parameter requestID'
+}
+
+function saysWhatBecameOfIt(answer: Answer): boolean {
+  return answer.status !== 202 && isKnown(answer.status) && !isWithheld(answer)
 }
 
 /** Whether a request is answered for good; else it may or may not have been worked on. */

@@ -15,7 +15,9 @@ export type DatabaseKind = (typeof DATABASES)[number]
 
 /** The shortest that leaves a slow machine its time: reservations last ten seconds longer. */
 export const SIGN_TIMEOUT_SECONDS = 2
-const READY_SECONDS = 90
+/** A slow machine starts all processes anew in it. */
+const READY_SECONDS = 240
+const LOOK_AFTER_DATABASE_MS = 500
 
 /** A process, the way to it and the clock it sees. */
 export interface Place {
@@ -118,9 +120,15 @@ export class ChaosInstallation {
 
   /** @returns who did not become ready */
   async notReady(): Promise<string[]> {
+    // It may end only now, of a disk that was full.
+    const lookingAfter = setInterval(() => {
+      this.bringDatabaseBack().catch(() => undefined)
+    }, LOOK_AFTER_DATABASE_MS)
     const ready = await Promise.all(
       this.places.map(({ replica }) => replica.becomesReady(READY_SECONDS)),
     )
+    clearInterval(lookingAfter)
+    await this.bringDatabaseBack()
     return ready.flatMap((isReady, number) => {
       return isReady ? [] : [`process ${number} is not ready after ${READY_SECONDS} s`]
     })

@@ -7,7 +7,7 @@ import { childrenOf, readFile } from '../bench/proc.js'
 
 const CLI = join(import.meta.dirname, '../../dist/cli.js')
 const RESTART_MS = 300
-const STOP_MS = 60_000
+const STOP_MS = 180_000
 
 /** A server process that is started again whenever it ends, as a service manager would. */
 export class Replica {
@@ -18,6 +18,8 @@ export class Replica {
   readonly #environment: Readonly<Record<string, string>>
   #child: ChildProcess | null = null
   #isWanted = false
+  /** Key processes that were stopped. */
+  readonly #stopped: number[] = []
   #running: Promise<void> = Promise.resolve()
 
   constructor(parts: {
@@ -44,7 +46,7 @@ export class Replica {
   async becomesReady(seconds: number): Promise<boolean> {
     const over = performance.now() + seconds * 1000
     while (performance.now() < over) {
-      const signal = AbortSignal.timeout(2000)
+      const signal = AbortSignal.timeout(5000)
       const ready = await fetch(`${this.origin}/health/ready`, { signal }).then(
         (response) => response.ok,
         () => false,
@@ -72,7 +74,11 @@ export class Replica {
   }
 
   signalKeyProcess(signal: NodeJS.Signals): void {
-    for (const pid of this.#keyProcesses()) sendTo(pid, signal)
+    const pids = this.#keyProcesses()
+    for (const pid of pids) sendTo(pid, signal)
+    if (signal === 'SIGSTOP') this.#stopped.push(...pids)
+    // Its server may have ended meanwhile: whoever stands still does not notice.
+    if (signal === 'SIGCONT') for (const pid of this.#stopped.splice(0)) sendTo(pid, signal)
   }
 
   async #keepRunning(): Promise<void> {

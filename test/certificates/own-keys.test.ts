@@ -146,7 +146,7 @@ describe('Authorities and services with keys of the kind that is configured', ()
         ...chain,
       )
       assert.match(stamped.output, /Verification: OK/)
-    }).timeout(20_000)
+    })
   }
 
   it('keep their keys when the configuration says another kind, until they are renewed', async () => {

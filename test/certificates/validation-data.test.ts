@@ -27,6 +27,8 @@ import { TestClock } from '../support/rssp.js'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
+/** For answers that come. */
+const PATIENCE_MS = 60_000
 
 describe('Validation data', () => {
   let server: Server
@@ -319,7 +321,7 @@ describe('Validation data', () => {
   })
 
   it('is asked for at public addresses alone (S60)', async () => {
-    const strict = source([root], boundedHttp({ timeoutMs: 300 }))
+    const strict = source([root], boundedHttp({ timeoutMs: PATIENCE_MS }))
     await assert.rejects(
       strict.validationData([signer.certificate]),
       ValidationDataUnavailableError,
@@ -337,7 +339,11 @@ describe('Validation data', () => {
   it('waits for nobody too long, and reads nobody to no end', async () => {
     answers.set('/ocsp', () => null)
     answers.set('/issuing.crl', () => Buffer.alloc(9 * 1024 * 1024, 0x30))
-    await rejects([signer], /timeout|aborted.*too large|too large/)
+    const hasty = source([root], httpWith(300))
+    await assert.rejects(
+      hasty.validationData([signer.certificate]),
+      unavailable(/timeout|aborted.*too large|too large/),
+    )
   })
 
   it('is not asked for again at once where it failed', async () => {
@@ -378,9 +384,10 @@ describe('Validation data', () => {
     const crl = makeUpCrl({ issuer: issuing, revoked: many })
     answers.delete('/ocsp')
     answers.set('/issuing.crl', () => crl)
-    const begun = performance.now()
+    const begun = process.cpuUsage()
     await source().validationData([signer.certificate])
-    assert.ok(performance.now() - begun < 2000)
+    const { user } = process.cpuUsage(begun)
+    assert.ok(user / 1000 < 5000, `${user / 1000} ms`)
     const longer = makeUpCrl({ issuer: issuing, revoked: [...many, signer] })
     answers.set('/issuing.crl', () => longer)
     await rejects([signer], /Signer: it is revoked/)
@@ -388,7 +395,7 @@ describe('Validation data', () => {
 
   function source(
     anchors: readonly MadeUp[] = [root],
-    http = boundedHttp({ timeoutMs: 300, isAllowed: () => true }),
+    http = httpWith(PATIENCE_MS),
     own: RevocationSource | null = null,
   ): ValidationDataSource {
     return new ValidationDataSource({
@@ -407,11 +414,19 @@ describe('Validation data', () => {
     anchors: readonly MadeUp[] = [root],
   ): Promise<void> {
     const given = certificates.map(({ certificate }) => certificate)
-    await assert.rejects(source(anchors).validationData(given), (error) => {
+    await assert.rejects(source(anchors).validationData(given), unavailable(why))
+  }
+
+  function unavailable(why: RegExp): (error: unknown) => true {
+    return (error) => {
       assert.ok(error instanceof ValidationDataUnavailableError, String(error))
       assert.match(error.message, why)
       return true
-    })
+    }
+  }
+
+  function httpWith(timeoutMs: number) {
+    return boundedHttp({ timeoutMs, isAllowed: () => true })
   }
 
   function newSigner(changes: Partial<Parameters<typeof makeUp>[0]> = {}): MadeUp {

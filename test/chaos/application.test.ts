@@ -12,6 +12,8 @@ describe('an application under chaos', () => {
   const cases: [string, number, unknown, number][] = [
     ['withheld since the token has ended by a clock', 401, said('The token is expired'), 0],
     ['withheld since its time is over by a clock', 400, said(REQUEST_ID), 0],
+    ['not told, as too many ask', 429, said('Too many requests wait already'), 0],
+    ['of unknown outcome', 500, said('unexpected'), 500],
     ['a refusal', 400, said(NOT_AGREED), 400],
     ['there', 200, { signatures: ['AA==', 'AQ=='] }, 200],
   ]

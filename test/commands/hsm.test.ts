@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { Installation } from './openrssp.js'
 
 describe('openrssp hsm', function () {
-  this.timeout(60_000)
   this.slow(10_000)
   let installation: Installation
 

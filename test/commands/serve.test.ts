@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
+import { until } from '../support/processes.js'
 import { Installation, openrssp, Running } from './openrssp.js'
 
 describe('openrssp serve', () => {
@@ -78,8 +79,10 @@ describe('openrssp serve', () => {
     server.child.kill('SIGTERM')
     assert.equal((await server.ended).code, 1)
     const { pid } = server.child
-    const lines = readFileSync(told, 'utf8').trim().split('\n')
-    assert.deepEqual(lines, [`--ready --pid=${pid}`, `--stopping --pid=${pid}`])
+    // Who tells systemd is a process of its own, which may take a moment longer.
+    const lines = () => readFileSync(told, 'utf8').trim().split('\n')
+    await until(() => lines().length > 1)
+    assert.deepEqual(lines(), [`--ready --pid=${pid}`, `--stopping --pid=${pid}`])
   })
 
   it('serves no demo application without the sandbox', async () => {

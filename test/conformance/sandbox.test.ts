@@ -25,7 +25,7 @@ interface Outcome {
 
 /** As people do it: the sandbox in one process, the runner in another, nothing between them but HTTP. */
 describe('openrssp-conformance, before the sandbox', function () {
-  this.timeout(120_000)
+  this.timeout(900_000)
   let folder: string
   let sandbox: Running
   let database: TestDatabase | null = null

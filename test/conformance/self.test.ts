@@ -22,7 +22,7 @@ const root = join(import.meta.dirname, '../..')
 
 describe('openrssp-conformance', function () {
   // A whole run is one test.
-  this.timeout(240_000)
+  this.timeout(900_000)
   let own: OwnTarget
   before(async () => {
     own = await startOwnTarget()

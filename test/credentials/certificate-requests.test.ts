@@ -15,8 +15,7 @@ import { newTestToken } from '../support/softhsm.js'
 const DAY_MS = 86_400_000
 
 /* With a key process, which decides what a key may sign before it is a credential's. */
-describe('Certificates that operators get elsewhere', function () {
-  this.timeout(60_000)
+describe('Certificates that operators get elsewhere', () => {
   let rssp: Rssp
   let person: TestUser
   let user: User

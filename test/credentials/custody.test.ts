@@ -28,8 +28,7 @@ describe('Credentials whose keys are kept outside the token', () => {
   let annas: Credential
   let bens: Credential
 
-  before(async function () {
-    this.timeout(30_000)
+  before(async () => {
     const token = newTestToken()
     const preparing = await HsmKeys.open({ ...token, sessions: 1 })
     await preparing.makeWrappingKeys()

@@ -9,15 +9,9 @@ import type { Credential } from '../../src/credentials/credential.js'
 import { totpCode } from '../../src/identity/totp.js'
 import type { KeyAlgorithm } from '../../src/keys/algorithms.js'
 import { launchChromium, screenshot } from '../support/chromium.js'
+import { buildDemo } from '../support/program.js'
 import { startRssp, type Rssp, type TestUser } from '../support/rssp.js'
 import { writtenPdf } from '../support/written-pdf.js'
-
-const ROOT = join(import.meta.dirname, '../..')
-
-/** From the sources as they are now. */
-function buildDemo(): void {
-  execFileSync('node', [join(ROOT, 'scripts/build-demo.js')], { cwd: ROOT })
-}
 
 describe('The demo application, from choosing a file to a verified signature', () => {
   let rssp: Rssp
@@ -49,7 +43,6 @@ describe('The demo application, from choosing a file to a verified signature', (
     user = await rssp.addUser()
     context = await chromium.newContext({ locale: 'en-GB', viewport: { width: 1200, height: 900 } })
     page = await context.newPage()
-    page.setDefaultTimeout(20_000)
     complaints = []
     page.on('console', (message) => {
       if (message.type() === 'error') complaints.push(message.text())

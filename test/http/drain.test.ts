@@ -14,7 +14,7 @@ describe('Drain of a server that is to end (S95)', () => {
 
   beforeEach(async () => {
     waiting = []
-    server = createServer({ keepAliveTimeout: 5000 }, (incoming, response) => {
+    server = createServer({ keepAliveTimeout: 300_000 }, (incoming, response) => {
       if (incoming.url === '/now') return void response.end('at once')
       waiting.push(response)
       arrived()
@@ -51,7 +51,7 @@ describe('Drain of a server that is to end (S95)', () => {
     const came = arriving()
     const answer = get('/later')
     await came
-    const ended = drain.finish({ idle: 1, most: 20 })
+    const ended = drain.finish({ idle: 60, most: 120 })
     await closed()
     waiting[0]?.end('done')
     assert.deepEqual(await answer, { connection: 'close', text: 'done' })
@@ -60,14 +60,14 @@ describe('Drain of a server that is to end (S95)', () => {
 
   it('answers a request that comes on a connection it has kept, which is then the last', async () => {
     assert.equal((await get('/now')).connection, 'keep-alive')
-    const ended = drain.finish({ idle: 1, most: 20 })
+    const ended = drain.finish({ idle: 60, most: 120 })
     await closed()
     assert.deepEqual(await get('/now'), { connection: 'close', text: 'at once' })
     await ended
   })
 
   it('takes no new connection', async () => {
-    await drain.finish({ idle: 0, most: 20 })
+    await drain.finish({ idle: 0, most: 120 })
     await assert.rejects(get('/now'), { code: 'ECONNREFUSED' })
   })
 
@@ -77,7 +77,7 @@ describe('Drain of a server that is to end (S95)', () => {
     silent.on('error', () => undefined)
     await new Promise((resolve) => silent.once('connect', resolve))
     await get('/now')
-    await drain.finish({ idle: 0, most: 20 })
+    await drain.finish({ idle: 0, most: 120 })
     await gone
   })
 

@@ -35,7 +35,7 @@ describe('Codes by e-mail over SMTP', () => {
     why: MessageNotSentError['why'],
     to = message.to,
   ) {
-    const count = smtp.received.length
+    const count = (await smtp.received()).length
     await assert.rejects(
       openMail({ mail: settings }).send({ ...message, to }),
       (error: unknown) => {
@@ -44,12 +44,12 @@ describe('Codes by e-mail over SMTP', () => {
         return true
       },
     )
-    assert.equal(smtp.received.length, count)
+    assert.equal((await smtp.received()).length, count)
   }
 
   it('travel under TLS, with authentication', async () => {
     await openMail({ mail: smtp.settings() }).send(message)
-    const mail = smtp.received.at(-1)
+    const mail = (await smtp.received()).at(-1)
     assert.deepEqual([mail?.to, mail?.secure, mail?.user], [['ona@example.org'], true, 'rssp'])
     assert.match(mail?.text ?? '', /From: rssp@example\.org/)
     assert.match(mail?.text ?? '', /Your code is 12345678\./)
@@ -58,7 +58,7 @@ describe('Codes by e-mail over SMTP', () => {
   it('are not sent without TLS, unless the operator allows that', async () => {
     await assertNotSent(smtp.settings('noTls'), 'unavailable')
     await openMail({ mail: smtp.settings('noTls', { allowPlainText: true }) }).send(message)
-    assert.equal(smtp.received.at(-1)?.secure, false)
+    assert.equal((await smtp.received()).at(-1)?.secure, false)
   })
 
   it('are not sent to a server with another certificate (S112)', async () => {
@@ -87,7 +87,7 @@ describe('Codes by e-mail over SMTP', () => {
     const mail = openMail({ mail: smtp.settings() })
     const subject = 'x\r\nBcc: eve@example.org'
     await mail.send({ ...message, subject })
-    assert.deepEqual(smtp.received.at(-1)?.to, ['ona@example.org'])
+    assert.deepEqual((await smtp.received()).at(-1)?.to, ['ona@example.org'])
     for (const to of [
       'ona@example.org, eve@example.org',
       'ona@example.org;eve@example.org',
@@ -96,7 +96,7 @@ describe('Codes by e-mail over SMTP', () => {
       'ona@example.org\r\nBcc: eve@example.org',
     ]) {
       await mail.send({ ...message, to }).catch(() => null)
-      const recipients = smtp.received.map((each) => each.to).flat()
+      const recipients = (await smtp.received()).flatMap((each) => each.to)
       assert.deepEqual([...new Set(recipients)], ['ona@example.org'], to)
     }
   })
@@ -131,7 +131,7 @@ describe('A signer whose mail', () => {
   })
 
   const digests = [digestOf('contract')]
-  const lastMail = () => codeIn(smtp.received.at(-1)?.text ?? '')
+  const lastMail = async () => codeIn((await smtp.received()).at(-1)?.text ?? '')
 
   async function open() {
     const browser = new SignerBrowser(rssp.baseUrl)
@@ -159,7 +159,7 @@ describe('A signer whose mail', () => {
   it('arrives approves with the code in it', async () => {
     const { send, approve } = await open()
     await send()
-    assert.ok(asAnswer(await approve(lastMail())).get('code'))
+    assert.ok(asAnswer(await approve(await lastMail())).get('code'))
     const { explicit, answer } = await challenge()
     assert.equal(answer.status, 204)
     const authorize = {
@@ -167,7 +167,7 @@ describe('A signer whose mail', () => {
       numSignatures: 1,
       hashes: digests.map((digest) => digest.toString('base64')),
       hashAlgorithmOID: SHA256,
-      authData: [{ id: 'EMAIL', value: lastMail() }],
+      authData: [{ id: 'EMAIL', value: await lastMail() }],
     }
     assert.equal((await rssp.call('credentials/authorize', authorize, token)).status, 200)
   })
@@ -193,7 +193,7 @@ describe('A signer whose mail', () => {
   it('server is down is told so, keeps the code there is, and may ask again at once', async () => {
     const { send, approve } = await open()
     await send()
-    const code = lastMail()
+    const code = await lastMail()
     rssp.clock.advance(31)
     await smtp.stop()
     for (let tries = 0; tries < 2; tries += 1) {

@@ -84,17 +84,20 @@ describe('Signing in', () => {
     })
 
     it('is as slow for unknown users as for known ones (S24)', async () => {
-      const user = await rssp.addUser()
       const timeOf = async (username: string) => {
-        const times = []
-        for (let i = 0; i < 4; i += 1) {
-          const started = performance.now()
-          await attempt({ username, password: 'wrong' })
-          times.push(performance.now() - started)
-        }
-        return Math.min(...times)
+        const started = performance.now()
+        await attempt({ username, password: 'wrong' })
+        return performance.now() - started
       }
-      const [known, unknown] = [await timeOf(user.username), await timeOf('nobody-at-all')]
+      let [known, unknown] = [Infinity, Infinity]
+      // Of several, as a busy machine holds up the one or the other.
+      for (let round = 0; round < 6 && (round === 0 || unknown <= known / 2); round += 1) {
+        const { username } = await rssp.addUser()
+        for (let turn = 0; turn < 4; turn += 1) {
+          known = Math.min(known, await timeOf(username))
+          unknown = Math.min(unknown, await timeOf(`nobody-at-all-${round}`))
+        }
+      }
       assert.ok(
         unknown > known / 2,
         `${known} ms for a known user, ${unknown} ms for an unknown one`,

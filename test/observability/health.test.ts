@@ -66,7 +66,7 @@ describe('Health', () => {
     assert.deepEqual(await ask('/health/live'), [200, { status: 'live' }])
     const begun = performance.now()
     assert.equal((await asked)[0], 503)
-    assert.ok(performance.now() - begun < 4000)
+    assert.ok(performance.now() - begun < 20_000)
   })
 
   it('is not ready when the process is about to end', async () => {

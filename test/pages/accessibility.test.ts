@@ -63,7 +63,7 @@ describe('Every page', () => {
       await show(html, `${name}-narrow`)
       assert.deepEqual(await axeObjects(), [], name)
     }
-  }).timeout(120_000)
+  })
 
   async function assertFits(lang: Language, change: (html: string) => string): Promise<void> {
     for (const [name, html] of Object.entries(everyPage(lang))) {

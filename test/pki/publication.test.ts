@@ -26,8 +26,7 @@ interface Result {
  * What relying parties see of revocation, with openssl as the relying party: at the URLs that stand in
  * certificates, over HTTP.
  */
-describe('Revocation, as others see it', function () {
-  this.timeout(30_000)
+describe('Revocation, as others see it', () => {
   let rssp: Rssp
   let folder: string
   let user: TestUser

@@ -6,8 +6,7 @@ import type { KnownSandbox, SandboxFile } from '../../src/sandbox/sandbox-file.j
 import { fillSandbox } from '../../src/sandbox/sandbox.js'
 import { startRssp, type Rssp } from '../support/rssp.js'
 
-describe('Filling a sandbox that an earlier version made', function () {
-  this.timeout(60_000)
+describe('Filling a sandbox that an earlier version made', () => {
   let rssp: Rssp
   let earlier: KnownSandbox
   let filled: SandboxFile

@@ -13,11 +13,11 @@ import { SignerBrowser } from '../support/signer-browser.js'
 
 const ECDSA_SHA512 = '1.2.840.10045.4.3.4'
 const READY = 'Ctrl-C stops.'
-/** How quick it is, `npm run bench` measures; here nothing may be made that takes long. */
-const SECOND_START_MS = 10_000
+/** How quick it is, `npm run bench` measures; here nothing may be made that takes long, on a busy machine either. */
+const SECOND_START_MS = 60_000
 
 describe('openrssp sandbox start', function () {
-  this.timeout(120_000)
+  this.timeout(900_000)
   let program: readonly string[]
   let folder: string
   let dataDir: string

@@ -21,6 +21,7 @@ import {
   digestOf,
   ECDSA_SHA256,
   freePort,
+  PATIENT,
   postForm,
   readAnswer,
   SHA256,
@@ -40,7 +41,7 @@ const GRANT_TYPES = ['authorization_code', 'client_credentials', 'refresh_token'
 const { PIN, OTP, EMAIL } = AUTH_OBJECTS
 
 describe('Of 100 parallel uses by two server processes over one database (S2, S8)', function () {
-  this.timeout(120_000)
+  this.timeout(900_000)
   /** Fills the database and looks into it; the requests go to the two processes. */
   let rssp: Rssp
   let processes: ServerProcess[]
@@ -78,7 +79,8 @@ describe('Of 100 parallel uses by two server processes over one database (S2, S8
         const hsm = { module, tokenLabel, pinFile, environment }
         const { database } = rssp.services.config
         const log = { level: 'error' }
-        const settings = testSettings(baseUrl, port, { hsm, mail, log, database })
+        const more = { hsm, mail, log, database, overload: PATIENT }
+        const settings = testSettings(baseUrl, port, more)
         writeFileSync(configFile, JSON.stringify(settings))
         return ServerProcess.start({
           ...{ configFile, environment },

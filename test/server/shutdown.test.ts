@@ -4,14 +4,14 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Running } from '../commands/openrssp.js'
 import { freePort, hsmSettings, startRssp, testSettings, type Rssp } from '../support/rssp.js'
-import { SigningLoad } from '../support/signing-load.js'
+import { LASTING, SigningLoad } from '../support/signing-load.js'
 import { newTestToken, openCustody } from '../support/softhsm.js'
 
 /** More of them: OPENRSSP_TEST_TERMINATIONS=50 ./scripts/test test/server/shutdown.test.ts */
 const TERMINATIONS = Number(process.env['OPENRSSP_TEST_TERMINATIONS'] ?? 2)
 
 describe('A service that is told to end in the middle of signing (S95)', function () {
-  this.timeout(60_000 + TERMINATIONS * 20_000)
+  this.timeout(900_000 + TERMINATIONS * 60_000)
   /** Fills the database and looks into it; the requests go to the service. */
   let rssp: Rssp
   let baseUrl: string
@@ -26,7 +26,9 @@ describe('A service that is told to end in the middle of signing (S95)', functio
     rssp = await startRssp({ settings: { baseUrl }, custody: () => custody })
     const { database } = rssp.services.config
     configFile = join(rssp.folder, 'ended.json')
-    const settings = testSettings(baseUrl, port, { hsm: hsmSettings(token), database })
+    const settings = testSettings(baseUrl, port, {
+      ...{ hsm: hsmSettings(token), database, lifetimes: LASTING },
+    })
     writeFileSync(configFile, JSON.stringify(settings))
   })
   after(async () => {

@@ -9,7 +9,7 @@ import { sql, sweep } from '../../src/storage/database.js'
 import { Running } from '../commands/openrssp.js'
 import { freePort, startRssp, testSettings, type Rssp } from '../support/rssp.js'
 import { hiddenFields, SignerBrowser } from '../support/signer-browser.js'
-import { CLIENTS, SigningLoad } from '../support/signing-load.js'
+import { CLIENTS, LASTING, SigningLoad } from '../support/signing-load.js'
 import { newTestToken, openCustody } from '../support/softhsm.js'
 
 const SHIPPED = join(import.meta.dirname, '../../docs/deployment/nginx.conf')
@@ -18,7 +18,7 @@ const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin`
 const REPLICAS = 3
 
 describe('Three replicas behind nginx, with the configuration we ship', function () {
-  this.timeout(120_000)
+  this.timeout(900_000)
   /** Fills the database and looks into it; the requests go through nginx. */
   let rssp: Rssp
   let nginx: ChildProcess
@@ -42,6 +42,7 @@ describe('Three replicas behind nginx, with the configuration we ship', function
       const settings = testSettings(baseUrl, each, {
         listen: { host: '127.0.0.1', port: each, keepAliveSeconds: 2 },
         database: rssp.services.config.database,
+        lifetimes: LASTING,
         proxy: { trusted: true, addresses: ['127.0.0.1'] },
         hsm: { ...hsm, isolation: 'none' },
       })

@@ -21,7 +21,7 @@ describe('Signing while the HSM fails (S6, S71, S91)', () => {
 
   before(async () => {
     shim = new Pkcs11Shim(newTokenDirectory())
-    const options = { sessions: 2, reopenDelayMs: 0, signTimeoutMs: 300 }
+    const options = { sessions: 2, reopenDelayMs: 0, signTimeoutMs: 1500 }
     const custody = await openCustody(shim.token, options)
     rssp = await startRssp({ custody: () => custody })
     user = await rssp.addUser()

@@ -184,19 +184,27 @@ describe('An NTP server', () => {
   })
   after(() => socket.close())
 
-  const compare = () => {
+  const compare = (timeoutMs = 60_000) => {
     const { port } = socket.address()
     const server = ntpServer(`127.0.0.1:${port}`)
-    return ntpReference(server, { now: () => new Date(), timeoutMs: 200 }).compare()
+    return ntpReference(server, { now: () => new Date(), timeoutMs }).compare()
+  }
+
+  /** A machine with other things to do may hold up some. */
+  async function compareQuickly() {
+    for (;;) {
+      const found = await compare()
+      if (found.uncertaintyMs < 200) return found
+    }
   }
 
   for (const ahead of [0, 1500, -1500]) {
     it(`finds our clock ${-ahead} milliseconds ahead`, async () => {
       manner = { ahead }
-      const { aheadMs, uncertaintyMs } = await compare()
+      const { aheadMs, uncertaintyMs } = await compareQuickly()
       assert.ok(Math.abs(aheadMs + ahead) <= 50 + uncertaintyMs, `${aheadMs}`)
       // Half of the way there and back, and what the server says of itself.
-      assert.ok(uncertaintyMs >= 10 && uncertaintyMs < 200, `${uncertaintyMs}`)
+      assert.ok(uncertaintyMs >= 10, `${uncertaintyMs}`)
     })
   }
 
@@ -204,7 +212,6 @@ describe('An NTP server', () => {
     change: (answer: Buffer) => Buffer.from(answer).fill(Buffer.from(bytes), at, at + bytes.length),
   })
   const unfit: [string, typeof manner, RegExp][] = [
-    ['does not answer', { change: () => null }, /in time/],
     ['answers too little', { change: (answer) => answer.subarray(0, 40) }, /too short/],
     ['answers another question', set(24, 1, 2, 3, 4), /another question/],
     ['answers as a client', set(0, 0x23), /no server/],
@@ -212,6 +219,11 @@ describe('An NTP server', () => {
     ['says to leave it alone', set(1, 0), /does not know/],
     ['is of stratum 16', set(1, 16), /does not know/],
   ]
+  it('is not waited for when it does not answer', async () => {
+    manner = { change: () => null }
+    await assert.rejects(compare(200), /in time/)
+  })
+
   for (const [what, how, why] of unfit) {
     it(`is not believed when it ${what}`, async () => {
       manner = how

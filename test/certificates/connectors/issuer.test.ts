@@ -10,8 +10,7 @@ import { parseCertificate } from '../../../src/certificates/certificate.js'
 import { OtherAuthority, pemOf } from '../../support/other-authority.js'
 import { startRssp, testSettings, type Rssp, type TestUser } from '../../support/rssp.js'
 
-describe('A certification authority of the operator’s', function () {
-  this.timeout(30_000)
+describe('A certification authority of the operator’s', () => {
   const other = new OtherAuthority()
   let server: Server
   let folder: string
