@@ -155,6 +155,35 @@ describe('Every return value of PKCS#11 (S90, S91)', () => {
     raw.close()
   })
 
+  it('of C_GenerateKeyPair in passing is answered with another try, and with a refusal when that fails, too', async () => {
+    const rv = 'CKR_GENERAL_ERROR'
+    const made = async (times: number) => {
+      const before = shim.calls('C_GenerateKeyPair')
+      shim.fault('C_GenerateKeyPair', { rv, times })
+      const outcome = await custody.generate('p-256').catch((error: unknown) => error)
+      shim.heal()
+      return { outcome, tries: shim.calls('C_GenerateKeyPair') - before }
+    }
+    const once = await made(1)
+    assert.ok(!(once.outcome instanceof Error), String(once.outcome))
+    assert.equal(once.tries, 2)
+    await custody.destroy((once.outcome as GeneratedKey).keyId)
+    const twice = await made(2)
+    assert.ok(twice.outcome instanceof HsmUnavailableError, String(twice.outcome))
+    assert.equal(twice.tries, 2)
+  })
+
+  it('of C_GenerateKeyPair is no reason for a second key while the first may still be there', async () => {
+    shim.fault('C_GenerateKeyPair', { rv: 'CKR_GENERAL_ERROR', after: true, times: 1 })
+    shim.fault('C_FindObjectsInit', { rv: 'CKR_FUNCTION_FAILED' })
+    const before = shim.calls('C_GenerateKeyPair')
+    await assert.rejects(custody.generate('p-256'), HsmUnavailableError)
+    assert.equal(shim.calls('C_GenerateKeyPair') - before, 1)
+    shim.heal()
+    const known = new Set([key.keyId])
+    for (const id of await custody.listKeyIds()) if (!known.has(id)) await custody.destroy(id)
+  })
+
   it('is borne for as long as it lasts, with one login for each time the login was lost', async () => {
     for (const [name, call] of [
       ['CKR_DEVICE_REMOVED', 'C_SignInit'],

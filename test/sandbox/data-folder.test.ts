@@ -33,7 +33,7 @@ describe('The data folder of a sandbox', () => {
 
   it('is left alone once it was finished', () => {
     openDataFolder(options)
-    writeFileSync(at('openrssp.db'), 'people')
+    writeFileSync(at('openrssp.db'), 'SQLite format 3\0people')
     writeFileSync(at('tokens/key'), 'key')
     writeFileSync(at('sandbox.json'), '{}')
     markFinished(options)
