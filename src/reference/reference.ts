@@ -84,7 +84,7 @@ function page(shown: DescribedApi, apis: readonly DescribedApi[]): string {
   <body>
     <nav aria-label="Documents"><ul>${links.join('')}</ul></nav>
     <noscript><p>This page needs a script. The document is at <a href="${document}">${document}</a>.</p></noscript>
-    <div id="reference" data-document="${document}"></div>
+    <main id="reference" data-document="${document}"></main>
     <script src="/reference/swagger-ui.js"></script>
     <script src="/reference/reference.js"></script>
   </body>

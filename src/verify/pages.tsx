@@ -46,11 +46,16 @@ export function renderUploadPage({ lang, problem, largest }: UploadView): string
         />
       </div>
       <div class="field">
-        <label for="content">{words.content}</label>
-        <p class="hint" id="content-hint">
+        <label for="signed-content">{words.content}</label>
+        <p class="hint" id="signed-content-hint">
           {words.contentHint}
         </p>
-        <input id="content" name="content" type="file" aria-describedby="content-hint" />
+        <input
+          id="signed-content"
+          name="content"
+          type="file"
+          aria-describedby="signed-content-hint"
+        />
       </div>
       <div class="field">
         <label for="lang">{words.language}</label>
@@ -137,9 +142,10 @@ const RESULT = <hr id="result" />
 export function renderUnderway(lang: ReportLanguage): { beginning: string; end: string } {
   const words = REPORT_WORDS[lang]
   const page = render(lang, { title: words.title }, [
-    <p class="underway" role="status">
-      {words.underway}
-    </p>,
+    <div class="underway">
+      <h1>{words.title}</h1>
+      <p role="status">{words.underway}</p>
+    </div>,
     RESULT,
   ])
   const [beginning = '', end = ''] = page.split(renderToString(RESULT))

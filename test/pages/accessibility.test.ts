@@ -65,6 +65,50 @@ describe('Every page', () => {
     }
   })
 
+  it('labels every field, and names each of its parts once', async () => {
+    await open({})
+    for (const [name, html] of Object.entries(everyPage('en'))) {
+      await page.setContent(html)
+      const { unlabelled, twice } = await page.evaluate(() => {
+        const fields = document.querySelectorAll<HTMLInputElement>(
+          'input:not([type=hidden]), select',
+        )
+        const ids = [...document.querySelectorAll('[id]')].map(({ id }) => id)
+        return {
+          unlabelled: [...fields].filter(({ labels }) => !labels?.length).map(({ id }) => id),
+          twice: ids.filter((id, index) => ids.indexOf(id) !== index),
+        }
+      })
+      assert.deepEqual({ unlabelled, twice }, { unlabelled: [], twice: [] }, name)
+    }
+  })
+
+  it('lets the words of a button flow as one text', async () => {
+    await open({})
+    for (const [name, html] of Object.entries(everyPage('en'))) {
+      await page.setContent(html)
+      const torn = await page.evaluate(() =>
+        [...document.querySelectorAll('button, .button')]
+          .filter((button) => button.childElementCount > 0)
+          .filter((button) => [...button.childNodes].some(({ nodeType }) => nodeType === 3))
+          .map(({ textContent }) => textContent),
+      )
+      assert.deepEqual(torn, [], name)
+    }
+  })
+
+  async function buttonsBesideTheirBox(): Promise<(string | null)[]> {
+    return await page.evaluate(() =>
+      [...document.querySelectorAll('main button, main .button')]
+        .map((button) => ({ button, box: button.closest('.entries > li') ?? document.body }))
+        .filter(
+          ({ button, box }) =>
+            button.getBoundingClientRect().right > box.getBoundingClientRect().right,
+        )
+        .map(({ button }) => button.textContent),
+    )
+  }
+
   async function assertFits(lang: Language, change: (html: string) => string): Promise<void> {
     for (const [name, html] of Object.entries(everyPage(lang))) {
       await show(change(html), `${name}-${lang}`)
@@ -72,6 +116,7 @@ describe('Every page', () => {
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
       )
       assert.equal(beside, 0, `${name} is ${beside} pixels too wide`)
+      assert.deepEqual(await buttonsBesideTheirBox(), [], name)
     }
   }
 

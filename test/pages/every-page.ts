@@ -39,7 +39,12 @@ import {
 } from '../../src/oauth/pages/index.js'
 import type { Language } from '../../src/pages/language.js'
 import type { Report } from '../../src/verification/report.js'
-import { renderReportPage, renderUploadPage } from '../../src/verify/pages.js'
+import {
+  renderLateResult,
+  renderReportPage,
+  renderUnderway,
+  renderUploadPage,
+} from '../../src/verify/pages.js'
 
 const LONG_WORD = 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft'
 const LONG_NAME = `Wolfeschlegelsteinhausenbergerdorff ${LONG_WORD}`
@@ -150,6 +155,7 @@ export function everyPage(lang: Language): Record<string, string> {
     ...{ handle: 'h', authenticatedAt: NOW, expiresAt: LATER, amr: ['pwd', 'otp'] },
     ...{ current: false, applications: [LONG_NAME] },
   }
+  const underway = renderUnderway(lang)
   const standing = { id: 'a', numSignatures: 2, credential: LONG_NAME, expiresAt: LATER }
   return {
     'sign-in': renderSignIn({
@@ -282,5 +288,8 @@ export function everyPage(lang: Language): Record<string, string> {
     }),
     verification: renderUploadPage({ lang, problem: 'too-large', largest: 20971520 }),
     report: renderReportPage({ lang, report: REPORT }),
+    'report-underway': underway.beginning + underway.end,
+    'report-refused-late':
+      underway.beginning + renderLateResult({ lang, result: 'busy' }) + underway.end,
   }
 }

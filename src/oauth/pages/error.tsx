@@ -42,7 +42,7 @@ export function renderError(view: ErrorView): string {
       {view.backTo && isWebAddress(view.backTo.href) ? (
         <p class="buttons">
           <a class="button secondary" href={view.backTo.href} rel="noreferrer">
-            {messages.back(<ClientName client={view.backTo} view={view} />)}
+            <span>{messages.back(<ClientName client={view.backTo} view={view} />)}</span>
           </a>
         </p>
       ) : (
