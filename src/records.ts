@@ -1,5 +1,6 @@
 import type { Config } from './config/schema.js'
 import { Secrets } from './config/secrets.js'
+import type { Logger } from './observability/logger.js'
 import type { Observation } from './observability/observation.js'
 import { accountClient } from './oauth/account-client.js'
 import { DatabaseAuditLog } from './storage/audit-store.js'
@@ -20,6 +21,7 @@ interface RecordsOverrides {
   readonly now?: () => Date
   /** For servers, which are looked at from outside. */
   readonly observation?: Observation
+  readonly logger?: Logger
 }
 
 export type Records = Awaited<ReturnType<typeof openRecords>>
@@ -29,7 +31,7 @@ export type Records = Awaited<ReturnType<typeof openRecords>>
  * loads nothing of the server.
  */
 export async function openRecords(config: Config, overrides: RecordsOverrides = {}) {
-  const { observation } = overrides
+  const { observation, logger } = overrides
   const now = overrides.now ?? (() => new Date())
   const secrets = Secrets.read(config.secretsFile)
   const headFile = overrides.withoutHead ? null : (config.auditHeadFile ?? null)
@@ -39,6 +41,7 @@ export async function openRecords(config: Config, overrides: RecordsOverrides = 
     headFile,
     now,
     ...(observation ? { observer: observation.metrics } : {}),
+    ...(logger ? { log: logger } : {}),
   })
   const fenced = new FencedDatabase(opened)
   const mostWaiting = config.overload.commitsWaiting

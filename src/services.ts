@@ -137,7 +137,7 @@ export async function openServices(config: Config, overrides: Overrides = {}) {
   // It starts while the database is opened.
   const opening = openKeys(config, overrides, { logger, ended: endedIn(observation) })
   opening.catch(() => undefined) // it may fail before it is awaited below
-  const records = await openRecords(config, { ...overrides, observation }).catch(
+  const records = await openRecords(config, { ...overrides, observation, logger }).catch(
     closeFirst(opening),
   )
   const keys = await opening.catch(closeFirst(records))

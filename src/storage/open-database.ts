@@ -1,6 +1,7 @@
 import { fileOf, isPostgresql } from '../config/database-url.js'
 import type { CommitObserver } from '../observability/metrics.js'
 import type { Database } from './database.js'
+import type { DatabaseLog } from './kept-head.js'
 
 /**
  * Loads what its kind of database needs, and no more.
@@ -13,9 +14,10 @@ export async function openDatabase(options: {
   /** Most connections to PostgreSQL that read. */
   readonly connections: number
   readonly observer?: CommitObserver
+  readonly log?: DatabaseLog
 }): Promise<Database> {
-  const { url, headFile, now, connections, observer } = options
-  const common = { headFile, now, ...(observer ? { observer } : {}) }
+  const { url, headFile, now, connections, observer, log } = options
+  const common = { headFile, now, ...(observer ? { observer } : {}), ...(log ? { log } : {}) }
   if (isPostgresql(url)) {
     const { PostgresqlDatabase } = await import('./postgresql/postgresql-database.js')
     return PostgresqlDatabase.open({ ...common, url, connections })

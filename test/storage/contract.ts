@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ChainVerifier } from '../../src/audit/chain.js'
@@ -16,13 +16,20 @@ import {
   type Database,
   type StoredDate,
 } from '../../src/storage/database.js'
+import type { DatabaseLog } from '../../src/storage/kept-head.js'
 
 const stopped = { event: 'service.stopped', detail: { pid: 1, reason: 'x' } } as const
 
+export interface AnotherServer {
+  readonly headFile: string
+  readonly now: () => Date
+  readonly log: DatabaseLog
+}
+
 export interface OpenedDatabase {
   readonly database: Database
-  /** Another server over the same database. */
-  another(): Promise<Database>
+  /** Another server over the same database, without a head file unless said so. */
+  another(options?: AnotherServer): Promise<Database>
   close(): Promise<void>
 }
 
@@ -187,6 +194,53 @@ export function describeDatabase(
       assert.deepEqual(verifier.problems, [])
       assert.deepEqual(readHead(join(folder, 'head')), head)
       assert.match(readFileSync(join(folder, 'head'), 'utf8'), /^\d{16} [0-9a-f]{64}\n$/)
+    })
+
+    it('answers what it committed although the head cannot be kept, says so, and keeps it later (S78)', async () => {
+      const headFile = join(folder, 'full')
+      const said: string[] = []
+      const say = (_: unknown, message: string) => said.push(message)
+      let isFull = false
+      const other = await opened.another({
+        ...{ headFile, log: { error: say, info: say } as unknown as DatabaseLog },
+        now() {
+          // Before the first head is written to it, and after the file was looked at.
+          if (!isFull) rmSync(headFile, { force: true })
+          if (!isFull) symlinkSync('/dev/full', headFile)
+          isFull = true
+          return new Date()
+        },
+      })
+      const names = [fresh(), fresh()]
+      for (const name of names) await other.commit({ changes: [put(name)], audit: [stopped] })
+      assert.deepEqual(await Promise.all(names.map(value)), ['1', '1'])
+      assert.deepEqual(said, ['the audit head cannot be kept'])
+      rmSync(headFile)
+      await other.commit({ changes: [put(fresh())] })
+      await other.close()
+      const newest = await database.read.auditRecord.findFirst({ orderBy: { seq: 'desc' } })
+      assert.equal(readHead(headFile)?.hash, newest?.hash)
+      assert.deepEqual(said.slice(1), ['the audit head is kept again'])
+    })
+
+    it('opens with a head older than its log, and keeps the newer one (S78)', async () => {
+      const headFile = join(folder, 'older')
+      const options = { headFile, log: { error: () => undefined, info: () => undefined } }
+      const open = () => opened.another({ ...options, now: () => new Date() })
+      await (await open()).close()
+      const older = readHead(headFile)
+      await database.commit({ changes: [], audit: [stopped] })
+      await (await open()).close()
+      assert.equal(readHead(headFile)?.seq, (older?.seq ?? 0) + 1)
+    })
+
+    it('takes nothing more once it is closed, and answers what it took', async () => {
+      const other = await opened.another()
+      const name = fresh()
+      const taken = other.commit({ changes: [put(name)] })
+      await Promise.all([taken, other.close()])
+      await assert.rejects(other.commit({ changes: [] }), StorageUnavailableError)
+      assert.equal(await value(name), '1')
     })
 
     it('shows what was acknowledged to every later read (S73)', async () => {

@@ -14,7 +14,7 @@ describeDatabase('SQLite', async (headFile) => {
   const database = await SqliteDatabase.open({ file, headFile, now })
   return {
     database,
-    another: () => SqliteDatabase.open({ file, headFile: null, now }),
+    another: (options) => SqliteDatabase.open({ file, headFile: null, now, ...options }),
     async close() {
       await database.close()
       rmSync(folder, { recursive: true })
@@ -28,7 +28,7 @@ describeDatabase('PostgreSQL', async (headFile) => {
   const database = await PostgresqlDatabase.open({ url, headFile, now })
   return {
     database,
-    another: () => PostgresqlDatabase.open({ url, headFile: null, now }),
+    another: (options) => PostgresqlDatabase.open({ url, headFile: null, now, ...options }),
     async close() {
       await database.close()
       await own.drop()

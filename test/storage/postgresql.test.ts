@@ -219,6 +219,154 @@ describe('The PostgreSQL database', () => {
   })
 })
 
+describe('Connections to PostgreSQL that died while nobody used them', () => {
+  let own: TestDatabase
+  let relay: Relay
+  let database: PostgresqlDatabase
+
+  before(async () => {
+    own = await newPostgresDatabase()
+    relay = await Relay.open(own.url)
+    database = await PostgresqlDatabase.open({ url: relay.url, headFile: null, now })
+  })
+  after(async () => {
+    await database.close()
+    relay.close()
+    await own.drop()
+  })
+
+  const asleep = (seconds: number) => sql`SELECT pg_sleep(${seconds})::text AS "slept"`
+
+  it('are replaced one after the other, however many there are, and nobody notices', async () => {
+    await Promise.all([1, 2, 3, 4].map(() => database.read.installation.count()))
+    relay.cutWhenUsed()
+    assert.equal(await database.read.installation.count(), 0)
+    assert.ok(relay.lost > 1, 'only one was idle')
+  })
+
+  it('are not asked again for what another of them was asked when it died', async () => {
+    const turn = () => new Promise((resolve) => setImmediate(resolve))
+    const first = database.rows(asleep(0.1))
+    await turn()
+    const second = database.rows(asleep(0.5))
+    await first
+    relay.cutWhenUsed()
+    assert.equal((await second).length, 1)
+  })
+
+  it('are not asked again when the server says that it ends them', async () => {
+    const client = await openClient(own.url, 'test')
+    for (let turn = 0; turn < 2; turn += 1) {
+      const asked = [1, 2, 3].map(() => database.rows(asleep(0.2)))
+      for (let ended: number | null = 0; ended === 0;) {
+        const { rowCount } = await client.query(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND state = 'active' AND query LIKE '%AS "slept"'`,
+        )
+        ended = rowCount
+      }
+      assert.equal((await Promise.all(asked)).length, 3)
+    }
+    await client.end()
+  })
+})
+
+describe('The audit log in PostgreSQL, tampered with while a server runs (S70, S78)', () => {
+  let own: TestDatabase
+  let database: PostgresqlDatabase
+
+  beforeEach(async () => {
+    own = await newPostgresDatabase()
+    database = await PostgresqlDatabase.open({ url: own.url, headFile: null, now })
+  })
+  afterEach(async () => {
+    await database.close()
+    await own.drop()
+  })
+
+  const record = (through = database) => through.commit({ changes: [], audit: [stopped] })
+  const numbers = async () => {
+    const records = await database.read.auditRecord.findMany({ orderBy: { seq: 'asc' } })
+    return records.map(({ seq }) => seq)
+  }
+  const tamper = async (text: string) => {
+    const client = await openClient(own.url, 'test')
+    await client.query(text)
+    await client.end()
+  }
+
+  it('takes no more when its end was cut off, which nothing would show afterwards', async () => {
+    await record()
+    await record()
+    await tamper('DELETE FROM "AuditRecord" WHERE "seq" = 2')
+    for (const unit of [{ changes: [], audit: [stopped] }, { changes: [put('without')] }]) {
+      await assert.rejects(
+        database.commit(unit),
+        (error) =>
+          error instanceof StorageUnavailableError &&
+          /does not hold record 2 any more/.test(error.message),
+      )
+    }
+    assert.deepEqual(await numbers(), [1])
+    assert.equal(await database.read.installation.findUnique({ where: { name: 'without' } }), null)
+  })
+
+  it('takes no more when all of it was deleted', async () => {
+    await record()
+    await tamper('DELETE FROM "AuditRecord"')
+    await assert.rejects(record(), /does not hold record 1 any more/)
+  })
+
+  it('takes no more when the newest record was made anew', async () => {
+    await record()
+    await tamper(`UPDATE "AuditRecord" SET "hash" = repeat('f', 64)`)
+    await assert.rejects(record(), /does not hold record 1 any more/)
+  })
+
+  it('takes no more of any server whose newest record is gone, whoever wrote after it', async () => {
+    const other = await PostgresqlDatabase.open({ url: own.url, headFile: null, now })
+    await record()
+    await record(other)
+    await record(other)
+    await record()
+    await record(other)
+    await tamper('DELETE FROM "AuditRecord" WHERE "seq" = 4')
+    await assert.rejects(record(), /does not hold record 4 any more/)
+    await other.close()
+  })
+
+  it('is not committed to where the database drops records on the way, one among many either', async () => {
+    await record()
+    await tamper(`
+      CREATE FUNCTION hush() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN IF NEW.seq = TG_ARGV[0]::bigint THEN RETURN NULL; END IF; RETURN NEW; END $$;
+      CREATE TRIGGER hush BEFORE INSERT ON "AuditRecord" FOR EACH ROW EXECUTE FUNCTION hush(3)`)
+    const three = Array.from({ length: 3 }, () => stopped)
+    for (const audit of [three, three.slice(1)]) {
+      await assert.rejects(
+        database.commit({ changes: [put('hushed')], audit }),
+        (error) =>
+          error instanceof StorageUnavailableError && /does not hold record/.test(error.message),
+      )
+    }
+    assert.equal(await database.read.installation.findUnique({ where: { name: 'hushed' } }), null)
+    await tamper('DROP TRIGGER hush ON "AuditRecord"')
+    await record()
+    assert.deepEqual(await numbers(), [1, 2])
+  })
+
+  it('shows with the next commit what the database drops at the end of one', async () => {
+    await record()
+    await tamper(`
+      CREATE FUNCTION hush() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN DELETE FROM "AuditRecord" WHERE "seq" = NEW.seq; RETURN NULL; END $$;
+      CREATE CONSTRAINT TRIGGER hush AFTER INSERT ON "AuditRecord" DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION hush()`)
+    await record()
+    await assert.rejects(record(), /does not hold record 2 any more/)
+  })
+})
+
 describe('A commit to PostgreSQL whose answer is lost', () => {
   let own: TestDatabase
   let relay: Relay
@@ -380,6 +528,8 @@ class Relay {
   readonly #sockets = new Set<Socket>()
   readonly url: string
   #losing: 'answer' | 'commit' | null = null
+  readonly #asking = new Set<Socket>()
+  readonly #dead = new Set<Socket>()
   lost = 0
 
   private constructor(server: Server, target: URL) {
@@ -400,11 +550,14 @@ class Relay {
       }
       let hasBegun = false
       client.on('data', (data) => {
+        if (this.#dead.has(client)) return this.#lose(client)
+        this.#asking.add(client)
         // The writer's first message begins, its second one commits.
         if (this.#losing === 'commit' && hasBegun) return this.#lose(client)
         upstream.write(data)
       })
       upstream.on('data', (data) => {
+        this.#asking.delete(client)
         if (data.includes('BEGIN\0')) hasBegun = true
         const isCommitted = data.includes('COMMIT\0')
         if (isCommitted) hasBegun = false
@@ -428,6 +581,12 @@ class Relay {
   /** The next commit does not reach the server. */
   cutBeforeCommit(): void {
     this.#losing = 'commit'
+  }
+
+  /** Connections that are open now are gone, as who waits for an answer learns; others when they are used. */
+  cutWhenUsed(): void {
+    for (const socket of this.#sockets) this.#dead.add(socket)
+    for (const client of this.#asking) client.destroy()
   }
 
   close(): void {

@@ -9,7 +9,7 @@ export const STATEMENT_MS = 5000
 const ASLEEP_MS = 2000
 const LOCK_MS = 4000
 /** So soon a connection that died while idle says so. */
-export const AT_ONCE_MS = 500
+export const AT_ONCE_MS = 2000
 
 const READING = `SET default_transaction_read_only = on; SET statement_timeout = ${STATEMENT_MS};
   SET idle_in_transaction_session_timeout = ${STATEMENT_MS}`
@@ -114,18 +114,22 @@ export function readingPool(url: string, max: number): pg.Pool {
   // All that Prisma asks passes here: it hands over one object and waits for a promise.
   pool.query = (async (query: Query) => {
     const start = performance.now()
-    try {
-      return await send(query).catch((error: unknown) => {
-        // A connection that died while idle says so to whoever uses it first. Reading again is safe.
+    for (let repeats = 0; ; repeats += 1) {
+      try {
+        return await send(query)
+      } catch (error) {
+        // A connection that died while idle says so to whoever uses it first, and all of them may have:
+        // the pool forgets one each time. Reading again is safe.
         const isFresh = performance.now() - start < AT_ONCE_MS
-        if (isOutdated(error)) generation += 1
-        else if (!isFresh || !isLostConnection(error)) throw error
-        return send(query)
-      })
-    } catch (error) {
-      if (isQueryFault(error)) throw error
-      const why = error instanceof Error ? error.message : String(error)
-      throw new StorageUnavailableError(why, { cause: error })
+        const isWorthIt = isOutdated(error) || (isFresh && isLostConnection(error))
+        if (isWorthIt && repeats < max) {
+          if (isOutdated(error)) generation += 1
+          continue
+        }
+        if (isQueryFault(error)) throw error
+        const why = error instanceof Error ? error.message : String(error)
+        throw new StorageUnavailableError(why, { cause: error })
+      }
     }
   }) as typeof pool.query
   return pool

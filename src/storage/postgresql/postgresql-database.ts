@@ -1,19 +1,12 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import type pg from 'pg'
 import { EMPTY_LOG, type AuditHead } from '../../audit/chain.js'
-import { formatHead, readHead } from '../../audit/head-file.js'
+import { readHead } from '../../audit/head-file.js'
 import { StorageUnavailableError } from '../../errors.js'
 import type { CommitObserver } from '../../observability/metrics.js'
 import { rejectCutLog } from '../cut-log.js'
-import {
-  ConflictError,
-  sql,
-  type Database,
-  type Statement,
-  type Unit,
-  type Value,
-} from '../database.js'
+import { ConflictError, type Database, type Statement, type Unit, type Value } from '../database.js'
+import { demandHeadFile, HeadWatch, KeptHead, type DatabaseLog } from '../kept-head.js'
 import { lateClient, type LateClient } from '../late-client.js'
 import type { PrismaClient } from '../prisma-client/client.js'
 import { openClient, readingPool } from './connection.js'
@@ -43,7 +36,7 @@ export class PostgresqlDatabase implements Database {
   readonly #pool: pg.Pool
   readonly #reader: Reader
   readonly #writer: Writer
-  readonly #headFile: number | null
+  readonly #kept: KeptHead
   readonly #now: () => Date
   readonly #observer: CommitObserver | null
   #queue: Waiting[] = []
@@ -54,8 +47,10 @@ export class PostgresqlDatabase implements Database {
     url: string
     connections: number
     headFile: string | null
+    known: AuditHead
     now: () => Date
     observer: CommitObserver | undefined
+    log: DatabaseLog | undefined
   }) {
     const lines = Math.min(MOST_LINES, Math.max(1, parts.connections - 1))
     this.#reader = new Reader(parts.url, lines)
@@ -66,12 +61,10 @@ export class PostgresqlDatabase implements Database {
     })
     this.#now = parts.now
     this.#observer = parts.observer ?? null
-    this.#headFile =
-      parts.headFile === null
-        ? null
-        : openSync(parts.headFile, constants.O_RDWR | constants.O_CREAT, 0o600)
-    this.#writer = new Writer(parts.url, (head) => {
-      this.#keepHead(head)
+    this.#kept = new KeptHead(parts.headFile)
+    const headWatch = new HeadWatch(parts.headFile, parts.log ?? null)
+    this.#writer = new Writer(parts.url, parts.known, (head) => {
+      headWatch.look(this.#kept.keep(head))
     })
   }
 
@@ -83,22 +76,24 @@ export class PostgresqlDatabase implements Database {
     /** For reading, at most, but two; writing takes one more. */
     readonly connections?: number
     readonly observer?: CommitObserver
+    readonly log?: DatabaseLog
   }): Promise<PostgresqlDatabase> {
-    const { url, headFile, now, observer, connections = 8 } = options
+    const { url, headFile, now, observer, log, connections = 8 } = options
     const client = await openClient(url, 'start').catch((error: unknown) => {
       const why = error instanceof Error ? error.message : String(error)
       throw new StorageUnavailableError(`PostgreSQL cannot be reached: ${why}`, { cause: error })
     })
+    let known = EMPTY_LOG
     try {
       await applyMigrations(client)
-      if (headFile !== null) await rejectOtherLog(client, headFile)
+      if (headFile !== null) known = await knownHead(client, headFile)
     } finally {
       await client.end()
     }
-    const database = new PostgresqlDatabase({ url, connections, headFile, now, observer })
+    const parts = { url, connections, headFile, known, now, observer, log }
+    const database = new PostgresqlDatabase(parts)
     try {
       await database.commit({ changes: [] })
-      database.#keepHead(await database.#newest())
       return database
     } catch (error) {
       await database.close()
@@ -147,7 +142,7 @@ export class PostgresqlDatabase implements Database {
     // A server that stands still would have us wait until it moves.
     const ended = [this.#pool.end(), this.#reader.close()]
     await Promise.race([Promise.all(ended), afterward(CLOSE_MS)])
-    if (this.#headFile !== null) closeSync(this.#headFile)
+    this.#kept.close()
   }
 
   async #writeAll(): Promise<void> {
@@ -167,18 +162,6 @@ export class PostgresqlDatabase implements Database {
     }
     this.#underWay = null
   }
-
-  async #newest(): Promise<AuditHead> {
-    const [newest] = await this.rows<AuditHead>(
-      sql`SELECT "seq", "hash" FROM "AuditRecord" ORDER BY "seq" DESC LIMIT 1`,
-    )
-    return newest ?? EMPTY_LOG
-  }
-
-  /** Overwrites one line of fixed length: cheap enough for every commit, and never half a head. */
-  #keepHead(head: AuditHead): void {
-    if (this.#headFile !== null) writeSync(this.#headFile, formatHead(head), 0)
-  }
 }
 
 /** After a stop of this process, or a long wait for the server, the time it was judged by has passed. */
@@ -188,14 +171,17 @@ function rejectStale({ since, settle }: Waiting): boolean {
   return false
 }
 
-async function rejectOtherLog(client: pg.Client, headFile: string): Promise<void> {
+/** What the file remembers, which the log must hold. */
+async function knownHead(client: pg.Client, headFile: string): Promise<AuditHead> {
   const known = readHead(headFile)
-  if (!known) return
+  demandHeadFile(headFile)
+  if (!known) return EMPTY_LOG
   const { rows } = await client.query<{ hash: string }>(
     'SELECT "hash" FROM "AuditRecord" WHERE "seq" = $1',
     [known.seq],
   )
   rejectCutLog(headFile, known, rows[0]?.hash)
+  return known
 }
 
 /**

@@ -78,15 +78,24 @@ export class Reader {
       line.client ??= await openReader(this.#url)
       const commands = together.flatMap(({ commands }) => commands)
       const { completed, error } = await RoundTrip.make(line.client, line.prepared, commands)
+      if (error && isLostConnection(error)) this.#hangUp(line)
       this.#answer(together, completed, error)
     } catch (error) {
-      line.client?.connection.stream.destroy()
-      line.client = null
-      line.prepared = new PreparedStatements()
+      this.#hangUp(line)
       for (const asked of together) this.#failed(asked, error)
     }
     line.isBusy = false
     if (this.#waiting.length > 0) this.#plan()
+  }
+
+  /** What ended one connection may have ended the others; those in use find out by themselves. */
+  #hangUp(line: Line): void {
+    for (const each of this.#lines) {
+      if (each !== line && each.isBusy) continue
+      each.client?.connection.stream.destroy()
+      each.client = null
+      each.prepared = new PreparedStatements()
+    }
   }
 
   #answer(

@@ -21,8 +21,11 @@ const WRITE_LOCK = 1869640304
 const BEGIN: readonly Command[] = [
   { text: 'BEGIN' },
   { text: `SELECT pg_advisory_xact_lock(${WRITE_LOCK})` },
-  { text: 'SELECT "seq", "hash" FROM "AuditRecord" ORDER BY "seq" DESC LIMIT 1' },
 ]
+/** The newest record, and the hash of the one that must still be there: often the same. */
+const NEWEST = `SELECT "seq", "hash", CASE "seq" WHEN $1 THEN "hash" ELSE
+    (SELECT "hash" FROM "AuditRecord" AS "known" WHERE "known"."seq" = $1) END
+  FROM "AuditRecord" ORDER BY "seq" DESC LIMIT 1`
 const SAVE: Command = { text: 'SAVEPOINT "units"' }
 const ROLLBACK: Command = { text: 'ROLLBACK' }
 const COMMIT: Command = { text: 'COMMIT' }
@@ -30,6 +33,10 @@ const KEEP: readonly Command[] = [{ text: 'RELEASE SAVEPOINT "units"' }, SAVE]
 const UNDO: Command = { text: 'ROLLBACK TO SAVEPOINT "units"' }
 const RECORD = `INSERT INTO "AuditRecord" ("seq", "at", "event", "detail", "prevHash", "hash")
   SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])`
+/** Fails, and with it the COMMIT that was sent along, unless as many records stand there up to this one. */
+const DEMAND_RECORDS = `SELECT 1 / (count(*) = $3::bigint)::int FROM "AuditRecord"
+  WHERE "seq" BETWEEN $1 AND $2 AND ("seq" < $2 OR "hash" = $4)`
+const DIVISION_BY_ZERO = '22012'
 
 /** So often a batch that was certainly not committed is written again: connections break, servers restart. */
 const MOST_ATTEMPTS = 20
@@ -54,14 +61,20 @@ interface Attempt {
 export class Writer {
   readonly #url: string
   readonly #onHead: (head: AuditHead) => void
+  /** The newest record that this process has seen or written: the log must keep it. */
+  #known: AuditHead
   #client: pg.Client | null = null
   #prepared = new PreparedStatements()
   /** While the server is away, nobody is kept waiting for it. */
   #away = false
 
-  /** @param onHead is told of every head that was committed */
-  constructor(url: string, onHead: (head: AuditHead) => void) {
+  /**
+   * @param known a record that the log was seen to hold
+   * @param onHead is told after every commit how far the log has come; it does not throw
+   */
+  constructor(url: string, known: AuditHead, onHead: (head: AuditHead) => void) {
     this.#url = url
+    this.#known = known
     this.#onHead = onHead
   }
 
@@ -105,13 +118,12 @@ export class Writer {
     lost: Attempt | null,
   ): Promise<UnitResult[]> {
     const client = (this.#client ??= await this.#open())
-    let opening = [...BEGIN]
+    let opening = this.#begin()
     let head: AuditHead | null = null
     let isSaved = lost !== null
     if (lost) {
       // Under the lock that the earlier attempt held until it ended, either way.
-      const [, , newest] = demandAll(await this.#send(client, opening))
-      head = headOf(newest)
+      head = this.#newest(demandAll(await this.#send(client, opening)))
       opening = [SAVE]
       if (await this.#isCommitted(client, lost)) {
         await this.#send(client, [ROLLBACK])
@@ -126,7 +138,7 @@ export class Writer {
       ])
       const started = completed.slice(0, opening.length)
       if (started.length < opening.length) throw error ?? new Error('no answer')
-      head ??= headOf(started[2])
+      head ??= this.#newest(started)
       const failed = firstFailure(chunk, completed.slice(opening.length), error)
       if (!failed) {
         attempt.results.push(...chunk.map((): UnitResult => 'ok'))
@@ -139,7 +151,7 @@ export class Writer {
         // That one of them fails is rare: what it takes to undo one alone is done only then.
         await this.#send(client, [ROLLBACK])
         if (units.length === 1) return [failed.result]
-        opening = [...BEGIN, SAVE]
+        opening = [...this.#begin(), SAVE]
         head = null
         isSaved = true
         continue
@@ -167,17 +179,42 @@ export class Writer {
   async #finish(client: pg.Client, opening: readonly Command[], attempt: Attempt): Promise<void> {
     const { records } = attempt
     const undo = opening[0] === UNDO ? [UNDO] : []
-    const record = records.length === 0 ? [] : [{ text: RECORD, values: columnsOf(records) }]
+    const head = records.at(-1)
+    const record = head ? [{ text: RECORD, values: columnsOf(records) }, demand(records, head)] : []
+    const commands = [...undo, ...record, COMMIT]
     attempt.committing = true
-    const { completed, error } = await this.#send(client, [...undo, ...record, COMMIT])
+    const { completed, error } = await this.#send(client, commands)
     if (error && !isLostConnection(error)) attempt.committing = false
+    const failed = commands[completed.length]
+    if (head && failed?.text === DEMAND_RECORDS && error?.code === DIVISION_BY_ZERO) {
+      throw missing(head)
+    }
     if (error) throw error
     if (completed.at(-1)?.tag !== 'COMMIT') {
       attempt.committing = false
       throw new Error('the transaction was rolled back')
     }
-    const head = records.at(-1)
-    if (head) this.#onHead(head)
+    this.#keep(head ?? this.#known)
+  }
+
+  #begin(): Command[] {
+    return [...BEGIN, { text: NEWEST, values: [this.#known.seq] }]
+  }
+
+  /**
+   * Who deletes records while this runs is not to be helped by what follows.
+   * @param begun what `#begin` asked for
+   */
+  #newest(begun: readonly Completed[]): AuditHead {
+    const [seq, hash, known] = begun[BEGIN.length]?.rows[0] ?? []
+    if (this.#known.seq !== EMPTY_LOG.seq && known !== this.#known.hash) throw missing(this.#known)
+    this.#known = seq && hash ? { seq: Number(seq), hash } : EMPTY_LOG
+    return this.#known
+  }
+
+  #keep(head: AuditHead): void {
+    this.#known = { seq: head.seq, hash: head.hash }
+    this.#onHead(this.#known)
   }
 
   /** By its audit records; a batch without any leaves no such trace. */
@@ -193,7 +230,7 @@ export class Writer {
       ]),
     )
     if (found?.rows.length !== 1) return false
-    this.#onHead(last)
+    this.#keep(last)
     return true
   }
 
@@ -260,9 +297,14 @@ function demandAll({
   return completed
 }
 
-function headOf(completed: Completed | undefined): AuditHead {
-  const [seq, hash] = completed?.rows[0] ?? []
-  return seq && hash ? { seq: Number(seq), hash } : EMPTY_LOG
+/** Who has the database drop records on the way is not to be helped either. */
+function demand(records: readonly AuditRecord[], { seq, hash }: AuditHead): Command {
+  const { length } = records
+  return { text: DEMAND_RECORDS, values: [seq - length + 1, seq, length, hash] }
+}
+
+function missing({ seq }: AuditHead): StorageUnavailableError {
+  return new StorageUnavailableError(`the audit log does not hold record ${seq} any more`)
 }
 
 /** One statement for any number of records. */

@@ -1,31 +1,32 @@
-import type { Worker } from 'node:worker_threads'
+import { setImmediate as turn } from 'node:timers/promises'
 import type Sqlite from 'better-sqlite3'
+import type { AuditHead } from '../../audit/chain.js'
 import { readHead } from '../../audit/head-file.js'
 import { StorageUnavailableError } from '../../errors.js'
 import { rejectCutLog } from '../cut-log.js'
-import { startThread } from '../../isolation/start-thread.js'
 import type { CommitObserver } from '../../observability/metrics.js'
-import { moduleUrl } from '../../package-files.js'
 import { ConflictError, type Database, type Statement, type Unit, type Value } from '../database.js'
+import { demandHeadFile, type DatabaseLog } from '../kept-head.js'
 import { lateClient, type LateClient } from '../late-client.js'
 import type { PrismaClient } from '../prisma-client/client.js'
 import { openSqlite } from './connection.js'
 import { applyMigrations } from './migrations.js'
 import { SqliteReader } from './sqlite-reader.js'
 import { sqliteValue } from './sqlite-value.js'
-import type {
-  FromWriter,
-  ToWriter,
-  WireResult,
-  WireUnit,
-  WriterOptions,
-} from './writer-protocol.js'
-
-const WRITER = moduleUrl('storage/sqlite/writer-thread.js')
+import { Writer } from './writer.js'
+import type { WireResult, WireUnit } from './writer-protocol.js'
 
 interface Waiting {
   readonly unit: WireUnit
   readonly settle: (result: WireResult) => void
+}
+
+interface Parts {
+  readonly client: LateClient
+  readonly reader: SqliteReader
+  readonly writer: Writer
+  readonly now: () => Date
+  readonly observer: CommitObserver | undefined
 }
 
 /**
@@ -35,33 +36,19 @@ interface Waiting {
 export class SqliteDatabase implements Database {
   readonly #client: LateClient
   readonly #reader: SqliteReader
-  readonly #worker: Worker
+  readonly #writer: Writer
   readonly #now: () => Date
   readonly #observer: CommitObserver | null
-  #sentAt = 0
   #queue: Waiting[] = []
-  #underWay: Waiting[] | null = null
-  #isSending = false
-  #closed: (() => void) | null = null
-  #failure: string | null = null
+  #underWay: Promise<void> | null = null
+  #closed = false
 
-  private constructor(
-    { client, reader }: { client: LateClient; reader: SqliteReader },
-    worker: Worker,
-    { now, observer }: { now: () => Date; observer?: CommitObserver },
-  ) {
+  private constructor({ client, reader, writer, now, observer }: Parts) {
     this.#client = client
     this.#reader = reader
-    this.#worker = worker
+    this.#writer = writer
     this.#now = now
     this.#observer = observer ?? null
-    worker.on('message', (message: FromWriter) => {
-      if ('results' in message) this.#settle(message.results)
-      else this.#closed?.()
-    })
-    worker.on('error', (error) => {
-      this.#fail(error instanceof Error ? error.message : String(error))
-    })
   }
 
   /** Creates the file when it is missing and applies the migrations it lacks. */
@@ -70,26 +57,31 @@ export class SqliteDatabase implements Database {
     readonly headFile: string | null
     readonly now: () => Date
     readonly observer?: CommitObserver
+    readonly log?: DatabaseLog
   }): Promise<SqliteDatabase> {
-    const migrating = openSqlite(options.file)
+    const { file, headFile, now, observer, log } = options
+    const migrating = openSqlite(file)
+    let known: AuditHead | null = null
     try {
       applyMigrations(migrating)
-      if (options.headFile !== null) rejectOtherLog(migrating, options.headFile)
+      if (headFile !== null) known = knownHead(migrating, headFile)
     } finally {
       migrating.close()
     }
-    const { file, headFile } = options
-    const worker = startThread(WRITER, {
-      workerData: { file, headFile } satisfies WriterOptions,
-    })
     const client = lateClient(async () => {
       const { readingClient } = await import('./reading-client.js')
       return readingClient(file)
     })
-    const reader = new SqliteReader(options.file)
-    const database = new SqliteDatabase({ client, reader }, worker, options)
-    await database.commit({ changes: [] })
-    return database
+    const writer = new Writer({ file, headFile, known }, log ?? null)
+    const reader = new SqliteReader(file)
+    const database = new SqliteDatabase({ client, reader, writer, now, observer })
+    try {
+      await database.commit({ changes: [] })
+      return database
+    } catch (error) {
+      await database.close()
+      throw error
+    }
   }
 
   get read(): PrismaClient {
@@ -101,7 +93,7 @@ export class SqliteDatabase implements Database {
   }
 
   async commit(unit: Unit): Promise<void> {
-    if (this.#failure !== null) throw new StorageUnavailableError(this.#failure)
+    if (this.#closed) throw new StorageUnavailableError('the database is closed')
     const at = this.#now().toISOString()
     const wire: WireUnit = {
       changes: unit.changes.map(({ statement, rows }) => ({
@@ -117,13 +109,7 @@ export class SqliteDatabase implements Database {
     }
     const result = await new Promise<WireResult>((settle) => {
       this.#queue.push({ unit: wire, settle })
-      if (this.#underWay || this.#isSending) return
-      // What else this turn of the event loop brings goes with it.
-      this.#isSending = true
-      setImmediate(() => {
-        this.#isSending = false
-        this.#send()
-      })
+      this.#underWay ??= this.#writeAll()
     })
     if (result === 'ok') return
     if ('conflict' in result) throw new ConflictError(result.conflict)
@@ -131,54 +117,38 @@ export class SqliteDatabase implements Database {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
+    await this.#underWay
     await this.#client.disconnect()
     this.#reader.close()
-    if (this.#failure === null) {
-      this.#send()
-      await new Promise<void>((resolve) => {
-        this.#closed = resolve
-        this.#post({ close: true })
+    await this.#writer.close()
+  }
+
+  async #writeAll(): Promise<void> {
+    // What else this turn of the event loop brings goes with it.
+    await turn()
+    while (this.#queue.length > 0) {
+      const batch = this.#queue
+      this.#queue = []
+      const start = performance.now()
+      const results = await this.#writer.commit(batch.map(({ unit }) => unit))
+      const failed = results.some((result) => typeof result === 'object' && 'failure' in result)
+      const seconds = (performance.now() - start) / 1000
+      this.#observer?.transaction(batch.length, seconds, failed ? 'failed' : 'committed')
+      batch.forEach(({ settle }, index) => {
+        settle(results[index] ?? { failure: 'no answer' })
       })
     }
-    await this.#worker.terminate()
-  }
-
-  #send(): void {
-    if (this.#underWay || this.#queue.length === 0) return
-    this.#underWay = this.#queue
-    this.#queue = []
-    this.#sentAt = performance.now()
-    this.#post({ batch: this.#underWay.map(({ unit }) => unit) })
-  }
-
-  #settle(results: WireResult[]): void {
-    const done = this.#underWay ?? []
     this.#underWay = null
-    const failed = results.some((result) => typeof result === 'object' && 'failure' in result)
-    const seconds = (performance.now() - this.#sentAt) / 1000
-    this.#observer?.transaction(done.length, seconds, failed ? 'failed' : 'committed')
-    this.#send()
-    done.forEach(({ settle }, index) => {
-      settle(results[index] ?? { failure: 'no answer' })
-    })
-  }
-
-  #fail(message: string): void {
-    this.#failure = message
-    for (const { settle } of [...(this.#underWay ?? []), ...this.#queue])
-      settle({ failure: message })
-    this.#underWay = null
-    this.#queue = []
-  }
-
-  #post(message: ToWriter): void {
-    this.#worker.postMessage(message)
   }
 }
 
-function rejectOtherLog(database: Sqlite.Database, headFile: string): void {
+/** What the file remembers, which the log must hold; null when it remembers nothing yet. */
+function knownHead(database: Sqlite.Database, headFile: string): AuditHead | null {
   const known = readHead(headFile)
-  if (!known) return
+  demandHeadFile(headFile)
+  if (!known) return null
   const row = database.prepare('SELECT hash FROM AuditRecord WHERE seq = ?').get(known.seq)
   rejectCutLog(headFile, known, (row as { hash: string } | undefined)?.hash)
+  return known
 }

@@ -2,13 +2,18 @@
  * The only code that writes to the SQLite file. It runs in a thread of its own so that waiting for the
  * disk never stops the event loop, and commits the units of concurrent requests together.
  */
-import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import Sqlite from 'better-sqlite3'
 import { chainRecord, EMPTY_LOG, type AuditHead } from '../../audit/chain.js'
-import { formatHead } from '../../audit/head-file.js'
+import { KeptHead } from '../kept-head.js'
 import { openSqlite } from './connection.js'
-import type { ToWriter, WireResult, WireUnit, WriterOptions } from './writer-protocol.js'
+import type {
+  FromWriter,
+  ToWriter,
+  WireResult,
+  WireUnit,
+  WriterOptions,
+} from './writer-protocol.js'
 
 class UnmetRowCount extends Error {
   readonly index: number
@@ -21,23 +26,24 @@ class UnmetRowCount extends Error {
 class Writer {
   readonly #database: Sqlite.Database
   readonly #statements = new Map<string, Sqlite.Statement>()
-  readonly #headFile: number | null
-  /** The newest record that this thread has seen or written: the log must keep it. */
+  readonly #kept: KeptHead
+  /** The newest record that was seen or written: the log must keep it. */
   #known: AuditHead
 
-  constructor(options: WriterOptions) {
-    this.#database = openSqlite(options.file)
-    this.#headFile = options.headFile === null ? null : openHeadFile(options.headFile)
-    this.#known = this.#auditHead()
-    this.#keepHead(this.#known)
+  constructor({ file, headFile, known }: WriterOptions) {
+    this.#database = openSqlite(file)
+    this.#kept = new KeptHead(headFile)
+    this.#known = known ?? this.#auditHead()
   }
 
-  commit(batch: readonly WireUnit[]): WireResult[] {
+  /** @param tell is told just before it is committed, and of the end */
+  commit(batch: readonly WireUnit[], tell: (message: FromWriter) => void): void {
+    let head: AuditHead
     try {
       this.#statement('BEGIN IMMEDIATE').run()
       const before = this.#auditHead()
       if (before.hash !== this.#known.hash) this.#demandRecord(this.#known)
-      let head = before
+      head = before
       const results = batch.map((unit): WireResult => {
         const outcome = this.#applyUnit(unit, head)
         if ('head' in outcome) {
@@ -46,21 +52,31 @@ class Writer {
         }
         return outcome
       })
-      if (head !== before) this.#demandRecord(head)
+      const isRecorded = head !== before
+      if (isRecorded) this.#demandRecords(before, head)
+      head = { seq: head.seq, hash: head.hash }
+      tell({ committing: { results, head, isRecorded } })
       this.#statement('COMMIT').run()
-      this.#known = head
-      if (head !== before) this.#keepHead(head)
-      return results
     } catch (error) {
       if (this.#database.inTransaction) this.#statement('ROLLBACK').run()
-      const failure = error instanceof Error ? error.message : String(error)
-      return batch.map(() => ({ failure }))
+      tell({ failed: error instanceof Error ? error.message : String(error) })
+      return
     }
+    this.#known = head
+    tell({ committed: true, unkept: this.#kept.keep(head) })
+  }
+
+  /** Under the lock of whoever wrote it, who has therefore ended. */
+  holds({ seq, hash }: AuditHead): boolean {
+    this.#statement('BEGIN IMMEDIATE').run()
+    const found = this.#hashOf(seq)
+    this.#statement('ROLLBACK').run()
+    return found === hash
   }
 
   close(): void {
     this.#database.close()
-    if (this.#headFile !== null) closeSync(this.#headFile)
+    this.#kept.close()
   }
 
   #applyUnit(unit: WireUnit, head: AuditHead): { head: AuditHead } | { conflict: number } {
@@ -102,18 +118,21 @@ class Writer {
     return (row as AuditHead | undefined) ?? EMPTY_LOG
   }
 
-  /** Who deletes records while this runs, or has the database do it, is not to be helped by what follows. */
+  /** Who deletes records while this runs is not to be helped by what follows. */
   #demandRecord({ seq, hash }: AuditHead): void {
-    if (seq === EMPTY_LOG.seq) return
-    const found = this.#statement('SELECT hash FROM AuditRecord WHERE seq = ?').get(seq)
-    if ((found as Pick<AuditHead, 'hash'> | undefined)?.hash !== hash) {
-      throw new Error(`the audit log does not hold record ${seq} any more`)
-    }
+    if (seq !== EMPTY_LOG.seq && this.#hashOf(seq) !== hash) throw missing(seq)
   }
 
-  /** Overwrites one line of fixed length: cheap enough for every commit, and never half a head. */
-  #keepHead(head: AuditHead): void {
-    if (this.#headFile !== null) writeSync(this.#headFile, formatHead(head), 0)
+  /** Who has the database drop records on the way is not to be helped either. */
+  #demandRecords(before: AuditHead, { seq, hash }: AuditHead): void {
+    const kept = this.#statement('SELECT COUNT(*) FROM AuditRecord WHERE seq > ? AND seq <= ?')
+    const count = kept.pluck().get(before.seq, seq)
+    if (count !== seq - before.seq || this.#hashOf(seq) !== hash) throw missing(seq)
+  }
+
+  #hashOf(seq: number): string | null {
+    const found = this.#statement('SELECT hash FROM AuditRecord WHERE seq = ?').get(seq)
+    return (found as Pick<AuditHead, 'hash'> | undefined)?.hash ?? null
   }
 
   #statement(sql: string): Sqlite.Statement {
@@ -126,19 +145,24 @@ class Writer {
   }
 }
 
-function openHeadFile(file: string): number {
-  return openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600)
+function missing(seq: number): Error {
+  return new Error(`the audit log does not hold record ${seq} any more`)
 }
 
 const port = parentPort
 if (!port) throw new Error('writer-thread runs as a worker')
-const writer = new Writer(workerData as WriterOptions)
+const options = workerData as WriterOptions
+const tell = (message: FromWriter) => {
+  port.postMessage(message)
+}
+const writer = new Writer(options)
+if (options.sought) tell({ found: writer.holds(options.sought) })
 port.on('message', (message: ToWriter) => {
   if ('batch' in message) {
-    port.postMessage({ results: writer.commit(message.batch) })
+    writer.commit(message.batch, tell)
   } else {
     writer.close()
-    port.postMessage({ closed: true })
+    tell({ closed: true })
     port.close()
   }
 })
