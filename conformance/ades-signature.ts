@@ -1,15 +1,20 @@
 import { createHash, verify, type KeyObject, type X509Certificate } from 'node:crypto'
-import { fromBER, OctetString } from 'asn1js'
+import { inflateSync } from 'node:zlib'
+import { fromBER, OctetString, type AsnType } from 'asn1js'
 import { Certificate, ContentInfo, SignedData, type Attribute } from 'pkijs'
 import { isBase64, RSA_PSS, type Algorithm, type Document } from './algorithms.js'
 import { parse, type Json } from './exchange.js'
 import { demand, same } from './expectations.js'
 import { NotMet } from './outcome.js'
+import { TimeStampToken } from './time-stamp-token.js'
 import { readXmlSignature } from './xml-signature.js'
 
 const MESSAGE_DIGEST = '1.2.840.113549.1.9.4'
 const SIGNING_CERTIFICATE_V2 = '1.2.840.113549.1.9.16.2.47'
 const SIGNATURE_TIMESTAMP = '1.2.840.113549.1.9.16.2.14'
+const REVOCATION_VALUES = '1.2.840.113549.1.9.16.2.24'
+/** archive-time-stamp-v3 and the one before it (ETSI EN 319 122-1 §5.5.3, RFC 5126 §6.4.1). */
+const ARCHIVE_TIMESTAMPS = ['0.4.0.1733.2.4', '1.2.840.113549.1.9.16.2.48']
 
 /** How and by whom a signature was asked for. */
 export interface Expected {
@@ -25,6 +30,10 @@ export interface Found {
   /** Whether it holds, or is part of, what was signed. */
   readonly holdsDocument: boolean
   readonly hasTimestamp: boolean
+  /** Of level B-LT. */
+  readonly hasRevocationData: boolean
+  /** Of level B-LTA. */
+  readonly hasArchiveTimestamp: boolean
 }
 
 /** Reads and verifies a signature of a format, given as it came. @throws {NotMet} */
@@ -69,7 +78,31 @@ export function verifyCms(der: Buffer, expected: Expected, covered?: Buffer): Fo
     demand(content.equals(document.bytes), 'it holds something else than the document')
   }
   const unsigned = signer.unsignedAttrs?.attributes ?? []
-  return { holdsDocument: eContent !== undefined, hasTimestamp: has(unsigned, SIGNATURE_TIMESTAMP) }
+  rejectForeignTimestamps(unsigned, Buffer.from(signer.signature.getValue()))
+  return {
+    holdsDocument: eContent !== undefined,
+    hasTimestamp: has(unsigned, SIGNATURE_TIMESTAMP),
+    hasRevocationData: signed.crls !== undefined || has(unsigned, REVOCATION_VALUES),
+    hasArchiveTimestamp: ARCHIVE_TIMESTAMPS.some((oid) => has(unsigned, oid)),
+  }
+}
+
+/** A timestamp of a signature is over its value (RFC 5126 §6.1.1). */
+function rejectForeignTimestamps(unsigned: readonly Attribute[], value: Buffer): void {
+  const stamps = unsigned.filter(({ type }) => type === SIGNATURE_TIMESTAMP)
+  const tokens = stamps.flatMap(({ values }) => values as AsnType[])
+  rejectForeignTokens(
+    tokens.map((token) => Buffer.from(token.toBER())),
+    value,
+  )
+}
+
+function rejectForeignTokens(tokens: readonly Buffer[], value: Buffer): void {
+  for (const token of tokens) {
+    const { digest, hashName } = TimeStampToken.read(token)
+    const isOver = createHash(hashName).update(value).digest().equals(digest)
+    demand(isOver, 'its timestamp is over something else than the signature')
+  }
 }
 
 function readSignedData(der: Buffer): SignedData {
@@ -130,7 +163,28 @@ function verifyLastOfPdf(file: Buffer, expected: Expected): Found {
   // Timestamps over the whole document may follow; else the signature is the last word.
   const more = text.slice(second + length).includes('/DocTimeStamp') || text.includes('/DSS')
   demand(second + length === file.length || more, 'it does not cover the end of the file')
-  return { ...found, holdsDocument: true }
+  const all = withStreams(file)
+  return {
+    ...found,
+    holdsDocument: true,
+    hasRevocationData: /\/DSS\b/.test(all) && /\/(OCSPs|CRLs)\b/.test(all),
+    hasArchiveTimestamp: /\/DocTimeStamp\b/.test(all),
+  }
+}
+
+/** The text of a PDF, with that of the objects it has compressed (ISO 32000-1 §7.5.7). */
+function withStreams(file: Buffer): string {
+  const text = file.toString('latin1')
+  const packed = [...text.matchAll(/\/ObjStm\b[^]{0,400}?stream\r?\n/g)].map(
+    ({ 0: head, index }) => {
+      try {
+        return inflateSync(file.subarray(index + head.length)).toString('latin1')
+      } catch {
+        return ''
+      }
+    },
+  )
+  return [text, ...packed].join('\n')
 }
 
 interface GeneralJws {
@@ -166,8 +220,32 @@ function verifyJws(bytes: Buffer, expected: Expected): Found {
   const signed = payload === '' && !sigD ? document.bytes.toString('base64url') : payload
   const toBeSigned = Buffer.from(`${encoded}.${signed}`)
   demandSigned(toBeSigned, Buffer.from(signature, 'base64url'), expected, algorithm, 'ieee-p1363')
-  const unsigned = JSON.stringify(unprotected)
-  return { holdsDocument: payload !== '', hasTimestamp: /sigTst|etsiU/.test(unsigned) }
+  const components = componentsOf(unprotected)
+  const unsigned = components.flatMap((each) => Object.keys(each))
+  const stamps = components.flatMap(({ sigTst }) => tokensOf(sigTst))
+  rejectForeignTokens(stamps, Buffer.from(signature))
+  return {
+    holdsDocument: payload !== '',
+    hasTimestamp: unsigned.includes('sigTst'),
+    hasRevocationData: unsigned.some((name) => /^(rVals|anyValData|tstVD)$/.test(name)),
+    hasArchiveTimestamp: unsigned.includes('arcTst'),
+  }
+}
+
+/** Of the components of `etsiU`, each an object or the base64url of one (ETSI TS 119 182-1 §5.3.1). */
+function componentsOf({ etsiU }: Json): Json[] {
+  if (!Array.isArray(etsiU)) return []
+  return etsiU.map((each: unknown) => {
+    const component =
+      typeof each === 'string' ? parse(Buffer.from(each, 'base64url').toString()) : each
+    return (component ?? {}) as Json
+  })
+}
+
+/** Of `sigTst`, which are over the signature as it is written (ETSI TS 119 182-1 §5.3.4). */
+function tokensOf(sigTst: unknown): Buffer[] {
+  const { tstTokens = [] } = (sigTst ?? {}) as { tstTokens?: readonly { val?: string }[] }
+  return tstTokens.map(({ val = '' }) => Buffer.from(val, 'base64'))
 }
 
 function readJws(text: string): GeneralJws {
@@ -184,7 +262,8 @@ function readJws(text: string): GeneralJws {
 function verifyXml(xml: Buffer, expected: Expected): Found {
   const { document, certificate, algorithm } = expected
   const signature = readXmlSignature(xml)
-  const { toBeSigned, value, content, digest, certificates, hasTimestamp } = signature
+  const { toBeSigned, value, content, digest, certificates } = signature
+  const { hasTimestamp, hasRevocationData, hasArchiveTimestamp } = signature
   const own = certificates.some((each) => each.equals(certificate.raw))
   demand(own, 'the certificate of the credential is not in it')
   demand(signature.namesCertificate, 'it does not name its certificate')
@@ -196,7 +275,8 @@ function verifyXml(xml: Buffer, expected: Expected): Found {
     const holds = forms.some((form) => content.includes(form))
     demand(holds, 'it is over something else than the document')
   }
-  return { holdsDocument: content !== null, hasTimestamp }
+  const holdsDocument = content !== null
+  return { holdsDocument, hasTimestamp, hasRevocationData, hasArchiveTimestamp }
 }
 
 function demandSigned(

@@ -30,6 +30,14 @@ export const SIGNATURES: Readonly<Record<string, { family: Family; hash: Hash }>
   '1.2.840.113549.1.1.13': { family: 'rsa', hash: SHA512 },
 }
 
+/** What node:crypto calls the keys that make such signatures; null where this runner does not know. */
+export function keyTypeOf(signAlgo: string): 'rsa' | 'ec' | null {
+  if (signAlgo === EC_KEY) return 'ec'
+  if (signAlgo === RSA_KEY || signAlgo === RSA_PSS) return 'rsa'
+  const family = SIGNATURES[signAlgo]?.family
+  return family === undefined ? null : family === 'rsa' ? 'rsa' : 'ec'
+}
+
 /** Base64 of the DER of RSASSA-PSS-params: MGF1 with the same hash, salt as long as the digest. */
 export const PSS_PARAMETERS: Readonly<Record<Hash['name'], string>> = {
   sha256: 'MDSgDzANBglghkgBZQMEAgEFAKEcMBoGCSqGSIb3DQEBCDANBglghkgBZQMEAgEFAKIDAgEg',

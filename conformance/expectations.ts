@@ -24,7 +24,33 @@ export function succeeded(answer: Answer, status = 200): Answer {
     answer.status === status,
     `expected status ${status}, got ${answer.status}: ${answer.text.slice(0, 300)}`,
   )
+  if (answer.json === null) return answer
+  declaredAsJson(answer)
+  demand(
+    status === 202 || !answer.has('error'),
+    `a success has the error ${show(answer.get('error'))}`,
+  )
   return answer
+}
+
+/** JSON has to say that it is (CSC v2.0.0.2 §7.2). */
+function declaredAsJson({ contentType }: Answer): void {
+  const isJson = /^application\/([\w.-]+\+)?json\b/i.test(contentType)
+  demand(isJson, `JSON is declared as ${contentType === '' ? 'nothing' : contentType}`)
+}
+
+/** `expiresIn` is there or not, but if it is it counts seconds (CSC v2.0.0.2 §11.6, §11.7, §11.9). */
+export function demandLifetime(answer: Answer): void {
+  const expiresIn = answer.get('expiresIn')
+  const isCount = Number.isInteger(expiresIn) && Number(expiresIn) > 0
+  demand(expiresIn === undefined || isCount, `expiresIn is ${show(expiresIn)}`)
+  demand(!answer.has('expires_in'), 'it has expires_in, the name of OAuth')
+}
+
+/** What gives access or is personal is not for caches (RFC 9111 §5.2.2.5). */
+export function demandNotStored({ headers }: Answer): void {
+  const directives = headers.get('cache-control') ?? 'absent'
+  demand(/\bno-store\b/i.test(directives), `Cache-Control is ${directives}, without no-store`)
 }
 
 /** What a refusal has to say. `words` null: any, as none are fixed. */
@@ -46,6 +72,9 @@ export function refused(answer: Answer, refusal: Refusal): void {
   demand(answer.json !== null, 'the body of a refusal is a JSON object')
   const actual = answer.string('error')
   demand(errors.includes(actual), `error: expected ${errors.join(' or ')}, got ${actual}`)
+  declaredAsJson(answer)
+  const fitting = STATUSES_OF[actual] ?? statuses
+  demand(fitting.includes(answer.status), `${actual} is said with status ${answer.status}`)
   if (words === null) return
   const sentences = typeof words === 'string' ? [words] : words
   const said = answer.string('error_description')
@@ -53,6 +82,15 @@ export function refused(answer: Answer, refusal: Refusal): void {
     sentences.includes(said),
     `error_description: expected "${sentences.join('" or "')}", got "${said}"`,
   )
+}
+
+/** The statuses that go with a code, wherever it is said (CSC v2.0.0.2 §10.1, §11.11; RFC 6750 §3.1). */
+const STATUSES_OF: Readonly<Record<string, readonly number[]>> = {
+  invalid_request: [400, 401],
+  invalid_token: [401],
+  expired_token: [401],
+  insufficient_scope: [403],
+  invalid_hash: [403],
 }
 
 /** A refusal of whatever kind; used where no status and no words are fixed. */

@@ -84,6 +84,8 @@ export class Subject {
   readonly #codes: OneTimeCodes
   readonly #terminal = new Terminal(process.stdin, process.stderr)
   readonly #kept = new Map<string, Kept>()
+  /** Ids of credentials whose signatures were verified. */
+  readonly #verified = new Set<string>()
   #listener: Listener | null = null
   #info: Answer | null = null
   #oauth: OAuthEndpoints | null = null
@@ -358,10 +360,10 @@ export class Subject {
     return this.#postAs(client, this.oauth.revoke, fields)
   }
 
-  push(fields: Changes, client = this.target.client): Promise<Answer> {
+  push(fields: Changes, client = this.target.client, headers: HeaderFields = {}): Promise<Answer> {
     const { pushed } = this.oauth
     if (pushed === null) throw new NotApplicable('the server has no endpoint for pushed requests')
-    return this.#postAs(client, pushed, fields)
+    return this.#postAs(client, pushed, fields, headers)
   }
 
   async #postAs(
@@ -627,6 +629,24 @@ export class Subject {
     documents.forEach((document, index) => {
       verifySignature(signatures[index] ?? '', document, certificate, authorised.algorithm)
     })
+    this.#verified.add(authorised.credential.id)
+  }
+
+  /** Whether a signature was seen to be one of the key of its certificate. */
+  hasVerified({ id }: KnownCredential): boolean {
+    return this.#verified.has(id)
+  }
+
+  /** Whether the configuration has all that a signature with it takes, and it cannot be locked by now. */
+  canSignWith(credential: KnownCredential): boolean {
+    const { enabled, mode, objects, signer } = credential
+    if (!enabled || choicesOf(credential).length === 0) return false
+    if (mode !== 'explicit') return true
+    const { authData = {} } = this.signerSettings(signer)
+    const isLocked = this.target.consume?.lock === true && !this.clock.moves
+    const answered = ({ id, type }: { id: string; type: string }) =>
+      id in authData && !type.endsWith('OOB')
+    return !isLocked && this.claims('credentials/authorize') && objects.every(answered)
   }
 
   /**

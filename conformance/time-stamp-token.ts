@@ -56,6 +56,13 @@ export class TimeStampToken {
     return this.#info.messageImprint.hashAlgorithm.algorithmId
   }
 
+  /** As node:crypto calls it. @throws {NotMet} when it is none of the SHA-2 family */
+  get hashName(): string {
+    const name = HASHES[this.hashAlgorithm]
+    if (name === undefined) throw new NotMet(`a timestamp is by hash ${this.hashAlgorithm}`)
+    return name
+  }
+
   get digest(): Buffer {
     return Buffer.from(this.#info.messageImprint.hashedMessage.getValue())
   }

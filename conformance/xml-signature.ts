@@ -20,6 +20,8 @@ const CANONICALISATIONS: Readonly<Record<string, 0 | 1 | 2>> = {
   'http://www.w3.org/2006/12/xml-c14n11': XmlC14NMode.XML_C14N_1_1,
 }
 /** Of documents that were not signed before, all of them leave the same out. */
+/** Elements that hold the status of certificates (ETSI EN 319 132-1 §5.4). */
+const REVOCATION_DATA = ['RevocationValues', 'TimeStampValidationData', 'AnyValidationData']
 const FILTERS = [
   `${DS}enveloped-signature`,
   'http://www.w3.org/TR/1999/REC-xpath-19991116',
@@ -42,6 +44,8 @@ export interface XmlSignature {
   /** Whether the signed properties are signed, and name the certificate. */
   readonly namesCertificate: boolean
   readonly hasTimestamp: boolean
+  readonly hasRevocationData: boolean
+  readonly hasArchiveTimestamp: boolean
   /** Of what is signed besides its own properties: the octets that were hashed; null outside of the document. */
   readonly content: Buffer | null
   readonly digest: Buffer
@@ -68,6 +72,8 @@ export function readXmlSignature(xml: Buffer): XmlSignature {
         octetsOf(xml, properties)?.includes('SigningCertificateV2') === true &&
         elements(signature, './/xades:SigningCertificateV2').length === 1,
       hasTimestamp: elements(signature, './/xades:SignatureTimeStamp').length > 0,
+      hasRevocationData: REVOCATION_DATA.some((name) => isThere(signature, name)),
+      hasArchiveTimestamp: isThere(signature, 'ArchiveTimeStamp'),
       content: octetsOf(xml, data),
       digest: base64Of(one(data, 'ds:DigestValue')),
     }
@@ -144,6 +150,11 @@ function parsed(xml: Buffer): XmlDocument {
 
 function elements(within: XmlDocument | XmlElement, xpath: string): XmlElement[] {
   return within.find(xpath, NAMESPACES).filter((node) => node instanceof XmlElement)
+}
+
+/** In whichever namespace of XAdES. */
+function isThere(within: XmlElement, name: string): boolean {
+  return elements(within, `.//*[local-name()="${name}"]`).length > 0
 }
 
 function one(within: XmlElement, xpath: string): XmlElement {

@@ -1,13 +1,23 @@
 import { HASHES, newDocument, newDocuments, type Hash } from '../algorithms.js'
 import type { KnownCredential } from '../credential-view.js'
 import type { Answer, Json } from '../exchange.js'
-import { demand, refused, refusedSomehow, same, succeeded, type Refusal } from '../expectations.js'
+import {
+  demand,
+  demandLifetime,
+  demandNotStored,
+  refused,
+  refusedSomehow,
+  same,
+  succeeded,
+  type Refusal,
+} from '../expectations.js'
 import { requirement, type Chapter, type Requirement } from '../requirement.js'
 import type { Authorised, Subject } from '../subject.js'
 
 const shall = { clause: 'CSC v2.0.0.2 §11.6' }
 const should = { ...shall, level: 'SHOULD' } as const
 const SCAL = { clause: 'CSC v2.0.0.2 §8.2' }
+const NOT_STORED = { clause: 'RFC 9111 §5.2.2.5', level: 'SHOULD' } as const
 const CREDENTIAL = 'Missing (or invalid type) string parameter credentialID'
 const NUMBER = 'Missing (or invalid type) integer parameter numSignatures'
 const WRONG_FACTORS: Refusal = {
@@ -97,12 +107,10 @@ export const credentialsAuthorize: Chapter = {
       const credential = await explicit(t)
       const answer = succeeded(await call(t, credential))
       demand(answer.string('SAD') !== '', 'SAD is empty')
-      const expiresIn = answer.get('expiresIn')
-      demand(
-        expiresIn === undefined || Number.isInteger(expiresIn),
-        `expiresIn is ${String(expiresIn)}`,
-      )
-      demand(!answer.has('expires_in'), 'it has expires_in, the name of OAuth')
+      demandLifetime(answer)
+    }),
+    requirement('gives SADs that are not stored by caches', NOT_STORED, async (t) => {
+      demandNotStored(succeeded(await call(t, await explicit(t))))
     }),
     requirement('gives SADs that cannot be guessed', should, async (t) => {
       const credential = await explicit(t)
@@ -419,6 +427,14 @@ export const extendTransaction: Chapter = {
       const { authorised } = await authorisedExplicit(t)
       const next = succeeded(await extendWith(t, authorised)).string('SAD')
       demand(next !== authorised.SAD, 'it is the same')
+    }),
+    requirement('gives the lifetime of the SAD in seconds if any', extend, async (t) => {
+      const { authorised } = await authorisedExplicit(t)
+      demandLifetime(succeeded(await extendWith(t, authorised)))
+    }),
+    requirement('gives SADs that are not stored by caches', NOT_STORED, async (t) => {
+      const { authorised } = await authorisedExplicit(t)
+      demandNotStored(succeeded(await extendWith(t, authorised)))
     }),
     requirement('gives a SAD that signs', extend, async (t) => {
       const { authorised } = await authorisedExplicit(t)

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { EC_KEY, isBase64, isOid, RSA_KEY } from '../algorithms.js'
+import { EC_KEY, isBase64, isOid, keyTypeOf, RSA_KEY } from '../algorithms.js'
 import { objectOf, show, stringOf, stringsOf, type Answer, type Json } from '../exchange.js'
 import { demand, refused, same, succeeded } from '../expectations.js'
 import { requirement, type Chapter } from '../requirement.js'
@@ -80,6 +80,24 @@ export const credentialsInfo: Chapter = {
           'algorithms info does not name',
         )
       })
+    }),
+    requirement('lists in key.algo only what its key can do', shall, async (t) => {
+      await each(t, {}, (info) => {
+        const type = certificate(info).publicKey.asymmetricKeyType ?? ''
+        const unfit = stringsOf(objectOf(info, 'key'), 'algo').filter(
+          (algo) => keyTypeOf(algo) !== null && keyTypeOf(algo) !== type.replace(/-pss$/, ''),
+        )
+        same(unfit, [], `algorithms of other keys than ${type}`)
+      })
+    }),
+    requirement('has a key for each algorithm that info names', should, async (t) => {
+      let unused = stringsOf(t.info.object('signAlgorithms'), 'algos')
+      for (const signer of t.target.signers.keys()) {
+        if (unused.length === 0) return
+        const usable = (await t.credentials(signer)).flatMap(({ algos }) => algos)
+        unused = unused.filter((algo) => !usable.includes(algo))
+      }
+      same(unused, [], 'algorithms that no credential of the signers has')
     }),
     requirement('says key.len in bits, as the certificate has it', shall, async (t) => {
       await each(t, {}, (info) => {

@@ -374,7 +374,8 @@ export const pushed: Chapter = {
     requirement('answers 201 with request_uri and expires_in', PAR, async (t) => {
       const answer = succeeded(await t.push(t.request()), 201)
       demand(answer.string('request_uri') !== '', 'request_uri is empty')
-      demand(Number(answer.get('expires_in')) > 0, 'expires_in is no positive number')
+      const seconds = answer.get('expires_in')
+      demand(Number.isInteger(seconds) && Number(seconds) > 0, `expires_in is ${show(seconds)}`)
     }),
     requirement('names request_uri as a URN of RFC 9126', parShould, async (t) => {
       const uri = (await t.push(t.request())).string('request_uri')

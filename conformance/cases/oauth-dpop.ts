@@ -140,6 +140,47 @@ export const dpop: Chapter = {
         succeeded(await redeemWith(t, key, second.code, second.code_verifier))
       },
     ),
+    ...(
+      [
+        ['by dpop_jkt', async (key) => [{ dpop_jkt: await calculateJwkThumbprint(key.publicJwk) }]],
+        ['by a proof', async (key, url, now) => [{}, { DPoP: await key.proof({ url, now }, {}) }]],
+      ] as [string, Binding][]
+    ).map(([how, binding]) =>
+      requirement(
+        `gives the code of a pushed request that was bound ${how} to the holder of the key`,
+        { clause: 'RFC 9449 §10.1' },
+        async (t) => {
+          const key = await another(t)
+          const first = await pushedCode(t, key, binding)
+          const stolen = await redeemWith(t, await another(t), first.code, first.code_verifier)
+          refused(stolen, {
+            status: [400, 401],
+            error: ['invalid_grant', 'invalid_dpop_proof'],
+            words: null,
+          })
+          const second = await pushedCode(t, key, binding)
+          succeeded(await redeemWith(t, key, second.code, second.code_verifier))
+        },
+      ),
+    ),
+    requirement(
+      'refuses a pushed request whose dpop_jkt is of another key than its proof',
+      { clause: 'RFC 9449 §10.1' },
+      async (t) => {
+        const url = pushedEndpoint(t)
+        const dpop_jkt = await calculateJwkThumbprint((await another(t)).publicJwk)
+        const key = await another(t)
+        const answer = await proving(async (nonce) => {
+          const DPoP = await key.proof({ url, now: t.authorizationServerTime() }, nonce)
+          return t.push({ ...t.request(), dpop_jkt }, t.target.client, { DPoP })
+        })
+        refused(answer, {
+          status: [400, 401],
+          error: ['invalid_request', 'invalid_dpop_proof'],
+          words: null,
+        })
+      },
+    ),
     requirement('lets a bound credential token sign, for its holder alone', RESOURCE, async (t) => {
       t.needs('signatures/signHash')
       const credential = await t.credential({ mode: 'oauth2code' })
@@ -185,6 +226,24 @@ async function newCode(t: Subject, changes: Record<string, string> = {}) {
   const { code_verifier, code_challenge } = newPkce()
   const code = codeOf(await t.authorize(t.request({ code_challenge, ...changes })))
   return { code, code_verifier }
+}
+
+/** What a pushed request is bound to a key by: parameters, and headers. */
+type Binding = (key: DpopKey, url: string, now: Date) => Promise<[Json, HeaderFields?]>
+
+function pushedEndpoint(t: Subject): string {
+  return t.oauth.pushed ?? t.notApplicable('the server has no endpoint for pushed requests')
+}
+
+async function pushedCode(t: Subject, key: DpopKey, binding: Binding) {
+  const { code_verifier, code_challenge } = newPkce()
+  const [fields, headers] = await binding(key, pushedEndpoint(t), t.authorizationServerTime())
+  const { client } = t.target
+  const request = { ...t.request({ code_challenge }), ...(fields as Record<string, string>) }
+  const answer = succeeded(await t.push(request, client, headers), 201)
+  const { client_id } = client
+  const told = await t.authorize({ client_id, request_uri: answer.string('request_uri') })
+  return { code: codeOf(told), code_verifier }
 }
 
 /** A service token bound to a key; used by all cases. */

@@ -1,4 +1,12 @@
-import { demand, EXPIRED_TOKEN, refused, same, succeeded } from '../expectations.js'
+import {
+  demand,
+  demandNotStored,
+  EXPIRED_TOKEN,
+  refused,
+  same,
+  succeeded,
+} from '../expectations.js'
+import { show } from '../exchange.js'
 import { basicHeader, newPkce, postForm, type Changes } from '../oauth-client.js'
 import { requirement, type Chapter, type Requirement } from '../requirement.js'
 import { codeOf, type Subject } from '../subject.js'
@@ -118,10 +126,14 @@ export const token: Chapter = {
       { clause: 'RFC 6749 §5.1' },
       async (t) => {
         const { answer } = await tokens(t)
-        demand(
-          /no-store/.test(answer.headers.get('cache-control') ?? ''),
-          'Cache-Control lacks no-store',
-        )
+        demandNotStored(answer)
+      },
+    ),
+    requirement(
+      'gives tokens that sign, and are not stored by caches',
+      { clause: 'RFC 6749 §5.1' },
+      async (t) => {
+        demandNotStored((await credentialAnswer(t)).answer)
       },
     ),
     requirement('gives tokens in JSON', shall, async (t) => {
@@ -694,6 +706,18 @@ export const authLogin: Chapter = {
       succeeded(await t.call('credentials/list', {}, answer.string('access_token')))
       demand(!answer.has('refresh_token'), 'it gives a refresh token, without rememberMe')
     }),
+    requirement('gives its lifetime in seconds if any', LOGIN, async (t) => {
+      const seconds = (await login(t, {})).get('expires_in')
+      const isCount = Number.isInteger(seconds) && Number(seconds) > 0
+      demand(seconds === undefined || isCount, `expires_in is ${show(seconds)}`)
+    }),
+    requirement(
+      'gives tokens that are not stored by caches',
+      { clause: 'RFC 9111 §5.2.2.5', level: 'SHOULD' },
+      async (t) => {
+        demandNotStored(await login(t, {}))
+      },
+    ),
     requirement('gives a refresh token with rememberMe, which gives a token', LOGIN, async (t) => {
       const answer = await login(t, { rememberMe: true })
       if (!answer.has('refresh_token')) t.notApplicable('refresh tokens are not supported')

@@ -22,6 +22,7 @@ import {
   UNKNOWN_TOKEN,
 } from '../expectations.js'
 import { requirement, type Chapter } from '../requirement.js'
+import { demandRevocationData } from '../revocation-data.js'
 import type { Authorised, Subject } from '../subject.js'
 import { approvedAs } from './oauth-details.js'
 import { polled } from './signatures-other.js'
@@ -318,8 +319,10 @@ export const signDoc: Chapter = {
       ...['AdES-B-LT', 'AdES-B-LTA'].map((level) =>
         requirement(`signs ${name} at ${level}`, DOC, async (t) => {
           needsLevel(t, level)
-          const { hasTimestamp } = await signedDocument(t, format, { conformance_level: level })
-          demand(hasTimestamp, 'there is no timestamp in it')
+          const found = await signedDocument(t, format, { conformance_level: level })
+          demand(found.hasTimestamp, 'there is no timestamp in it')
+          demand(found.hasRevocationData, 'there is neither an OCSP response nor a CRL in it')
+          if (level === 'AdES-B-LTA') demand(found.hasArchiveTimestamp, 'nothing in it keeps it')
         }),
       ),
     ]),
@@ -506,8 +509,8 @@ export const signDoc: Chapter = {
       const changes = { signature_format: 'P', conformance_level: 'AdES-B-LT' }
       const documentDigests = [{ ...digestItem(t, authorised, document), ...changes }]
       const answer = await send(t, authorised, { documentDigests, returnValidationInfo: true })
-      const { ocsp = [], crl = [] } = answer.object('validationInfo') as Record<string, string[]>
-      demand(ocsp.length + crl.length > 0, 'there is neither an OCSP response nor a CRL')
+      const { certificates } = authorised.credential
+      await demandRevocationData(answer.object('validationInfo'), certificates)
     }),
     requirement('signs what was authorised once', DOC, async (t) => {
       const { authorised, document } = await spare(t)

@@ -9,7 +9,14 @@ import {
 } from '../algorithms.js'
 import { choicesOf, type Choice, type KnownCredential } from '../credential-view.js'
 import type { Answer, Json } from '../exchange.js'
-import { demand, refused, refusedSomehow, same, succeeded } from '../expectations.js'
+import {
+  demand,
+  demandNotStored,
+  refused,
+  refusedSomehow,
+  same,
+  succeeded,
+} from '../expectations.js'
 import { requirement, type Chapter, type Requirement } from '../requirement.js'
 import type { Authorised, Subject, Wanted } from '../subject.js'
 
@@ -263,6 +270,13 @@ export const signHash: Chapter = {
       t.verifySignatures(await t.sign(authorised), authorised)
     }),
     ...algorithms(),
+    requirement('signs with every credential by the key of its certificate', shall, async (t) => {
+      for (const credential of (await t.credentials()).filter((each) => t.canSignWith(each))) {
+        if (t.hasVerified(credential)) continue
+        const authorised = await t.authorise(credential, t.documentsFor(credential))
+        t.verifySignatures(await t.sign(authorised), authorised)
+      }
+    }),
     requirement('answers one signature for each hash, in their order', shall, async (t) => {
       const authorised = await newlyAuthorised(t, 3)
       t.verifySignatures(await t.sign(authorised), authorised)
@@ -277,6 +291,13 @@ export const signHash: Chapter = {
       const answer = succeeded(await signedOnce(t))
       same(Object.keys(answer.json ?? {}), ['signatures'], 'members')
     }),
+    requirement(
+      'gives signatures that are not stored by caches',
+      { clause: 'RFC 9111 §5.2.2.5', level: 'SHOULD' },
+      async (t) => {
+        demandNotStored(await signedOnce(t))
+      },
+    ),
     requirement('gives signatures in plain Base64, in one line', ENCODING, async (t) => {
       const [signature = ''] = succeeded(await signedOnce(t)).strings('signatures')
       same(Buffer.from(signature, 'base64').toString('base64'), signature, 'encoded again')

@@ -4,6 +4,7 @@ import type { KnownCredential } from '../credential-view.js'
 import { objectOf, show, stringOf, stringsOf, type Answer, type Json } from '../exchange.js'
 import {
   demand,
+  demandLifetime,
   MALFORMED,
   refused,
   refusedSomehow,
@@ -260,6 +261,10 @@ export const v1Authorize: Chapter = {
     requirement('gives a SAD for PIN and OTP that signs', clause('11.6'), async (t) => {
       const authorised = await newlyAuthorised(t, 1, { mode: 'explicit' })
       t.verifySignatures(await t.sign(authorised), authorised)
+    }),
+    requirement('gives the lifetime of a SAD in seconds if any', clause('11.6'), async (t) => {
+      const credential = await pinOnly(t)
+      demandLifetime(succeeded(await t.callAuthorize(credential, t.documentsFor(credential))))
     }),
     requirement('refuses a wrong PIN, and says so', clause('11.6'), async (t) => {
       if (!t.target.consume?.wrongFactors) t.skip('needs "consume.wrongFactors"')

@@ -1,3 +1,4 @@
+import { BasicOCSPResponse, OCSPResponse } from 'pkijs'
 import type { Fetch } from '../../conformance/exchange.js'
 import type { Rssp } from '../support/rssp.js'
 
@@ -185,6 +186,16 @@ const HEADER = 'Malformed authorization header.'
 const FOREIGN = 'Hash is not authorized by the SAD.'
 
 const SIGN_DOC = '/signatures/signDoc'
+const LOGIN = 'auth/login'
+const SIGN_DOC_CHAPTER = 'signatures/signDoc'
+const ECDSA_SHA256 = '1.2.840.10045.4.3.2'
+const ECDSA_SHA384 = '1.2.840.10045.4.3.3'
+const RSA_SHA256 = '1.2.840.113549.1.1.11'
+const ED25519 = '1.3.101.112'
+const unknownAlgorithm = {
+  error: 'invalid_request',
+  error_description: 'Invalid parameter signAlgo',
+}
 const ON_THE_FLY = 'credentials made on the fly'
 
 export const MUTANTS: readonly Mutant[] = [
@@ -1008,6 +1019,237 @@ export const MUTANTS: readonly Mutant[] = [
     }),
   },
   {
+    name: 'info names an algorithm that no key has',
+    chapter: INFO,
+    proxy: members('/info', ({ signAlgorithms }) =>
+      isListOfAlgorithms(signAlgorithms)
+        ? { signAlgorithms: { ...signAlgorithms, algos: [...signAlgorithms.algos, ED25519] } }
+        : {},
+    ),
+  },
+  {
+    name: 'a key claims an algorithm of another kind of key',
+    chapter: INFO,
+    proxy: members(INFO, (json) => part(json, 'key', { algo: [ECDSA_SHA256, RSA_SHA256] })),
+  },
+  {
+    name: 'a key claims an algorithm that it refuses',
+    chapter: SIGN,
+    proxy: answers(SIGN, ({ asked }) =>
+      asked['signAlgo'] === ECDSA_SHA384 ? { status: 400, json: unknownAlgorithm } : null,
+    ),
+  },
+  {
+    name: 'certificates of two credentials are swapped',
+    chapter: SIGN,
+    proxy: swapsCertificates,
+  },
+  {
+    name: 'a credential of somebody else is listed',
+    chapter: LIST,
+    within: listsOneMore,
+  },
+  {
+    name: 'the lifetime of a SAD is a text',
+    chapter: AUTHORIZE,
+    proxy: members(AUTHORIZE, expiresInAsText),
+  },
+  {
+    name: 'the lifetime of an extended SAD is a text',
+    chapter: EXTEND,
+    proxy: members(EXTEND, expiresInAsText),
+  },
+  {
+    name: 'the lifetime of a SAD is a text in v1',
+    chapter: 'v1 credentials/authorize',
+    version: 'v1',
+    proxy: members(AUTHORIZE, expiresInAsText),
+  },
+  {
+    name: 'the lifetime of a pushed request is a text',
+    chapter: PAR,
+    proxy: members(PAR, ({ expires_in }) => ({ expires_in: String(expires_in) })),
+  },
+  {
+    name: 'the lifetime of a token is a text',
+    chapter: TOKEN,
+    proxy: members(TOKEN, ({ expires_in }) => ({ expires_in: String(expires_in) })),
+  },
+  {
+    name: 'the lifetime of a token for a password is a text',
+    chapter: LOGIN,
+    proxy: members(LOGIN, ({ expires_in }) => ({ expires_in: String(expires_in) })),
+  },
+  {
+    name: 'caches may store tokens for a password',
+    chapter: LOGIN,
+    proxy: answers(LOGIN, notForbiddenToStore),
+  },
+  {
+    name: 'signatures come in another order in v1',
+    chapter: 'v1 signatures/signHash',
+    version: 'v1',
+    proxy: members(SIGN, ({ signatures }) => ({
+      signatures: (signatures as string[]).toReversed(),
+    })),
+  },
+  {
+    name: 'an extended SAD goes on signing',
+    chapter: EXTEND,
+    proxy: grants(SIGN, 'Invalid parameter SAD', fakeSignatures),
+  },
+  {
+    name: 'caches may store SADs',
+    chapter: AUTHORIZE,
+    proxy: answers(AUTHORIZE, notForbiddenToStore),
+  },
+  {
+    name: 'caches may store SADs that were extended',
+    chapter: EXTEND,
+    proxy: answers(EXTEND, notForbiddenToStore),
+  },
+  {
+    name: 'caches may store signatures',
+    chapter: SIGN,
+    proxy: answers(SIGN, notForbiddenToStore),
+  },
+  {
+    name: 'caches may store tokens that sign',
+    chapter: TOKEN,
+    proxy: answers(TOKEN, (seen) =>
+      seen.json['scope'] === 'credential' ? notForbiddenToStore(seen) : null,
+    ),
+  },
+  {
+    name: 'signatures are declared as a web page',
+    chapter: SIGN,
+    proxy: answers(SIGN, ({ status }) =>
+      status === 200 ? { headers: { 'content-type': 'text/html' } } : null,
+    ),
+  },
+  {
+    name: 'refusals to sign are declared as text',
+    chapter: SIGN,
+    proxy: answers(SIGN, ({ status }) =>
+      status === 400 ? { headers: { 'content-type': 'text/plain' } } : null,
+    ),
+  },
+  {
+    name: 'refusals to sign come with status 200',
+    chapter: SIGN,
+    proxy: answers(SIGN, ({ status }) => (status === 400 ? { status: 200 } : null)),
+  },
+  {
+    name: 'signatures come with an error beside them',
+    chapter: SIGN,
+    proxy: members(SIGN, () => ({ error: 'none' })),
+  },
+  {
+    name: 'a foreign hash is refused with 403',
+    chapter: SIGN,
+    proxy: answers(SIGN, ({ json }) =>
+      json['error_description'] === FOREIGN ? { status: 403 } : null,
+    ),
+  },
+  {
+    name: 'invalid_hash is said with 400',
+    chapter: SIGN_DOC_CHAPTER,
+    proxy: answers(SIGN_DOC, ({ json }) =>
+      json['error'] === 'invalid_hash' ? { status: 400 } : null,
+    ),
+  },
+  {
+    name: 'a credential token is refused for its scope with 401',
+    chapter: LIST,
+    proxy: answers(LIST, ({ json }) =>
+      json['error'] === 'insufficient_scope' ? { status: 401 } : null,
+    ),
+  },
+  {
+    name: 'signDoc gives documents in another order',
+    chapter: SIGN_DOC_CHAPTER,
+    proxy: members(SIGN_DOC, ({ DocumentWithSignature }) =>
+      Array.isArray(DocumentWithSignature)
+        ? { DocumentWithSignature: DocumentWithSignature.toReversed() }
+        : {},
+    ),
+  },
+  {
+    name: 'signDoc signs another digest',
+    chapter: SIGN_DOC_CHAPTER,
+    proxy: members(SIGN_DOC, signaturesAs('SignatureObject', anotherDigest)),
+  },
+  {
+    name: 'signDoc gives signatures in base64url',
+    chapter: SIGN_DOC_CHAPTER,
+    proxy: members(SIGN_DOC, ({ SignatureObject }) =>
+      Array.isArray(SignatureObject)
+        ? { SignatureObject: (SignatureObject as string[]).map(asBase64url) }
+        : {},
+    ),
+  },
+  {
+    name: 'validation data are about another certificate',
+    chapter: SIGN_DOC_CHAPTER,
+    proxy: members(SIGN_DOC, (json) => validationData(json, 'of another certificate')),
+  },
+  {
+    name: 'validation data have a signature that does not verify',
+    chapter: SIGN_DOC_CHAPTER,
+    proxy: members(SIGN_DOC, (json) => validationData(json, 'of nobody')),
+  },
+  ...['B-LT', 'B-LTA'].map((level) => ({
+    name: `signDoc signs at a lower level than AdES-${level}`,
+    chapter: SIGN_DOC_CHAPTER,
+    proxy: requests(SIGN_DOC, (asked: Json) => {
+      const lower = level === 'B-LT' ? 'AdES-B-T' : 'AdES-B-LT'
+      return JSON.parse(JSON.stringify(asked).replaceAll(`"AdES-${level}"`, `"${lower}"`)) as Json
+    }),
+  })),
+  {
+    name: 'signDoc gives a signature with the timestamp of another',
+    chapter: SIGN_DOC_CHAPTER,
+    proxy: members(SIGN_DOC, signaturesAs('DocumentWithSignature', anotherImprint)),
+  },
+  {
+    name: 'signDoc gives a JWS with the timestamp of another',
+    chapter: SIGN_DOC_CHAPTER,
+    proxy: members(SIGN_DOC, signaturesAs('DocumentWithSignature', anotherImprintOfJws)),
+  },
+  {
+    name: 'signDoc adds to a PDF after it signed it',
+    chapter: SIGN_DOC_CHAPTER,
+    proxy: members(SIGN_DOC, signaturesAs('DocumentWithSignature', oneLineMore)),
+  },
+  {
+    name: 'timestamps come without the nonce',
+    chapter: 'signatures/timestamp',
+    proxy: requests('/signatures/timestamp', (asked) => ({ ...asked, nonce: undefined })),
+  },
+  {
+    name: 'timestamps are over another hash',
+    chapter: 'signatures/timestamp',
+    proxy: requests('/signatures/timestamp', (asked) =>
+      typeof asked['hash'] === 'string' && asked['hash'].length === 44
+        ? { ...asked, hash: Buffer.alloc(32, 1).toString('base64') }
+        : asked,
+    ),
+  },
+  {
+    name: 'the key that a pushed request is bound to is forgotten',
+    chapter: 'DPoP',
+    proxy: forms(PAR, (form) => {
+      form.delete('dpop_jkt')
+    }),
+  },
+  {
+    name: 'announcements name another job',
+    chapter: 'announcements at response_uri',
+    proxy: answers(SIGN, ({ json }) =>
+      typeof json['responseID'] === 'string' ? { json: { responseID: 'another' } } : null,
+    ),
+  },
+  {
     name: 'a credential made on the fly is not named',
     chapter: ON_THE_FLY,
     proxy: members('oauth2/token', () => ({ credentialID: '' })),
@@ -1124,6 +1366,68 @@ function anEarlyByteFlipped(bytes: Buffer): Buffer {
   return Buffer.from(bytes.with(40, (bytes[40] ?? 0) ^ 1))
 }
 
+/** In messageDigest, the octets behind its OID, a SET and a length. */
+function anotherDigest(bytes: Buffer): Buffer {
+  const at = bytes.indexOf(Buffer.from('06092a864886f70d010904', 'hex')) + 20
+  return at < 20 ? bytes : Buffer.from(bytes.with(at, (bytes[at] ?? 0) ^ 1))
+}
+
+/** In the messageImprint of a time-stamp token, the octets behind the OID of its hash. */
+function anotherImprint(bytes: Buffer): Buffer {
+  const token = bytes.indexOf(Buffer.from('060b2a864886f70d0109100104', 'hex'))
+  const oid = Buffer.from('0609608648016503040201', 'hex')
+  const at = token < 0 ? -1 : bytes.indexOf(oid, token) + 15
+  return at < 0 ? bytes : Buffer.from(bytes.with(at, (bytes[at] ?? 0) ^ 1))
+}
+
+function anotherImprintOfJws(bytes: Buffer): Buffer {
+  const jws = parsed(bytes.toString())
+  const { etsiU = [] } = (jws['header'] ?? {}) as { etsiU?: string[] }
+  if (etsiU.length === 0) return bytes
+  const changed = etsiU.map((each) => {
+    const text = Buffer.from(each, 'base64url').toString()
+    const other = text.replace(/"val":"([^"]+)"/, (_, val: string) => {
+      return `"val":"${anotherImprint(Buffer.from(val, 'base64')).toString('base64')}"`
+    })
+    return Buffer.from(other).toString('base64url')
+  })
+  return Buffer.from(JSON.stringify({ ...jws, header: { etsiU: changed } }))
+}
+
+function oneLineMore(bytes: Buffer): Buffer {
+  const isPdf = bytes.subarray(0, 4).toString() === '%PDF'
+  return isPdf ? Buffer.concat([bytes, Buffer.from('\n% more\n')]) : bytes
+}
+
+function asBase64url(base64: string): string {
+  return Buffer.from(base64, 'base64').toString('base64url')
+}
+
+/** Answers with the serial numbers changed, or with the end of their signatures. */
+function validationData({ validationInfo }: Json, what: 'of another certificate' | 'of nobody') {
+  if (validationInfo === undefined) return {}
+  const { ocsp = [], ...others } = validationInfo as { ocsp?: string[] }
+  const change = (base64: string) => {
+    const der = Buffer.from(base64, 'base64')
+    const { serialAt, signatureAt } = placesOf(der)
+    const at = what === 'of nobody' ? signatureAt : serialAt
+    return Buffer.from(der.with(at, (der[at] ?? 0) ^ 1)).toString('base64')
+  }
+  return { validationInfo: { ...others, ocsp: ocsp.map(change) } }
+}
+
+/** Of an OCSP response: the last octets of its serial number and of its signature. */
+function placesOf(der: Buffer) {
+  const { responseBytes } = OCSPResponse.fromBER(new Uint8Array(der))
+  const basic = BasicOCSPResponse.fromBER(responseBytes?.response.getValue() ?? new ArrayBuffer())
+  const serial = basic.tbsResponseData.responses[0]?.certID.serialNumber.valueBlock.valueHexView
+  const octetsOf = (view: Uint8Array = new Uint8Array()) => der.indexOf(view) + view.length - 1
+  return {
+    serialAt: octetsOf(serial),
+    signatureAt: octetsOf(basic.signature.valueBlock.valueHexView),
+  }
+}
+
 function anotherXmlValue(bytes: Buffer): Buffer {
   return textChanged(bytes, /(SignatureValue[^>]*>\s*)(\w)/, (_, before: string, digit: string) => {
     return before + (digit === 'A' ? 'B' : 'A')
@@ -1163,6 +1467,30 @@ function brokenLines({ cert }: Json): Json {
   return broken ? { certificates: broken } : {}
 }
 
+function isListOfAlgorithms(value: unknown): value is { readonly algos: string[] } {
+  return typeof value === 'object' && value !== null && 'algos' in value
+}
+
+function expiresInAsText({ expiresIn }: Json): Json {
+  return { expiresIn: String(expiresIn) }
+}
+
+function notForbiddenToStore({ status }: Seen): Told | null {
+  return status === 200 ? { headers: { 'cache-control': 'private, max-age=60' } } : null
+}
+
+/** Of those whose key is of the same kind, each time the one before. */
+function swapsCertificates(forward: Fetch): Fetch {
+  const earlier = new Map<string, Json>()
+  return members(INFO, (json) => {
+    const { algo } = json['key'] as { algo: string[] }
+    const kind = String(algo)
+    const other = earlier.get(kind)
+    earlier.set(kind, json['cert'] as Json)
+    return other === undefined ? {} : { cert: other }
+  })(forward)
+}
+
 function certChange(json: Json, name: string, change: (text: string) => string): Json {
   const text = (json['cert'] as Json)[name]
   return typeof text === 'string' ? part(json, 'cert', { [name]: change(text) }) : {}
@@ -1171,6 +1499,17 @@ function certChange(json: Json, name: string, change: (text: string) => string):
 function listsEverybody({ services: { credentials } }: Rssp, userIds: readonly string[]) {
   const list = credentials.list.bind(credentials)
   credentials.list = async () => (await Promise.all(userIds.map((userId) => list(userId)))).flat()
+  return () => {
+    credentials.list = list
+  }
+}
+
+function listsOneMore({ services: { credentials } }: Rssp, [own, other = '']: readonly string[]) {
+  const list = credentials.list.bind(credentials)
+  credentials.list = async (userId) => {
+    const [foreign] = userId === own ? await list(other) : []
+    return [...(await list(userId)), ...(foreign ? [foreign] : [])]
+  }
   return () => {
     credentials.list = list
   }

@@ -78,6 +78,8 @@ export async function startOwnTarget(): Promise<OwnTarget> {
   })
   await rssp.addCredential(user, { explicit: { objects: [PUSH], expression: null } })
   await rssp.addCredential(other)
+  // So that there is a key for each algorithm of info.
+  await rssp.addCredential(other, { algorithm: 'p-521' })
   await rssp.addCredential(user, { ownerClientId: client.client_id })
   const target: Target = {
     name: 'OpenRSSP',
