@@ -574,11 +574,12 @@ function grantedEvent(
   transaction: Transaction,
   factors: readonly string[],
 ): AuditEvent {
-  const { clientId, userId, credentialId, items } = transaction
+  const { clientId, userId, credentialId, items, numSignatures } = transaction
   return auditEvent('authorisation.granted', {
     ...{ authorisationId: id, transactionId: transaction.id, clientId, userId, credentialId },
     factors: [...factors],
     digests: items.map(({ digest }) => digest.toString('base64')),
+    numSignatures,
   })
 }
 

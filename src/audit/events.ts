@@ -141,6 +141,8 @@ export interface AuditEventDetails {
     credentialId: string
     factors: string[]
     digests: string[]
+    /** How many signatures; no less than digests. Absent in records of releases before. */
+    numSignatures?: number
   }
   'authorisation.collected': { authorisationId: string; transactionId: string }
   'approval-request.refused': {

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { InvalidArgumentError, type Command } from 'commander'
+import { ApprovalVerifier } from '../audit/approvals.js'
 import { ChainVerifier, type AuditHead, type AuditRecord } from '../audit/chain.js'
 import { auditEvent } from '../audit/events.js'
 import { formatRecord, parseRecord } from '../audit/export.js'
@@ -28,7 +29,9 @@ export function auditCommands(program: Command): void {
   const audit = program.command('audit').description('the audit log')
 
   configured(audit.command('verify'))
-    .description('check the chain: edits, deletions, insertions, reordering and a cut tail')
+    .description(
+      'check the chain: edits, deletions, insertions, reordering and a cut tail; and that what was signed was approved',
+    )
     .option('--head <file>', 'also check against a head kept elsewhere')
     .option('--file <export>', 'check an exported file; needs no configuration')
     .option('--from <seq>', 'record the exported file starts with', recordNumber, 1)
@@ -90,15 +93,18 @@ async function verify(
   from = 1,
 ): Promise<Verdict> {
   let verifier = new ChainVerifier(heads)
+  const approvals = new ApprovalVerifier(from === 1)
   let count = 0
   for await (const record of records) {
     if (count === 0 && from > 1) {
       verifier = new ChainVerifier(heads, { seq: from - 1, hash: record.prevHash })
     }
     verifier.add(record)
+    approvals.add(record)
     count += 1
   }
-  return { records: count, head: verifier.finish(), problems: verifier.problems }
+  const head = verifier.finish()
+  return { records: count, head, problems: [...verifier.problems, ...approvals.problems] }
 }
 
 function report(verdict: Verdict, json = false): void {

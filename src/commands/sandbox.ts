@@ -7,7 +7,14 @@ import { readSandboxFile, type SandboxFile } from '../sandbox/sandbox-file.js'
 import { fillSandbox } from '../sandbox/sandbox.js'
 import { VERSION } from '../version.js'
 import { CommandError, print } from './command-line.js'
-import { listenError, loadServer, stopOnSignals, supervise, workersOption } from './serve.js'
+import {
+  forbidCoreDumps,
+  listenError,
+  loadServer,
+  stopOnSignals,
+  supervise,
+  workersOption,
+} from './serve.js'
 
 interface StartOptions {
   readonly port: number
@@ -78,6 +85,7 @@ async function start(options: SandboxOptions, workers?: number): Promise<void> {
     print('Making the token …')
     initToken(options)
   }
+  await forbidCoreDumps()
   const { beginKeyProcess } = await import('../keys/process/supervisor.js')
   // It gets ready while the server is loaded.
   const begun = beginKeyProcess(folder.config)

@@ -54,6 +54,7 @@ function workersNumber(text: string): number {
 }
 
 async function serve(config: Config, { keyProcess }: WorkerOrders = { keyProcess: null }) {
+  await forbidCoreDumps()
   const { beginKeyProcess } = await import('../keys/process/supervisor.js')
   // It gets ready while the server is loaded.
   const begun = keyProcess ? null : beginKeyProcess(config)
@@ -85,6 +86,7 @@ export async function supervise(
   { workers, args }: { workers: number; args?: readonly string[] },
 ): Promise<void> {
   const logger = createLogger(config.log.level)
+  await forbidCoreDumps()
   const keyProcess = await keyProcessOf(config, logger)
   const supervisor = new Supervisor({
     ...{ workers, logger, stopSeconds: secondsToStop(config) },
@@ -208,6 +210,12 @@ export async function loadServer() {
   const { openServices } = await import('../services.js')
   const { startServer } = await import('../server.js')
   return { openServices, startServer }
+}
+
+/** Of a process that holds the master secret for long, and of those it starts. */
+export async function forbidCoreDumps(): Promise<void> {
+  const { writeNoCoreDumps } = await import('../keys/process/hardening.js')
+  writeNoCoreDumps()
 }
 
 /** The usual reasons for which an address cannot be had, in words that name what to change. */

@@ -82,7 +82,7 @@ export const TimestampingSchema = Type.Object(
       minimum: 1,
       maximum: 3600,
       default: 60,
-      description: 'How far the time of their tokens may be from ours.',
+      description: 'How far the time of their tokens may be from ours, and how coarse it may be.',
     }),
   },
   { ...closed, default: {} },

@@ -15,7 +15,7 @@ export interface TokenDemands {
   readonly policy: string | null
   readonly anchors: TrustAnchors
   readonly now: Date
-  /** How far the clock of the authority may be from ours, besides the accuracy it declares. */
+  /** How far the clock of the authority may be from ours, and how coarse the accuracy it declares. */
   readonly toleranceSeconds: number
 }
 
@@ -42,6 +42,7 @@ export function checkToken(der: Buffer, demands: TokenDemands): TimestampToken {
   }
   if (!token.nonce || !isSameNumber(token.nonce, nonce)) throw new Error('Its nonce is another')
   if (policy !== null && token.policy !== policy) throw new Error('Its policy is another')
+  rejectInexact(token, demands)
   rejectOtherTime(token, demands)
   if (!authority || !method) throw new Error('The certificate of its signer is not inside')
   const [flaw] = token.flaws
@@ -59,6 +60,13 @@ export function checkToken(der: Buffer, demands: TokenDemands): TimestampToken {
     throw new Error('Its signer is not certified by anybody who is trusted')
   }
   return token
+}
+
+/** Of a time that is given or taken a week, any time would be right. */
+function rejectInexact(token: TimestampToken, { toleranceSeconds }: TokenDemands): void {
+  const seconds = token.accuracyMilliseconds / 1000
+  if (seconds <= toleranceSeconds) return
+  throw new Error(`Its time is not exact enough: give or take ${seconds} seconds`)
 }
 
 function rejectOtherTime({ time, accuracyMilliseconds }: TimestampToken, demands: TokenDemands) {

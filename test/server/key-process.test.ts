@@ -284,6 +284,16 @@ describe('A server and its key process, as processes (S81)', () => {
     assert.ok(!memoryHolds(serverPid, pin), 'the server knows the PIN')
   })
 
+  it('leave no core dump to a disk or a program, which would have the master secret in it', function () {
+    if (process.platform !== 'linux') this.skip()
+    for (const pid of [serverPid, keyPid]) {
+      const limits = readFileSync(`/proc/${pid}/limits`, 'latin1')
+      const [, soft, hard] = /^Max core file size +(\S+) +(\S+)/m.exec(limits) ?? []
+      // With 1 there is none at all; with a hard limit of 0 from outside nothing can be set.
+      assert.ok(['0', '1'].includes(soft ?? '') && hard === soft, `${soft} ${hard}`)
+    }
+  })
+
   it('end together when the server is killed', async () => {
     const socketFolders = () =>
       readFileSync('/proc/net/unix', 'latin1')

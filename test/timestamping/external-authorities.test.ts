@@ -146,6 +146,19 @@ describe('External timestamping authorities', () => {
     ['of tomorrow', late(DAY), /seconds off/],
     ['of yesterday', late(-DAY), /seconds off/],
     [
+      'of yesterday, give or take a week',
+      {
+        ...late(-DAY),
+        tstInfo: (info) => withAccuracy(info, 7 * 86_400),
+      },
+      /seconds off|not exact enough/,
+    ],
+    [
+      'of now, give or take an hour',
+      { tstInfo: (info) => withAccuracy(info, 3600) },
+      /not exact enough/,
+    ],
+    [
       'whose signature is of something else',
       { signature: () => sign('sha256', DIGEST, unit.key) },
       /does not verify/,
@@ -364,6 +377,15 @@ function reply(request: TimestampRequest, manner: Manner): Buffer {
 /** Members that our own authority does not write, in the order of their tags. */
 function withMembers(tstInfo: Buffer, ...members: asn1js.AsnType[]): Buffer {
   return sequenceOf(...elementsIn(tstInfo), ...members.map((each) => Buffer.from(each.toBER())))
+}
+
+/** Instead of what our own authority declares. */
+function withAccuracy(tstInfo: Buffer, seconds: number): Buffer {
+  const accuracy = new asn1js.Sequence({ value: [new asn1js.Integer({ value: seconds })] })
+  const members = [...elementsIn(tstInfo)]
+  const [version, policy, imprint, serial, time, , ...rest] = members
+  const before = [version, policy, imprint, serial, time].filter((each) => each !== undefined)
+  return sequenceOf(...before, Buffer.from(accuracy.toBER()), ...rest)
 }
 
 /** tsa: a directoryName behind an explicit tag. @param isPrintable of another type than in the certificate */
