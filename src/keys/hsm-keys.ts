@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { HsmUnavailableError } from '../errors.js'
 import type { KeyAlgorithm, SignatureAlgorithm } from './algorithms.js'
 import { ResidentKeyCustody } from './hsm-resident.js'
@@ -12,6 +13,7 @@ import {
   wrapVariants,
   type Capability,
 } from './pkcs11/probe.js'
+import { isDeviceLoss } from './pkcs11/retry.js'
 import { SessionPool, type SessionPoolOptions } from './pkcs11/session-pool.js'
 import {
   OPTIONAL_ATTRIBUTES,
@@ -21,6 +23,9 @@ import {
   type WrapVariant,
 } from './pkcs11/session.js'
 import { makeWrappingKeys, NotPreparedError } from './wrapping-keys.js'
+
+const MOST_TRIES = 3
+const BETWEEN_TRIES_MS = 100
 
 export interface HsmKeysOptions extends Omit<SessionPoolOptions, 'token'> {
   /** Path of the PKCS#11 library. */
@@ -73,10 +78,24 @@ export class HsmKeys implements KeyCustody {
   }
 
   /**
-   * Loads the library, finds the token by its label, asks what it can do and logs in.
+   * Loads the library, finds the token by its label, asks what it can do and logs in. Again when that fails
+   * in passing, as with SoftHSM while another process logs in.
    * @throws {HsmUnavailableError} when it is not there, refuses the PIN, or lacks something needed
    */
   static async open(options: HsmKeysOptions): Promise<HsmKeys> {
+    for (let tries = 1; tries < MOST_TRIES; tries += 1) {
+      try {
+        return await HsmKeys.#openOnce(options)
+      } catch (error) {
+        // Never for a refused PIN: a token counts them.
+        if (!isDeviceLoss(error)) throw error
+      }
+      await pause(BETWEEN_TRIES_MS)
+    }
+    return HsmKeys.#openOnce(options)
+  }
+
+  static async #openOnce(options: HsmKeysOptions): Promise<HsmKeys> {
     const { wrapped = false, algorithms = [], ...poolOptions } = options
     const token = openToken(options)
     const asked = options.sessions ?? 8

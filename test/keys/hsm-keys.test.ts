@@ -79,3 +79,42 @@ describe('A token that can do less (S100)', () => {
     await keys.close()
   })
 })
+
+describe('A token that fails in passing, while another process writes to it', () => {
+  let shim: Pkcs11Shim
+
+  before(() => {
+    shim = new Pkcs11Shim(newTokenDirectory())
+  })
+  afterEach(() => shim.heal())
+  after(() => shim.close())
+
+  for (const call of ['C_GetTokenInfo', 'C_GetSlotList', 'C_OpenSession', 'C_Login'] as const) {
+    it(`is opened all the same (${call})`, async () => {
+      shim.fault(call, { rv: 'CKR_GENERAL_ERROR', times: 1 })
+      const keys = await HsmKeys.open({ ...shim.token, sessions: 2 })
+      await keys.close()
+    })
+  }
+
+  it('is not opened when it goes on', async () => {
+    shim.fault('C_OpenSession', { rv: 'CKR_GENERAL_ERROR' })
+    await assert.rejects(HsmKeys.open({ ...shim.token, sessions: 2 }), /CKR_GENERAL_ERROR/)
+  })
+
+  it('is asked once only with a PIN that it refuses (S93)', async () => {
+    shim.fault('C_Login', { rv: 'CKR_PIN_INCORRECT', times: 1 })
+    shim.resetCounts()
+    await assert.rejects(HsmKeys.open({ ...shim.token, sessions: 2 }), /CKR_PIN_INCORRECT/)
+    assert.equal(shim.calls('C_Login'), 1)
+  })
+
+  it('stays ready', async () => {
+    const keys = await HsmKeys.open({ ...shim.token, sessions: 2 })
+    const before = await keys.tokenInPlace()
+    assert.ok(before)
+    shim.fault('C_GetTokenInfo', { rv: 'CKR_GENERAL_ERROR', times: 1 })
+    assert.equal(await keys.tokenInPlace(), before, 'no session was lost by it')
+    await keys.close()
+  })
+})

@@ -292,7 +292,13 @@ class ModuleSession implements OpenSession {
     if (!(await this.isLoggedIn())) {
       throw new TokenError('C_GetSessionInfo', new Error('CKR_USER_NOT_LOGGED_IN'))
     }
-    const token = await awaited('C_GetTokenInfo', this.#background.token(this.#slot))
+    const look = () => awaited('C_GetTokenInfo', this.#background.token(this.#slot))
+    const token = await look().catch((error: unknown) => {
+      // SoftHSM does so in passing, while another process writes what it keeps of the token.
+      const isInPassing = error instanceof TokenError && error.ckr.name === 'CKR_GENERAL_ERROR'
+      if (!isInPassing) throw error
+      return look()
+    })
     return `${token.manufacturer} ${token.serialNumber}`
   }
 
