@@ -49,8 +49,14 @@ export function secretFileProblem(file: string): string | null {
     : `${file} can be read by others; run chmod 600 on it`
 }
 
+const WHITE_SPACE = Buffer.from(' \t\r\n')
+
+/** Leaves nothing of the file in memory: of secrets for others, this process is not to know more (S81). */
 export function emptyFileProblem(file: string): string | null {
-  return readFileSync(file, 'utf8').trim() === '' ? `${file} is empty` : null
+  const bytes = readFileSync(file)
+  const isEmpty = bytes.every((byte) => WHITE_SPACE.includes(byte))
+  bytes.fill(0)
+  return isEmpty ? `${file} is empty` : null
 }
 
 export function folderProblem(folder: string): string | null {
