@@ -242,15 +242,13 @@ export class ResidentKeyCustody implements KeyCustody {
 }
 
 /**
- * Whether a token that answers may well make a key when it is asked once more. SoftHSM fails one in a thousand
- * when several threads ask it for keys, or has not yet read what another thread has written.
+ * Whether a token that answers may well make a key when it is asked once more: also when it has not yet read
+ * what another thread has written.
  */
 function isInPassing(error: unknown): boolean {
   if (!(error instanceof HsmUnavailableError)) return false
   const { cause } = error
-  return (
-    cause === undefined || (cause instanceof TokenError && cause.ckr.name === 'CKR_GENERAL_ERROR')
-  )
+  return cause === undefined || (cause instanceof TokenError && cause.isInPassing)
 }
 
 /** Each look finds two at most, and a key must not survive because it has doubles. */

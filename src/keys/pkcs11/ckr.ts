@@ -169,6 +169,14 @@ export class TokenError extends Error {
     this.#signedBefore = signedBefore
   }
 
+  /**
+   * Whether it may well succeed when asked once more: SoftHSM fails like this while other threads make keys, or
+   * another process writes what it keeps of the token.
+   */
+  get isInPassing(): boolean {
+    return this.ckr.name === 'CKR_GENERAL_ERROR'
+  }
+
   /** C_Sign alone makes signatures; every other call failed without one. */
   get mayHaveSigned(): boolean {
     return this.#signedBefore > 0 || (this.call === 'C_Sign' && !this.ckr.refusedBeforeSigning)

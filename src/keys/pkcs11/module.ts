@@ -294,10 +294,8 @@ class ModuleSession implements OpenSession {
     }
     const look = () => awaited('C_GetTokenInfo', this.#background.token(this.#slot))
     const token = await look().catch((error: unknown) => {
-      // SoftHSM does so in passing, while another process writes what it keeps of the token.
-      const isInPassing = error instanceof TokenError && error.ckr.name === 'CKR_GENERAL_ERROR'
-      if (!isInPassing) throw error
-      return look()
+      if (error instanceof TokenError && error.isInPassing) return look()
+      throw error
     })
     return `${token.manufacturer} ${token.serialNumber}`
   }
