@@ -99,7 +99,8 @@ export class InsufficientScopeError extends ServiceError {
 export class UnusableSadError extends ServiceError {
   override readonly name = 'UnusableSadError'
   readonly kind = 'unusable-sad'
-  readonly why: 'unknown' | 'spent' | 'revoked' | 'other credential' | 'other client or user'
+  readonly why:
+    'unknown' | 'spent' | 'revoked' | 'other credential' | 'other client or user' | 'tampered with'
   constructor(why: UnusableSadError['why']) {
     super(`SAD is not usable: ${why}`)
     this.why = why

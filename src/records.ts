@@ -7,6 +7,7 @@ import { DatabaseAuditLog } from './storage/audit-store.js'
 import { DatabaseClientStore } from './storage/client-store.js'
 import { DatabaseCredentialStore } from './storage/credential-store.js'
 import type { Database } from './storage/database.js'
+import { bindEarlierRows } from './storage/earlier-rows.js'
 import { DatabaseEnrolmentStore } from './storage/enrolment-store.js'
 import { FencedDatabase } from './storage/fenced-database.js'
 import { GuardedDatabase } from './storage/guarded-database.js'
@@ -47,18 +48,21 @@ export async function openRecords(config: Config, overrides: RecordsOverrides = 
   const mostWaiting = config.overload.commitsWaiting
   const guarded = observation ? new GuardedDatabase(fenced, { ...observation, mostWaiting }) : null
   const database: Database = guarded ?? fenced
+  const installation = new InstallationStore(database)
+  const unboundUntil = await bindEarlierRows({ database, installation, secrets, now })
   return {
     config,
     now,
     secrets,
     database,
+    unboundUntil,
+    installation,
     audit: new DatabaseAuditLog(database, headFile),
     users: new DatabaseUserStore(database, secrets, now),
     clients: new DatabaseClientStore(database, secrets, now, [accountClient(config)]),
     credentialStore: new DatabaseCredentialStore(database),
-    identityStore: new DatabaseIdentityStore(database),
+    identityStore: new DatabaseIdentityStore(database, secrets),
     enrolmentStore: new DatabaseEnrolmentStore(database, secrets),
-    installation: new InstallationStore(database),
     canWrite: async () => guarded === null || (await guarded.canWrite()),
     close: () => database.close(),
   }

@@ -557,6 +557,7 @@ function openRules(
   const activationStore = new DatabaseActivationStore(database)
   const activations = new Activations({
     ...{ now, sadSeconds, steps },
+    ...{ binder: records.secrets, unboundUntil: records.unboundUntil },
     count: (state, digests) => metrics.ledger(state, digests),
     store: activationStore,
     lifetimeSeconds: approvalSeconds,

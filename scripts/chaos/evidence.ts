@@ -29,6 +29,7 @@ export async function collect(
   try {
     const activations = new Activations({
       ...{ store: new DatabaseActivationStore(records.database), now: later },
+      ...{ binder: records.secrets, unboundUntil: records.unboundUntil },
       ...{ lifetimeSeconds: 1, sadSeconds: 1, reservationSeconds: 1 },
     })
     while ((await activations.settleAbandoned()) > 0);

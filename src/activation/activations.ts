@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { auditEvent, type AuditEvent } from '../audit/events.js'
+import type { Secrets } from '../config/secrets.js'
 import type { Credential } from '../credentials/credential.js'
 import {
   HashNotAuthorizedError,
@@ -13,6 +14,7 @@ import {
   UnusableSadError,
 } from '../errors.js'
 import { describeAlgorithm, type SignatureAlgorithm } from '../keys/algorithms.js'
+import { approvedFacts } from '../keys/approved-digest.js'
 import type { LedgerState } from '../observability/metrics.js'
 import { UNMEASURED, type Steps } from '../observability/tracing.js'
 import type { PreparedDocument } from '../documents/prepared-document.js'
@@ -139,9 +141,14 @@ export function asDocuments(documents: readonly PreparedDocument[]): WantedDiges
   })
 }
 
+/** Makes and checks MACs over facts that belong together. */
+export type Binder = Pick<Secrets, 'bind' | 'isBound'>
+
 /** The authorisation ledger's rules: what was agreed to is spent once, by those it was agreed for. */
 export class Activations {
   readonly #store: ActivationStore
+  readonly #binder: Binder
+  readonly #unboundUntil: Date
   readonly #now: () => Date
   readonly #lifetimeSeconds: number
   readonly #reservationSeconds: number
@@ -151,6 +158,7 @@ export class Activations {
   readonly #count: LedgerCount
 
   /**
+   * @param parts.unboundUntil until when what a release before put on record without a MAC is good
    * @param parts.lifetimeSeconds from approval on our pages until the authorisation expires
    * @param parts.sadSeconds lifetime of a SAD given out by `credentials/authorize`
    * @param parts.reservationSeconds after which a reservation counts as abandoned; longer than any HSM call
@@ -158,6 +166,8 @@ export class Activations {
    */
   constructor(parts: {
     store: ActivationStore
+    binder: Binder
+    unboundUntil: Date
     now: () => Date
     lifetimeSeconds: number
     reservationSeconds: number
@@ -168,6 +178,8 @@ export class Activations {
     count?: LedgerCount
   }) {
     this.#store = parts.store
+    this.#binder = parts.binder
+    this.#unboundUntil = parts.unboundUntil
     this.#now = parts.now
     this.#lifetimeSeconds = parts.lifetimeSeconds
     this.#reservationSeconds = parts.reservationSeconds
@@ -188,7 +200,7 @@ export class Activations {
     factors: readonly string[],
   ): Promise<Authorisation | null> {
     const now = this.#now()
-    const authorisation = authorise(id, transaction, now, this.#lifetimeSeconds)
+    const authorisation = this.#authorise(id, transaction, now, this.#lifetimeSeconds)
     const event = grantedEvent(id, transaction, factors)
     if (!(await this.#store.grant(authorisation, now, [event]))) return null
     this.#count('authorised', authorisation.numSignatures)
@@ -202,7 +214,7 @@ export class Activations {
   async grantExplicitly(transaction: Transaction, factors: readonly string[]): Promise<IssuedSad> {
     const now = this.#now()
     const id = randomUUID()
-    const authorisation = authorise(id, transaction, now, this.#sadSeconds)
+    const authorisation = this.#authorise(id, transaction, now, this.#sadSeconds)
     const { sad, value } = newSad(id, now, this.#sadSeconds)
     const event = grantedEvent(id, transaction, factors)
     await this.#store.grantExplicitly(transaction, authorisation, sad, [event])
@@ -245,9 +257,10 @@ export class Activations {
       throw new SadExpiredError('SAD expired')
     }
     if (!sad && authorisation.extendedAt) throw new UnusableSadError('spent')
-    const rows = agreed
+    const taken = agreed
       ? matchRows(authorisation, agreed.credential, asAny(digests), [agreed.hashAlgorithm])
       : rowsForExtension(authorisation, digests)
+    const rows = this.#bound(authorisation, taken)
     const { sad: next, value } = newSad(authorisation.id, now, this.#sadSeconds)
     const extended = await this.#store.extend({
       ...{ authorisationId: authorisation.id, sad, next, rows, now },
@@ -368,7 +381,8 @@ export class Activations {
       if (!sad && authorisation.extendedAt) throw new UnusableSadError('spent')
       this.rejectExpired(authorisation)
       const hashAlgorithms = uses.map(({ algorithm }) => algorithm.hash.oid)
-      const rows = matchRows(authorisation, credential, wanted, hashAlgorithms)
+      const matched = matchRows(authorisation, credential, wanted, hashAlgorithms)
+      const rows = this.#bound(authorisation, matched)
       const now = this.#now()
       const reserved = await this.#store.reserve({
         authorisationId,
@@ -500,6 +514,52 @@ export class Activations {
     if (settled) this.#count(state, rows.length)
   }
 
+  #authorise(
+    id: string,
+    transaction: Transaction,
+    now: Date,
+    lifetimeSeconds: number,
+  ): Authorisation {
+    const { clientId, userId, credentialId, numSignatures, items } = transaction
+    const owner = { id, clientId, userId, credentialId }
+    const hashAlgorithm = transaction.hashAlgorithm?.oid ?? null
+    return {
+      ...{ ...owner, transactionId: transaction.id, hashAlgorithm, numSignatures },
+      createdAt: now,
+      expiresAt: new Date(now.getTime() + lifetimeSeconds * 1000),
+      revokedAt: null,
+      extendedAt: null,
+      digests: Array.from({ length: numSignatures }, (_, position): AuthorisedDigest => {
+        const { digest = null, hashType = null } = items[position] ?? {}
+        const row = { id: randomUUID(), digest, hashType }
+        const facts = factsOf({ ...owner, hashAlgorithm }, row)
+        return { ...row, state: 'authorised', binding: this.#binder.bind(...facts) }
+      }),
+    }
+  }
+
+  /**
+   * The rows, with a new MAC where the one on record is not over the digest they are taken for.
+   * @throws {UnusableSadError} when a row is not as it was approved
+   */
+  #bound(authorisation: Authorisation, taken: readonly Reservation[]): Reservation[] {
+    const known = new Map(authorisation.digests.map((row) => [row.id, row]))
+    return taken.map((reservation) => {
+      const row = known.get(reservation.rowId)
+      if (!row || !this.#isIntact(authorisation, row)) throw new UnusableSadError('tampered with')
+      const { digest } = reservation
+      if (row.binding !== null && row.digest?.equals(digest)) return reservation
+      const binding = this.#binder.bind(...factsOf(authorisation, { ...row, digest }))
+      return { ...reservation, binding }
+    })
+  }
+
+  #isIntact(authorisation: Authorisation, row: AuthorisedDigest): boolean {
+    const { binding } = row
+    if (binding === null) return this.#now() < this.#unboundUntil
+    return this.#binder.isBound(binding, ...factsOf(authorisation, row))
+  }
+
   async #rejectTakenKey({ keyHash }: Repeatable): Promise<void> {
     if (await this.#store.findEarlier(keyHash)) throw new HsmUnavailableError('under way')
   }
@@ -548,25 +608,21 @@ function rowsForExtension(authorisation: Authorisation, digests: readonly Buffer
   })
 }
 
-function authorise(
-  id: string,
-  transaction: Transaction,
-  now: Date,
-  lifetimeSeconds: number,
-): Authorisation {
-  const { clientId, userId, credentialId, numSignatures, items } = transaction
-  return {
-    ...{ id, transactionId: transaction.id, clientId, userId, credentialId, numSignatures },
-    hashAlgorithm: transaction.hashAlgorithm?.oid ?? null,
-    createdAt: now,
-    expiresAt: new Date(now.getTime() + lifetimeSeconds * 1000),
-    revokedAt: null,
-    extendedAt: null,
-    digests: Array.from({ length: numSignatures }, (_, position): AuthorisedDigest => {
-      const { digest = null, hashType = null } = items[position] ?? {}
-      return { id: randomUUID(), digest, hashType, state: 'authorised' }
-    }),
-  }
+/** What the MAC of a row is over. */
+function factsOf(
+  {
+    id,
+    clientId,
+    userId,
+    credentialId,
+    hashAlgorithm,
+  }: Pick<Authorisation, 'id' | 'clientId' | 'userId' | 'credentialId' | 'hashAlgorithm'>,
+  { id: rowId, digest, hashType }: Pick<AuthorisedDigest, 'id' | 'digest' | 'hashType'>,
+): string[] {
+  return approvedFacts({
+    ...{ authorisationId: id, clientId, userId, credentialId, hashAlgorithm, rowId, hashType },
+    digest: digest?.toString('base64') ?? null,
+  })
 }
 
 function grantedEvent(

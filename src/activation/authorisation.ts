@@ -9,6 +9,8 @@ export interface AuthorisedDigest {
   /** Null when the application did not say: then it is good for a hash or a document, once. */
   readonly hashType: HashType | null
   readonly state: 'authorised' | 'reserved' | 'consumed' | 'released' | 'indeterminate'
+  /** MAC over the row as it was agreed to (`approvedFacts`); null when a release before made it. */
+  readonly binding: string | null
 }
 
 /** What the signer agreed to. A SAD, of whatever form, is a reference to one of these. */
@@ -36,6 +38,8 @@ export interface Reservation {
   readonly digest: Buffer
   /** What the key signs in its place; absent when it is that digest itself. */
   readonly derived?: DerivedDigest
+  /** MAC over the row with this digest; absent where the one on record is already that. */
+  readonly binding?: string
 }
 
 /** The digest of bytes to be signed that were made from a document. */

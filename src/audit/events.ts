@@ -23,9 +23,14 @@ export interface AuditEventDetails {
     refused: Record<string, number>
   }
 
+  /** People that a release before put on record came under a MAC; approvals without one end then. */
+  'installation.bound': { people: number; unboundUntil: string }
   'user.added': { userId: string; username: string }
   'user.changed': { userId: string; changed: string[] }
   'user.disabled': { userId: string }
+  /** What the database says of them is not what was put on record: they are nobody until it is confirmed. */
+  'user.refused': { userId: string; why: string }
+  'user.confirmed': { userId: string; authenticatorRemoved: boolean }
   'client.added': { clientId: string; name: string }
   'client.disabled': { clientId: string }
 

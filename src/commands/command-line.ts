@@ -4,7 +4,7 @@ import { Option, type Command } from 'commander'
 import { escapeCharacter, UNPRINTABLE } from '../audit/export.js'
 import { ConfigError, loadConfig } from '../config/load.js'
 import type { Config } from '../config/schema.js'
-import type { User, UserStore } from '../identity/user.js'
+import type { ListedUser, User, UserStore } from '../identity/user.js'
 import { createLogger } from '../observability/logger.js'
 import type { Records } from '../records.js'
 import type { Services } from '../services.js'
@@ -46,9 +46,20 @@ export function demandPlainText(name: string, text: string): void {
   throw new CommandError(`The ${name} must be 1 to 200 characters of plain text.`)
 }
 
-/** @throws {CommandError} */
+/** @throws {CommandError} also when the person is not as they were put on record */
 export async function demandUser(users: UserStore, username: string): Promise<User> {
   const user = await users.findByUsername(username)
+  if (user) return user
+  await demandListedUser(users, username)
+  throw new CommandError(
+    `What the database says of "${printable(username)}" was changed by something else. ` +
+      `See "openrssp user confirm ${printable(username)}".`,
+  )
+}
+
+/** Also one who is not as they were put on record. @throws {CommandError} */
+export async function demandListedUser(users: UserStore, username: string): Promise<ListedUser> {
+  const user = (await users.list()).find((each) => each.username === username)
   if (!user) throw new CommandError(`There is no user "${printable(username)}".`)
   return user
 }

@@ -4,10 +4,11 @@ import { auditEvent } from '../audit/events.js'
 import { issueEnrolmentCode } from '../identity/enrolment.js'
 import { hashPassword } from '../identity/password.js'
 import { generateTotpSecret } from '../identity/totp.js'
-import { UsernameTakenError, type Contact } from '../identity/user.js'
+import { UsernameTakenError, type Contact, type ListedUser } from '../identity/user.js'
 import {
   CommandError,
   configured,
+  demandListedUser,
   demandPlainText,
   demandUser,
   printable,
@@ -29,6 +30,10 @@ interface AddOptions extends CommonOptions {
 
 interface CodeOptions extends CommonOptions {
   readonly hours: number
+}
+
+interface ConfirmOptions extends CommonOptions {
+  readonly yes?: true
 }
 
 interface SetOptions extends CommonOptions {
@@ -90,8 +95,9 @@ export function userCommands(program: Command): void {
     .description('list everybody')
     .action((options: CommonOptions) =>
       withRecords(options, async ({ users }) => {
-        const rows = (await users.list()).map(({ id, username, displayName, disabledAt }) => {
-          return { id, username, displayName, state: disabledAt ? 'disabled' : 'active' }
+        const rows = (await users.list()).map((listed) => {
+          const { id, username, displayName } = listed
+          return { id, username, displayName, state: stateOf(listed) }
         })
         printRows(rows, options.json)
       }),
@@ -154,11 +160,35 @@ export function userCommands(program: Command): void {
     .argument('<username>')
     .action((username: string, options: CommonOptions) =>
       withRecords(options, async ({ users, now }) => {
-        const found = await demandUser(users, username)
+        const found = await demandListedUser(users, username)
         const disabled = await users.disable(found.id, now())
         printFacts({ username, disabled }, options.json)
       }),
     )
+
+  configured(user.command('confirm'))
+    .description('take a person as the database has them, after something else changed it there')
+    .argument('<username>')
+    .option('--yes', 'it is right; without this, what the database has is shown')
+    .action((username: string, options: ConfirmOptions) =>
+      withRecords(options, async ({ users, now }) => {
+        const found = await demandListedUser(users, username)
+        const { id, displayName, givenName, surname, email, phone, country } = found
+        const confirmed = options.yes === true && (await users.confirm(id, now()))
+        printFacts(
+          {
+            ...{ id, username, displayName, givenName, surname, email, phone, country },
+            ...{ state: stateOf(found), confirmed },
+          },
+          options.json,
+        )
+      }),
+    )
+}
+
+function stateOf({ isIntact, disabledAt }: ListedUser): string {
+  if (!isIntact) return 'changed by something else'
+  return disabledAt ? 'disabled' : 'active'
 }
 
 function rejectBadPerson(

@@ -39,10 +39,18 @@ export interface NoticeSettings {
   readonly lang: string
 }
 
+/** As an operator sees them. */
+export interface ListedUser extends User {
+  /** Whether the row is as it was put on record. */
+  readonly isIntact: boolean
+}
+
+/** A person whose row is not as it was put on record is nobody, and that is put on record (S17). */
 export interface UserStore {
   find(id: string): Promise<User | null>
   findByUsername(username: string): Promise<User | null>
-  list(): Promise<User[]>
+  /** Everybody, intact or not. */
+  list(): Promise<ListedUser[]>
   /** @throws {UsernameTakenError} */
   add(user: NewUser): Promise<void>
   /** Also ends the person's grants and outstanding authorisations. Returns false when there is none to disable. */
@@ -54,6 +62,11 @@ export interface UserStore {
   setContact(id: string, contact: Contact, at: Date): Promise<boolean>
   /** False when there is no such person. */
   setNotices(id: string, settings: NoticeSettings): Promise<boolean>
+  /**
+   * Takes a person as the database has them, whoever wrote it there; an authenticator that is not theirs
+   * is removed. Outstanding authorisations end. False when they are intact, or there is no such person.
+   */
+  confirm(id: string, at: Date): Promise<boolean>
   secrets(id: string): Promise<UserSecrets | null>
   /**
    * Accepts a TOTP time step when it is newer than every step accepted before. Of concurrent calls

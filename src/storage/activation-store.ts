@@ -43,6 +43,7 @@ interface AuthorisationRow {
   readonly digest: string | null
   readonly hashType: string | null
   readonly state: AuthorisedDigest['state'] | null
+  readonly binding: string | null
 }
 
 /** The authorisation stands, and so do its credential, person, application and their consent. */
@@ -69,9 +70,12 @@ function someAtOnce<Row>(rows: readonly Row[]): Row[][] {
   )
 }
 
-function reservedAs({ rowId, digest, derived }: Reservation): (string | null)[] {
+function reservedAs({ rowId, digest, derived, binding }: Reservation): (string | null)[] {
   const { toBeSigned, derivation = null } = derived ?? {}
-  return [rowId, digest.toString('base64'), toBeSigned?.toString('base64') ?? null, derivation]
+  return [
+    ...[rowId, digest.toString('base64')],
+    ...[toBeSigned?.toString('base64') ?? null, derivation, binding ?? null],
+  ]
 }
 
 function signedAs({ rowId, signature }: { rowId: string; signature: Buffer }): string[] {
@@ -136,9 +140,9 @@ function giveBack(operationId: string): Change[] {
 function insertAuthorisation({ digests, ...row }: Authorisation): Change[] {
   return [
     insert('Authorisation', row),
-    ...digests.map(({ id, digest, hashType, state }, position) =>
+    ...digests.map(({ id, digest, hashType, state, binding }, position) =>
       insert('AuthorisedDigest', {
-        ...{ id, authorisationId: row.id, position, hashType, state },
+        ...{ id, authorisationId: row.id, position, hashType, state, binding },
         digest: digest?.toString('base64') ?? null,
       }),
     ),
@@ -173,17 +177,19 @@ export class DatabaseActivationStore
     const rows = await this.#database.rows<AuthorisationRow>(
       sql`SELECT a."id", a."transactionId", a."clientId", a."userId", a."credentialId",
                  a."hashAlgorithm", a."numSignatures", a."createdAt", a."expiresAt", a."revokedAt",
-                 a."extendedAt", d."id" AS "rowId", d."digest", d."hashType", d."state"
+                 a."extendedAt", d."id" AS "rowId", d."digest", d."hashType", d."state", d."binding"
             FROM "Authorisation" a LEFT JOIN "AuthorisedDigest" d ON d."authorisationId" = a."id"
            WHERE a."id" = ${id} ORDER BY d."position"`,
     )
     const [row] = rows
     if (!row) return null
-    const digests = rows.flatMap(({ rowId, digest, hashType, state }): AuthorisedDigest[] => {
-      if (rowId === null || state === null) return []
-      const bytes = digest === null ? null : Buffer.from(digest, 'base64')
-      return [{ id: rowId, digest: bytes, hashType: hashType as HashType | null, state }]
-    })
+    const digests = rows.flatMap(
+      ({ rowId, digest, hashType, state, binding }): AuthorisedDigest[] => {
+        if (rowId === null || state === null) return []
+        const bytes = digest === null ? null : Buffer.from(digest, 'base64')
+        return [{ id: rowId, digest: bytes, hashType: hashType as HashType | null, state, binding }]
+      },
+    )
     const { transactionId, clientId, userId, credentialId, hashAlgorithm, numSignatures } = row
     return {
       ...{ id, transactionId, clientId, userId, credentialId, hashAlgorithm, numSignatures },
@@ -251,9 +257,10 @@ export class DatabaseActivationStore
           sql`UPDATE "Authorisation" SET "expiresAt" = ${authorisationExpiresAt} WHERE "id" = ${authorisationId}`,
           1,
         ),
-        ...rows.map(({ rowId, digest }) =>
+        ...rows.map(({ rowId, digest, binding = null }) =>
           change(
-            sql`UPDATE "AuthorisedDigest" SET "digest" = ${digest.toString('base64')}
+            sql`UPDATE "AuthorisedDigest"
+                   SET "digest" = ${digest.toString('base64')}, "binding" = COALESCE(${binding}, "binding")
                  WHERE "id" = ${rowId} AND "authorisationId" = ${authorisationId}
                    AND "state" IN ('authorised', 'released')`,
             1,
@@ -286,7 +293,8 @@ export class DatabaseActivationStore
               sql`UPDATE "AuthorisedDigest"
                    SET "state" = 'reserved', "operationId" = ${operationId}, "reservedUntil" = ${reservedUntil},
                        "signAlgorithm" = ${signAlgorithm}, "digest" = v."column2",
-                       "toBeSigned" = v."column3", "derivation" = v."column4"
+                       "toBeSigned" = v."column3", "derivation" = v."column4",
+                       "binding" = COALESCE(v."column5", "AuthorisedDigest"."binding")
                   FROM (${valuesOf(some.map(reservedAs))}) v
                  WHERE "id" = v."column1" AND "authorisationId" = ${authorisationId}
                    AND "state" IN ('authorised', 'released')

@@ -1,15 +1,19 @@
 import type { AuditEvent } from '../audit/events.js'
+import type { Secrets } from '../config/secrets.js'
 import type { Identity, IdentityStore } from '../identity/identities.js'
 import type { NewUser } from '../identity/user.js'
 import { endAuthorisations } from './authorisation-end.js'
 import { change, committed, insert, sql, type Database } from './database.js'
 import { useEnrolmentCode } from './enrolment-store.js'
+import { insertUser } from './user-store.js'
 
 export class DatabaseIdentityStore implements IdentityStore {
   readonly #database: Database
+  readonly #secrets: Secrets
 
-  constructor(database: Database) {
+  constructor(database: Database, secrets: Secrets) {
     this.#database = database
+    this.#secrets = secrets
   }
 
   find(issuer: string, subject: string): Promise<Identity | null> {
@@ -53,8 +57,7 @@ export class DatabaseIdentityStore implements IdentityStore {
   ): Promise<boolean> {
     return committed(this.#database, {
       changes: [
-        // There is no authenticator to seal yet.
-        insert('User', { ...user, totpSecret: null, createdAt: at }),
+        insertUser(user, at, this.#secrets),
         insert('Identity', { ...identity, linkedAt: at }),
       ],
       audit,

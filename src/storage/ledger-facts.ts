@@ -16,11 +16,12 @@ import type { SigningOperation } from '../keys/key-custody.js'
  */
 
 export const ROW_COLUMNS = `
-  "id", "authorisationId", "digest", "hashType", "toBeSigned", "derivation", "state", "operationId", "reservedUntil", "signAlgorithm"`
+  "id", "authorisationId", "digest", "hashType", "toBeSigned", "derivation", "state", "operationId", "reservedUntil", "signAlgorithm",
+  "binding"`
 
 /** The grant of the transaction is looked up only where there is one. */
 export const AUTHORISATION_COLUMNS = `
-  a."id" AS "authorisationId", a."userId" AS "signerId", a."hashAlgorithm", a."expiresAt", a."revokedAt",
+  a."id" AS "authorisationId", a."clientId", a."userId" AS "signerId", a."hashAlgorithm", a."expiresAt", a."revokedAt",
   u."disabledAt" AS "userDisabledAt", k."disabledAt" AS "clientDisabledAt",
   t."grantId" IS NOT NULL AND EXISTS (
     SELECT 1 FROM "OAuthRecord" g
@@ -51,6 +52,7 @@ export type StoredRow = Omit<LedgerRow, 'reservedUntil'> & { readonly reservedUn
 
 export interface StoredAuthorisation {
   readonly authorisationId: string
+  readonly clientId: string
   readonly signerId: string
   readonly hashAlgorithm: string | null
   readonly expiresAt: Moment
@@ -104,9 +106,10 @@ export class LedgerReading {
   }
 
   #authorisation(stored: StoredAuthorisation): LedgerAuthorisation {
-    const { signerId, hashAlgorithm, userDisabledAt, clientDisabledAt, consentRevoked } = stored
+    const { clientId, signerId, hashAlgorithm } = stored
+    const { userDisabledAt, clientDisabledAt, consentRevoked } = stored
     return {
-      ...{ userId: signerId, hashAlgorithm },
+      ...{ clientId, userId: signerId, hashAlgorithm },
       expiresAt: new Date(stored.expiresAt),
       revokedAt: toDate(stored.revokedAt),
       isEnded: userDisabledAt !== null || clientDisabledAt !== null || Boolean(consentRevoked),

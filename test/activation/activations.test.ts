@@ -32,6 +32,7 @@ function authorisation(rows: readonly Partial<AuthorisedDigest>[]): Authorisatio
       digest: null,
       hashType: null,
       state: 'authorised',
+      binding: null,
       ...row,
     })),
   }

@@ -92,6 +92,55 @@ describe('Administration from the command line', () => {
       await assertRefused(['credential', 'create', 'dave'], 'dave is disabled.')
     })
 
+    describe('with a person whom something else changed in the database (S17)', () => {
+      const changed = () => {
+        const database = new Sqlite(installation.databaseFile)
+        database.exec(
+          `UPDATE "User" SET "email" = 'mallory@example.org' WHERE "username" = 'carol'`,
+        )
+        database.close()
+      }
+      before(async () => {
+        const name = ['--given-name', 'Carol', '--surname', 'Cole']
+        await installation.json('user', 'add', 'carol', ...name, '--email', 'carol@example.org')
+        changed()
+      })
+      const state = async () => {
+        const listed: { username: string; state: string }[] = await installation.json(
+          'user',
+          'list',
+        )
+        return listed.find(({ username }) => username === 'carol')?.state
+      }
+
+      it('list: says so', async () => {
+        assert.equal(await state(), 'changed by something else')
+      })
+
+      it('set: refuses, and says what to do', () =>
+        assertRefused(
+          ['user', 'set', 'carol', '--email', 'none'],
+          'What the database says of "carol" was changed by something else. See "openrssp user confirm carol".',
+        ))
+
+      it('confirm: shows what there is, and takes it only when told to', async () => {
+        const shown = await installation.json('user', 'confirm', 'carol')
+        assert.deepEqual([shown.email, shown.confirmed], ['mallory@example.org', false])
+        assert.equal(await state(), 'changed by something else')
+        const { confirmed } = await installation.json('user', 'confirm', 'carol', '--yes')
+        assert.deepEqual([confirmed, await state()], [true, 'active'])
+      })
+
+      it('disable: works all the same', async () => {
+        changed()
+        const database = new Sqlite(installation.databaseFile)
+        database.exec(`UPDATE "User" SET "phone" = '+491701234567' WHERE "username" = 'carol'`)
+        database.close()
+        const { disabled } = await installation.json('user', 'disable', 'carol')
+        assert.equal(disabled, true)
+      })
+    })
+
     it('refuses a name that is taken', () =>
       assertRefused(['user', 'add', 'alice', ...person], 'There is a user "alice" already.'))
 
@@ -189,6 +238,20 @@ describe('Administration from the command line', () => {
         ['client', 'add', 'phone2', 'App', ...own],
         '"com.example.app:/callback" is not a redirect URI: give an absolute http(s) URI without fragment.',
       )
+    })
+
+    it('add: demands no redirect URI of one that acts for itself, or introspects, alone', async () => {
+      await assertRefused(
+        ['client', 'add', 'homeless', 'App'],
+        'Say where signers come back to: --redirect-uri.',
+      )
+      await installation.json('client', 'add', 'machine', 'Machine', '--for-itself')
+      await installation.json('client', 'add', 'guard', 'Resource server', '--introspects-all')
+      const rows = await installation.json('client', 'list')
+      for (const id of ['machine', 'guard']) {
+        const found = rows.find(({ client_id }: { client_id: string }) => client_id === id)
+        assert.deepEqual(found.redirectUris, [], id)
+      }
     })
 
     it('disable: ends its access, once', async () => {
@@ -298,8 +361,7 @@ describe('Administration from the command line', () => {
     })
 
     it('create --seal-of: makes a seal for an application, and prints its PIN once', async () => {
-      const redirect = ['--redirect-uri', 'https://seal.example/callback']
-      await installation.json('client', 'add', 'sealer', 'Sealer', ...redirect, '--for-itself')
+      await installation.json('client', 'add', 'sealer', 'Sealer', '--for-itself')
       const seal = ['credential', 'create', 'alice', '--seal-of', 'sealer']
       const created = await installation.json(...seal)
       assert.match(created.PIN, /^\d{12}$/)

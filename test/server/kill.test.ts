@@ -182,6 +182,7 @@ describe('A server killed with SIGKILL in the middle of signing (S6, S70, S71, S
     const store = new DatabaseActivationStore(services.database)
     const activations = new Activations({
       ...{ store, now: later },
+      ...{ binder: services.secrets, unboundUntil: services.unboundUntil },
       lifetimeSeconds: 1,
       sadSeconds: 1,
       reservationSeconds: 1,

@@ -102,6 +102,7 @@ describe('The ledger in a database', () => {
     ...{ revokedAt: null, extendedAt: null },
     digests: [0, 1].map((position) => ({
       ...{ id: rowId(position), digest: DIGEST, hashType: null, state: 'authorised' },
+      binding: null,
     })),
   })
   const rowId = (position: number) => `${id} row ${position}`

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { Type, type Static } from '@sinclair/typebox'
 import { signerOf, type WantedDigest } from '../../activation/activations.js'
 import type { Authorisation, Repeatable, SigningJob } from '../../activation/authorisation.js'
+import type { Stay } from '../../admission/gate.js'
 import { hashBearerValue } from '../../activation/sad.js'
 import type { Credential } from '../../credentials/credential.js'
 import type { ValidationData } from '../../documents/ades.js'
@@ -45,6 +46,7 @@ import {
   ToBePolled,
   UNFIT_MODE,
   ValidityPeriod,
+  whyRefused,
   type Agreement,
   type Later,
 } from './signing-request.js'
@@ -126,7 +128,7 @@ export const signDoc = defineCscEndpoint({
     'signature-withheld',
   ],
 
-  async handle(input, caller, services, { idempotencyKey }) {
+  async handle(input, caller, services, { idempotencyKey, stay }) {
     const { credentials } = services
     const { authorisationId, sad } = await authorisationOf(input.SAD, caller, services)
     const asked = { authorisationId, mayRepeat: idempotencyKey !== null }
@@ -141,10 +143,12 @@ export const signDoc = defineCscEndpoint({
     ])
     const request = { authorisationId, sad, credential, signer, signing, wanted, named }
     try {
-      if (later) return { responseID: await signLater(request, later, services) }
+      if (later) return { responseID: await signLater(request, later, services, stay) }
       return renderSigned((await findSigned(request, services)) ?? (await sign(request, services)))
     } catch (error) {
-      if (isRefusedUse(error)) await credentials.noteRefusedUse(credential, signer, error.kind)
+      if (isRefusedUse(error)) {
+        await credentials.noteRefusedUse(credential, signer, whyRefused(error))
+      }
       if (!(error instanceof HashNotAuthorizedError)) throw error
       throw new DocumentNotAuthorizedError(sad || input.SAD ? 'SAD' : 'token')
     }
@@ -266,6 +270,7 @@ async function signLater(
   request: SigningRequest,
   later: Later,
   services: CscServices,
+  stay: Stay,
 ): Promise<string> {
   const { activations, signingJobs, documentJobs } = services
   const { named, signer, signing } = request
@@ -278,7 +283,7 @@ async function signLater(
       documents: documentJobs.seal(hashBearerValue(responseID), signing),
     }
     const activation = await redeem(request, { prepared, authorisation, job }, services)
-    documentJobs.start(responseID, signing, { activation, prepared })
+    stay(documentJobs.start(responseID, signing, { activation, prepared }))
   } catch (error) {
     // The same request may have been accepted since: repeated, it is no second use.
     const since = error instanceof HsmUnavailableError || isUsedUp(error)

@@ -1,6 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { asHashes, signerOf, type Activation } from '../../activation/activations.js'
 import type { Repeatable, SigningJob } from '../../activation/authorisation.js'
+import type { Stay } from '../../admission/gate.js'
 import type { Credential } from '../../credentials/credential.js'
 import { HsmUnavailableError, InvalidParameterError, RefusedRequestError } from '../../errors.js'
 import { inWords, invalid, missing } from '../../http/refusals.js'
@@ -35,6 +36,7 @@ import {
   ToBePolled,
   UNFIT_MODE,
   ValidityPeriod,
+  whyRefused,
   type Agreement,
   type Later,
 } from './signing-request.js'
@@ -87,7 +89,7 @@ export const signHash = defineCscEndpoint({
     'signature-withheld',
   ],
 
-  async handle(input, caller, services, { idempotencyKey }) {
+  async handle(input, caller, services, { idempotencyKey, stay }) {
     const { credentials } = services
     const { authorisationId, sad } = await authorisationOf(input.SAD, caller, services)
     const mayRepeat = idempotencyKey !== null
@@ -107,12 +109,14 @@ export const signHash = defineCscEndpoint({
     ])
     const request = { authorisationId, sad, credential, signer, digests, algorithm, named }
     try {
-      if (later) return { responseID: await signLater(request, later, services) }
+      if (later) return { responseID: await signLater(request, later, services, stay) }
       const earlier = named && (await services.activations.findEarlier(named))
       const signatures = earlier?.signatures ?? (await sign(request, services))
       return { signatures: signatures.map((signature) => signature.toString('base64')) }
     } catch (error) {
-      if (isRefusedUse(error)) await credentials.noteRefusedUse(credential, signer, error.kind)
+      if (isRefusedUse(error)) {
+        await credentials.noteRefusedUse(credential, signer, whyRefused(error))
+      }
       throw error
     }
   },
@@ -142,6 +146,7 @@ async function signLater(
   request: SigningRequest,
   later: Later,
   services: CscServices,
+  stay: Stay,
 ): Promise<string> {
   const { activations, signingJobs } = services
   const { named, signer } = request
@@ -149,7 +154,7 @@ async function signLater(
   if (named && (await activations.isRepeated(named))) return responseID
   const job = signingJobs.describe(responseID, signer, later)
   try {
-    signingJobs.start(await redeem(request, services, job))
+    stay(signingJobs.start(await redeem(request, services, job)))
   } catch (error) {
     // The same request may have been accepted since: repeated, it is no second use.
     const since = error instanceof HsmUnavailableError || isUsedUp(error)

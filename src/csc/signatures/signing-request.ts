@@ -180,3 +180,9 @@ const REFUSED_USE: ReadonlySet<AnyServiceError['kind']> = new Set([
   ...(['unusable-sad', 'sad-expired', 'hash-not-authorized'] as const),
   ...(['too-many-signatures', 'credential-disabled'] as const),
 ])
+
+/** For the audit log. */
+export function whyRefused(error: AnyServiceError): string {
+  const isTampered = error.kind === 'unusable-sad' && error.why === 'tampered with'
+  return isTampered ? 'an approval that was tampered with' : error.kind
+}

@@ -6,6 +6,7 @@ import {
   describeAlgorithm,
   type SignatureAlgorithm,
 } from '../algorithms.js'
+import { approvedFacts } from '../approved-digest.js'
 import { digestOf } from '../digest.js'
 import { namesDigest } from '../named-digest.js'
 import type { WrappedKeyStore } from '../hsm-wrapped.js'
@@ -27,10 +28,13 @@ export interface LedgerRow {
   readonly operationId: string | null
   readonly reservedUntil: Date | null
   readonly signAlgorithm: string | null
+  /** MAC over what was approved (`approvedFacts`). */
+  readonly binding: string | null
 }
 
 /** What a row rests on. */
 export interface LedgerAuthorisation {
+  readonly clientId: string
   readonly userId: string
   /** OID. */
   readonly hashAlgorithm: string | null
@@ -122,7 +126,22 @@ export class LedgerRules {
       }
     })
     rejectEnded(authorisation, algorithm, now)
-    return this.#publicKey(use, authorisation, now)
+    const publicKey = this.#publicKey(use, authorisation, now)
+    for (const row of rows) this.#rejectUnapproved(row, authorisation)
+    return publicKey
+  }
+
+  /** Who can write to the database cannot approve: the MAC of a row is over all that its signer agreed to. */
+  #rejectUnapproved(row: LedgerRow, authorisation: LedgerAuthorisation): void {
+    const { clientId, userId, hashAlgorithm, credential } = authorisation
+    const { id, authorisationId, digest, hashType, binding } = row
+    const facts = approvedFacts({
+      ...{ authorisationId, clientId, userId, credentialId: credential.id, hashAlgorithm },
+      ...{ rowId: id, digest, hashType },
+    })
+    if (binding === null || !this.#isBound(binding, ...facts)) {
+      throw new RefusedUseError('a row that is not as it was approved')
+    }
   }
 
   #publicKey({ keyId, algorithm }: KeyUse, authorisation: LedgerAuthorisation, now: Date): Buffer {

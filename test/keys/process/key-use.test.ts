@@ -400,6 +400,57 @@ describe('The key process, asked by a server that lies', () => {
       })
     }
 
+    // Who can write to the database cannot approve (S1).
+    const forgeries: [string, Statement][] = [
+      ['without its MAC', sql`"binding" = NULL`],
+      [
+        'with the MAC of another row',
+        sql`"binding" = 'f0-GFGnJbxh9sNmEVGXUSxbLGH0vS1TLZcoI3L2xkzU'`,
+      ],
+      ['approved as something else', sql`"hashType" = 'dtbsr'`],
+    ]
+    for (const [what, change] of forgeries) {
+      it(`a row that is ${what}`, async () => {
+        await write(
+          sql`UPDATE "AuthorisedDigest" SET ${change} WHERE "operationId" = ${activation.operationId}`,
+        )
+        await assertRefused(ask, 'a row that is not as it was approved')
+      })
+    }
+
+    it('a digest that somebody wrote into the ledger', async () => {
+      const digest = newDigest()
+      await write(
+        sql`UPDATE "AuthorisedDigest" SET "digest" = ${digest.toString('base64')}
+             WHERE "operationId" = ${activation.operationId}`,
+      )
+      await assertRefused({ ...ask, digests: [digest] }, 'a row that is not as it was approved')
+    })
+
+    it('a row that somebody added to an approval', async () => {
+      const digest = newDigest()
+      await write(
+        sql`INSERT INTO "AuthorisedDigest"
+              ("id", "authorisationId", "position", "digest", "state", "operationId", "reservedUntil", "signAlgorithm", "binding")
+            SELECT 'added', "authorisationId", 99, ${digest.toString('base64')}, "state", "operationId",
+                   "reservedUntil", "signAlgorithm", "binding"
+              FROM "AuthorisedDigest" WHERE "operationId" = ${activation.operationId}`,
+      )
+      const operation = { id: activation.operationId, rows: ['added'] }
+      await assertRefused(
+        { ...ask, digests: [digest], operation },
+        'a row that is not as it was approved',
+      )
+    })
+
+    it('an approval that was moved to another application', async () => {
+      const client = await rssp.addClient()
+      await write(
+        sql`UPDATE "Authorisation" SET "clientId" = ${client.client_id} WHERE "id" = ${activation.authorisationId}`,
+      )
+      await assertRefused(ask, 'a row that is not as it was approved')
+    })
+
     it('an approval that expired', async () => {
       await write(
         sql`UPDATE "Authorisation" SET "expiresAt" = ${past} WHERE "id" = ${activation.authorisationId}`,
