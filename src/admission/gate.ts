@@ -22,6 +22,9 @@ export interface GateLimits {
  */
 export type Rest = <T>(pause: () => Promise<T>) => Promise<T>
 
+/** Keeps the room of a request taken until that is done, too, which it leaves behind when it is answered. */
+export type Stay = (work: Promise<unknown>) => void
+
 /** Told about those that had to wait, and those that were turned away. */
 export interface GateObserver {
   turnedAway(gate: string, reason: 'party has too many' | 'too many' | 'waited too long'): void
@@ -82,17 +85,23 @@ export class Gate {
    * @throws {TooManyRequestsError} when the party has too many waiting already
    * @throws {OverloadedError} when too many wait, or the turn does not come in time
    */
-  async pass<T>(entrant: Entrant, work: (rest: Rest) => Promise<T>): Promise<T> {
+  async pass<T>(entrant: Entrant, work: (rest: Rest, stay: Stay) => Promise<T>): Promise<T> {
     // What is larger than the gate passes alone.
     const { party } = entrant
     const cost = Math.min(entrant.cost ?? 1, this.#limits.atOnce)
     if (this.#waiting === 0 && this.#hasRoom(cost) && !this.#hasItsShare(party)) {
       this.#enter(party, cost)
     } else await this.#turn(entrant, cost)
+    const behind: Promise<unknown>[] = []
+    const leave = () => this.#leave(party, cost)
     try {
-      return await work((pause) => this.#rest(party, cost, pause))
+      return await work(
+        (pause) => this.#rest(party, cost, pause),
+        (left) => behind.push(left),
+      )
     } finally {
-      this.#leave(party, cost)
+      if (behind.length === 0) leave()
+      else void Promise.allSettled(behind).then(leave)
     }
   }
 

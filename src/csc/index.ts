@@ -72,3 +72,6 @@ export const CSC_MOUNTS: readonly CscMount[] = [
 export const DOCUMENT_PATHS: readonly string[] = CSC_MOUNTS.flatMap(({ base, endpoints }) =>
   endpoints.filter(({ takesDocuments }) => takesDocuments).map(({ path }) => `${base}${path}`),
 )
+
+/** Addresses at which results are fetched, as often as it takes. */
+export const POLL_PATHS: readonly string[] = CSC_MOUNTS.map(({ base }) => base + signPolling.path)

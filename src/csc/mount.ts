@@ -85,13 +85,14 @@ export function mountCsc(
         cost: costOf(sent),
         isGone: () => isGone(ctx),
       }
-      const answer = await services.gate.pass(entrant, async (rest) => {
+      const answer = await services.gate.pass(entrant, async (rest, stay) => {
         const body = caller ? await withQuirks(sent, caller, { endpoint, services }) : sent
         return endpoint.invoke(body, caller, services, {
           idempotencyKey: ctx.get('idempotency-key') || null,
           authorization: ctx.get('authorization') || null,
           address: ctx.ip,
           rest,
+          stay,
         })
       })
       if (answer === NO_CONTENT) ctx.status = 204

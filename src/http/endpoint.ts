@@ -1,5 +1,5 @@
 import { Kind, type Static, type TObject, type TSchema } from '@sinclair/typebox'
-import type { Rest } from '../admission/gate.js'
+import type { Rest, Stay } from '../admission/gate.js'
 import type { AccessToken, Scope } from './bearer.js'
 import { MissingParameterError, RefusedRequestError, type ServiceError } from '../errors.js'
 import type { JsonObject } from './json-body.js'
@@ -16,6 +16,8 @@ export interface RequestHeaders {
   readonly address: string
   /** Makes room for others while the method only waits. */
   readonly rest: Rest
+  /** Goes on taking up room while something is done that nobody waits for. */
+  readonly stay: Stay
 }
 
 /** What is published of an API method (scripts/openapi.ts), and what clients may rely on. */

@@ -2,14 +2,14 @@ import type { Context, Middleware } from 'koa'
 import type { Gate, GateLimits, GateObserver } from '../admission/gate.js'
 import { networkOf } from '../admission/network.js'
 import { OverloadedError, TooManyRequestsError } from '../errors.js'
-import { LargeMember } from './large-members.js'
+import { LARGE, LargeMember } from './large-members.js'
 
 export interface EntranceLimits {
   /** Requests read, waiting or answered at a time. */
   readonly requestsAtOnce: number
   /** Of these, how many may come from one address. */
   readonly requestsPerAddress: number
-  /** Bytes of the bodies of all of them. */
+  /** Bytes of the bodies of all of them, and of large answers that were not read yet. */
   readonly bodyBytesAtOnce: number
   /** Of the largest body that is read. */
   readonly bodyBytes: number
@@ -17,6 +17,8 @@ export interface EntranceLimits {
   readonly documentBytes: number
   /** Paths of those methods. */
   readonly documentPaths: ReadonlySet<string>
+  /** Paths whose answers can be asked for again, whatever the HTTP method. */
+  readonly pollPaths: ReadonlySet<string>
 }
 
 /** The most that is read of a body: of a document, Base64 and what goes with it. */
@@ -28,15 +30,25 @@ export function largestBody(
 }
 
 const RETRY_SECONDS = 1
+/** For reading a large answer, also by telephone. */
+const MOST_SENDING_MS = 120_000
+
+/** What one address takes up. */
+interface Share {
+  requests: number
+  bytes: number
+  /** Of these, what is of answers that nobody has read to their end. */
+  unread: number
+}
 
 /**
  * Bounds what requests can take up before anybody knows whose they are: their number, and the memory of
- * their bodies, half of which is as much as one address gets.
+ * their bodies, half of which is as much as one address gets. Large answers count until they are read.
  */
 export class Entrance {
   readonly #limits: EntranceLimits
   readonly #observer: GateObserver
-  readonly #byAddress = new Map<string, { requests: number; bytes: number }>()
+  readonly #byAddress = new Map<string, Share>()
   #requests = 0
   #bytes = 0
 
@@ -56,27 +68,51 @@ export class Entrance {
     return async (ctx, next) => {
       const ip = networkOf(ctx.ip)
       const bytes = this.#bodyBytes(ctx)
-      const mine = this.#byAddress.get(ip) ?? { requests: 0, bytes: 0 }
+      const mine = this.#byAddress.get(ip) ?? { requests: 0, bytes: 0, unread: 0 }
       this.#rejectTooMuch(mine, bytes)
       this.#byAddress.set(ip, mine)
       this.#count(mine, 1, bytes)
+      const isAskedAgain = ctx.method === 'GET' || this.#limits.pollPaths.has(ctx.path)
+      const leave = () => {
+        if (mine.requests === 0 && mine.unread === 0) this.#byAddress.delete(ip)
+      }
       try {
         await next()
+        const answer = largeAnswer(ctx)
+        if (isAskedAgain && answer > 0) this.#rejectUnread(mine, answer, bytes)
+        if (answer > 0) this.#countUntilRead(ctx, mine, answer, leave)
       } finally {
         this.#count(mine, -1, -bytes)
-        if (mine.requests === 0) this.#byAddress.delete(ip)
+        leave()
       }
     }
   }
 
-  #count(mine: { requests: number; bytes: number }, requests: number, bytes: number): void {
+  /** Whoever does not read what was asked for is not given more; one answer is, however large. */
+  #rejectUnread(mine: Share, answer: number, bytes: number): void {
+    if (mine.unread > 0) this.#rejectTooMuch({ ...mine, requests: 0 }, answer - bytes)
+  }
+
+  #countUntilRead(ctx: Context, mine: Share, answer: number, leave: () => void): void {
+    this.#count(mine, 0, answer)
+    mine.unread += answer
+    const timer = setTimeout(() => ctx.res.destroy(), MOST_SENDING_MS)
+    ctx.res.once('close', () => {
+      clearTimeout(timer)
+      this.#count(mine, 0, -answer)
+      mine.unread -= answer
+      leave()
+    })
+  }
+
+  #count(mine: Share, requests: number, bytes: number): void {
     mine.requests += requests
     mine.bytes += bytes
     this.#requests += requests
     this.#bytes += bytes
   }
 
-  #rejectTooMuch(mine: { requests: number; bytes: number }, bytes: number): void {
+  #rejectTooMuch(mine: Share, bytes: number): void {
     const { requestsAtOnce, requestsPerAddress, bodyBytesAtOnce } = this.#limits
     if (mine.requests >= requestsPerAddress || mine.bytes + bytes > bodyBytesAtOnce / 2) {
       this.#observer.turnedAway('entrance', 'party has too many')
@@ -95,6 +131,13 @@ export class Entrance {
     if (ctx.get('transfer-encoding') !== '') return bodyBytes
     return Math.min(Number(ctx.get('content-length')) || 0, bodyBytes)
   }
+}
+
+/** Bytes of an answer that takes up memory until it is read; 0 of others. */
+function largeAnswer(ctx: Context): number {
+  // Koa would find out the length of an object by making its text.
+  const length = Number(ctx.res.getHeader('Content-Length') ?? 0)
+  return length >= LARGE && !isGone(ctx) ? length : 0
 }
 
 /** What the configuration says of the gate through which all work passes. */

@@ -68,14 +68,14 @@ export class DocumentJobs {
     return this.#secrets.sealBytes(requestContext(idHash), serialize(signing))
   }
 
-  /** Signs, without anyone waiting for it. */
+  /** Signs, without any caller waiting for it. @returns what is settled when that is over, and never fails */
   start(
     responseID: string,
     signing: DocumentSigning,
     parts: { readonly activation: Activation; readonly prepared: readonly PreparedDocument[] },
-  ): void {
+  ): Promise<void> {
     const idHash = hashBearerValue(responseID)
-    this.#run(idHash, async () => {
+    return this.#run(idHash, async () => {
       const values = await this.#signing.signHashes(parts.activation)
       await this.#finish(idHash, signing, parts.prepared, values)
     })
@@ -83,9 +83,14 @@ export class DocumentJobs {
 
   /**
    * What was signed; null while it is being made, undefined when there are no documents of that name.
+   * @param stay given what is done about it after the answer
    * @throws what `SigningJobs.result` throws
    */
-  async result(responseID: string, reader: JobReader): Promise<SignedDocuments | null | undefined> {
+  async result(
+    responseID: string,
+    reader: JobReader,
+    stay: (work: Promise<void>) => void,
+  ): Promise<SignedDocuments | null | undefined> {
     const idHash = hashBearerValue(responseID)
     const job = await this.#store.findDocumentJob(idHash)
     if (!job) return undefined
@@ -95,7 +100,7 @@ export class DocumentJobs {
       return this.#open(resultContext(idHash), job.result) as SignedDocuments
     }
     const { request } = job
-    if (request) this.#run(idHash, () => this.#resume(idHash, request, values))
+    if (request) stay(this.#run(idHash, () => this.#resume(idHash, request, values)))
     return null
   }
 
@@ -107,8 +112,7 @@ export class DocumentJobs {
       const recorded = await this.#activations.findJob(idHash)
       const request = job?.request
       if (!request || recorded?.state !== 'signed') continue
-      this.#run(idHash, () => this.#resume(idHash, request, recorded.signatures))
-      await this.#running.get(idHash)
+      await this.#run(idHash, () => this.#resume(idHash, request, recorded.signatures))
     }
   }
 
@@ -136,8 +140,9 @@ export class DocumentJobs {
     await this.#store.finishDocumentJob(idHash, result)
   }
 
-  #run(idHash: string, work: () => Promise<void>): void {
-    if (this.#running.has(idHash)) return
+  #run(idHash: string, work: () => Promise<void>): Promise<void> {
+    const before = this.#running.get(idHash)
+    if (before) return before
     const running = work()
       .catch((error: unknown) => {
         // What became of the signatures is in the ledger; what is missing is tried again when it is asked for.
@@ -146,6 +151,7 @@ export class DocumentJobs {
       })
       .finally(() => this.#running.delete(idHash))
     this.#running.set(idHash, running)
+    return running
   }
 
   #open(context: string, sealed: Uint8Array): unknown {

@@ -63,10 +63,11 @@ export class SigningJobs {
     return { idHash, clientId, userId, expiresAt, announcement }
   }
 
-  /** Signs, without anyone waiting for it. */
-  start(activation: Activation): void {
+  /** Signs, without any caller waiting for it. @returns what is settled when that is over, and never fails */
+  start(activation: Activation): Promise<void> {
     const work = this.#sign(activation).finally(() => this.#running.delete(work))
     this.#running.add(work)
+    return work
   }
 
   /**

@@ -64,7 +64,7 @@ async function answerJson(ctx: Context, parts: VerifyParts): Promise<void> {
     const report = await inTurn(ctx, parts, () =>
       verificationEndpoint.invoke(sent, null, parts, {
         ...{ idempotencyKey: null, authorization: null, address: ctx.ip },
-        rest: (pause) => pause(),
+        ...{ rest: (pause) => pause(), stay: () => undefined },
       }),
     )
     ctx.body = report

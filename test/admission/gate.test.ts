@@ -155,6 +155,32 @@ describe('A gate', () => {
     assert.deepEqual(gate.load, { gate: 'test', running: 0, waiting: 0 })
   })
 
+  it('keeps taken the room of what a request leaves behind, also when that fails (S68)', async () => {
+    const gate = gateWith({ atOnce: 2 })
+    const ends: (() => void)[] = []
+    const left = [
+      new Promise<void>((resolve) => ends.push(resolve)),
+      new Promise<void>((_, reject) => ends.push(() => reject(new Error('no')))),
+    ]
+    const answers = left.map((work) =>
+      gate.pass({ party: 'a' }, (_rest, stay) => {
+        stay(work)
+        return Promise.resolve('answered')
+      }),
+    )
+    assert.deepEqual(await Promise.all(answers), ['answered', 'answered'])
+    const others = [enter(gate, 'b'), enter(gate, 'b')]
+    assert.deepEqual(gate.load, { gate: 'test', running: 2, waiting: 2 })
+    for (const end of ends) end()
+    await settled()
+    assert.deepEqual(begun, ['b', 'b'])
+    for (const { done, end } of others) {
+      end()
+      await done
+    }
+    assert.deepEqual(gate.load, { gate: 'test', running: 0, waiting: 0 })
+  })
+
   it('goes on after work that failed', async () => {
     const gate = gateWith({ atOnce: 1 })
     await assert.rejects(

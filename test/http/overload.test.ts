@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
-import { connect, type Socket } from 'node:net'
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
+import Koa from 'koa'
+import { Entrance } from '../../src/http/overload.js'
 import type { KeyCustody } from '../../src/keys/key-custody.js'
 import type { Credential } from '../../src/credentials/credential.js'
 import {
@@ -8,6 +12,7 @@ import {
   digestOf,
   ECDSA_SHA256,
   postForm,
+  readAnswer,
   SHA256,
   startRssp,
   type Answer,
@@ -18,6 +23,10 @@ import { sample } from '../support/figures.js'
 const TOO_MANY = 'Too many requests wait already; try again later.'
 const OVERLOADED =
   'The authorization server is currently unable to handle the request due to a temporary overloading or maintenance of the server.'
+
+const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
+/** As what comes with Java asks by itself. */
+const JAVA = 'text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2'
 
 const OVERLOAD = {
   ...{ workAtOnce: 4, waiting: 24, waitingPerClient: 20, waitSeconds: 60 },
@@ -71,12 +80,13 @@ describe('Under overload', () => {
   const sign = (
     { credential, token }: { credential: Credential; token: string },
     digest?: Buffer,
+    more: { readonly operationMode?: 'A' } = {},
   ) =>
     rssp.call(
       'signatures/signHash',
       {
         ...{ credentialID: credential.id, hashAlgorithmOID: SHA256, signAlgo: ECDSA_SHA256 },
-        hashes: [digest?.toString('base64')],
+        ...{ hashes: [digest?.toString('base64')], ...more },
       },
       token,
     )
@@ -136,6 +146,30 @@ describe('Under overload', () => {
     )
     const created = (await rssp.auditEvents()).filter(({ event }) => event === 'signature.created')
     assert.equal(created.length, 31)
+  })
+
+  it('what is signed with nobody waiting takes its turn, too (S68, S107)', async () => {
+    const [greedy, modest] = [await signer(30), await signer(1)]
+    held = []
+    asked = []
+    const flood = greedy.digests.map((digest) => sign(greedy, digest, { operationMode: 'A' }))
+    await until(() => load().held === 4 && load().waiting === 20)
+    const one = sign(modest, modest.digests[0])
+    await until(() => load().waiting === 21)
+    let answered = false
+    const all = Promise.all(flood).finally(() => (answered = true))
+    await until(() => {
+      letGo(1)
+      return answered
+    })
+    assert.equal((await one).status, 200)
+    const before = asked.indexOf(modest.credential.keyId)
+    assert.ok(before <= 7, `${before} of ${asked.length}`)
+    const count = async (wanted: number) =>
+      (await all).filter(({ status }) => status === wanted).length
+    assert.deepEqual([await count(200), await count(429)], [24, 6])
+    letGo(Infinity)
+    await until(() => load().running === 0)
   })
 
   it('too many who wait get 503 with Retry-After, in the words of the API (S107)', async () => {
@@ -208,12 +242,32 @@ describe('Under overload', () => {
       assert.equal(token.headers.get('retry-after'), '1')
       const list = await rssp.call('credentials/list', {}, 'x')
       assertRefusal(list, 429, 'too_many_requests', TOO_MANY)
-      const page = await fetch(`${rssp.baseUrl}/account`, { headers: { accept: 'text/html' } })
-      assert.equal(page.status, 429)
-      assert.match(page.headers.get('content-type') ?? '', /html/)
-      assert.equal(page.headers.get('retry-after'), '1')
+      for (const path of ['/account', '/oauth2/authorize', '/csc/v1/oauth2/authorize']) {
+        const page = await fetch(rssp.baseUrl + path, { headers: { accept: BROWSER } })
+        assert.equal(page.status, 429)
+        assert.match(page.headers.get('content-type') ?? '', /html/, path)
+        assert.equal(page.headers.get('retry-after'), '1')
+      }
       assert.equal((await fetch(`${rssp.baseUrl}/health/ready`)).status, 200)
     })
+
+    it('have programs told so as programs, whatever they accept (S68)', async () => {
+      for (let count = 0; count < 60; count += 1) begin(1000)
+      await until(() => load().requests === 60)
+      const paths = ['/verification', '/tsa', '/oauth2/jwks', '/.well-known/openid-configuration']
+      for (const path of paths) await assertToldAsProgram(await fetch(rssp.baseUrl + path))
+      const headers = { accept: JAVA, 'content-type': 'application/json' }
+      const verification = { method: 'POST', headers, body: '{}' }
+      await assertToldAsProgram(await fetch(`${rssp.baseUrl}/verification`, verification))
+      const info = await fetch(`${rssp.baseUrl}/csc/v2/info`, { headers: { accept: JAVA } })
+      await assertToldAsProgram(info)
+    })
+
+    async function assertToldAsProgram(response: Response): Promise<void> {
+      const answer = await readAnswer(response)
+      assertRefusal(answer, 429, 'too_many_requests', TOO_MANY)
+      assert.equal(answer.headers.get('retry-after'), '1')
+    }
 
     it('take up only so much memory', async () => {
       begin(50_000)
@@ -222,6 +276,82 @@ describe('Under overload', () => {
       const another = await postForm(`${rssp.baseUrl}/oauth2/token`, 'x'.repeat(20_000))
       assert.equal(another.status, 429)
       assert.notEqual((await manifold({ grant_type: 'refresh_token' })).status, 429)
+    })
+  })
+
+  describe('large answers that nobody reads', () => {
+    const ANSWER = 8 * 1024 * 1024
+    const limits = {
+      ...{ requestsAtOnce: 100, requestsPerAddress: 100, bodyBytesAtOnce: 5 * ANSWER },
+      ...{ bodyBytes: 1000, documentBytes: 1000 },
+      ...{ documentPaths: new Set<string>(), pollPaths: new Set(['/poll']) },
+    }
+    let server: Server
+    let unread: Socket[]
+
+    beforeEach(async () => {
+      unread = []
+      const observer = { turnedAway: () => undefined, waitedAt: () => undefined }
+      const entrance = new Entrance(limits, observer)
+      const app = new Koa()
+      app.use(async (ctx, next) => {
+        await next().catch((error: Error) => {
+          ctx.status = 429
+          ctx.body = error.name
+        })
+      })
+      app.use(entrance.middleware())
+      app.use((ctx) => void (ctx.body = Buffer.alloc(ANSWER)))
+      server = app.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+    })
+    afterEach(() => {
+      for (const socket of unread) socket.destroy()
+      server.close()
+      server.closeAllConnections()
+    })
+
+    const port = () => (server.address() as AddressInfo).port
+    const read = async (path: string) => {
+      const answer = await fetch(`http://127.0.0.1:${port()}${path}`, { method: 'POST' })
+      await answer.arrayBuffer()
+      return answer.status
+    }
+    /** Resolves with the beginning of an answer, of which nothing more is read. */
+    async function leaveUnread(path: string): Promise<string> {
+      const socket = connect(port(), '127.0.0.1')
+      unread.push(socket)
+      socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`)
+      const [beginning] = (await once(socket, 'data')) as [Buffer]
+      socket.pause()
+      return beginning.toString('latin1', 0, 12)
+    }
+
+    it('take up room until they are read; more are not given to who may ask again (S68, S110)', async () => {
+      for (let count = 0; count < 2; count += 1) {
+        assert.equal(await leaveUnread('/poll'), 'HTTP/1.1 200')
+      }
+      assert.equal(await read('/poll'), 429)
+      // Another answer may be the only one.
+      assert.equal(await read('/signed-just-now'), 200)
+      const [first] = unread
+      first?.resume()
+      let got = 0
+      first?.on('data', (part: Buffer) => (got += part.length))
+      while (got < ANSWER - 65_536) await turn()
+      let status = 0
+      while (status !== 200) status = await read('/poll')
+    })
+
+    it('are given one at a time at least, however large', async () => {
+      limits.bodyBytesAtOnce = ANSWER
+      try {
+        assert.equal(await read('/poll'), 200)
+        assert.equal(await leaveUnread('/poll'), 'HTTP/1.1 200')
+        assert.equal(await read('/poll'), 429)
+      } finally {
+        limits.bodyBytesAtOnce = 5 * ANSWER
+      }
     })
   })
 

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import type { Stay } from '../../admission/gate.js'
 import { InvalidParameterError, MissingParameterError, RefusedRequestError } from '../../errors.js'
 import type { AccessToken } from '../../http/bearer.js'
 import { Accepted } from '../../http/endpoint.js'
@@ -50,13 +51,13 @@ export const signPolling = defineCscEndpoint({
     'hsm-outcome-unknown',
   ],
 
-  async handle({ requestID, responseID, userID }, caller, services) {
+  async handle({ requestID, responseID, userID }, caller, services, { stay }) {
     const id = requestID ?? responseID
     if (id === undefined) throw new MissingParameterError('requestID', 'string')
     const { clientId } = caller
     const reader = { clientId, userId: signerOf(userID, caller) }
     try {
-      return await resultOf(id, reader, services)
+      return await resultOf(id, reader, services, stay)
     } catch (error) {
       if (!(error instanceof InvalidParameterError) || caller.scope !== 'client') throw error
       const owned = await services.credentials.listOwned(clientId, reader.userId)
@@ -69,8 +70,9 @@ async function resultOf(
   id: string,
   reader: { readonly clientId: string; readonly userId: string },
   { signingJobs, documentJobs }: CscServices,
+  stay: Stay,
 ) {
-  const documents = await documentJobs.result(id, reader)
+  const documents = await documentJobs.result(id, reader, stay)
   if (documents === null) return new Accepted(NOT_YET)
   if (documents) return renderSigned(documents)
   const signatures = await signingJobs.result(id, reader)
