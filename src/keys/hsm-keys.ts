@@ -97,7 +97,7 @@ export class HsmKeys implements KeyCustody {
 
   static async #openOnce(options: HsmKeysOptions): Promise<HsmKeys> {
     const { wrapped = false, algorithms = [], ...poolOptions } = options
-    const token = openToken(options)
+    const token = await openToken(options)
     const asked = options.sessions ?? 8
     let pool: SessionPool | null = null
     try {
@@ -153,6 +153,11 @@ export class HsmKeys implements KeyCustody {
     algorithm: SignatureAlgorithm,
   ): Promise<Buffer[]> {
     return this.#inCustody(keyId, (custody) => custody.sign(keyId, digests, algorithm))
+  }
+
+  doubt(keyId: string): void {
+    if (custodyOf(keyId) === 'resident') this.#resident.doubt(keyId)
+    else void this.#wrapped?.then((wrapped) => wrapped.doubt(keyId)).catch(() => undefined)
   }
 
   publicKey(keyId: string): Promise<Buffer | null> {

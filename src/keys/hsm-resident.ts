@@ -57,7 +57,7 @@ export class ResidentKeyCustody implements KeyCustody {
    */
   static async open(options: ResidentKeyCustodyOptions): Promise<ResidentKeyCustody> {
     const { module, tokenLabel, pin, tolerate, ...poolOptions } = options
-    const token = openToken({ module, tokenLabel, pin })
+    const token = await openToken({ module, tokenLabel, pin })
     const pool = new SessionPool({ ...poolOptions, token })
     try {
       await pool.withSession((session) => session.probe())
@@ -102,6 +102,10 @@ export class ResidentKeyCustody implements KeyCustody {
     return signEach(digests, algorithm, { atOnce, together }, (inputs, mechanism) =>
       this.#withKey(keyId, (session, key) => session.sign(key, mechanism, inputs)),
     )
+  }
+
+  doubt(keyId: string): void {
+    this.#handles.delete(keyId)
   }
 
   publicKey(keyId: string): Promise<Buffer | null> {

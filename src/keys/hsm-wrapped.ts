@@ -179,6 +179,10 @@ export class WrappedKeyCustody implements KeyCustody {
     )
   }
 
+  doubt(keyId: string): void {
+    this.#unwrapped.doubt(keyId)
+  }
+
   async publicKey(keyId: string): Promise<Buffer | null> {
     const record = await this.#options.store.find(keyId)
     if (!record) return null

@@ -100,6 +100,12 @@ export interface KeyCustody {
    */
   attest?(statement: ServiceStatement): Promise<Buffer>
 
+  /**
+   * A signature with this key did not verify. What is remembered of the key is forgotten: the token may mean
+   * another one by the handle it was found under.
+   */
+  doubt?(keyId: string): void
+
   /** The public half as SubjectPublicKeyInfo DER, or null when there is no such key. */
   publicKey(keyId: string): Promise<Buffer | null>
 

@@ -128,6 +128,10 @@ export class KeyRegister implements KeyCustody {
     return attestWith(this.#custody, statement)
   }
 
+  doubt(keyId: string): void {
+    this.#custody.doubt?.(keyId)
+  }
+
   publicKey(keyId: string): Promise<Buffer | null> {
     return this.#custody.publicKey(keyId)
   }

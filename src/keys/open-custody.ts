@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { isAbsolute } from 'node:path'
 import type { Config } from '../config/schema.js'
 import { HsmKeys, type FoundToken, type HsmKeysOptions } from './hsm-keys.js'
 import type { WrappedKeyStore } from './hsm-wrapped.js'
-import { isPinRefused, PinRefusedError } from './pkcs11/ckr.js'
+import { isPinRefused, PinRefusedError, tokenErrorIn } from './pkcs11/ckr.js'
 import type { TokenNeeds } from './pkcs11/probe.js'
 import type { Ended } from './pkcs11/session-pool.js'
 import { SeveralTokens } from './several-tokens.js'
@@ -81,13 +82,29 @@ function optionsOf(token: TokenSettings): HsmKeysOptions {
   }
 }
 
-function named({ tokenLabel }: TokenSettings) {
+function named(token: TokenSettings) {
   return (error: unknown): never => {
-    const why = error instanceof Error ? error.message : String(error)
-    const message = `The token "${tokenLabel}" could not be opened: ${why}`
+    const why = [error instanceof Error ? error.message : String(error), ...hints(error, token)]
+    const message = `The token "${token.tokenLabel}" could not be opened: ${why.join('. ')}`
     if (isPinRefused(error)) throw new PinRefusedError(message, { cause: error })
     throw new Error(message, { cause: error })
   }
+}
+
+/** What to look at, where the token does not say it. */
+function hints(error: unknown, { module, pinFile, environment }: TokenSettings): string[] {
+  if (isPinRefused(error)) return [`The PIN is in ${pinFile}`]
+  const call = tokenErrorIn(error)?.call
+  if (call !== 'C_Initialize' && call !== 'C_GetSlotList') return []
+  const given = Object.entries(environment)
+  const gone = given.filter(([, value]) => isAbsolute(value) && !existsSync(value))
+  if (gone.length > 0) {
+    return gone.map(
+      ([name, value]) => `hsm.environment: ${name} names ${value}, which is not there`,
+    )
+  }
+  const names = given.length > 0 ? given.map(([name]) => name).join(', ') : 'no variables'
+  return [`Look at the settings of ${module} itself; hsm.environment has ${names} for it`]
 }
 
 type TokenSettings = ReturnType<typeof tokenSettings>[number]

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { HsmOutcomeUnknownError, HsmUnavailableError } from '../errors.js'
 import type { KeyAlgorithm, SignatureAlgorithm } from './algorithms.js'
 import type { GeneratedKey, KeyCustody } from './key-custody.js'
@@ -22,11 +23,14 @@ export interface SeveralTokensOptions {
   readonly alarm?: (message: string, cause: unknown) => void
   /** Pause before a token that failed is looked after; doubled each time up to thirty times as much. */
   readonly lookAfterMs?: number
+  /** How much longer than the first of them the others may take to open before we begin without them. */
+  readonly openTogetherMs?: number
 }
 
 /** Failures in a row that put a token out of use. */
 const FAILURES_BORNE = 3
 const LOOK_AFTER_MS = 1_000
+const OPEN_TOGETHER_MS = 5_000
 const MOST_PATIENCE = 30
 /** Who has waited that long for one token is told so, rather than sent to the next. */
 const NO_NEXT_AFTER_MS = 5_000
@@ -48,7 +52,8 @@ export class SeveralTokens implements KeyCustody {
   }
 
   /**
-   * Tokens that cannot be opened now are tried again in the background.
+   * Tokens that cannot be opened now are tried again in the background, and those that take long are opened
+   * there.
    * @throws {Error} when none can be opened: of one that refused the PIN, which must not be tried again with
    * the others, or else of the first
    */
@@ -57,14 +62,22 @@ export class SeveralTokens implements KeyCustody {
     options: SeveralTokensOptions = {},
   ): Promise<SeveralTokens> {
     const members = tokens.map((token) => new Member(token, options))
-    const opened = await Promise.allSettled(members.map((member) => member.open()))
-    if (!opened.some(({ status }) => status === 'fulfilled')) {
+    const openings = members.map((member) => member.open())
+    const isAnyOpen = await Promise.any(openings).then(
+      () => true,
+      () => false,
+    )
+    const opened = Promise.allSettled(openings)
+    if (!isAnyOpen) {
       await Promise.all(members.map((member) => member.close()))
-      const failed = opened.filter((each) => each.status === 'rejected')
+      const failed = (await opened).filter((each) => each.status === 'rejected')
       const [first] = failed
       const worst = failed.find(({ reason }) => isPinRefused(reason)) ?? first
       throw worst ? worst.reason : new Error('There are no tokens')
     }
+    const { openTogetherMs = OPEN_TOGETHER_MS } = options
+    await Promise.race([opened, pause(openTogetherMs, undefined, { ref: false })])
+    for (const member of members) member.goOnWithout()
     return new SeveralTokens(members)
   }
 
@@ -112,6 +125,11 @@ export class SeveralTokens implements KeyCustody {
   ): Promise<Buffer[]> {
     const copies = digests.map((digest) => Buffer.from(digest))
     return this.#withHolder(keyId, (custody) => custody.sign(keyId, copies, algorithm))
+  }
+
+  doubt(keyId: string): void {
+    this.#places.delete(keyId)
+    for (const member of this.#members) member.doubt(keyId)
   }
 
   /** @throws {HsmUnavailableError} when no token has it that could be asked, and not all could be */
@@ -259,6 +277,9 @@ class Member {
   #underWay = 0
   #failuresInARow = 0
   #isOut = false
+  #isOpening = false
+  /** Others did not wait for it. */
+  #isLate = false
   #patience = 1
   #looking: NodeJS.Timeout | null = null
   #isClosed = false
@@ -290,15 +311,28 @@ class Member {
   }
 
   async open(): Promise<void> {
+    this.#isOpening = true
     try {
       this.#custody = await this.#token.open()
     } catch (error) {
       this.#isOut = true
+      this.#isLate = false
       this.#alarm(`The token "${this.#token.name}" could not be opened`, error)
       // one more wrong PIN would lock the token
       if (!isPinRefused(error)) this.#lookLater()
       throw error
+    } finally {
+      this.#isOpening = false
     }
+    if (this.#isClosed) return this.#custody.close() // nobody waits for it any more
+    if (this.#isLate) this.#alarm(`The token "${this.#token.name}" is used again`, null)
+  }
+
+  /** It may be inside a call that does not return; it is used as soon as it is open. */
+  goOnWithout(): void {
+    if (!this.#isOpening) return
+    this.#isLate = true
+    this.#alarm(`The token "${this.#token.name}" takes long to open`, null)
   }
 
   async run<T>(use: (custody: OneToken) => Promise<T>): Promise<T> {
@@ -318,6 +352,10 @@ class Member {
     } finally {
       this.#underWay -= 1
     }
+  }
+
+  doubt(keyId: string): void {
+    this.#custody?.doubt?.(keyId)
   }
 
   async isReady(): Promise<boolean> {

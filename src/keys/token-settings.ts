@@ -4,7 +4,13 @@ type TokenSettings = Omit<Config['hsm'], 'moreTokens'>
 
 /** The settings of each token; what a further one does not say is as with the first. */
 export function tokenSettings({ moreTokens, ...first }: Config['hsm']): TokenSettings[] {
-  return [first, ...moreTokens.map((token) => ({ ...first, ...token }))]
+  const { libraryParameters, ...ofAny } = first
+  const ofItsLibrary = libraryParameters === undefined ? {} : { libraryParameters }
+  const further = moreTokens.map((token) => {
+    const isOfSame = token.module === undefined || token.module === first.module
+    return { ...ofAny, ...(isOfSame ? ofItsLibrary : {}), ...token }
+  })
+  return [first, ...further]
 }
 
 /** Sessions of all tokens: so many calls may be inside their libraries at once. */

@@ -123,6 +123,7 @@ export class Signing {
     if (signatures.length === digests.length && verdicts.every(Boolean)) return
     const why = 'the token returned a signature that does not verify'
     this.#logger.error({ credentialId: credential.id }, why)
+    this.#custody.doubt?.(credential.keyId)
     await this.#activations.giveUp(activation, why)
     throw new SignatureWithheldError(why)
   }

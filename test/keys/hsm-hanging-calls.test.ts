@@ -28,7 +28,7 @@ describe('A call to the token that hangs (S94)', () => {
   beforeEach(async () => {
     custody = await openCustody(shim.token, {
       ...{ sessions: 2, signTimeoutMs: TIMEOUT_MS, generateTimeoutMs: TIMEOUT_MS },
-      ...{ reopenDelayMs: 0, drainTimeoutMs: 100 },
+      ...{ reopenDelayMs: 1, drainTimeoutMs: 100 },
     })
     key ??= await custody.generate('p-256')
   })
@@ -98,6 +98,40 @@ describe('A call to the token that hangs (S94)', () => {
       })
     })
   }
+
+  for (const call of ['C_Finalize', 'C_Initialize']) {
+    it(`is given up in time when it is ${call}, which nobody can do without`, async () => {
+      await assertFlowing(async () => {
+        shim.finalise()
+        // What has lost its library finds that out in a session, and cannot get another one.
+        shim.fault(call, { hang: true })
+        while (!custody.state.stuck) await assert.rejects(sign(), HsmUnavailableError)
+        assert.equal(await custody.ready(), false)
+        await recover()
+        assert.equal(await custody.ready(), true)
+      })
+    })
+  }
+
+  it('is told to be in the way of initialising the library, whatever it is', async () => {
+    shim.fault('C_Sign', { hang: true, times: 1 })
+    const given = sign()
+    await shim.untilHanging('C_Sign')
+    shim.fault('C_FindObjectsInit', { rv: 'CKR_CRYPTOKI_NOT_INITIALIZED', times: 1 })
+    await assert.rejects(custody.publicKey(key.keyId), HsmUnavailableError)
+    await assert.rejects(given, HsmOutcomeUnknownError)
+    assert.equal(custody.state.stuck, true)
+    await recover()
+  })
+
+  it('is told when it is C_CloseSession of every session', async () => {
+    while (custody.state.idle < 2) await Promise.all(Array.from({ length: 20 }, sign))
+    shim.fault('C_CloseSession', { hang: true })
+    shim.loseSessions()
+    while (!custody.state.stuck) await assert.rejects(sign(), HsmUnavailableError)
+    assert.equal(await custody.ready(), false)
+    await recover()
+  })
 
   it('takes no more threads than there are sessions', async () => {
     shim.fault('C_Sign', { hang: true })

@@ -6,7 +6,9 @@ import { verifyDigest } from '../../src/keys/digest-verifier.js'
 import type { ResidentKeyCustody } from '../../src/keys/hsm-resident.js'
 import type { GeneratedKey } from '../../src/keys/key-custody.js'
 import { Pkcs11Shim } from '../support/pkcs11-shim.js'
-import { newTokenDirectory, openCustody } from '../support/softhsm.js'
+import { isPinRefused } from '../../src/keys/pkcs11/ckr.js'
+import { HsmKeys } from '../../src/keys/hsm-keys.js'
+import { newTokenDirectory, openCustody, type TestToken } from '../support/softhsm.js'
 
 const ECDSA: SignatureAlgorithm = { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha256 }
 
@@ -36,6 +38,8 @@ describe('A token that went away', () => {
       ...{ sessions: 8, reopenDelayMs },
       alarm: (message) => alarms.push(message),
     })
+  const openKeys = ({ module, tokenLabel, pin }: TestToken) =>
+    HsmKeys.open({ module, tokenLabel, pin })
   const signMany = async (count: number) => {
     const calls = Array.from({ length: count }, () => custody.sign(key.keyId, [digest], ECDSA))
     const results = await Promise.allSettled(calls)
@@ -86,6 +90,30 @@ describe('A token that went away', () => {
     await custody.close()
     custody = await open()
     assert.equal(await signMany(1), 1)
+  })
+
+  it('takes one for wrong, too, that it refuses in words of its own but counts (S93)', async () => {
+    await custody.close()
+    const wrong = { ...shim.token, pin: '999999' }
+    for (const rv of [0x80000123, 'CKR_FUNCTION_FAILED', 'CKR_GENERAL_ERROR']) {
+      // The right one, so that the token counts from the start.
+      await (await open()).close()
+      shim.fault('C_Login', { rv, after: true })
+      shim.resetCounts()
+      await assert.rejects(openKeys(wrong), (error) => isPinRefused(error))
+      assert.equal(shim.calls('C_Login'), 1)
+      shim.heal()
+    }
+    custody = await open()
+    assert.equal(await signMany(1), 1)
+  })
+
+  it('does not take a PIN for wrong because it could not be tried (S93)', async () => {
+    shim.loseSessions()
+    shim.fault('C_Login', { rv: 0x80000123, times: 1 })
+    assert.equal(await signMany(1), 0)
+    assert.equal(await signMany(1), 1)
+    assert.deepEqual(alarms, [])
   })
 
   it('is not asked at all when one more wrong PIN would lock it (S93)', async () => {

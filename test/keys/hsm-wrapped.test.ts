@@ -241,6 +241,22 @@ describe('Wrapped keys', () => {
       assert.equal(privateKeys(), base)
     })
 
+    it('are unwrapped anew when a signature of theirs did not verify, and nothing is destroyed by their handle (S91)', async () => {
+      const shim = new Pkcs11Shim(newTokenDirectory())
+      const other = await open({ ...shim.token, sessions: 2 })
+      await other.makeWrappingKeys()
+      const key = (await other.generate('p-256', newKeyId('wrapped'))) as Key
+      table.keep(key)
+      await assertSigns(key, other)
+      shim.resetCounts()
+      other.doubt(key.keyId)
+      await assertSigns(key, other)
+      assert.equal(shim.calls('C_UnwrapKey'), 1)
+      assert.equal(shim.calls('C_DestroyObject'), 0)
+      await other.close()
+      shim.close()
+    })
+
     it('come back after the sessions were lost', async () => {
       const key = await newKey()
       await assertSigns(key)
@@ -398,7 +414,7 @@ describe('Wrapped keys', () => {
       const untrusted = await HsmKeys.open(options)
       await untrusted.makeWrappingKeys()
 
-      const opened = openToken(other)
+      const opened = await openToken(other)
       const session = await opened.openSession()
       const [bySo] = await session.findSecretKeys(wrappingKeyId('wrapping', 'trusted'))
       const [byUser] = await session.findSecretKeys(wrappingKeyId('wrapping', '1'))

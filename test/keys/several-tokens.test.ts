@@ -23,6 +23,7 @@ describe('Several tokens', () => {
   let replica: Pkcs11Shim
   let other: Pkcs11Shim
   let keys: SeveralTokens
+  let openTogetherMs: number
   const alarms: string[] = []
   const digest = randomBytes(32)
 
@@ -37,6 +38,7 @@ describe('Several tokens', () => {
   })
   beforeEach(async () => {
     alarms.length = 0
+    openTogetherMs = 5_000
     keys = await open(original, replica, other)
   })
   afterEach(async () => {
@@ -50,7 +52,7 @@ describe('Several tokens', () => {
   const open = (...shims: Pkcs11Shim[]) =>
     SeveralTokens.open(
       shims.map((shim) => ({ name: nameOf(shim), open: () => openKeys(shim.token) })),
-      { alarm: (message) => alarms.push(message), lookAfterMs: 5 },
+      { alarm: (message) => alarms.push(message), lookAfterMs: 5, openTogetherMs },
     )
   const nameOf = (shim: Pkcs11Shim) =>
     shim === original ? 'original' : shim === replica ? 'replica' : 'other'
@@ -201,6 +203,21 @@ describe('Several tokens', () => {
     replica.insertToken()
     await until(() => isUsable('replica'))
   })
+
+  for (const call of ['C_Initialize', 'C_GetMechanismList', 'C_GetTokenInfo', 'C_Login']) {
+    it(`begin without one that hangs in ${call}, which is used once it does not (S94)`, async () => {
+      await keys.close()
+      replica.fault(call, { hang: true })
+      openTogetherMs = 50
+      keys = await open(original, replica)
+      assert.deepEqual(alarms, ['The token "replica" takes long to open'])
+      assert.ok(isUsable('original') && !isUsable('replica'))
+      await sign()
+      replica.heal()
+      await until(() => isUsable('replica'))
+      assert.equal(alarms.at(-1), 'The token "replica" is used again')
+    })
+  }
 
   it('cannot be opened when none of them can', async () => {
     original.removeToken()

@@ -174,6 +174,20 @@ describe('A server whose key process dies or hangs (S94, S109)', () => {
     assert.ok(isAlive(pid))
   })
 
+  it('looks up again a key whose handle means another one now, after one signature that it withholds', async () => {
+    const digests = newDigests(3)
+    const token = await approve(digests)
+    const [first = randomBytes(32), second = randomBytes(32), third = randomBytes(32)] = digests
+    assert.equal((await sign(token, first)).status, 200)
+    const other = await rssp.services.custody.generate('p-256')
+    shim.fault('C_SignInit', { otherKey: true })
+    assert.equal((await sign(token, second)).status, 500)
+    assert.equal((await sign(token, third)).status, 200)
+    assert.deepEqual(await statesOf(digests), ['consumed', 'indeterminate', 'consumed'])
+    shim.heal()
+    await rssp.services.custody.destroy(other.keyId)
+  })
+
   it('answers others promptly while the key process hangs, and has it replaced', async () => {
     const digests = newDigests(1)
     const token = await approve(digests)

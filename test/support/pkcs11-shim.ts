@@ -48,8 +48,9 @@ const ENTRY = {
   times: 36,
   rv: 40,
   delay: 44,
+  length: 48,
 }
-const FLAGS = { after: 1, hang: 2, abort: 4, segfault: 8, garble: 16 }
+const FLAGS = { after: 1, hang: 2, abort: 4, segfault: 8, garble: 16, length: 32, other: 64 }
 const COMMANDS = { loseSessions: 1, logOut: 2, finalise: 3 }
 
 /** What calls of one function meet. Harm comes before the real call is made, unless `after`. */
@@ -68,6 +69,10 @@ export interface Fault {
   readonly crash?: 'abort' | 'segfault'
   /** C_Sign returns other bytes than the token made. */
   readonly garble?: boolean
+  /** C_Sign says that the signature has so many octets. */
+  readonly length?: number
+  /** C_SignInit takes the key that was used before this one, until one is looked up: handles mean other keys now. */
+  readonly otherKey?: boolean
 }
 
 /**
@@ -105,13 +110,16 @@ export class Pkcs11Shim {
       (fault.after === true ? FLAGS.after : 0) |
       (fault.hang === true ? FLAGS.hang : 0) |
       (fault.crash === undefined ? 0 : FLAGS[fault.crash]) |
-      (fault.garble === true ? FLAGS.garble : 0)
+      (fault.garble === true ? FLAGS.garble : 0) |
+      (fault.length === undefined ? 0 : FLAGS.length) |
+      (fault.otherKey === true ? FLAGS.other : 0)
     this.#write(at + ENTRY.armed, 0)
     this.#write(at + ENTRY.flags, flags)
     this.#write(at + ENTRY.skip, fault.skip ?? 0)
     this.#write(at + ENTRY.times, fault.times ?? -1)
     this.#write(at + ENTRY.rv, numberOf(fault.rv))
     this.#write(at + ENTRY.delay, fault.delayMs ?? 0)
+    this.#write(at + ENTRY.length, fault.length ?? 0)
     this.#write(at + ENTRY.armed, 1)
   }
 

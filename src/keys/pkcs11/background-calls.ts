@@ -5,6 +5,7 @@ import {
   type FunctionName,
   type Handle,
 } from './function-list.js'
+import type { MechanismFacts } from './session.js'
 
 /*
  * The binding makes most calls on the event loop, where one that hangs stops everything (S94). These are
@@ -17,6 +18,9 @@ const LABEL_BYTES = 32
 const MANUFACTURER_ENDS = LABEL_BYTES + 32
 const MODEL_ENDS = MANUFACTURER_ENDS + 16
 const FLAGS_AT = MODEL_ENDS + 16
+const MOST_SESSIONS_AT = FLAGS_AT + ULONG_BYTES
+/** After the number of sessions there are. */
+const MOST_RW_SESSIONS_AT = MOST_SESSIONS_AT + 2 * ULONG_BYTES
 const ATTRIBUTE_BYTES = 1024
 const CKR_BUFFER_TOO_SMALL = 0x150
 
@@ -33,9 +37,17 @@ export interface TokenSight {
   readonly label: string
   /** Each token of a maker has its own. */
   readonly manufacturer: string
+  readonly model: string
   readonly serialNumber: string
   /** CKF_… */
   readonly flags: number
+  /** As the token says them: not every number is a limit. */
+  readonly sessionLimits: readonly number[]
+}
+
+/** Filled up with blanks, or, against the standard, with zeros. */
+export function textOf(field: string): string {
+  return field.replace(/[\0 ]+$/, '')
 }
 
 /** Every method rejects with an error whose `code` is the return value. */
@@ -51,6 +63,13 @@ export class BackgroundCalls {
     const { isShared, functions } = functionList(module)
     this.isShared = isShared
     this.#functions = functions
+  }
+
+  async initialise(flags: number, libraryParameters?: string): Promise<void> {
+    const text = libraryParameters === undefined ? null : Buffer.from(`${libraryParameters}\0`)
+    const noMutexes = { createMutex: null, destroyMutex: null, lockMutex: null, unlockMutex: null }
+    const given = { ...noMutexes, flags, libraryParameters: text, reserved: null }
+    await this.#call('C_Initialize', [given], ...(text === null ? [] : [text]))
   }
 
   async finalise(): Promise<void> {
@@ -69,13 +88,35 @@ export class BackgroundCalls {
   async token(slot: Handle): Promise<TokenSight> {
     const info = Buffer.alloc(TOKEN_INFO_BYTES)
     await this.#call('C_GetTokenInfo', [numberOf(slot), info], info)
-    const text = (from: number, to: number) => info.subarray(from, to).toString('utf8').trimEnd()
+    const text = (from: number, to: number) => textOf(info.subarray(from, to).toString('utf8'))
+    const number = (at: number) => Number(numberOf(info.subarray(at, at + ULONG_BYTES)))
     return {
       label: text(0, LABEL_BYTES),
       manufacturer: text(LABEL_BYTES, MANUFACTURER_ENDS),
+      model: text(MANUFACTURER_ENDS, MODEL_ENDS),
       serialNumber: text(MODEL_ENDS, FLAGS_AT),
-      flags: Number(numberOf(info.subarray(FLAGS_AT, FLAGS_AT + ULONG_BYTES))),
+      flags: number(FLAGS_AT),
+      sessionLimits: [number(MOST_SESSIONS_AT), number(MOST_RW_SESSIONS_AT)],
     }
+  }
+
+  /** By their numbers, CKM_…. */
+  async mechanisms(slot: Handle): Promise<Map<number, MechanismFacts>> {
+    const count = [0]
+    await this.#call('C_GetMechanismList', [numberOf(slot), null, count])
+    const types = Buffer.alloc(Math.max(1, Number(count[0])) * ULONG_BYTES)
+    await this.#call('C_GetMechanismList', [numberOf(slot), types, count], types)
+    const found = new Map<number, MechanismFacts>()
+    for (const type of pieces(types, Number(count[0]))) {
+      const info = { minKeySize: 0, maxKeySize: 0, flags: 0 }
+      await this.#call('C_GetMechanismInfo', [numberOf(slot), numberOf(type), info])
+      const { minKeySize, maxKeySize, flags } = info
+      found.set(Number(numberOf(type)), {
+        ...{ minKeySize: Number(minKeySize), maxKeySize: Number(maxKeySize) },
+        flags: Number(flags),
+      })
+    }
+    return found
   }
 
   async openSession(slot: Handle, flags: number): Promise<Handle> {

@@ -1,5 +1,11 @@
 import type pkcs11 from 'pkcs11js'
-import type { Attribute, BackgroundCalls, TokenSight } from './background-calls.js'
+import {
+  textOf,
+  type Attribute,
+  type BackgroundCalls,
+  type TokenSight,
+} from './background-calls.js'
+import type { MechanismFacts } from './session.js'
 
 /** Calls of a library that may take long. */
 export type SlowCalls = Omit<BackgroundCalls, 'isShared'>
@@ -18,6 +24,11 @@ export class BindingCalls implements SlowCalls {
     this.#api = api
   }
 
+  async initialise(flags: number, libraryParameters?: string): Promise<void> {
+    const more = libraryParameters === undefined ? {} : { libraryParameters }
+    this.#api.C_Initialize({ flags, ...more })
+  }
+
   async finalise(): Promise<void> {
     this.#api.C_Finalize()
   }
@@ -27,13 +38,20 @@ export class BindingCalls implements SlowCalls {
   }
 
   async token(slot: Buffer): Promise<TokenSight> {
-    const { label, manufacturerID, serialNumber, flags } = this.#api.C_GetTokenInfo(slot)
+    const token = this.#api.C_GetTokenInfo(slot)
     return {
-      label: label.trimEnd(),
-      manufacturer: manufacturerID.trimEnd(),
-      serialNumber: serialNumber.trimEnd(),
-      flags,
+      label: textOf(token.label),
+      manufacturer: textOf(token.manufacturerID),
+      model: textOf(token.model),
+      serialNumber: textOf(token.serialNumber),
+      flags: token.flags,
+      sessionLimits: [token.maxSessionCount, token.maxRwSessionCount],
     }
+  }
+
+  async mechanisms(slot: Buffer): Promise<Map<number, MechanismFacts>> {
+    const types = this.#api.C_GetMechanismList(slot)
+    return new Map(types.map((type) => [type, this.#api.C_GetMechanismInfo(slot, type)]))
   }
 
   async openSession(slot: Buffer, flags: number): Promise<Buffer> {

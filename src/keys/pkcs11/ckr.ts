@@ -195,6 +195,30 @@ export class LastTryError extends TokenError {
   }
 }
 
+/** Of the tokens that the library shows, none is the one we look for, or more than one. */
+export class NoSuchTokenError extends TokenError {
+  constructor(label: string, shown: readonly string[]) {
+    super('C_GetSlotList', new Error('CKR_TOKEN_NOT_PRESENT'))
+    const others = shown.map((each) => JSON.stringify(each)).join(', ')
+    if (shown.includes(label)) this.message += ': several tokens have this label'
+    else this.message += shown.length > 0 ? `: there are tokens ${others}` : ': it shows no token'
+  }
+}
+
+/** The call to the token that failed first, if that is why. */
+export function tokenErrorIn(error: unknown): TokenError | null {
+  if (error instanceof TokenError) return error
+  return error instanceof Error ? tokenErrorIn(error.cause) : null
+}
+
+/** The token refused the PIN in words of its own: it counts a wrong one (CKF_USER_PIN_COUNT_LOW). */
+export class CountedPinError extends TokenError {
+  constructor(failure: TokenError) {
+    super('C_Login', Object.assign(new Error('CKR_PIN_INCORRECT'), { cause: failure }))
+    this.message = `${failure.message}, and the token counts a wrong PIN`
+  }
+}
+
 /** The token refused the PIN. Whoever is started again and tries it once more may lock the token. */
 export class PinRefusedError extends Error {
   override readonly name = 'PinRefusedError'

@@ -4,9 +4,14 @@ import { koffi } from '../foreign-functions.js'
 export type Handle = Buffer
 
 const PROTOTYPES = {
+  C_Initialize: 'CK_RV C_Initialize(CK_C_INITIALIZE_ARGS *arguments)',
   C_Finalize: 'CK_RV C_Finalize(void *reserved)',
   C_GetSlotList: 'CK_RV C_GetSlotList(uint8_t present, void *slots, _Inout_ unsigned long *count)',
   C_GetTokenInfo: 'CK_RV C_GetTokenInfo(unsigned long slot, void *info)',
+  C_GetMechanismList:
+    'CK_RV C_GetMechanismList(unsigned long slot, void *types, _Inout_ unsigned long *count)',
+  C_GetMechanismInfo:
+    'CK_RV C_GetMechanismInfo(unsigned long slot, unsigned long type, _Out_ CK_MECHANISM_INFO *info)',
   C_OpenSession:
     'CK_RV C_OpenSession(unsigned long slot, unsigned long flags, void *application, void *notify, void *session)',
   C_CloseSession: 'CK_RV C_CloseSession(unsigned long session)',
@@ -29,9 +34,12 @@ export type FunctionName = keyof typeof PROTOTYPES
 
 /** Places in CK_FUNCTION_LIST, which is a version and then the functions in this order. */
 const PLACES: Readonly<Record<FunctionName, number>> = {
+  C_Initialize: 0,
   C_Finalize: 1,
   C_GetSlotList: 4,
   C_GetTokenInfo: 6,
+  C_GetMechanismList: 7,
+  C_GetMechanismInfo: 8,
   C_OpenSession: 12,
   C_CloseSession: 13,
   C_GetSessionInfo: 15,
@@ -49,6 +57,16 @@ export const ULONG_BYTES = koffi.sizeof('unsigned long')
 const POINTER_BYTES = koffi.sizeof('void *')
 
 koffi.alias('CK_RV', 'unsigned long')
+// With the member that NSS puts before the last one; where others have the last one, it is null.
+koffi.struct('CK_C_INITIALIZE_ARGS', {
+  ...{ createMutex: 'void *', destroyMutex: 'void *', lockMutex: 'void *', unlockMutex: 'void *' },
+  ...{ flags: 'unsigned long', libraryParameters: 'void *', reserved: 'void *' },
+})
+koffi.struct('CK_MECHANISM_INFO', {
+  minKeySize: 'unsigned long',
+  maxKeySize: 'unsigned long',
+  flags: 'unsigned long',
+})
 koffi.struct('CK_MECHANISM', {
   mechanism: 'unsigned long',
   parameter: 'void *',

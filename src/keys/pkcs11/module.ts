@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { realpathSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import pkcs11 from 'pkcs11js'
 import type { HashName } from '../algorithms.js'
 import { BackgroundCalls } from './background-calls.js'
@@ -7,7 +8,7 @@ import { BindingCalls, type SlowCalls } from './binding-calls.js'
 import { numberOf } from './function-list.js'
 import { join, part } from '../threads/native-jobs.js'
 import { nativeThreads } from '../threads/native-threads.js'
-import { LastTryError, TokenError } from './ckr.js'
+import { CountedPinError, LastTryError, NoSuchTokenError, TokenError } from './ckr.js'
 import { Pace } from './pace.js'
 import type {
   KeyHandle,
@@ -48,6 +49,8 @@ interface Library {
   openSessions: number
   /** Tokens in use; the library is initialised while there are any. */
   users: number
+  /** For all of them. */
+  initialised: Promise<void>
 }
 
 const libraries = new Map<string, Library>()
@@ -57,27 +60,56 @@ const libraries = new Map<string, Library>()
  * that flag the locks of SoftHSM are off and parallel calls crash it. A library that somebody else
  * has initialised is refused, because nobody knows how.
  */
-function acquireLibrary(path: string, parameters?: string): Library {
-  const file = realpathSync(path)
-  let library = libraries.get(file)
-  if (library === undefined) {
-    const api = new pkcs11.PKCS11()
-    api.load(file)
-    const own = new BackgroundCalls(file)
-    const background = own.isShared ? own : new BindingCalls(api)
-    const [signInitPace, signPace] = [new Pace(), new Pace()]
-    const sharedFile = own.isShared ? file : null
-    library = { api, background, sharedFile, signInitPace, signPace, openSessions: 0, users: 0 }
-    libraries.set(file, library)
-  }
-  if (library.users === 0) initialise(library.api, parameters)
+async function acquireLibrary(path: string, parameters?: string): Promise<Library> {
+  const library = loadLibrary(realpathSync(path))
   library.users += 1
+  if (library.users === 1) library.initialised = initialise(library, parameters)
+  try {
+    await library.initialised
+    return library
+  } catch (error) {
+    library.users -= 1
+    throw error
+  }
+}
+
+function loadLibrary(file: string): Library {
+  const known = libraries.get(file)
+  if (known) return known
+  const api = new pkcs11.PKCS11()
+  api.load(file)
+  const own = new BackgroundCalls(file)
+  const library = {
+    ...{ api, background: own.isShared ? own : new BindingCalls(api) },
+    sharedFile: own.isShared ? file : null,
+    ...{ signInitPace: new Pace(), signPace: new Pace(), openSessions: 0, users: 0 },
+    initialised: Promise.resolve(),
+  }
+  libraries.set(file, library)
   return library
 }
 
-function initialise(api: pkcs11.PKCS11, libraryParameters?: string): void {
-  const more = libraryParameters === undefined ? {} : { libraryParameters }
-  attempt('C_Initialize', () => api.C_Initialize({ flags: pkcs11.CKF_OS_LOCKING_OK, ...more }))
+function initialise({ background }: Library, parameters?: string): Promise<void> {
+  const begin = () => background.initialise(pkcs11.CKF_OS_LOCKING_OK, parameters)
+  return inTurn(() => awaited('C_Initialize', begin()))
+}
+
+function finalise({ background }: Library): Promise<void> {
+  return inTurn(() => awaited('C_Finalize', background.finalise()))
+}
+
+let lastTurn: Promise<void> = Promise.resolve()
+const LONGEST_TURN_MS = 2_000
+
+/**
+ * Libraries begin and end one at a time: they share others, and the environment, which were not made for more.
+ * One that waits for a token it cannot reach holds up the next for a moment only.
+ */
+function inTurn(act: () => Promise<void>): Promise<void> {
+  const longest = pause(LONGEST_TURN_MS, undefined, { ref: false })
+  const mine = Promise.race([lastTurn, longest]).then(act)
+  lastTurn = mine.catch(() => undefined)
+  return mine
 }
 
 export interface TokenLocation {
@@ -90,24 +122,25 @@ export interface TokenLocation {
   readonly libraryParameters?: string | undefined
 }
 
-export function openToken(location: TokenLocation): Token {
+export async function openToken(location: TokenLocation): Promise<Token> {
   const { module, tokenLabel, pin, libraryParameters } = location
-  const library = acquireLibrary(module, libraryParameters)
-  const { api, background } = library
+  const library = await acquireLibrary(module, libraryParameters)
+  const { background } = library
   const login = new Login(background, pin)
   let released = false
   return {
     get signsTogether() {
       return mayUseThreads(library) ? MOST_TOGETHER : 1
     },
-    describe: async () => describe(api, (await find(background, tokenLabel)).slot),
+    describe: async () => describe(background, (await find(background, tokenLabel)).slot),
     async openSession() {
-      const { slot, isLastTry } = await find(background, tokenLabel)
+      const found = await find(background, tokenLabel)
+      const { slot } = found
       const flags = pkcs11.CKF_SERIAL_SESSION | pkcs11.CKF_RW_SESSION
       const handle = await awaited('C_OpenSession', background.openSession(slot, flags))
       const session = new ModuleSession(library, slot, handle)
       try {
-        await login.demand(session, handle, isLastTry)
+        await login.demand(session, handle, found)
       } catch (error) {
         await session.close()
         throw error
@@ -116,10 +149,10 @@ export function openToken(location: TokenLocation): Token {
     },
     async reinitialise() {
       if (library.users === 1 && library.openSessions === 0) {
-        await background.finalise().catch(() => undefined) // it may not be initialised
+        await finalise(library).catch(() => undefined) // it may not be initialised
       }
       try {
-        initialise(api, libraryParameters)
+        await initialise(library, libraryParameters)
       } catch (error) {
         const back =
           error instanceof TokenError && error.ckr.name === 'CKR_CRYPTOKI_ALREADY_INITIALIZED'
@@ -130,33 +163,18 @@ export function openToken(location: TokenLocation): Token {
       if (released) return
       released = true
       library.users -= 1
-      if (library.users === 0) await awaited('C_Finalize', background.finalise())
+      if (library.users === 0) await finalise(library)
     },
   }
 }
 
-function describe(api: pkcs11.PKCS11, slot: Buffer): TokenFacts {
-  const token = attempt('C_GetTokenInfo', () => api.C_GetTokenInfo(slot))
-  const mechanisms = attempt('C_GetMechanismList', () => api.C_GetMechanismList(slot))
-  const limits = [token.maxSessionCount, token.maxRwSessionCount].filter(isLimit)
-  return {
-    label: token.label.trimEnd(),
-    manufacturer: textOf(token.manufacturerID),
-    model: textOf(token.model),
-    serialNumber: textOf(token.serialNumber),
-    mostSessions: limits.length === 0 ? null : Math.min(...limits),
-    mechanisms: new Map(
-      mechanisms.map((mechanism) => [
-        mechanism,
-        attempt('C_GetMechanismInfo', () => api.C_GetMechanismInfo(slot, mechanism)),
-      ]),
-    ),
-  }
-}
-
-/** Filled up with blanks, or, against the standard, with zeros. */
-function textOf(field: string): string {
-  return field.replace(/[\0 ]+$/, '')
+async function describe(background: SlowCalls, slot: Buffer): Promise<TokenFacts> {
+  const token = await awaited('C_GetTokenInfo', background.token(slot))
+  const mechanisms = await awaited('C_GetMechanismList', background.mechanisms(slot))
+  const { label, manufacturer, model, serialNumber } = token
+  const limits = token.sessionLimits.filter(isLimit)
+  const mostSessions = limits.length === 0 ? null : Math.min(...limits)
+  return { label, manufacturer, model, serialNumber, mostSessions, mechanisms }
 }
 
 /** Zero stands for "any number", and numbers near the largest for that or for "not known". */
@@ -166,23 +184,22 @@ function isLimit(count: number): boolean {
 
 interface FoundSlot {
   readonly slot: Buffer
-  /** One more wrong PIN, and the token locks. */
-  readonly isLastTry: boolean
+  /** CKF_…, of its token. */
+  readonly flags: number
 }
 
 /** Slot numbers move when tokens are re-plugged; labels do not. */
 async function find(background: SlowCalls, tokenLabel: string): Promise<FoundSlot> {
   const matches: FoundSlot[] = []
+  const shown: string[] = []
   for (const slot of await awaited('C_GetSlotList', background.slots())) {
     // a slot that does not answer is not the one we look for
     const { label, flags } = (await background.token(slot).catch(() => null)) ?? NOTHING
-    const isLastTry = (flags & pkcs11.CKF_USER_PIN_FINAL_TRY) !== 0
-    if (label === tokenLabel) matches.push({ slot, isLastTry })
+    if (label === tokenLabel) matches.push({ slot, flags })
+    if (label) shown.push(label)
   }
   const [found, another] = matches
-  if (found === undefined || another !== undefined) {
-    throw new TokenError('C_GetSlotList', new Error('CKR_TOKEN_NOT_PRESENT'))
-  }
+  if (found === undefined || another !== undefined) throw new NoSuchTokenError(tokenLabel, shown)
   return found
 }
 
@@ -203,28 +220,40 @@ class Login {
     this.#pin = pin
   }
 
-  demand(session: ModuleSession, handle: Buffer, isLastTry: boolean): Promise<void> {
+  demand(session: ModuleSession, handle: Buffer, found: FoundSlot): Promise<void> {
     const mine = this.#last.then(async () => {
       if (this.#refusal !== null) throw this.#refusal
       if (await session.isLoggedIn()) return
+      // One more wrong PIN, and the token locks.
+      const isLastTry = (found.flags & pkcs11.CKF_USER_PIN_FINAL_TRY) !== 0
       if (isLastTry) throw (this.#refusal = new LastTryError())
-      await this.#logIn(handle)
+      await this.#logIn(handle, found)
     })
     this.#last = mine.catch(() => undefined)
     return mine
   }
 
-  async #logIn(handle: Buffer): Promise<void> {
+  async #logIn(handle: Buffer, found: FoundSlot): Promise<void> {
     try {
       await awaited('C_Login', this.#background.login(handle, pkcs11.CKU_USER, this.#pin))
     } catch (error) {
       if (!(error instanceof TokenError)) throw error
       if (error.ckr.name === 'CKR_USER_ALREADY_LOGGED_IN') return
       if (error.ckr.pinRefused) this.#refusal = error
-      throw error
+      else if (await this.#isCounted(found)) this.#refusal = new CountedPinError(error)
+      throw this.#refusal ?? error
     }
   }
+
+  /** Whether the token has counted a wrong PIN since it was found: some say with codes of their own that it was one. */
+  async #isCounted({ slot, flags }: FoundSlot): Promise<boolean> {
+    const now = await this.#background.token(slot).catch(() => NOTHING)
+    return (now.flags & ~flags & WRONG_PINS) !== 0
+  }
 }
+
+const WRONG_PINS =
+  pkcs11.CKF_USER_PIN_COUNT_LOW | pkcs11.CKF_USER_PIN_FINAL_TRY | pkcs11.CKF_USER_PIN_LOCKED
 
 async function awaited<T>(call: string, result: Promise<T>): Promise<T> {
   try {

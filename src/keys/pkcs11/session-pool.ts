@@ -129,14 +129,16 @@ export class SessionPool {
       waiting: this.#waiting.length,
       quarantined: this.#quarantined.size,
       stopped: this.#stopped,
-      /** Every session that could serve somebody is inside a call that does not return. */
+      /** Calls that do not return keep everybody from being served. */
       stuck: this.#isStuck,
     }
   }
 
   get #isStuck(): boolean {
     const hanging = this.#quarantined.size
-    return hanging > 0 && hanging + this.#kept >= this.#options.sessions
+    if (hanging === 0) return false
+    // under a call that is inside it, the library cannot be initialised again
+    return this.#mustReinitialise || hanging + this.#kept >= this.#options.sessions
   }
 
   /**
@@ -331,8 +333,10 @@ export class SessionPool {
   #close(session: OpenSession): void {
     // with the last session goes the login, and with that what handles mean
     if (this.#onLoan.size + this.#idle.length + this.#quarantined.size === 0) this.#epoch += 1
-    const gone = session.close().then(() => {
+    const closed = session.close()
+    const gone = within(this.#options.signTimeoutMs, closed).then((returned) => {
       this.#closings.delete(gone)
+      if (!returned) this.#quarantine(closed)
       this.#serveWaiting()
     })
     this.#closings.add(gone)
@@ -365,7 +369,12 @@ export class SessionPool {
     if (this.#onLoan.size > 0 || this.#quarantined.size > 0) {
       throw new HsmUnavailableError('The library has to be initialised again')
     }
-    await this.#options.token.reinitialise()
+    const done = this.#options.token.reinitialise()
+    await inTime(this.#options.signTimeoutMs, done, () => {
+      const returned = done.catch(() => undefined)
+      this.#quarantine(returned)
+      return new TokenTimeoutError('C_Initialize', false, returned)
+    })
     this.#mustReinitialise = false
   }
 

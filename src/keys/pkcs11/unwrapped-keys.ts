@@ -90,6 +90,14 @@ export class UnwrappedKeys {
     if (entry) await this.#remove(name, entry)
   }
 
+  /**
+   * Its handle may mean another key now, so nothing is destroyed by it: it goes with its session, and all that
+   * this session owns.
+   */
+  doubt(name: string): void {
+    this.#retire(this.#entries.get(name)?.home)
+  }
+
   /** Destroys all of them, once their users are done. */
   async close(): Promise<void> {
     this.#isClosed = true

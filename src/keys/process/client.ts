@@ -16,6 +16,7 @@ import {
   errorOf,
   FrameReader,
   MOST_ANSWER_BYTES,
+  MOST_FRAME_BYTES,
   readKey,
   SIGNING_STAGES,
   wireAlgorithm,
@@ -37,8 +38,17 @@ export interface KeyProcessClientOptions {
   readonly ended?: Ended
 }
 
-function wireBytes(bytes: Buffer): string {
-  return bytes.length > MOST_TO_BE_SIGNED ? '' : bytes.toString('base64')
+/** What a message has room for, the shortest first. */
+function wireBytes(all: readonly Buffer[]): string[] {
+  const shown = all.map(() => '')
+  let room = MOST_TO_BE_SIGNED_TOGETHER
+  const byLength = [...all.entries()].sort(([, one], [, other]) => one.length - other.length)
+  for (const [index, bytes] of byLength) {
+    room -= bytes.length
+    if (bytes.length > MOST_TO_BE_SIGNED || room < 0) break
+    shown[index] = bytes.toString('base64')
+  }
+  return shown
 }
 
 /** `[method, …arguments]` */
@@ -61,6 +71,8 @@ const MOST_CALLS = 4_000
 const CONNECT_TIMEOUT_MS = 5_000
 /** Bytes to be signed that are longer hold their document; then the key process has their digest alone. */
 const MOST_TO_BE_SIGNED = 64 * 1024
+/** Of one signing; in Base64 two thirds of what a message may have. */
+const MOST_TO_BE_SIGNED_TOGETHER = MOST_FRAME_BYTES / 2
 const FIRST_PAUSE_MS = 20
 const LONGEST_PAUSE_MS = 500
 const LOOK_FOR_LOST_MS = 250
@@ -140,7 +152,7 @@ export class KeyProcessCustody implements KeyCustody {
       digests.map((digest) => digest.toString('base64')),
       operation ? ([operation.id, ...operation.rows] as const) : null,
     ] as const
-    const call: Call = toBeSigned ? [...asked, toBeSigned.map(wireBytes)] : [...asked]
+    const call: Call = toBeSigned ? [...asked, wireBytes(toBeSigned)] : [...asked]
     const signatures = (await this.#ask(call, took)) as readonly string[]
     this.#tell(took)
     return signatures.map((signature) => Buffer.from(signature, 'base64'))
@@ -252,11 +264,25 @@ export class KeyProcessCustody implements KeyCustody {
     if (this.#socket === null) return
     const requests = numbers.flatMap((number) => {
       const waiting = this.#waiting.get(number)
-      if (!waiting) return []
-      waiting.handedOver = true
-      return [[number, ...waiting.call]]
+      return waiting ? [{ number, waiting }] : []
     })
-    if (requests.length > 0) this.#socket.write(encodeFrame(requests))
+    if (requests.length > 0) this.#write(this.#socket, requests)
+  }
+
+  /** One message that is too long would cost everybody the connection. */
+  #write(socket: Socket, requests: readonly { number: number; waiting: Waiting }[]): void {
+    const frame = encodeFrame(requests.map(({ number, waiting }) => [number, ...waiting.call]))
+    const [first, second] = requests
+    if (frame.length <= MOST_FRAME_BYTES) {
+      for (const { waiting } of requests) waiting.handedOver = true
+      socket.write(frame)
+    } else if (first && !second) {
+      this.#giveUp(first.number, 'More than the key process takes at once')
+    } else {
+      const half = requests.length >> 1
+      this.#write(socket, requests.slice(0, half))
+      this.#write(socket, requests.slice(half))
+    }
   }
 
   #take(answers: readonly Answer[]): void {

@@ -212,6 +212,7 @@ export class KeyServer {
     const areGood = await verifyEach(publicKey, digests, signatures, algorithm)
     stages.end() // signature.verify
     if (!areGood) {
+      this.#custody.doubt?.(keyId)
       const why = 'the token returned a signature that does not verify'
       this.#logger.error({ alarm: 'wrong-signature', operationId: operation.id, keyId }, why)
       throw new SignatureWithheldError(why)

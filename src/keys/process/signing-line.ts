@@ -24,10 +24,10 @@ interface Line {
  * together, and come back together, verified: so their answers share a message, too.
  */
 export class SigningLine {
-  readonly #custody: Pick<KeyCustody, 'sign'>
+  readonly #custody: Pick<KeyCustody, 'sign' | 'doubt'>
   readonly #lines = new Map<string, Line>()
 
-  constructor(custody: Pick<KeyCustody, 'sign'>) {
+  constructor(custody: Pick<KeyCustody, 'sign' | 'doubt'>) {
     this.#custody = custody
   }
 
@@ -66,6 +66,7 @@ export class SigningLine {
       const digests = together.map(({ digest }) => digest)
       const signatures = await this.#custody.sign(keyId, digests, algorithm)
       if (!(await verifyEach(publicKey, digests, signatures, algorithm))) {
+        this.#custody.doubt?.(keyId)
         throw new SignatureWithheldError('the token returned a signature that does not verify')
       }
       together.forEach(({ resolve }, index) => resolve(signatures[index] ?? Buffer.alloc(0)))

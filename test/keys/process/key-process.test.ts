@@ -127,6 +127,30 @@ describe('The key process', () => {
     }
   })
 
+  it('is asked for as many documents as people sign at once, together with others', async () => {
+    const [digest, row, bytes] = [digestOf('x'), randomUUID(), Buffer.alloc(60_000)]
+    const times = <T>(count: number, each: T) => new Array<T>(count).fill(each)
+    const signing = (documents: number) =>
+      custody.sign(
+        '0'.repeat(32),
+        times(documents, digest),
+        { scheme: 'ecdsa', hash: HASH_ALGORITHMS.sha256 },
+        { id: 'nobody’s', rows: times(documents, row), toBeSigned: times(documents, bytes) },
+      )
+    const callers = [signing(60), signing(1), ...times(20, 2).map(signing)]
+    const answers = await Promise.allSettled([
+      ...[signing(60_000), ...callers],
+      custody.publicKey('0'.repeat(32)),
+    ])
+    assert.equal(answers.pop()?.status, 'fulfilled')
+    for (const [index, answer] of answers.entries()) {
+      // Refused, and not lost on the way.
+      assert.ok(answer.status === 'rejected' && answer.reason instanceof HsmUnavailableError)
+      const why = index === 0 ? /More than the key process takes/ : /started again meanwhile/
+      assert.match(answer.reason.message, why)
+    }
+  })
+
   it('waits for the rest of half a frame, and forgets it with the connection', async () => {
     const socket = createConnection(keyProcess.socket)
     socket.write(encodeFrame({ token: keyProcess.token }))

@@ -46,7 +46,7 @@
 #define INDEX(name) AT_##name,
 enum function { FUNCTIONS(INDEX) FUNCTION_COUNT };
 
-enum { AFTER = 1, HANG = 2, ABORT = 4, SEGFAULT = 8, GARBLE = 16 };
+enum { AFTER = 1, HANG = 2, ABORT = 4, SEGFAULT = 8, GARBLE = 16, LENGTH = 32, OTHER = 64 };
 enum { IN_SLOT = 0, OUT_OF_SLOT = 1, OUT_UNTIL_INITIALISED = 2 };
 enum { LOSE_SESSIONS = 1, LOG_OUT = 2, FINALISE = 3 };
 
@@ -62,7 +62,8 @@ struct entry {
   _Atomic int32_t times; /* calls to strike; negative: all of them */
   uint32_t rv;
   uint32_t delay_ms;
-  uint32_t reserved[4];
+  uint32_t length; /* C_Sign says that it wrote so many octets */
+  uint32_t reserved[3];
 };
 
 struct control {
@@ -327,6 +328,21 @@ static CK_RV shim_C_Sign(SESSION, IN, OUT) {
   if (struck && rv == CKR_OK && out != NULL && (entry->flags & GARBLE)) {
     for (CK_ULONG i = 0; i < *out_length; i += 1) out[i] ^= 0x55;
   }
+  if (struck && rv == CKR_OK && (entry->flags & LENGTH)) *out_length = entry->length;
+  return rv;
+}
+
+/* The last two keys that were signed with. */
+static _Atomic CK_OBJECT_HANDLE keys_used[2];
+
+static CK_RV shim_C_SignInit(SESSION, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key) {
+  if (atomic_load(&keys_used[0]) != key) {
+    atomic_store(&keys_used[1], atomic_exchange(&keys_used[0], key));
+  }
+  uint32_t flags = control->entries[AT_C_SignInit].flags;
+  int isOther = atomic_load(&control->entries[AT_C_SignInit].armed) && (flags & OTHER);
+  CK_OBJECT_HANDLE used = isOther ? atomic_load(&keys_used[1]) : key;
+  CALL(C_SignInit, real->C_SignInit(session, mechanism, used))
   return rv;
 }
 
@@ -360,7 +376,13 @@ FORWARD(C_GetAttributeValue, (SESSION, CK_OBJECT_HANDLE object, TEMPLATE),
         (session, object, attributes, count))
 FORWARD(C_SetAttributeValue, (SESSION, CK_OBJECT_HANDLE object, TEMPLATE),
         (session, object, attributes, count))
-FORWARD(C_FindObjectsInit, (SESSION, TEMPLATE), (session, attributes, count))
+/* Whoever looks a key up again has its right handle. */
+static CK_RV shim_C_FindObjectsInit(SESSION, TEMPLATE) {
+  struct entry *begin = &control->entries[AT_C_SignInit];
+  if (begin->flags & OTHER) atomic_store(&begin->armed, 0);
+  CALL(C_FindObjectsInit, real->C_FindObjectsInit(session, attributes, count))
+  return rv;
+}
 FORWARD(C_FindObjects,
         (SESSION, CK_OBJECT_HANDLE_PTR objects, CK_ULONG most, CK_ULONG_PTR count),
         (session, objects, most, count))
@@ -371,7 +393,6 @@ FORWARD(C_DecryptInit, INIT, (session, mechanism, key))
 FORWARD(C_Decrypt, (SESSION, IN, OUT), (session, in, in_length, out, out_length))
 FORWARD(C_DigestInit, (SESSION, CK_MECHANISM_PTR mechanism), (session, mechanism))
 FORWARD(C_Digest, (SESSION, IN, OUT), (session, in, in_length, out, out_length))
-FORWARD(C_SignInit, INIT, (session, mechanism, key))
 FORWARD(C_SignUpdate, (SESSION, IN), (session, in, in_length))
 FORWARD(C_SignFinal, (SESSION, OUT), (session, out, out_length))
 FORWARD(C_VerifyInit, INIT, (session, mechanism, key))
