@@ -25,6 +25,9 @@ const VALID_SECONDS: Readonly<Record<AuthorityName, number>> = {
   root: 90 * 24 * 3600,
 }
 
+/** So much clocks of replicas may differ. */
+const SKEW_MS = 60_000
+
 /** Others may publish at the same time; each of them brings a list nearer that is good. */
 const MOST_TRIES = 5
 /** Entries encoded before others get their turn. */
@@ -76,9 +79,11 @@ export class RevocationLists {
   }
 
   #isDue(issuer: AuthorityName, { isOutdated, nextUpdate, number }: ListState): boolean {
-    const half = (VALID_SECONDS[issuer] / 2) * 1000
-    const isOld = nextUpdate === null || this.#parts.now().getTime() > nextUpdate.getTime() - half
-    return number === 0 || isOutdated || isOld
+    if (number === 0 || isOutdated || nextUpdate === null) return true
+    const validity = VALID_SECONDS[issuer] * 1000
+    const left = nextUpdate.getTime() - this.#parts.now().getTime()
+    // Signed by a clock that was ahead, it would be of the future for whoever gets it.
+    return left < validity / 2 || left > validity + SKEW_MS
   }
 
   async #load(issuer: AuthorityName, { number, nextUpdate }: ListState) {

@@ -32,9 +32,11 @@ export function serveCommand(program: Command): void {
       if (cluster.isWorker) return serveAsWorker(config)
       if (workers !== undefined) return supervise(config, { workers })
       const { services, server } = await serve(config)
+      // Whoever is told that it serves may ask it to end in the next moment.
+      stopOnSignals(server, services)
+      noteServing(server, services)
       warnOfInsecureSettings(config, services)
       tellServing(services.logger)
-      stopOnSignals(server, services)
     })
 }
 
@@ -70,13 +72,17 @@ async function serve(config: Config, { keyProcess }: WorkerOrders = { keyProcess
   const server = await startServer(services, VERSION, where).catch((error: unknown) => {
     throw listenError(error, 'listen.host and listen.port')
   })
-  services.logger.info({ port: server.port, baseUrl: config.baseUrl }, 'serving')
   return { services, server }
+}
+
+function noteServing({ port }: RunningServer, { logger, config }: Services): void {
+  logger.info({ port, baseUrl: config.baseUrl }, 'serving')
 }
 
 async function serveAsWorker(config: Config): Promise<void> {
   const { services, server } = await serve(config, await ordersOfWorker())
   followSupervisor(server, services.logger)
+  noteServing(server, services)
   logUnhandledRejections(services)
 }
 

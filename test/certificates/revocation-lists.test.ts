@@ -145,6 +145,18 @@ describe('The list of revoked certificates', () => {
     assert.match(text(await lists.current('issuing')), /No Revoked Certificates/)
   })
 
+  it('is not given once it is of the future, as the clock was ahead when it was signed', async () => {
+    const lists = open()
+    clock = new Date(+NOW + DAY_MS)
+    const ahead = await lists.current('issuing')
+    clock = NOW
+    const list = await lists.current('issuing')
+    assert.equal(list.number, ahead.number + 1)
+    assert.match(text(list), /Last Update: Nov 22 10:00:00 2026 GMT/)
+    clock = new Date(+NOW - 30_000)
+    assert.equal(await lists.current('issuing'), list, 'clocks of replicas differ a little')
+  })
+
   it('is signed anew after half of its time, and the one before stays good while the token is away', async () => {
     const lists = open()
     const first = await lists.current('issuing')

@@ -54,6 +54,13 @@ describe('openrssp serve', () => {
     })
   }
 
+  it('ends as cleanly when it is told to in the moment it says that it serves (S95)', async () => {
+    const server = serve()
+    await server.saying('"msg":"serving"')
+    const { code, stderr } = await server.stop()
+    assert.deepEqual([code, stderr], [0, ''])
+  })
+
   it('says that it leaves while it still answers, tells systemd, and ends at once on a second signal (S95)', async () => {
     const { host, port } = installation.settings.listen
     installation.configure({ listen: { host, port, leaveSeconds: 60 } })

@@ -9,11 +9,14 @@ import { openDatabase } from '../../src/storage/open-database.js'
 import { newPostgresDatabase, type TestDatabase } from '../support/postgresql.js'
 
 const SECONDS = 15
+const DAY = 86_400
 
-/** A process: with a clock that all share, and connections of its own. */
+/** A process: with connections and a clock of its own. */
 interface Process {
   readonly database: Database
   readonly lease: Lease
+  /** By so many seconds its clock is ahead. */
+  ahead: number
 }
 
 for (const kind of ['SQLite', 'PostgreSQL']) {
@@ -32,10 +35,7 @@ for (const kind of ['SQLite', 'PostgreSQL']) {
       const databases = await Promise.all(
         [1, 2].map(() => openDatabase({ url, headFile: null, now, connections: 2 })),
       )
-      processes = databases.map((opened) => {
-        const database = new FencedDatabase(opened)
-        return { database, lease: new Lease({ database, now, name: 'work', seconds: SECONDS }) }
-      })
+      processes = databases.map((opened) => new FencedDatabase(opened)).map(newProcess)
     })
     beforeEach(() => {
       seconds += 1000
@@ -45,6 +45,14 @@ for (const kind of ['SQLite', 'PostgreSQL']) {
       await own?.drop()
       rmSync(folder, { recursive: true })
     })
+
+    function newProcess(database: Database): Process {
+      const own = { database, ahead: 0 }
+      const now = () => new Date(1_800_000_000_000 + (seconds + own.ahead) * 1000)
+      const elapsed = () => seconds * 1000
+      const lease = new Lease({ database, now, elapsed, name: 'work', seconds: SECONDS })
+      return Object.assign(own, { lease })
+    }
 
     const two = () => processes as [Process, Process]
     const fresh = () => `fact ${(count += 1)}`
@@ -94,6 +102,52 @@ for (const kind of ['SQLite', 'PostgreSQL']) {
       await assert.rejects(slept, LeaseLostError)
       assert.deepEqual(await Promise.all([early, late, other].map(isThere)), [true, false, true])
       assert.ok(!(await a.lease.run(nothing)))
+    })
+
+    it('is taken over soon from a process that ended while its clock was wrong (S75)', async () => {
+      const [a] = two()
+      const b = newProcess(a.database)
+      const ended = newProcess(a.database)
+      for (const ahead of [DAY, -DAY]) {
+        seconds += SECONDS
+        ended.ahead = ahead
+        assert.ok(await ended.lease.run(nothing))
+        ended.ahead = 0
+        seconds += SECONDS
+        if (!(await b.lease.run(nothing))) {
+          seconds += SECONDS
+          assert.ok(await b.lease.run(nothing), `${ahead} seconds`)
+        }
+        await b.lease.release()
+      }
+    })
+
+    it('is left to a process that extends it, whatever its clock says', async () => {
+      const [a, b] = two()
+      a.ahead = DAY
+      assert.ok(await a.lease.run(nothing))
+      for (let turn = 0; turn < 4; turn += 1) {
+        seconds += SECONDS - 1
+        assert.ok(!(await b.lease.run(nothing)))
+        assert.ok(await a.lease.run(nothing))
+      }
+      await a.lease.release()
+      assert.ok(await b.lease.run(nothing), 'given back by a clock that was ahead')
+      await b.lease.release()
+      a.ahead = 0
+    })
+
+    it('is extended by a process whose clock was set back', async () => {
+      const [a, b] = two()
+      assert.ok(await a.lease.run(nothing))
+      a.ahead = -SECONDS / 2
+      for (let turn = 0; turn < 3; turn += 1) {
+        seconds += SECONDS / 2 - 1
+        assert.ok(await a.lease.run(nothing))
+        assert.ok(!(await b.lease.run(nothing)))
+      }
+      a.ahead = 0
+      await a.lease.release()
     })
 
     it('is kept by writing, however long it takes, and by a process that slept while nobody came', async () => {

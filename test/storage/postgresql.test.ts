@@ -114,6 +114,53 @@ describe('The PostgreSQL database', () => {
     await client.end()
   })
 
+  it('keeps times and bytes as they are, whatever the role is set to', async () => {
+    const name = `"${new URL(own.url).pathname.slice(1)}"`
+    const client = await openClient(own.url, 'test')
+    for (const setting of [
+      "datestyle = 'German, DMY'",
+      "timezone = 'Asia/Kolkata'",
+      'bytea_output = escape',
+    ]) {
+      await client.query(`ALTER ROLE CURRENT_USER IN DATABASE ${name} SET ${setting}`)
+    }
+    const other = await PostgresqlDatabase.open({ url: own.url, headFile: null, now })
+    const until = new Date('2027-02-03T04:05:06.789Z')
+    const lease = { name: 'odd', holder: 'nobody', until }
+    const list = { issuer: 'odd', bytes: Buffer.from([0, 92, 255]), nextUpdate: until }
+    try {
+      await other.commit({
+        changes: [insert('Lease', lease), insert('RevocationList', { ...list, number: 1 })],
+      })
+      assert.deepEqual(await other.rows(sql`SELECT * FROM "Lease" WHERE "name" = 'odd'`), [lease])
+      assert.deepEqual(await other.read.lease.findUnique({ where: { name: 'odd' } }), lease)
+      const found = await other.read.revocationList.findUnique({ where: { issuer: 'odd' } })
+      assert.deepEqual(Buffer.from(found?.bytes ?? []), list.bytes)
+    } finally {
+      await other.close()
+      await client.query(`ALTER ROLE CURRENT_USER IN DATABASE ${name} RESET ALL`)
+      await client.end()
+    }
+  })
+
+  it('is in the schema that the role looks into, such as one of its own name', async () => {
+    const empty = await newEmptyDatabase()
+    const client = await openClient(empty.url, 'test')
+    await client.query('CREATE SCHEMA AUTHORIZATION CURRENT_USER')
+    const other = await PostgresqlDatabase.open({ url: empty.url, headFile: null, now })
+    try {
+      await other.commit({ changes: [put('here')] })
+      const where = { name: 'here' }
+      assert.equal(await other.read.installation.count({ where }), 1)
+      const rows = await other.rows(sql`SELECT "name" FROM "Installation" WHERE "name" = 'here'`)
+      assert.deepEqual(rows, [where])
+    } finally {
+      await other.close()
+      await client.end()
+      await empty.drop()
+    }
+  })
+
   it('is not opened where nothing can be written, as on a standby (S76)', async () => {
     const client = await openClient(own.url, 'test')
     const name = new URL(own.url).pathname.slice(1)

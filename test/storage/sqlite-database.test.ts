@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
@@ -53,6 +53,24 @@ describe('The SQLite database', () => {
     assert.equal(again.pragma('journal_mode', { simple: true }), 'wal')
     again.close()
   })
+
+  for (const end of ['', '-wal']) {
+    it(`answers no write that would be gone with the process: its file${end} is another one (S70, S72)`, async () => {
+      const path = `${file}${end}`
+      const put = (name: string) =>
+        database.commit({ changes: [insert('Installation', { name, value: '1' })] })
+      await put('before')
+      const isNoticed = (error: unknown) =>
+        error instanceof StorageUnavailableError &&
+        error.message === `${path} was deleted or replaced while it is in use`
+      renameSync(path, `${path}.away`)
+      await assert.rejects(put('deleted'), isNoticed)
+      copyFileSync(`${path}.away`, path)
+      await assert.rejects(put('replaced'), isNoticed)
+      renameSync(`${path}.away`, path)
+      await put('back')
+    })
+  }
 
   describe('whose audit log is tampered with while it runs (S70, S78)', () => {
     const record = () =>

@@ -11,14 +11,16 @@ const LOCK_MS = 4000
 /** So soon a connection that died while idle says so. */
 export const AT_ONCE_MS = 2000
 
-const READING = `SET default_transaction_read_only = on; SET statement_timeout = ${STATEMENT_MS};
+/** Times are read as ISO 8601: in another style day and month of what expires would change places. */
+const SPELLING = `SET datestyle = 'ISO'`
+const READING = `${SPELLING}; SET default_transaction_read_only = on; SET statement_timeout = ${STATEMENT_MS};
   SET idle_in_transaction_session_timeout = ${STATEMENT_MS}`
 /**
  * What is few and prepared is planned once, to look rows up by their keys: planning takes longer than
  * that, and a plan that was made while a table was small is kept for a while.
  */
 const PLANNED_ONCE = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off`
-const WRITING = `SET default_transaction_isolation = 'read committed'; SET lock_timeout = ${LOCK_MS};
+const WRITING = `${SPELLING}; SET default_transaction_isolation = 'read committed'; SET lock_timeout = ${LOCK_MS};
   SET statement_timeout = ${STATEMENT_MS}; SET idle_in_transaction_session_timeout = ${ASLEEP_MS}`
 
 function settings(url: string, purpose: string): pg.ClientConfig {

@@ -48,6 +48,7 @@ export class PostgresqlDatabase implements Database {
     connections: number
     headFile: string | null
     known: AuditHead
+    schema: string
     now: () => Date
     observer: CommitObserver | undefined
     log: DatabaseLog | undefined
@@ -57,7 +58,7 @@ export class PostgresqlDatabase implements Database {
     this.#pool = readingPool(parts.url, Math.max(1, parts.connections - lines))
     this.#client = lateClient(async () => {
       const { readingClient } = await import('./reading-client.js')
-      return readingClient(this.#pool, statementNames())
+      return readingClient(this.#pool, parts.schema, statementNames())
     })
     this.#now = parts.now
     this.#observer = parts.observer ?? null
@@ -84,13 +85,15 @@ export class PostgresqlDatabase implements Database {
       throw new StorageUnavailableError(`PostgreSQL cannot be reached: ${why}`, { cause: error })
     })
     let known = EMPTY_LOG
+    let schema: string
     try {
       await applyMigrations(client)
+      schema = await schemaOfTables(client)
       if (headFile !== null) known = await knownHead(client, headFile)
     } finally {
       await client.end()
     }
-    const parts = { url, connections, headFile, known, now, observer, log }
+    const parts = { url, connections, headFile, known, schema, now, observer, log }
     const database = new PostgresqlDatabase(parts)
     try {
       await database.commit({ changes: [] })
@@ -169,6 +172,15 @@ function rejectStale({ since, settle }: Waiting): boolean {
   if (performance.now() - since < STALE_MS) return true
   settle({ failure: 'it waited too long to be written' })
   return false
+}
+
+/** Where the role's search path leads to: our own statements name no schema. */
+async function schemaOfTables(client: pg.Client): Promise<string> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT nspname AS name FROM pg_namespace
+      WHERE oid = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('"AuditRecord"'))`,
+  )
+  return rows[0]?.name ?? 'public'
 }
 
 /** What the file remembers, which the log must hold. */

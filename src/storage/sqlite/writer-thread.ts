@@ -2,6 +2,7 @@
  * The only code that writes to the SQLite file. It runs in a thread of its own so that waiting for the
  * disk never stops the event loop, and commits the units of concurrent requests together.
  */
+import { statSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import Sqlite from 'better-sqlite3'
 import { chainRecord, EMPTY_LOG, type AuditHead } from '../../audit/chain.js'
@@ -27,11 +28,15 @@ class Writer {
   readonly #database: Sqlite.Database
   readonly #statements = new Map<string, Sqlite.Statement>()
   readonly #kept: KeptHead
+  readonly #files: readonly string[]
+  /** Which files these were when this thread began to write. */
+  #opened: readonly string[] | null = null
   /** The newest record that was seen or written: the log must keep it. */
   #known: AuditHead
 
   constructor({ file, headFile, known }: WriterOptions) {
     this.#database = openSqlite(file)
+    this.#files = [file, `${file}-wal`]
     this.#kept = new KeptHead(headFile)
     this.#known = known ?? this.#auditHead()
   }
@@ -41,6 +46,7 @@ class Writer {
     let head: AuditHead
     try {
       this.#statement('BEGIN IMMEDIATE').run()
+      this.#demandFiles()
       const before = this.#auditHead()
       if (before.hash !== this.#known.hash) this.#demandRecord(this.#known)
       head = before
@@ -118,6 +124,14 @@ class Writer {
     return (row as AuditHead | undefined) ?? EMPTY_LOG
   }
 
+  /** What is written to a file that was deleted or replaced under this process would be gone with it. */
+  #demandFiles(): void {
+    const found = this.#files.map(identityOf)
+    this.#opened ??= found
+    const moved = this.#files.find((_, index) => found[index] !== this.#opened?.[index])
+    if (moved !== undefined) throw new Error(`${moved} was deleted or replaced while it is in use`)
+  }
+
   /** Who deletes records while this runs is not to be helped by what follows. */
   #demandRecord({ seq, hash }: AuditHead): void {
     if (seq !== EMPTY_LOG.seq && this.#hashOf(seq) !== hash) throw missing(seq)
@@ -147,6 +161,11 @@ class Writer {
 
 function missing(seq: number): Error {
   return new Error(`the audit log does not hold record ${seq} any more`)
+}
+
+function identityOf(file: string): string {
+  const found = statSync(file, { throwIfNoEntry: false })
+  return found ? `${found.dev}/${found.ino}` : 'none'
 }
 
 const port = parentPort
