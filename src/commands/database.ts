@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { ChainVerifier, EMPTY_LOG, type AuditHead } from '../audit/chain.js'
 import { formatHead, readHead } from '../audit/head-file.js'
+import type { RevocationReason } from '../certificates/revocation.js'
 import type { EndedSince } from '../storage/restored-database.js'
 import { exportedRecords } from './audit.js'
 import {
@@ -46,24 +47,56 @@ export function databaseCommands(program: Command): void {
 async function endedSince(file: string, head: AuditHead): Promise<EndedSince[]> {
   const verifier = new ChainVerifier([], head)
   const ended: EndedSince[] = []
+  /** By credential: what was resumed again is not suspended. */
+  const suspended = new Map<string, EndedSince>()
   for await (const record of exportedRecords(file)) {
     if (record.seq <= head.seq) continue
     verifier.add(record)
     const detail = JSON.parse(record.detail) as Record<string, string | undefined>
-    const { credentialId, userId, clientId } = detail
+    const { credentialId = '', userId = '', clientId = '', reason = '' } = detail
+    const at = new Date(record.at)
     switch (record.event) {
       case 'credential.revoked':
-      case 'credential.deleted':
-        ended.push({ event: record.event, id: credentialId ?? '' })
+        ended.push({ at, what: 'credential revoked', id: credentialId })
         break
+      case 'credential.deleted':
+        ended.push({ at, what: 'credential deleted', id: credentialId })
+        break
+      case 'credential.suspended': {
+        const by = reason === 'signer' ? 'signer' : 'operator'
+        suspended.set(credentialId, { at, what: 'credential suspended', id: credentialId, by })
+        break
+      }
+      case 'credential.resumed':
+        suspended.delete(credentialId)
+        break
+      case 'certificate.revoked': {
+        const { serialNumber = '' } = detail
+        ended.push({
+          ...{ at, what: 'certificate revoked', serialNumber },
+          reason: reason as RevocationReason,
+        })
+        break
+      }
       case 'user.disabled':
-        ended.push({ event: record.event, id: userId ?? '' })
+        ended.push({ at, what: 'user disabled', id: userId })
         break
       case 'client.disabled':
-        ended.push({ event: record.event, id: clientId ?? '' })
+        ended.push({ at, what: 'client disabled', id: clientId })
+        break
+      case 'factor.removed':
+      case 'factor.enrolled':
+        if (detail['factor'] === 'totp') ended.push({ at, what: 'authenticator removed', userId })
+        else if (record.event === 'factor.removed')
+          ended.push({ at, what: 'passkey removed', id: detail['passkeyId'] ?? '' })
+        break
+      case 'identity.unlinked': {
+        const { issuer = '', subject = '' } = detail
+        ended.push({ at, what: 'identity unlinked', issuer, subject })
+      }
     }
   }
   const [problem] = verifier.problems
   if (problem) throw new CommandError(`${file}, record ${problem.seq}: ${problem.problem}`)
-  return ended
+  return [...ended, ...suspended.values()]
 }

@@ -249,6 +249,23 @@ export function revokeCertificateOf(credentialId: string, at: Date, reason: Fina
   ]
 }
 
+/** One that is not known, as it was issued after a backup that was restored, is left out. */
+export function revokeCertificate(
+  serialNumber: string,
+  at: Date,
+  reason: RevocationReason,
+): Change[] {
+  return [
+    sweep(
+      sql`UPDATE "IssuedCertificate"
+             SET "status" = 'revoked', "reason" = ${reason},
+                 "revokedAt" = CASE "status" WHEN 'held' THEN "revokedAt" ELSE ${at} END
+           WHERE "serialNumber" = ${serialNumber} AND "status" <> 'revoked'`,
+    ),
+    wantList(),
+  ]
+}
+
 /** The newest list of the issuing authority tells of something less than there is. */
 function wantList(): Change {
   return sweep(sql`UPDATE "RevocationList" SET "wanted" = "wanted" + 1 WHERE "issuer" = 'issuing'`)

@@ -1,16 +1,38 @@
 import type { AuditHead } from '../audit/chain.js'
 import { auditEvent } from '../audit/events.js'
+import type { RevocationReason } from '../certificates/revocation.js'
+import type { Suspender } from '../credentials/credential.js'
 import { newestTotpStep } from '../identity/totp.js'
-import { revokeCertificateOf } from './issued-certificate-store.js'
+import {
+  holdCertificateOf,
+  revokeCertificate,
+  revokeCertificateOf,
+} from './issued-certificate-store.js'
 import { endKeyOf } from './key-store.js'
 import { inBatches, someOf } from './batches.js'
 import { sql, sweep, type Change, type Database, type Statement } from './database.js'
 
 /** What somebody ended after the backup, as the log tells it. */
-export interface EndedSince {
-  readonly event: 'credential.revoked' | 'credential.deleted' | 'user.disabled' | 'client.disabled'
-  readonly id: string
-}
+export type EndedSince = { readonly at: Date } & (
+  | {
+      readonly what:
+        | 'user disabled'
+        | 'client disabled'
+        | 'credential revoked'
+        | 'credential deleted'
+        | 'passkey removed'
+      readonly id: string
+    }
+  | { readonly what: 'credential suspended'; readonly id: string; readonly by: Suspender }
+  /** Or another one in its place, whose secret no log holds. */
+  | { readonly what: 'authenticator removed'; readonly userId: string }
+  | { readonly what: 'identity unlinked'; readonly issuer: string; readonly subject: string }
+  | {
+      readonly what: 'certificate revoked'
+      readonly serialNumber: string
+      readonly reason: RevocationReason
+    }
+)
 
 /**
  * Ends all that a backup brings back to life and that may have been used since: approvals, SADs, codes,
@@ -31,7 +53,7 @@ export class RestoredDatabase {
    */
   async end(lost: AuditHead | null, ended: readonly EndedSince[]): Promise<void> {
     const now = this.#now()
-    for (const each of ended) await this.#database.commit({ changes: endedAgain(each, now) })
+    for (const each of ended) await this.#database.commit({ changes: endedAgain(each) })
     for (const statement of outstanding(now)) await inBatches(this.#database, statement)
     await this.#database.commit({ changes: [sweep(SKIP_LIST_NUMBERS)] })
     const event = auditEvent('database.restored', {
@@ -71,33 +93,60 @@ function outstanding(now: Date): Statement[] {
   ]
 }
 
-function endedAgain({ event, id }: EndedSince, now: Date): Change[] {
-  switch (event) {
-    case 'user.disabled':
+function endedAgain(ended: EndedSince): Change[] {
+  const { at } = ended
+  switch (ended.what) {
+    case 'user disabled':
       return [
         sweep(
-          sql`UPDATE "User" SET "disabledAt" = ${now} WHERE "id" = ${id} AND "disabledAt" IS NULL`,
+          sql`UPDATE "User" SET "disabledAt" = ${at} WHERE "id" = ${ended.id} AND "disabledAt" IS NULL`,
         ),
       ]
-    case 'client.disabled':
+    case 'client disabled':
       return [
         sweep(
-          sql`UPDATE "Client" SET "disabledAt" = ${now} WHERE "id" = ${id} AND "disabledAt" IS NULL`,
+          sql`UPDATE "Client" SET "disabledAt" = ${at} WHERE "id" = ${ended.id} AND "disabledAt" IS NULL`,
         ),
       ]
-    case 'credential.revoked':
-    case 'credential.deleted': {
-      const status = event === 'credential.revoked' ? 'revoked' : 'deleted'
+    case 'credential revoked':
+    case 'credential deleted': {
+      const status = ended.what === 'credential revoked' ? 'revoked' : 'deleted'
       // Whether the certificate of a deleted one was revoked is not known here; it has no key either way.
       const reason = status === 'revoked' ? 'unspecified' : 'cessationOfOperation'
       return [
-        endKeyOf(id),
-        ...revokeCertificateOf(id, now, reason),
+        endKeyOf(ended.id),
+        ...revokeCertificateOf(ended.id, at, reason),
         sweep(
-          sql`UPDATE "Credential" SET "status" = ${status}, "statusChangedAt" = ${now}
-               WHERE "id" = ${id} AND "status" NOT IN ('revoked', 'deleted')`,
+          sql`UPDATE "Credential" SET "status" = ${status}, "statusChangedAt" = ${at}
+               WHERE "id" = ${ended.id} AND "status" NOT IN ('revoked', 'deleted')`,
         ),
       ]
     }
+    case 'credential suspended':
+      return [
+        sweep(
+          sql`UPDATE "Credential"
+                 SET "status" = 'suspended', "suspendedBy" = ${ended.by}, "statusChangedAt" = ${at}
+               WHERE "id" = ${ended.id} AND "status" = 'enabled'`,
+        ),
+        ...holdCertificateOf(ended.id, at),
+      ]
+    case 'certificate revoked':
+      return revokeCertificate(ended.serialNumber, at, ended.reason)
+    case 'passkey removed':
+      return [sweep(sql`DELETE FROM "Passkey" WHERE "id" = ${ended.id}`)]
+    case 'authenticator removed':
+      return [
+        // Who cannot sign in without one would never come to enrol another.
+        sweep(
+          sql`UPDATE "User" SET "totpSecret" = NULL WHERE "id" = ${ended.userId} AND NOT "otpAtSignIn"`,
+        ),
+      ]
+    case 'identity unlinked':
+      return [
+        sweep(
+          sql`DELETE FROM "Identity" WHERE "issuer" = ${ended.issuer} AND "subject" = ${ended.subject}`,
+        ),
+      ]
   }
 }

@@ -107,10 +107,11 @@ describe('After a backup was restored (S18, S77)', () => {
   it('who was disabled since is disabled again, and what was deleted has no key', async () => {
     const [person, application] = [await rssp.addUser(), await rssp.addClient()]
     const deleted = await rssp.addCredential(user)
+    const at = rssp.clock.now()
     await restored().end(null, [
-      { event: 'user.disabled', id: person.id },
-      { event: 'client.disabled', id: application.client_id },
-      { event: 'credential.deleted', id: deleted.id },
+      { at, what: 'user disabled', id: person.id },
+      { at, what: 'client disabled', id: application.client_id },
+      { at, what: 'credential deleted', id: deleted.id },
     ])
     const { users, clients, credentials, database, ocspResponder } = rssp.services
     assert.ok((await users.find(person.id))?.disabledAt)
@@ -126,11 +127,60 @@ describe('After a backup was restored (S18, S77)', () => {
     const { revocationLists, ocspResponder } = rssp.services
     const credential = await rssp.addCredential(user)
     const { number } = await revocationLists.current('issuing')
-    await restored().end(null, [{ event: 'credential.revoked', id: credential.id }])
+    const at = new Date(rssp.clock.now().getTime() - 3600_000)
+    await restored().end(null, [{ at, what: 'credential revoked', id: credential.id }])
     const list = await revocationLists.current('issuing')
     assert.ok(list.number > number + 500)
     const certificate = signingCertificate(credential)
     assert.ok(list.bytes.includes(Buffer.from(certificate.serialNumber, 'hex')))
     assert.ok(await ocspResponder.current(certificate))
+    const { serialNumber } = certificate
+    const { read } = rssp.services.database
+    const issued = await read.issuedCertificate.findUnique({ where: { serialNumber } })
+    assert.deepEqual(issued?.revokedAt, at, 'since when it was revoked before')
+  })
+
+  it('what was suspended since is suspended again, and its certificate held', async () => {
+    const credential = await rssp.addCredential(user)
+    const at = rssp.clock.now()
+    const { id } = credential
+    await restored().end(null, [{ at, what: 'credential suspended', id, by: 'operator' }])
+    const { credentials, revocationLists } = rssp.services
+    const found = await credentials.find(id)
+    assert.deepEqual([found?.status, found?.suspendedBy], ['suspended', 'operator'])
+    const { bytes } = await revocationLists.current('issuing')
+    assert.ok(bytes.includes(Buffer.from(signingCertificate(credential).serialNumber, 'hex')))
+    rssp.clock.advance(60)
+    await assert.rejects(rssp.credentialToken({ user, client, credential, digests: [digest] }))
+  })
+
+  it('what somebody gave up since proves nobody any more: passkeys, authenticators, identities', async () => {
+    const [loser, another] = [await rssp.addUser(), await rssp.addUser({ otpAtSignIn: true })]
+    const { database, accounts } = rssp.services
+    const at = rssp.clock.now()
+    const [issuer, subject] = ['https://id.example', loser.id]
+    await database.commit({
+      changes: [
+        insert('Passkey', {
+          ...{ id: 'stolen', userId: loser.id, name: '', publicKey: '', counter: 0 },
+          ...{ transports: '[]', binding: '', createdAt: at },
+        }),
+        insert('Identity', { issuer, subject, userId: loser.id, binding: '', linkedAt: at }),
+      ],
+    })
+
+    await restored().end(null, [
+      { at, what: 'passkey removed', id: 'stolen' },
+      { at, what: 'identity unlinked', issuer, subject },
+      { at, what: 'authenticator removed', userId: loser.id },
+      { at, what: 'authenticator removed', userId: another.id },
+    ])
+
+    const where = { userId: loser.id }
+    assert.equal(await database.read.passkey.count({ where }), 0)
+    assert.equal(await database.read.identity.count({ where }), 0)
+    assert.equal(await accounts.hasAuthenticator(loser.id), false)
+    // Without it they could not sign in, to enrol another.
+    assert.equal(await accounts.hasAuthenticator(another.id), true)
   })
 })
