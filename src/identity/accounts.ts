@@ -60,6 +60,13 @@ export class Accounts {
     return this.#throttle.allow(key, limit, signInWindowSeconds)
   }
 
+  /** Whether what an address was refused goes on record: whoever goes on trying fills no log. */
+  recordsRefusal(address: string): Promise<boolean> {
+    const { signInFailures, signInWindowSeconds } = this.#limits
+    const { key, limit } = perAddress(address, signInFailures)
+    return this.#throttle.allow(`refused ${key}`, limit, signInWindowSeconds)
+  }
+
   /**
    * Checks a password. Attempts are counted per account and address, so that a stranger elsewhere
    * cannot lock the account's owner out.

@@ -143,18 +143,15 @@ export class IdentitySteps {
     return { identity, request }
   }
 
-  /** Puts a refusal on record; what is no refusal is thrown on. */
-  async refuse(
-    error: unknown,
+  async recordRefusal(
+    { message: why }: IdentityRefusedError,
     context: { provider: string; clientId: string; interactionId: string },
     purpose: 'sign-in' | 'approval',
-  ): Promise<IdentityRefusedError> {
-    if (!(error instanceof IdentityRefusedError)) throw error
+  ): Promise<void> {
     const provider = this.find(context.provider) ? context.provider : 'unknown'
     await this.#parts.audit.append(
-      auditEvent('identity.refused', { ...context, provider, purpose, why: error.message }),
+      auditEvent('identity.refused', { ...context, provider, purpose, why }),
     )
-    return error
   }
 }
 

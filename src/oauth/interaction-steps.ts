@@ -11,7 +11,11 @@ import type { Passkeys } from '../identity/passkeys.js'
 import type { SentCodes } from '../identity/sent-codes.js'
 import type { SigningFactors } from '../identity/signing-factors.js'
 import type { User } from '../identity/user.js'
-import { type RefusalKind, type VerifiedIdentity } from '../identity/verified-identity.js'
+import {
+  IdentityRefusedError,
+  type RefusalKind,
+  type VerifiedIdentity,
+} from '../identity/verified-identity.js'
 import type { Transactions } from '../transactions/transactions.js'
 import type { Language } from '../pages/language.js'
 import type { Client, ClientStore } from './client.js'
@@ -152,11 +156,16 @@ export abstract class InteractionSteps {
 
   /** On record, then told on the page the person left from; what is no refusal is thrown on. */
   protected async refuseIdentity(step: Step, provider: string, error: unknown): Promise<void> {
-    const purpose = step.details.prompt.name === 'approval' ? 'approval' : 'sign-in'
-    const context = { provider, clientId: step.client.id, interactionId: step.details.uid }
-    const { kind } = await this.parts.identity.refuse(error, context, purpose)
+    if (!(error instanceof IdentityRefusedError)) throw error
+    const { accounts, identity } = this.parts
+    // Nobody has signed in: an address has so many refusals recorded in a window.
+    if (await accounts.recordsRefusal(step.ctx.ip)) {
+      const purpose = step.details.prompt.name === 'approval' ? 'approval' : 'sign-in'
+      const context = { provider, clientId: step.client.id, interactionId: step.details.uid }
+      await identity.recordRefusal(error, context, purpose)
+    }
     const forgotten = { link: undefined, passwordAccepted: undefined }
-    await this.remember(step, { identityProblem: { kind, provider }, ...forgotten })
+    await this.remember(step, { identityProblem: { kind: error.kind, provider }, ...forgotten })
     this.redirect(step, this.form(step).action)
   }
 }

@@ -1,4 +1,5 @@
 import type { Middleware } from 'koa'
+import { sharedLook } from './shared-look.js'
 
 export interface HealthChecks {
   /** The token, and where keys live in a process of their own, that it answers. */
@@ -13,7 +14,7 @@ const PATIENCE_MS = 2_000
 
 /** `/health/live`: the process answers. `/health/ready`: it can sign, too, and goes on doing so. */
 export function health(checks: HealthChecks): Middleware {
-  const look = shared(() => readiness(checks))
+  const look = sharedLook(() => readiness(checks))
   return async (ctx, next) => {
     if (ctx.path === '/health/live') {
       ctx.body = { status: 'live' }
@@ -49,10 +50,4 @@ async function worksInTime(check: () => Promise<boolean>): Promise<boolean> {
   } finally {
     clearTimeout(timer)
   }
-}
-
-/** Looks once for all who ask while it looks. */
-function shared<T>(look: () => Promise<T>): () => Promise<T> {
-  let looking: Promise<T> | null = null
-  return () => (looking ??= look().finally(() => (looking = null)))
 }

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Middleware } from 'koa'
 import type { Config } from '../config/schema.js'
+import { sharedLook } from './shared-look.js'
 
 /** Figures in the text format of Prometheus: of this process, or of all workers. */
 export interface Figures {
@@ -13,12 +14,13 @@ export interface Figures {
 
 /** `/metrics` among everything else, for the sandbox. */
 export function showMetrics(figures: Figures): Middleware {
+  const look = sharedLook(() => figures.text())
   return async (ctx, next) => {
     if (ctx.path !== '/metrics') {
       await next()
       return
     }
-    ctx.body = await figures.text()
+    ctx.body = await look()
     ctx.set('Content-Type', figures.contentType)
     ctx.set('Cache-Control', 'no-store')
   }
@@ -38,6 +40,7 @@ export async function listenForPrometheus(
   listen: { readonly host: string; readonly port: number },
   token: string | null,
 ): Promise<MetricsListener> {
+  const look = sharedLook(() => figures.text())
   const server = createServer({ maxHeaderSize: 8 * 1024, requestTimeout: 10_000 })
   server.maxConnections = 16
   server.on('request', (request, response) => {
@@ -47,7 +50,7 @@ export async function listenForPrometheus(
     else if (request.method !== 'GET') answer(405)
     else if (token !== null && !fits(request.headers.authorization, token)) answer(401)
     else {
-      figures.text().then(
+      look().then(
         (text) => answer(200, text, figures.contentType),
         () => answer(503),
       )

@@ -35,6 +35,13 @@ export class ExpiredRows {
 function expiredAt(now: Date): Statement[] {
   const told = ago(now, TOLD_MS)
   return [
+    // Strangers can begin as many as they like; of one that is gone nobody needs to know what became of it.
+    remove(
+      'OAuthRecord',
+      ['model', 'idHash'],
+      sql`"model" IN ('Interaction', 'IdentityRequest', 'PushedAuthorizationRequest')
+        AND "expiresAt" < ${now}`,
+    ),
     remove('OAuthRecord', ['model', 'idHash'], sql`"expiresAt" < ${told}`),
     remove('Throttle', 'key', sql`"windowEnd" < ${now}`),
     remove('PasskeyChallenge', 'idHash', sql`"expiresAt" < ${now}`),

@@ -69,6 +69,19 @@ describe('A stranger (S24)', () => {
     assert.ok(asAnswer(await browser.post(page.url, fields)).get('code'))
   }
 
+  it('who makes up answers of identity providers fills no log (S68)', async () => {
+    const refusals = async () =>
+      (await rssp.auditEvents()).filter(({ event }) => event === 'identity.refused').length
+    const browser = new SignerBrowser(rssp.baseUrl)
+    const page = asPage(await browser.open(authorizePath(serviceRequest(client))))
+    const cookie = [...browser.cookies].map((each) => each.join('=')).join('; ')
+    const address = `${new URL(page.url, rssp.baseUrl).href}/identity/none?state=x`
+    const answer = () => fetch(address, { headers: { cookie }, redirect: 'manual' })
+    const answers = await Promise.all(Array.from({ length: 210 }, answer))
+    assert.ok(answers.every(({ status }) => status === 303))
+    assert.equal(await refusals(), 200)
+  })
+
   it('who tries passwords elsewhere locks nobody out of signing in', async () => {
     const browser = new SignerBrowser(rssp.baseUrl)
     const page = asPage(await browser.open(authorizePath(serviceRequest(client))))

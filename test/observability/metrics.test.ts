@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 import { digestOf, ECDSA_SHA256, SHA256, startRssp, type Rssp } from '../support/rssp.js'
 import { Metrics, textOf } from '../../src/observability/metrics.js'
 import { sample } from '../support/figures.js'
@@ -107,6 +110,32 @@ describe('The metrics', () => {
       assert.equal(answer.status, 200)
       assert.match(await answer.text(), /^process_cpu_seconds_total /m)
     } finally {
+      await listener.close()
+    }
+  })
+
+  it('are gathered once for all who ask meanwhile: nobody who asks often makes others wait (S107)', async () => {
+    let times = 0
+    const figures = {
+      contentType: 'text/plain',
+      async text() {
+        times += 1
+        await turn()
+        return 'figures'
+      },
+    }
+    const listener = await listenForPrometheus(figures, { host: '127.0.0.1', port: 0 }, null)
+    const socket = connect(listener.port, '127.0.0.1').setEncoding('utf8')
+    try {
+      let answers = ''
+      socket.on('data', (text: string) => (answers += text))
+      const question = 'GET /metrics HTTP/1.1\r\nHost: x\r\n'
+      socket.write(`${question}\r\n`.repeat(9) + `${question}Connection: close\r\n\r\n`)
+      await once(socket, 'end')
+      assert.equal(answers.split('HTTP/1.1 200').length - 1, 10)
+      assert.equal(times, 1)
+    } finally {
+      socket.destroy()
       await listener.close()
     }
   })

@@ -118,6 +118,19 @@ describe('Rows whose time is over', () => {
     assert.ok(sizes.filter((rows) => rows === 500).length > 2)
   })
 
+  it('are removed at once where anybody can begin as many as they like (S68)', async () => {
+    const begun = (model: string, expiresAt: Date) =>
+      insert('OAuthRecord', { model, idHash: expiresAt.toISOString(), payload: '', expiresAt })
+    const models = ['Interaction', 'IdentityRequest', 'PushedAuthorizationRequest']
+    await database.commit({
+      changes: models.flatMap((model) => [begun(model, at(-0.1)), begun(model, at(0.1))]),
+    })
+    await expired.remove(NOW)
+    const left = await database.read.oAuthRecord.findMany()
+    assert.deepEqual(left.map(({ model }) => model).sort(), models.sort())
+    assert.ok(left.every(({ expiresAt }) => expiresAt && expiresAt > NOW))
+  })
+
   it('stay where it matters that they were: a token told from none, an approval that stands', async () => {
     await database.commit({
       changes: [
