@@ -20,7 +20,7 @@ import { takeWholeAddresses } from './http/request-target.js'
 import { believeProxiesOnly } from './http/trusted-proxy.js'
 import type { InteractionParts } from './oauth/interaction-steps.js'
 import { interactions } from './oauth/interactions.js'
-import { OAUTH_ROUTES } from './oauth/routes.js'
+import { METADATA_PATHS, OAUTH_ROUTES } from './oauth/routes.js'
 import { PACKAGE } from './package-files.js'
 import { keepChosenLanguage } from './pages/chosen-language.js'
 import { PASSKEY_SCRIPT_PATH } from './pages/passkey.js'
@@ -181,25 +181,30 @@ function showPeopleAround({ interactions: { pages }, csc }: AppParts): Middlewar
 /** Applications are told in their own words, people on a page. */
 function refuseForNow(ctx: Context, pages: AppParts['interactions']['pages'], reason: unknown) {
   const { status, error, error_description, retryAfter = 1 } = renderCscError(reason)
-  const forApplications =
-    CSC_BASES.some((base) => ctx.path.startsWith(`${base}/`)) ||
-    (ctx.method === 'POST' && ROUTES.has(ctx.path))
-  if (forApplications) {
+  if (isForPerson(ctx)) {
+    pages.renderProblem(ctx, status, error, 'unavailable')
+  } else {
     ctx.status = status
     ctx.set('Cache-Control', 'no-store')
     ctx.body = { error, error_description }
     ctx.type = 'application/json; charset=UTF-8'
-  } else {
-    pages.renderProblem(ctx, status, error, 'unavailable')
   }
   ctx.set('Retry-After', String(retryAfter))
+}
+
+/** Whether a browser shows somebody the answer. Programs may accept pages, too, without meaning it. */
+function isForPerson(ctx: Context): boolean {
+  if (ctx.accepts('json', 'html') !== 'html') return false
+  const base = CSC_BASES.find((each) => ctx.path.startsWith(`${each}/`)) ?? ''
+  if (ctx.path === base + OAUTH_ROUTES.authorization) return true
+  return base === '' && !(ctx.method === 'POST' && (ROUTES.has(ctx.path) || ctx.is('json')))
 }
 
 /** Fixed paths, apart from those of the CSC methods. */
 const ROUTES: ReadonlySet<string> = new Set([
   ...Object.values(OAUTH_ROUTES),
   ...['/health/live', '/health/ready', '/metrics', '/openapi.json', '/reference'],
-  ...['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'],
+  ...METADATA_PATHS,
 ])
 
 /** Published base URIs get appended to with and without a slash; both spellings are one address. */

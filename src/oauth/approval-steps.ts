@@ -153,16 +153,19 @@ export class ApprovalSteps extends InteractionSteps {
     const story = await this.#requestedStory(step, user)
     if (!story) return
     const { request, candidates } = story
+    const chosen = form['credentialID']
     const [only, another] = candidates
-    const credential = another ? candidates.find(({ id }) => id === form['credentialID']) : only
+    const credential = another ? candidates.find(({ id }) => id === chosen) : only
     if (!credential) return this.show(step, 'no-credential')
+    // Another tab was first, with another choice: that one stands, and is shown before it is agreed to.
+    if (chosen && chosen !== credential.id) return this.show(step)
     const transaction =
       story.transaction ?? (await this.#openTransaction(step, request, credential))
     if (!transaction) {
       this.parts.pages.renderProblem(step.ctx, 400, 'invalid_request', 'expired')
       return
     }
-    // Another tab was first, with another choice: that one stands.
+    // The same, where that tab was first since the choice was read.
     if (transaction.credentialId !== credential.id) return this.show(step)
     if (asksForCode) return this.#sendCode(step, user, credential, transaction)
     if (approvedByIdentity(credential) !== (provider !== null)) return this.show(step)

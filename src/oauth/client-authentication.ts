@@ -17,6 +17,12 @@ export const CLIENT_AUTH_METHODS = [
 /** The one that needs a proxy that passes certificates on (RFC 8705, 2.1). */
 export const CERTIFICATE_AUTH_METHOD = 'tls_client_auth'
 
+/**
+ * A stolen assertion that nobody has used yet is good for that long, and so long it is remembered once it was
+ * (RFC 7523, 3).
+ */
+const LONGEST_ASSERTION_MS = 60 * 60 * 1000
+
 type Features = NonNullable<Configuration['features']>
 type Settings = Required<
   Pick<Configuration, 'clientAuthMethods' | 'assertJwtClientAuthClaimsAndHeader'>
@@ -31,7 +37,11 @@ export function clientAuthentication(config: Config, now: () => Date): Settings 
       ...(header === null ? [] : ([CERTIFICATE_AUTH_METHOD] as const)),
     ],
     // One assertion is for one server: neither a list nor the address of an endpoint will do (S43).
-    assertJwtClientAuthClaimsAndHeader: (_ctx, { aud }, _header, client) => {
+    assertJwtClientAuthClaimsAndHeader: (_ctx, { aud, exp }, _header, client) => {
+      // By the clock that the library judges it with.
+      if (!(Number(exp) * 1000 <= Date.now() + LONGEST_ASSERTION_MS)) {
+        throw new errors.InvalidClientAuth('exp is unreasonably far in the future')
+      }
       if (aud === config.baseUrl) return
       const names = [aud].flat()
       const ours = [config.baseUrl, `${config.baseUrl}${OAUTH_ROUTES.token}`]

@@ -122,6 +122,7 @@ export function createProvider(parts: ProviderParts): Provider {
   provider.use(nameChosenCredential(parts.credentialOf))
   provider.use(nameClientScope)
   useOnceInOneWrite(provider, parts)
+  keepCodesOfOtherResource(provider)
   provider.on('server_error', (ctx, error) => {
     logger.error({ err: error }, 'authorization server error')
     if (error instanceof StorageUnavailableError) sayNotNow(ctx)
@@ -162,7 +163,8 @@ function protocolConfiguration(): Configuration {
     conformIdTokenClaims: true,
     expiresWithSession: () => false,
     rotateRefreshToken: (ctx) => {
-      rejectOtherResource(ctx)
+      const { RefreshToken } = ctx.oidc.entities
+      if (RefreshToken) rejectOtherResource(ctx, RefreshToken)
       return true
     },
     issueRefreshToken: (_ctx, client, code) =>
@@ -272,12 +274,27 @@ function useOnceInOneWrite(provider: Provider, { records, now }: ProviderParts):
   }
 }
 
-/** The library looks at the resource (RFC 8707) once the token is used up: what is refused would have cost it. */
-function rejectOtherResource({ oidc }: KoaContextWithOIDC): void {
-  const { RefreshToken } = oidc.entities
+/**
+ * The library looks at the resource (RFC 8707) once the code or refresh token is used up: what is refused
+ * would have cost it, and with the code the signer's approval.
+ */
+function rejectOtherResource(
+  { oidc }: KoaContextWithOIDC,
+  { resourceIndicators }: { readonly resourceIndicators: ReadonlySet<string | undefined> },
+): void {
   const named = [oidc.params?.['resource'] ?? []].flat() as string[]
-  const isUnfit = named.some((each) => !RefreshToken?.resourceIndicators.has(each))
+  const isUnfit = named.some((each) => !resourceIndicators.has(each))
   if (isUnfit || named.length > 1) throw new errors.InvalidTarget()
+}
+
+/** By then the application, the verifier and the redirect URI are proved: nobody else learns or gains anything. */
+function keepCodesOfOtherResource({ AuthorizationCode: { prototype } }: Provider): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the code it is of
+  const { consume } = prototype
+  prototype.consume = function () {
+    if (Provider.ctx) rejectOtherResource(Provider.ctx, this)
+    return consume.call(this)
+  }
 }
 
 /** For itself, an application gets scope `service` and nothing else (S39). */

@@ -10,7 +10,18 @@ export const OAUTH_ROUTES = {
   jwks: '/oauth2/jwks',
 } as const
 
-const BY_GET: ReadonlySet<string> = new Set([OAUTH_ROUTES.authorization, OAUTH_ROUTES.jwks])
+/** What the server says of itself (RFC 8414; OpenID Connect Discovery 1.0, 4). */
+export const METADATA_PATHS = [
+  '/.well-known/oauth-authorization-server',
+  '/.well-known/openid-configuration',
+] as const
+
+const BY_GET: ReadonlySet<string> = new Set([
+  OAUTH_ROUTES.authorization,
+  OAUTH_ROUTES.jwks,
+  ...METADATA_PATHS,
+])
+const THERE: ReadonlySet<string> = new Set([...Object.values(OAUTH_ROUTES), ...METADATA_PATHS])
 
 /** Of a path that is there. */
 function allowedAt(path: string): string {
@@ -22,8 +33,7 @@ function allowedAt(path: string): string {
 export const refuseOtherMethods: Middleware = async (ctx, next) => {
   const { path } = ctx
   await next()
-  const isThere = Object.values<string>(OAUTH_ROUTES).includes(path)
-  if (!isThere || ctx.status !== 404 || ctx.body) return
+  if (!THERE.has(path) || ctx.status !== 404 || ctx.body) return
   const method = BY_GET.has(path) ? 'GET' : 'POST'
   ctx.status = 405
   ctx.set('Allow', allowedAt(path))

@@ -58,7 +58,8 @@ export class SignInSteps extends InteractionSteps {
   ): Promise<void> {
     const { identity, passkeys } = this.parts
     const asked = step.parameters.scope === 'credential' ? 'credential' : 'service'
-    const scope = step.client.id === ACCOUNT_CLIENT_ID ? 'account' : asked
+    const own = changesFactors(step) ? 'account-changes' : 'account'
+    const scope = step.client.id === ACCOUNT_CLIENT_ID ? own : asked
     const status = view.problem === 'too-many-attempts' ? 429 : 200
     const linking = this.#linking(step)
     const problem = view.problem || view.passkeyProblem ? undefined : this.identityProblem(step)

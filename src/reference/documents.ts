@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Middleware } from 'koa'
+import type { Context, Middleware } from 'koa'
 import { PACKAGE } from '../package-files.js'
 
 const FOLDER = join(PACKAGE, 'openapi')
@@ -46,8 +46,9 @@ export function documents(apis: readonly DescribedApi[], baseUrl: string): Middl
     }),
   )
   return (ctx, next) => {
-    const text = ctx.method === 'GET' || ctx.method === 'HEAD' ? byPath.get(ctx.path) : undefined
+    const text = byPath.get(ctx.path)
     if (text === undefined) return next()
+    if (refusesWriting(ctx)) return Promise.resolve()
     ctx.set({
       'Access-Control-Allow-Origin': '*',
       'Cache-Control': 'no-cache',
@@ -57,6 +58,15 @@ export function documents(apis: readonly DescribedApi[], baseUrl: string): Middl
     ctx.body = text
     return Promise.resolve()
   }
+}
+
+/** What is there can only be read (RFC 9110, 15.5.6). */
+export function refusesWriting(ctx: Context): boolean {
+  if (ctx.method === 'GET' || ctx.method === 'HEAD') return false
+  ctx.status = 405
+  ctx.set('Allow', 'GET, HEAD')
+  ctx.body = { error: 'invalid_request', error_description: 'Use the GET method.' }
+  return true
 }
 
 /** The files name paths alone; whoever generates a client from them needs whole addresses. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Middleware } from 'koa'
-import type { DescribedApi } from './documents.js'
+import { refusesWriting, type DescribedApi } from './documents.js'
 import { PACKAGE } from '../package-files.js'
 
 const FOLDER = join(PACKAGE, 'src/reference/viewer')
@@ -48,10 +48,10 @@ export function reference(apis: readonly DescribedApi[]): Middleware {
   )
   const pages = new Map(apis.map((api, index) => [pathOf(api, index), page(api, apis)]))
   return (ctx, next) => {
-    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
     const file = files.get(ctx.path)
     const html = pages.get(ctx.path)
     if (!file && html === undefined) return next()
+    if (refusesWriting(ctx)) return Promise.resolve()
     ctx.set({ 'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'no-referrer' })
     ctx.set('Cache-Control', file ? 'public, max-age=3600' : 'no-cache')
     ctx.type = file?.type ?? 'html'

@@ -79,9 +79,11 @@ describe('Certificate-bound access tokens (S38)', () => {
     assert.equal(answer.headers.get('www-authenticate'), 'Bearer error="invalid_token"')
   }
 
-  async function tokens(): Promise<{ access_token: string; refresh_token: string }> {
+  async function tokens(
+    boundTo = certificate,
+  ): Promise<{ access_token: string; refresh_token: string }> {
     const code = await authorizationCode(rssp, user, serviceRequest(bySecret))
-    const { status, body } = await requestToken(rssp, codeGrant(bySecret, code), shown())
+    const { status, body } = await requestToken(rssp, codeGrant(bySecret, code), shown(boundTo))
     assert.equal(status, 200, JSON.stringify(body))
     return body
   }
@@ -196,6 +198,9 @@ describe('Certificate-bound access tokens (S38)', () => {
     const unbound = await rssp.addClient()
     const foreign = await sign(await rssp.serviceToken(user, unbound), shown(), { SAD })
     assertRefusal(foreign, 400, 'invalid_request', 'Invalid parameter SAD')
+    const other = (await tokens(otherCertificate)).access_token
+    const unproven = await sign(other, shown(otherCertificate), { SAD })
+    assertRefusal(unproven, 400, 'invalid_request', 'Invalid parameter SAD')
     assert.equal((await sign(service, shown(), { SAD })).status, 200)
     assert.equal((await sign(await approve(), shown())).status, 200)
   })

@@ -94,6 +94,8 @@ describe('private_key_jwt (S41, S43)', () => {
     ['without identifier', () => ({ jti: null })],
     ['without expiry', () => ({ exp: null })],
     ['that has expired', () => ({ exp: now() - 60 })],
+    ['that is good for more than an hour', () => ({ exp: now() + 3700 })],
+    ['that is good for ever', () => ({ exp: 1e300 })],
     ['that is not valid yet', () => ({ nbf: now() + 600 })],
   ]
   for (const [what, changes] of wrong) {
@@ -101,6 +103,10 @@ describe('private_key_jwt (S41, S43)', () => {
       assertRefused(await authenticate(changes()))
     })
   }
+
+  it('takes an assertion that is good for almost an hour', async () => {
+    assert.equal((await authenticate({ exp: now() + 3500 })).status, 200)
+  })
 
   it('refuses an assertion about another client', async () => {
     const { status } = await authenticate({ sub: 'other', iss: 'other' })

@@ -58,6 +58,13 @@ describe('client_credentials (S39)', () => {
     assert.deepEqual(rest, { token_type: 'Bearer', expires_in: 3600, scope: 'service' })
   })
 
+  it('are for applications that no signer is sent back to, too', async () => {
+    const alone = await rssp.addClient({
+      registration: { grantTypes: ['client_credentials'], redirectUris: [] },
+    })
+    await clientToken(alone)
+  })
+
   it('mean scope service when none is named', async () => {
     const { grant_type } = FOR_ITSELF
     const { status, body } = await requestToken(rssp, { grant_type }, basic(client))

@@ -140,6 +140,10 @@ describe('What the authorization server says of itself', () => {
     ['/oauth2/introspect', 'POST'],
     ['/csc/v2/oauth2/pushed_authorize', 'POST'],
     ['/oauth2/authorize', 'GET, HEAD, POST'],
+    ['/.well-known/oauth-authorization-server', 'GET, HEAD'],
+    ['/.well-known/openid-configuration', 'GET, HEAD'],
+    ['/openapi.json', 'GET, HEAD'],
+    ['/csc/v1/openapi.json', 'GET, HEAD'],
   ] as const) {
     it(`refuses other methods than ${allowed} at ${path}, and says so`, async () => {
       const method = allowed === 'POST' ? 'GET' : 'PUT'

@@ -3,6 +3,7 @@ import { startRssp, type Rssp, type TestClient, type TestUser } from '../support
 import { SignerBrowser, textOf } from '../support/signer-browser.js'
 import {
   answersOf,
+  asAnswer,
   authorizePath,
   codeGrant,
   openPage,
@@ -81,6 +82,16 @@ describe('Apps on the signer’s own device (RFC 8252)', () => {
       await assertForeign(serviceRequest(client, { redirect_uri: used }))
     })
   }
+
+  it('are let in by the signer each time, for another program could pose as one of them', async () => {
+    const client = await newApp(CUSTOM)
+    const browser = new SignerBrowser(rssp.baseUrl)
+    assert.ok((await browser.authorize(serviceRequest(client), answersOf(rssp, user))).get('code'))
+    const again = await openPage(browser, serviceRequest(client))
+    assert.match(textOf(again.html), /Test App/)
+    assert.doesNotMatch(again.html, /name="password"/)
+    assert.ok(asAnswer(await browser.fillIn(again, answersOf(rssp, user))).get('code'))
+  })
 
   it('must be public ones: an application with a secret is compared exactly (S33)', async () => {
     const client = await rssp.addClient({ redirect_uris: ['http://127.0.0.1/callback'] })

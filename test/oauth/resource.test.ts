@@ -61,6 +61,26 @@ describe('The parameter resource (RFC 8707) (S40)', () => {
     assert.equal(body.error, 'invalid_target')
   })
 
+  it('costs no code, and no approval with it, when it is refused', async () => {
+    const request = credentialRequest(client, credential, [digestOf('x')])
+    const code = await authorizationCode(rssp, user, request)
+    const resource = 'https://other.example'
+    const refused = await requestToken(rssp, codeGrant(client, code, { resource }))
+    assert.equal(refused.body.error, 'invalid_target')
+    const { status, body } = await requestToken(rssp, codeGrant(client, code))
+    assert.equal(status, 200, JSON.stringify(body))
+    const again = await requestToken(rssp, codeGrant(client, code))
+    assert.equal(again.body.error, 'invalid_grant')
+  })
+
+  it('is told nobody whose code verifier is wrong', async () => {
+    const code = await authorizationCode(rssp, user, serviceRequest(client))
+    const code_verifier = 'w'.repeat(43)
+    const unfit = { resource: 'https://other.example', code_verifier }
+    const { body } = await requestToken(rssp, codeGrant(client, code, unfit))
+    assert.equal(body.error, 'invalid_grant')
+  })
+
   it('costs no refresh token when it is refused', async () => {
     const code = await authorizationCode(rssp, user, serviceRequest(client))
     const { refresh_token } = (await requestToken(rssp, codeGrant(client, code))).body

@@ -182,16 +182,35 @@ describe('A single redirect with signatureQualifier', () => {
     assert.match(textOf(page.html), /The PIN is not correct/)
   })
 
-  it('keeps to the first choice once it is on record, in another tab too', async () => {
+  it('keeps to the first choice once it is on record, and shows it to another tab before it is agreed to (S22)', async () => {
     const browser = new SignerBrowser(rssp.baseUrl)
     const page = await approvalPage(rssp, browser, many, request())
     const wrong = { credentialID: first.id, otp: '000000', pin: '', action: 'approve' }
     const again = asPage(await browser.post(page.url, wrong))
     assert.doesNotMatch(again.html, /type="radio"/)
     const otherChoice = approval(many, { credentialID: second.id, pin: many.pin })
-    const answer = asAnswer(await browser.post(page.url, otherChoice))
+    const shown = asPage(await browser.post(page.url, otherChoice))
+    assert.doesNotMatch(shown.html, /type="radio"/)
+    const answer = asAnswer(await browser.post(page.url, approval(many, {})))
     const { body } = await requestToken(rssp, codeGrant(client, answer.get('code') ?? ''))
     assert.equal(body.credentialID, first.id)
+  })
+
+  it('approves none with the factors of another, of two that are chosen at once (S22)', async () => {
+    const choices = [
+      { credentialID: first.id, pin: '' },
+      { credentialID: second.id, pin: many.pin },
+    ]
+    for (let round = 0; round < 5; round += 1) {
+      const browser = new SignerBrowser(rssp.baseUrl)
+      const page = await approvalPage(rssp, browser, many, request())
+      const tabs = choices.map((choice) => browser.post(page.url, approval(many, choice)))
+      for (const [index, answer] of (await Promise.all(tabs)).entries()) {
+        if (!(answer instanceof URLSearchParams)) continue
+        const { body } = await requestToken(rssp, codeGrant(client, answer.get('code') ?? ''))
+        assert.equal(body.credentialID, choices[index]?.credentialID)
+      }
+    }
   })
 
   it('tells the application when the signer rejects', async () => {

@@ -94,6 +94,12 @@ describe('tls_client_auth (S38, S43)', () => {
     rssp.clock.advance(-days * 24 * 60 * 60)
   })
 
+  it('refuses a certificate that is not valid yet', async () => {
+    rssp.clock.advance(-24 * 60 * 60)
+    assertRefused(await authenticate({ [HEADER]: pem(certificate) }))
+    rssp.clock.advance(24 * 60 * 60)
+  })
+
   it('is announced', async () => {
     assert.ok((await announced(rssp)).includes('tls_client_auth'))
   })

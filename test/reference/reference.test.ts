@@ -107,8 +107,10 @@ describe('The description of the API', () => {
 
   it('takes nothing but reading', async () => {
     for (const path of ['/openapi.json', '/reference', '/reference/swagger-ui.js']) {
-      const { status } = await fetch(rssp.baseUrl + path, { method: 'POST' })
-      assert.equal(status, 404)
+      for (const method of ['POST', 'OPTIONS', 'DELETE']) {
+        const { status, headers } = await fetch(rssp.baseUrl + path, { method })
+        assert.deepEqual([status, headers.get('allow')], [405, 'GET, HEAD'], `${method} ${path}`)
+      }
     }
   })
 })

@@ -13,6 +13,7 @@ const ownEn = {
       service: (client: Child): Phrase => [client, ' asks to see your signing credentials.'],
       credential: (client: Child): Phrase => [client, ' asks you for a signature.'],
       account: (service: Child): Phrase => ['To your account at ', service],
+      'account-changes': (service: Child): Phrase => ['To change your account at ', service],
     },
     means: {
       service:
@@ -20,6 +21,8 @@ const ownEn = {
       credential: 'Once signed in, you see exactly what would be signed, and you decide.',
       account:
         'There you see what was signed in your name, who has access, and what protects your account.',
+      'account-changes':
+        'What protects your account, and what you are told about it, can only be changed in the minutes after signing in. So please sign in now, even if you did before.',
     },
     username: 'User name',
     password: 'Password',
@@ -289,6 +292,7 @@ const ownDe: OwnMessages = {
       service: (client) => [client, ' möchte Ihre Signaturzertifikate einsehen.'],
       credential: (client) => [client, ' bittet Sie um eine Signatur.'],
       account: (service) => ['Zu Ihrem Konto bei ', service],
+      'account-changes': (service) => ['Um Ihr Konto zu ändern bei ', service],
     },
     means: {
       service:
@@ -296,6 +300,8 @@ const ownDe: OwnMessages = {
       credential: 'Nach der Anmeldung sehen Sie genau, was signiert werden soll, und entscheiden.',
       account:
         'Dort sehen Sie, was in Ihrem Namen signiert wurde, wer Zugriff hat und was Ihr Konto schützt.',
+      'account-changes':
+        'Was Ihr Konto schützt und was Ihnen dazu gemeldet wird, lässt sich nur in den Minuten nach einer Anmeldung ändern. Bitte melden Sie sich daher jetzt an, auch wenn Sie es schon getan haben.',
     },
     username: 'Benutzername',
     password: 'Passwort',

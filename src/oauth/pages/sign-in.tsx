@@ -25,8 +25,11 @@ import { Asks, ClientName, Foreign, renderPage } from '../../pages/layout.js'
 import { messagesOf } from './messages.js'
 
 export interface SignInView extends FormView {
-  /** What it is for: an application that sees credentials, a signature, or the signer's own pages. */
-  readonly scope: 'service' | 'credential' | 'account'
+  /**
+   * What it is for: an application that sees credentials, a signature, the signer's own pages, or those of
+   * them that ask for a new sign-in.
+   */
+  readonly scope: 'service' | 'credential' | 'account' | 'account-changes'
   /** What was typed last time. */
   readonly username?: string
   readonly problem?: 'wrong-credentials' | 'too-many-attempts' | 'disabled'
