@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +14,7 @@ export interface IsolationLimits {
   readonly processes: number
   /** Tasks that wait for one of them; more are refused. */
   readonly waiting: number
-  /** How long a task may run, waiting apart. */
+  /** How long a task may compute; on a busy machine, which has less time for it, that takes longer. */
   readonly seconds: number
   /** Of JavaScript objects. */
   readonly heapMegabytes: number
@@ -34,7 +35,12 @@ export const ISOLATION_LIMITS: IsolationLimits = {
 /** Address space for machine code, which V8 sets aside at once; from Node.js 24 on it counts as memory. */
 const CODE_MEGABYTES = Number.parseInt(process.versions.node) >= 24 ? 512 : 0
 /** A busy machine gives its time to others first. */
-const START_TIMEOUT_MS = 60_000
+const START_TIMEOUT_SECONDS = 60
+/** So many times as long as it may compute, a task waits for the machine. */
+const PATIENCE = 3
+/** Processor time is told in hundredths of a second, whatever the kernel counts in (proc(5)). */
+const TICKS_PER_SECOND = 100
+const LOOK_AGAIN_SECONDS = 0.1
 /** A process that served that many tasks makes place for a fresh one. */
 const TASKS_EACH = 200
 /** So long an idle process waits for the next task. */
@@ -65,7 +71,8 @@ export class IsolatedProcesses {
   }
 
   /**
-   * @throws {OverloadedError} when too many wait already, or no process can be started now
+   * @throws {OverloadedError} when too many wait already, no process can be started now, or the machine
+   * has no time for it
    * @throws {UnfitDocumentError} when the task does
    * @throws {IsolationError} when it gives no result for any other reason
    */
@@ -160,14 +167,14 @@ class IsolatedProcess {
   }
 
   async ready(): Promise<void> {
-    await this.#next(START_TIMEOUT_MS)
+    await this.#next(START_TIMEOUT_SECONDS)
   }
 
   async run(order: ToIsolated, seconds: number): Promise<unknown> {
     this.tasks += 1
     this.#wake()
     // What it can no longer be told, its end tells us.
-    const answer = this.#next(seconds * 1000)
+    const answer = this.#next(seconds, seconds * PATIENCE)
     this.#child.send(order, () => undefined)
     const message = await answer
     if (message === 'ready') throw new IsolationError('failure', 'It answered out of turn')
@@ -203,14 +210,30 @@ class IsolatedProcess {
     await this.#ended
   }
 
-  /** Its next message. @throws {IsolationError} */
-  #next(milliseconds: number): Promise<FromIsolated> {
+  /**
+   * Its next message.
+   * @param seconds that it may compute
+   * @param patience seconds until then, however much time the machine had for it
+   * @throws {IsolationError}
+   * @throws {OverloadedError}
+   */
+  #next(seconds: number, patience = seconds): Promise<FromIsolated> {
     if (this.#isGone) return Promise.reject(new IsolationError('end', 'The process is gone'))
+    const [begun, computed] = [performance.now(), this.#secondsComputed()]
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => {
+      let late: NodeJS.Timeout
+      const look = () => {
+        const left = seconds - (this.#secondsComputed() - computed)
+        const waited = (performance.now() - begun) / 1000
+        if (left > 0 && waited < patience) {
+          const until = Math.min(left, patience - waited)
+          late = setTimeout(look, Math.max(until, LOOK_AGAIN_SECONDS) * 1000)
+          return
+        }
         this.#answer = null
-        reject(new IsolationError('time', `No result within ${milliseconds / 1000} seconds`))
-      }, milliseconds)
+        reject(left > 0 ? noTime() : tooLong(seconds))
+      }
+      late = setTimeout(look, seconds * 1000)
       this.#answer = (message) => {
         this.#answer = null
         clearTimeout(late)
@@ -219,6 +242,22 @@ class IsolatedProcess {
       }
     })
   }
+
+  /** Of its one thread that runs tasks; where nobody tells, all of the time there is. */
+  #secondsComputed(): number {
+    const { pid } = this.#child
+    try {
+      const [, facts = ''] = readFileSync(`/proc/${pid}/task/${pid}/stat`, 'utf8').split(') ')
+      const [user, system] = facts.split(' ').slice(11, 13)
+      return (Number(user) + Number(system)) / TICKS_PER_SECOND
+    } catch {
+      return performance.now() / 1000
+    }
+  }
+}
+
+function tooLong(seconds: number): IsolationError {
+  return new IsolationError('time', `No result within ${seconds} seconds`)
 }
 
 /** All that the process may read: our code, and that of our dependencies. */
@@ -274,6 +313,11 @@ function begin(args: readonly string[]): ChildProcess {
  */
 function noneStarted(): OverloadedError {
   return new OverloadedError('No process can be started', RETRY_SECONDS)
+}
+
+/** The machine is busy with other things, which says nothing of the task either. */
+function noTime(): OverloadedError {
+  return new OverloadedError('The machine has no time to read documents', RETRY_SECONDS)
 }
 
 /** The name it had until Node.js 23.5. */

@@ -21,6 +21,7 @@ import {
 } from '../certificates/revocation-records.js'
 import { policyFindings, type PolicyRules } from './signature-policy.js'
 import { hashText, methodText } from '../certificates/signature-method.js'
+import type { TimestampToken } from '../timestamping/timestamp-token.js'
 
 /** Against what signatures are held. */
 export interface Trust {
@@ -38,6 +39,8 @@ export type TimestampConclusion = Unworded<TimestampReport>
 const ON_HOLD = 6
 /** Clocks of others may be ahead by so much. */
 const SKEW_MS = 60_000
+/** What qualified authorities are exact to (EN 319 421). */
+const EXACT_MS = 1000
 
 /** Decides about signatures of one document (EN 319 102-1, 5.5 and 5.6). */
 export class Conclusions {
@@ -118,7 +121,8 @@ export class Conclusions {
     const conclude = (each: TimestampEvidence, time: Date): Date | null => {
       const conclusion = this.#timestamp(each, time, source)
       conclusions.set(each, conclusion)
-      return conclusion.indication === 'TOTAL-PASSED' ? (each.token?.time ?? null) : null
+      const passed = conclusion.indication === 'TOTAL-PASSED'
+      return passed && each.token ? this.#latestOf(each.token) : null
     }
     const { proofs } = source
     let control: Date | null = null
@@ -136,6 +140,15 @@ export class Conclusions {
     }
     const timestamps = evidence.flatMap((each) => conclusions.get(each) ?? [])
     return { timestamps, control, best }
+  }
+
+  /**
+   * The time it proves that things were there: by an authority that does not know it exactly, at the latest
+   * then (RFC 3161, 2.4.2). Nobody minds the second that EN 319 421 leaves to those that do.
+   */
+  #latestOf({ time, accuracyMilliseconds }: TimestampToken): Date {
+    if (!(accuracyMilliseconds > EXACT_MS)) return time
+    return new Date(Math.min(Number(time) + accuracyMilliseconds, Number(this.#trust.now)))
   }
 
   #timestamp(

@@ -255,6 +255,12 @@ export const FINDINGS = {
     fr: 'L’aspect du document peut changer de lui-même : {}.',
     es: 'El aspecto del documento puede cambiar por sí solo: {}.',
   },
+  'key-repeated': {
+    en: 'Programs may show the document differently: something in it is said twice, in two ways ({}).',
+    de: 'Programme können das Dokument verschieden zeigen: etwas darin ist zweimal gesagt, auf zweierlei Weise ({}).',
+    fr: 'Des programmes peuvent montrer le document différemment : quelque chose y est dit deux fois, de deux façons ({}).',
+    es: 'Los programas pueden mostrar el documento de forma distinta: algo en él se dice dos veces, de dos modos ({}).',
+  },
   'signature-unreferenced': {
     en: 'The file holds something like a signature that belongs to no field.',
     de: 'Die Datei enthält etwas wie eine Signatur, das zu keinem Feld gehört.',
@@ -393,7 +399,8 @@ export type FindingCode = keyof typeof FINDINGS
 
 /** Remarks that people should not overlook, though they change nothing. */
 export const WARNINGS: ReadonlySet<FindingCode> = new Set<FindingCode>([
-  ...(['added-after-signing', 'look-can-change', 'signature-unreferenced'] as const),
+  ...(['added-after-signing', 'look-can-change', 'key-repeated'] as const),
+  ...(['signature-unreferenced'] as const),
   ...(['file-not-signed', 'timestamp-not-valid', 'not-ades'] as const),
   ...(['part-signed', 'policy-implied', 'policy-unknown', 'attribute-certificate'] as const),
 ])

@@ -39,9 +39,32 @@ describe('Isolated processes (S64)', () => {
     assert.deepEqual(await patient.run(task('environment'), undefined as never), [])
   })
 
-  it('are killed when a task takes too long, computing or waiting', async () => {
-    await ends('loopForever', 'time')
-    await ends('neverAnswer', 'time')
+  it('are killed when a task takes too long', () => ends('loopForever', 'time'))
+
+  it('are killed when a task waits for ever, which is no word on what it was to read', async () => {
+    const quick = new IsolatedProcesses({ ...limits, seconds: 0.2 })
+    try {
+      await assert.rejects(quick.run(task('neverAnswer'), undefined), OverloadedError)
+    } finally {
+      await quick.close()
+    }
+  })
+
+  it('count the time a task computes, not that in which the machine did other things', async () => {
+    const [starved, other] = [1, 2].map(() => new IsolatedProcesses({ ...limits, seconds: 1 }))
+    assert.ok(starved && other)
+    try {
+      const pid = await starved.run(task('processId'), undefined)
+      await other.run(task('processId'), undefined)
+      process.kill(pid, 'SIGSTOP')
+      const result = starved.run(task('processId'), undefined)
+      // Begun later, so that by its end the time of the first is over by the clock.
+      await assert.rejects(other.run(task('loopForever'), undefined), { why: 'time' })
+      process.kill(pid, 'SIGCONT')
+      assert.equal(await result, pid)
+    } finally {
+      await Promise.all([starved.close(), other.close()])
+    }
   })
 
   it('end by themselves when a task wants too many objects', () => ends('fillHeap', 'end', patient))

@@ -13,6 +13,7 @@ export const loopForever = () => {
   for (;;);
 }
 export const neverAnswer = () => new Promise<void>(() => undefined)
+export const processId = () => process.pid
 export const die = () => process.kill(process.pid, 'SIGKILL')
 export const leave = () => process.exit(0)
 export const fail = () => {

@@ -103,6 +103,10 @@ function timestamp(
   return { kind, token, findings: [] }
 }
 
+function inexact({ token, ...stamp }: TimestampEvidence, days: number): TimestampEvidence {
+  return { ...stamp, token: token && { ...token, accuracyMilliseconds: days * DAY } }
+}
+
 describe('The conclusion about a signature (S65)', () => {
   it('is that it passes when all is well', () => {
     const { verdict, level, codes } = conclude()
@@ -302,6 +306,26 @@ describe('The conclusion about a signature (S65)', () => {
         },
         'TOTAL-PASSED',
       ],
+      'it was there, by a clock that may be wrong by more than is left until the end': [
+        {
+          signer: ended,
+          crls: [...crls, good()],
+          timestamps: [inexact(timestamp('signature', daysAgo(20)), 15)],
+        },
+        'OUT_OF_BOUNDS_NOT_REVOKED',
+      ],
+      'it was there, by a clock that is good enough for that': [
+        {
+          signer: ended,
+          crls: [...crls, good()],
+          timestamps: [inexact(timestamp('signature', daysAgo(20)), 5)],
+        },
+        'TOTAL-PASSED',
+      ],
+      'it was there, by a clock that may be wrong by years': [
+        { timestamps: [inexact(timestamp('signature', daysAgo(20)), 10_000)] },
+        'TOTAL-PASSED',
+      ],
       'it was there, but perhaps only after the end': [
         {
           signer: ended,
@@ -424,6 +448,30 @@ describe('The conclusion about a signature (S65)', () => {
         const other = makeUp({ name: 'TSA', issuer: issuing, ...LONG, ...settings })
         const found = conclude({ timestamps: [timestamp('signature', daysAgo(1), other)] })
         assert.equal(found.timestamps[0]?.subIndication, 'CHAIN_CONSTRAINTS_FAILURE')
+      }
+    })
+
+    it('does not believe an authority whose key is weak', () => {
+      const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
+      const stamp = timestamp('signature', daysAgo(1))
+      const token = { ...stamp.token, authority: { ...known(authority), key: publicKey } }
+      const found = conclude({ timestamps: [{ ...stamp, token: token as TimestampToken }] })
+      const [first] = found.timestamps
+      assert.equal(first?.subIndication, 'CRYPTO_CONSTRAINTS_FAILURE_NO_POE')
+      assert.equal(found.bestSignatureTime, null)
+    })
+
+    it('does not believe timestamps in an order in which nothing can have happened', () => {
+      for (const [first, second] of [
+        ['signature', 'content'],
+        ['archive', 'content'],
+        ['archive', 'signature'],
+        ['document', 'signature'],
+      ] as const) {
+        const timestamps = [timestamp(first, daysAgo(9)), timestamp(second, daysAgo(8))]
+        const found = conclude({ timestamps })
+        assert.ok(found.codes.includes('timestamp-order'), `${first} before ${second}`)
+        assert.notEqual(found.indication, 'TOTAL-PASSED')
       }
     })
 

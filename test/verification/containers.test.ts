@@ -46,6 +46,20 @@ describe('Signatures in containers', () => {
     assert.equal(found.indication, 'TOTAL-FAILED')
   })
 
+  it('fail where two manifests say that they are what was signed', async () => {
+    const again = 'META-INF/ASiCManifest002.xml'
+    const found = await changed(
+      (files) => [
+        ...files,
+        ...files
+          .filter(({ name }) => name === 'META-INF/ASiCManifest001.xml')
+          .map(({ bytes }) => ({ name: again, bytes })),
+      ],
+      'asic-cades-LTA.asice',
+    )
+    assert.deepEqual(verdicts(found), ['TOTAL-FAILED/FORMAT_FAILURE: manifest-missing'])
+  })
+
   it('fail in a simple container of two files', async () => {
     const found = await changed((files) => [...files, { name: 'b.txt', bytes: Buffer.from('b') }])
     assert.equal(found.indication, 'TOTAL-FAILED')

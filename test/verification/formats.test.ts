@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
+import { derToJose } from 'ecdsa-sig-formatter'
 import type {
   AdesFormat,
   ConformanceLevel,
@@ -27,6 +28,9 @@ const TEXT = Buffer.from('I owe you ten euros.\n')
 const XML = Buffer.from('<debt xmlns="urn:debt"><owed>ten euros</owed></debt>')
 const PDF = writtenPdf({ pages: ['I owe you ten euros.'] })
 const LEVELS: readonly ConformanceLevel[] = ['B-B', 'B-T', 'B-LT', 'B-LTA']
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+const nextLetter = (letter: string) => LETTERS[LETTERS.indexOf(letter) + 1] ?? ''
 
 interface Kind {
   readonly name: string
@@ -234,6 +238,30 @@ describe('Verification of every format', () => {
     }
   })
 
+  it('says that what was put into a signature in XML beside what is signed is not signed', async () => {
+    const material = await sources.validationData([pki.signer('p-256').certificate])
+    for (const envelope of ['Enveloped', 'Enveloping', 'Detached'] as const) {
+      const signed = await sign({ ades: new Xades(), document: XML, envelope })
+      const contents = envelope === 'Detached' ? [content(XML)] : []
+      for (const [added, isSaid] of [
+        ['', false],
+        ['<ds:Object></ds:Object>', false],
+        ['<ds:Object>I owe you a million euros.</ds:Object>', true],
+        ['<ds:Object Id="debt"><debt>1000000</debt></ds:Object>', true],
+      ] as const) {
+        const document = Buffer.from(
+          signed.toString().replace('</ds:Signature>', `${added}</ds:Signature>`),
+        )
+        const report = await examined(document, [pki.root], { material, contents })
+        assert.equal(report.indication, 'TOTAL-PASSED', explained(report))
+        const about = report.signatures[0]?.findings
+          .filter(({ code }) => code === 'part-signed')
+          .map(({ about }) => about.replace(/^.*\//, ''))
+        assert.deepEqual(about, isSaid ? ['Object'] : [], `${envelope} ${added}`)
+      }
+    }
+  })
+
   it('reads no JWS that says something twice, nor passes one with more signatures than it reads', async () => {
     const material = await sources.validationData([pki.signer('p-256').certificate])
     const signed = await sign({ ades: new Jades(), document: TEXT, envelope: 'Attached' })
@@ -251,6 +279,37 @@ describe('Verification of every format', () => {
     const many = Buffer.from(JSON.stringify({ payload, signatures }))
     const { indication } = await examined(many, [pki.root], { material })
     assert.equal(indication, 'INDETERMINATE')
+  })
+
+  it('passes no JWS with a header that readers take in several ways, nor a value written in two', async () => {
+    const signer = pki.signer('p-256')
+    const { certificate } = signer
+    const material = await sources.validationData([certificate])
+    const passing = { alg: 'ES256', x5c: [certificate.toString('base64')] }
+    const verdictOf = async (header: object, respelt = (value: string) => value) => {
+      const input = [JSON.stringify(header), TEXT].map((each) =>
+        Buffer.from(each).toString('base64url'),
+      )
+      const value = derToJose(signer.sign(Buffer.from(input.join('.')), ECDSA), 'ES256')
+      const jws = Buffer.from([...input, respelt(value)].join('.'))
+      return verdicts(await examined(jws, [pki.root], { material })).join()
+    }
+    assert.equal(await verdictOf(passing), 'TOTAL-PASSED')
+    const notUnderstood = 'TOTAL-FAILED/FORMAT_FAILURE: header-not-understood'
+    for (const more of [
+      { crit: [] },
+      { crit: 'b64' },
+      { crit: ['b64'] },
+      { crit: ['exp'], exp: 1 },
+      { b64: false },
+      { b64: 'no', crit: ['b64'] },
+    ]) {
+      assert.equal(await verdictOf({ ...passing, ...more }), notUnderstood, JSON.stringify(more))
+    }
+    // The last letter of 64 octets holds four bits more than are used.
+    const respelt = (value: string) => value.slice(0, -1) + nextLetter(value.at(-1) ?? '')
+    const broken = 'TOTAL-FAILED/SIG_CRYPTO_FAILURE: signature-broken'
+    assert.equal(await verdictOf(passing, respelt), broken)
   })
 
   it('takes a digest in place of the document', async () => {

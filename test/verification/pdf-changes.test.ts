@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { PdfArray, PdfDict, PdfName, PdfNumber, PdfRef, PdfStream, PdfString } from '@libpdf/core'
+import {
+  PdfArray,
+  PdfBool,
+  PdfDict,
+  PdfName,
+  PdfNumber,
+  PdfRef,
+  PdfStream,
+  PdfString,
+} from '@libpdf/core'
 import type { SignatureParameters } from '../../src/documents/ades.js'
 import { Pades } from '../../src/documents/pades/pades.js'
 import { PdfDocument, setEntry, type Kept } from '../../src/documents/pades/pdf-document.js'
@@ -146,6 +155,13 @@ describe('Changes of a PDF after signing (S62)', () => {
       content.setData(Buffer.from('BT /F1 18 Tf 20 150 Td (Sale) Tj ET'))
       revision.change(PdfRef.of(101))
     },
+    'other text on a page, as long as what was there': (document, revision) => {
+      const content = document.pdf.context.registry.resolve(PdfRef.of(101)) as PdfStream
+      const text = Buffer.from(content.data).toString('latin1')
+      const last = text.lastIndexOf(')')
+      content.setData(Buffer.from(`${text.slice(0, last - 1)}X${text.slice(last)}`, 'latin1'))
+      revision.change(PdfRef.of(101))
+    },
     'another content stream': (document, revision) => {
       const stream = new PdfStream([], Buffer.from('BT /F1 18 Tf 20 150 Td (Sale) Tj ET'))
       const { object, home } = page(document)
@@ -196,7 +212,26 @@ describe('Changes of a PDF after signing (S62)', () => {
     'an appearance that every viewer makes anew': (document, revision) => {
       const form = readForm(document).dict
       assert.ok(form)
+      setEntry(form.object, 'NeedAppearances', PdfBool.of(true))
+      revision.change(form.home)
+    },
+    'a form that scripts draw': (document, revision) => {
+      const form = readForm(document).dict
+      assert.ok(form)
       setEntry(form.object, 'XFA', PdfString.fromString('<xdp/>'))
+      revision.change(form.home)
+    },
+    'a field to sign that acts when somebody touches it': (document, revision) => {
+      const form = readForm(document).dict
+      assert.ok(form)
+      const action = { S: PdfName.of('JavaScript'), JS: PdfString.fromString('app.alert(1)') }
+      const widget = PdfDict.of({
+        ...{ Type: PdfName.of('Annot'), Subtype: PdfName.of('Widget'), FT: PdfName.of('Sig') },
+        ...{ T: PdfString.fromString('third'), A: PdfDict.of(action) },
+      })
+      const fields = document.lookUp(form.object, 'Fields')
+      assert.ok(fields instanceof PdfArray)
+      setEntry(form.object, 'Fields', PdfArray.of(...fields, revision.add(widget)))
       revision.change(form.home)
     },
     'the position of a field': (document, revision) => {
@@ -405,6 +440,41 @@ describe('Changes of a PDF after signing (S62)', () => {
     assert.equal(verdict, 'TOTAL-PASSED')
   })
 
+  describe('are held to the lock of the field that was signed', () => {
+    const signed = (lock: string, more: Partial<SignatureParameters> = {}) => {
+      const form = FORM.toString('latin1').replace('/T (second)', `/T (second) /Lock << ${lock} >>`)
+      return sign(settled(form), { appearance: { fieldName: 'second' }, ...more })
+    }
+    const after = async (pdf: Buffer, change: Change) =>
+      (await kindsAfter(await updated(pdf, change))).verdict
+    const CHANGED = 'TOTAL-FAILED/HASH_FAILURE: changed-after-signing'
+
+    for (const [lock, verdict] of [
+      ['/Action /Include /Fields [(amount)]', CHANGED],
+      ['/Action /Include /Fields [(date)]', 'TOTAL-PASSED'],
+      ['/Action /Exclude /Fields [(date)]', CHANGED],
+      ['/Action /Exclude /Fields [(amount)]', 'TOTAL-PASSED'],
+      ['/Action /All', CHANGED],
+    ] as const) {
+      it(`where a field is filled in, ${lock}: ${verdict}`, async () => {
+        assert.equal(await after(await signed(lock), fillIn), verdict)
+      })
+    }
+
+    for (const envelope of ['Revision', 'Certification'] as const) {
+      it(`which permits no change at all, ${envelope}`, async () => {
+        const final = await signed('/Action /Include /Fields [(date)] /P 1', { envelope })
+        assert.equal(await after(final, fillIn), CHANGED)
+        assert.equal(await after(final, describeAnew), CHANGED)
+      })
+    }
+
+    it('which permits annotations', async () => {
+      const open = await signed('/Action /Include /Fields [(date)] /P 3')
+      assert.equal(await after(open, annotate), 'TOTAL-PASSED')
+    })
+  })
+
   it('cannot hide between two signatures', async () => {
     const [, change] = Object.entries(other)[0] ?? []
     assert.ok(change)
@@ -429,6 +499,8 @@ describe('Changes of a PDF after signing (S62)', () => {
       'that ends behind the file': ([a = 0, b = 0, c = 0, d = 0]) => [a, b, c, d + 30],
       'of three numbers': ([a = 0, b = 0, c = 0]) => [a, b, c],
       'of six numbers': ([a = 0, b = 0, c = 0, d = 0]) => [a, b, c, 5, c + 9, d - 9],
+      'that says to begin further on': ([, b = 0, c = 0, d = 0]) => [9, b, c, d],
+      'of six numbers, four of them right': ([a = 0, b = 0, c = 0, d = 0]) => [a, b, c, d, 0, 0],
       'that overlaps': ([a = 0, b = 0, , d = 0]) => [a, b, b - 10, d],
     }
     for (const [what, change] of Object.entries(ranges)) {
@@ -438,6 +510,16 @@ describe('Changes of a PDF after signing (S62)', () => {
         assert.equal(report.signatures[0].subIndication, 'FORMAT_FAILURE')
       })
     }
+
+    it('fails one that leaves out more than the value of the signature', async () => {
+      const text = approved.toString('latin1')
+      const end = text.indexOf('00>', text.indexOf('/Contents <') + 11)
+      assert.ok(end > 0)
+      const more = '>/X<00>'
+      const hidden = text.slice(0, end + 3 - more.length) + more + text.slice(end + 3)
+      const report = await examine(Buffer.from(hidden, 'latin1'))
+      assert.equal(report.signatures[0]?.subIndication, 'FORMAT_FAILURE')
+    })
 
     it('fails bytes behind the end that are no revision, even if they end like one', async () => {
       const [before = ''] = /startxref\s+\d+\s+%%EOF\s*$/.exec(approved.toString('latin1')) ?? []
@@ -459,6 +541,65 @@ describe('Changes of a PDF after signing (S62)', () => {
       found.map(({ about }) => about),
       ['javascript'],
     )
+  })
+
+  describe('with a key twice in a dictionary', () => {
+    const page = /\n100 0 obj\n(.*?)\nendobj/s.exec(FORM.toString('latin1'))?.[1] ?? ''
+    const contents = /\/Contents (\d+ 0 R)/.exec(page)?.[1] ?? ''
+    const other = '<< /Length 9 >>\nstream\n(Other) Tj\nendstream'
+
+    for (const [how, written] of [
+      ['first', (to: string) => page.replace('/Contents', `/Contents ${to} /Contents`)],
+      [
+        'first, by number',
+        (to: string) => page.replace('/Contents', `/#43ontents ${to} /Contents`),
+      ],
+    ] as const) {
+      it(`fail a page that shows something else to who takes the value that comes ${how}`, async () => {
+        assert.notEqual(contents, '')
+        const shadowed = appended(approved, { 100: written('990 0 R'), 990: other })
+        const { signatures } = await examine(shadowed)
+        assert.equal(signatures[0]?.subIndication, 'HASH_FAILURE')
+        const found = signatures[0]?.findings.map(({ code, about }) => `${code} ${about}`)
+        assert.ok(
+          found?.some((each) => /^changed-after-signing .*Contents/.test(each)),
+          String(found),
+        )
+      })
+    }
+
+    it('come with a warning where it was signed so', async () => {
+      const twice = appended(FORM, {
+        100: page.replace('/Contents', '/Contents 990 0 R /Contents'),
+        990: other,
+      })
+      const report = await examine(await sign(twice))
+      assert.equal(report.indication, 'TOTAL-PASSED')
+      const found = report.findings.filter(({ code }) => code === 'key-repeated')
+      assert.deepEqual(
+        found.map(({ about }) => about),
+        ['Contents'],
+      )
+    })
+
+    it('pass without a word where both say the same, and where one key is another’s value', async () => {
+      const same = appended(FORM, {
+        100: page.replace('/Contents', `/Contents ${contents} /Contents`),
+        991: '<< /A /A /B << /A 1 >> /C (/A 2 (\\) /A) 3) /D [ /A /A ] /E <2F41> /F 1 /G true >>',
+      })
+      const { findings } = await examine(await sign(same))
+      assert.deepEqual(
+        findings.filter(({ code }) => code === 'key-repeated'),
+        [],
+      )
+    })
+
+    it('are found in object streams', async () => {
+      const objects = '992 0 << /A 1 /A 2 >>'
+      const stream = `<< /Type /ObjStm /N 1 /First 6 /Length ${objects.length} >>\nstream\n${objects}\nendstream`
+      const { findings } = await examine(await sign(appended(FORM, { 993: stream })))
+      assert.ok(findings.some(({ code, about }) => code === 'key-repeated' && about === 'A'))
+    })
   })
 
   it('tell of an empty field, and of a signature that belongs to no field', async () => {

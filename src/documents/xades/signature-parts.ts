@@ -109,6 +109,13 @@ export function elementsIn(parent: XmlElement): XmlElement[] {
   return nodesIn(parent).filter((node) => node instanceof XmlElement)
 }
 
+/** Whether there is text in it beside its elements. */
+export function hasText(parent: XmlElement): boolean {
+  return nodesIn(parent).some(
+    (node) => (node instanceof XmlText || node instanceof XmlCData) && node.content.trim() !== '',
+  )
+}
+
 function nodesIn(parent: XmlElement): XmlNode[] {
   const nodes: XmlNode[] = []
   for (const node of childNodes(parent)) {

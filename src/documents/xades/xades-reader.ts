@@ -28,6 +28,8 @@ import {
   attributeOf,
   bytesOf,
   childElements,
+  elementsIn,
+  hasText,
   is,
   malformed,
   MalformedSignatureError,
@@ -141,6 +143,8 @@ export interface XadesSignature {
   /** Its signature policy; `implied` for one that it does not name. */
   readonly policy: XadesPolicy | 'implied' | 'unreadable' | null
   readonly hasCertifiedRoles: boolean
+  /** Whether something stands in a `ds:Object` of it that no reference names. */
+  readonly hasUnsignedObjects: boolean
   /** Names of the unsigned ones. */
   readonly unsignedPropertyNames: readonly string[]
   readonly timestamps: readonly XadesTimestamp[]
@@ -310,6 +314,7 @@ class SignatureReader {
       propertiesAreSigned,
       policy: this.#policy(),
       hasCertifiedRoles: this.#hasCertifiedRoles(),
+      hasUnsignedObjects: this.#hasUnsignedObjects(),
       signedPropertyNames: this.#signedProperties().map(({ name }) => name),
       unsignedPropertyNames: this.#unsignedProperties().map(({ name }) => name),
       timestamps: this.#timestamps(followed),
@@ -501,6 +506,22 @@ class SignatureReader {
     const parts = store === undefined ? [] : childElements(store)
     const text = parts.find((each) => is(each, 'xades141', 'SignaturePolicyDocument'))
     return text === undefined ? null : bytesOf(text)
+  }
+
+  /** The properties apart: of those, each is known to be signed or not. */
+  #hasUnsignedObjects(): boolean {
+    const { objects, references } = this.#parts
+    const named = new Set(references.map((each) => attributeOf(each, 'URI')))
+    named.delete('#')
+    const isNamed = (element: XmlElement) =>
+      ID_NAMES.some((name) => named.has(`#${idOf(element, name) ?? ''}`))
+    return objects.some((object) => {
+      if (isNamed(object)) return false
+      const elements = elementsIn(object).filter(
+        (each) => !is(each, 'xades', 'QualifyingProperties'),
+      )
+      return hasText(object) || !elements.every(isNamed)
+    })
   }
 
   #hasCertifiedRoles(): boolean {

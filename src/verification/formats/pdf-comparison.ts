@@ -53,7 +53,7 @@ export class PdfComparison {
     const pair = `${one.objectNumber} ${one.generation} ${other.objectNumber} ${other.generation}`
     if (this.#equal.has(pair) || underWay.has(pair)) return true
     underWay.add(pair)
-    // Destinations and outlines lead to pages, which are compared from their tree.
+    // Destinations and outlines lead to pages, which are compared from their tree; locks to the catalog.
     return one.objectNumber === other.objectNumber && this.#places.pages.has(one.objectNumber)
   }
 
@@ -98,7 +98,7 @@ export class PdfComparison {
 
 /** Numbers of the objects that are compared where they belong, in the tree of pages or the form. */
 interface Places {
-  /** With the nodes above them. */
+  /** With the nodes above them, up to the catalog. */
   readonly pages: ReadonlySet<number>
   /** Annotations and fields. */
   readonly others: ReadonlySet<number>
@@ -120,6 +120,7 @@ function placesIn(document: PdfDocument): Places {
       if (isDict(document.resolve(each)) && each instanceof PdfRef) others.add(each.objectNumber)
     }
   }
+  pages.add(document.catalog.home.objectNumber)
   return { pages, others }
 }
 

@@ -23,6 +23,7 @@ import { cmsSignatures, imprintProblems } from './cms-signatures.js'
 import { MOST_SIGNATURES, tooManySignatures, type DocumentReading } from './document-reading.js'
 import { NO_REVISION } from '../messages.js'
 import { changesBetween, type Change } from './pdf-changes.js'
+import { repeatedKeys } from './pdf-repeated-keys.js'
 
 /** A signed field and the bytes it is over. */
 interface SignedField {
@@ -84,6 +85,7 @@ export async function readPdf(file: Buffer): Promise<DocumentReading> {
       ...empty.map(({ name }) => remark('field-empty', name)),
       ...(signed.length > MOST_SIGNATURES ? [tooManySignatures(signed.length)] : []),
       ...(countOf(file, '/ByteRange') > signed.length ? [remark('signature-unreferenced')] : []),
+      ...repeatedKeys(document).map((key) => remark('key-repeated', key)),
       ...(await lookFindings(file)),
     ],
   }
@@ -189,7 +191,9 @@ class Revisions {
     // What no cross-reference leads to, a reader that repairs files finds all the same.
     const isWhole = isRevision(this.#file, end, nextEnd)
     const loose: Change[] = isWhole ? [] : [{ kind: 'other', about: NO_REVISION }]
-    return [...twofold, ...loose, ...changesBetween(earlier, later)]
+    // Compared is what readers see that take the last of two values; others take the first.
+    const ambiguous = repeatedKeys(later, end).map((key): Change => ({ kind: 'other', about: key }))
+    return [...twofold, ...loose, ...ambiguous, ...changesBetween(earlier, later)]
   }
 }
 

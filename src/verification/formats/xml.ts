@@ -129,6 +129,7 @@ function evidenceOf(signature: XadesSignature): SignatureEvidence {
     findings: [
       ...valueProblems(signature, signer),
       ...coverageFindings(signature),
+      ...(signature.hasUnsignedObjects ? [remark('part-signed', `${signature.path}/Object`)] : []),
       ...(signature.hasCertifiedRoles ? [remark('attribute-certificate')] : []),
       ...propertiesFindings(signature),
       ...signature.references.flatMap(referenceProblems),

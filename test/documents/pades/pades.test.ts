@@ -249,19 +249,32 @@ describe('PAdES', () => {
       })
     }
 
-    it('lock the fields they say they lock', async () => {
-      const locked = onePagePdf({
-        catalog: '/AcroForm<</Fields[5 0 R 7 0 R 8 0 R]/SigFlags 3>>',
+    it('are no reason to refuse another after a certification that does not say what it allows', async () => {
+      const certified = onePagePdf({
+        catalog: '/AcroForm<</Fields[5 0 R]/SigFlags 3>>',
         objects: {
           5: `<<${FIELD}/T(one)/Rect[0 0 0 0]/V 6 0 R>>`,
-          6: signatureWith('FieldMDP', '/Action/Include/Fields[(two)]'),
-          7: `<<${FIELD}/T(two)/Rect[0 0 0 0]>>`,
-          8: `<<${FIELD}/T(three)/Rect[0 0 0 0]>>`,
+          6: signatureWith('DocMDP', ''),
         },
       })
-      await refuses(locked, { appearance: { fieldName: 'two' } }, /locks the field "two"/)
-      await sign(locked, { appearance: { fieldName: 'three' } })
+      await sign(certified)
     })
+
+    for (const lock of ['/Action/Include/Fields[(two)]', '/Action/Exclude/Fields[(three)]']) {
+      it(`lock the fields they say they lock: ${lock}`, async () => {
+        const locked = onePagePdf({
+          catalog: '/AcroForm<</Fields[5 0 R 7 0 R 8 0 R]/SigFlags 3>>',
+          objects: {
+            5: `<<${FIELD}/T(one)/Rect[0 0 0 0]/V 6 0 R>>`,
+            6: signatureWith('FieldMDP', lock),
+            7: `<<${FIELD}/T(two)/Rect[0 0 0 0]>>`,
+            8: `<<${FIELD}/T(three)/Rect[0 0 0 0]>>`,
+          },
+        })
+        await refuses(locked, { appearance: { fieldName: 'two' } }, /locks the field "two"/)
+        await sign(locked, { appearance: { fieldName: 'three' } })
+      })
+    }
 
     it('lock everything where their field says so', async () => {
       const locked = onePagePdf({
