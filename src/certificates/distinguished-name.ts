@@ -104,6 +104,25 @@ export function nameText(name: Buffer): string {
     .join(',')
 }
 
+/** What people know attributes as that RFC 4514 texts name by their number. */
+const FURTHER_NAMES: Readonly<Record<string, string>> = {
+  '2.5.4.12': 'title',
+  '2.5.4.97': 'organizationIdentifier',
+  '1.2.840.113549.1.9.1': 'emailAddress',
+}
+
+/** The text of `nameText` for people: what stands there as octets, because machines want it so, as words. */
+export function readableNameText(text: string): string {
+  return text.replace(
+    /(?<=^|(?<!\\)[,+])([0-9]+(?:\.[0-9]+)+)=#((?:[0-9a-f]{2})+)(?=$|[,+])/g,
+    (whole, oid: string, hex: string) => {
+      const value = asn1js.fromBER(Buffer.from(hex, 'hex')).result
+      if (!(value instanceof asn1js.BaseStringBlock)) return whole
+      return `${FURTHER_NAMES[oid] ?? oid}=${escapeValue(value.getValue())}`
+    },
+  )
+}
+
 /** What OpenSSL calls the attributes that have a short name here. */
 const BY_OPENSSL_NAME: ReadonlyMap<string, string> = new Map([
   ...['C', 'O', 'serialNumber', 'CN', 'L', 'ST', 'OU', 'UID', 'DC'].map((n) => [n, n] as const),

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import type { Config } from '../config/schema.js'
 import { AUTH_OBJECTS, compileAuthExpression } from '../credentials/auth-object.js'
 import type { ApprovalFactor } from '../credentials/credential.js'
 import type { NewCredential } from '../credentials/credentials.js'
@@ -22,14 +23,18 @@ export interface AgreementOptions {
   readonly withoutPin?: true
 }
 
+/** How codes reach people, and who else says who they are. */
+type Ways = Pick<Config, 'mail' | 'sms' | 'identityProviders'>
+
 /** How a person agrees: on our pages, or with factors that applications collect. */
 export function agreementOfOwner(
   user: User,
   { explicit: ids, expression, approval, withPin }: AgreementOptions,
+  ways: Ways,
 ): Pick<NewCredential, 'explicit' | 'pin'> {
   if (ids === undefined) {
     if (expression !== undefined) throw new CommandError('--expression is for --explicit.')
-    rejectUnreachable(user, [approval])
+    rejectUnreachable(user, [approval], ways)
     return { pin: withPin ? newPin(PIN_DIGITS.person) : null }
   }
   const objects = [...new Set(ids)].map((id) => AUTH_OBJECTS[id])
@@ -51,7 +56,7 @@ export function agreementOfOwner(
       '--approval and --with-pin are for our pages: leave them out, or add PUSH to --explicit.',
     )
   }
-  rejectUnreachable(user, [...ids, ...(onOurPages ? [approval] : [])])
+  rejectUnreachable(user, [...ids, ...(onOurPages ? [approval] : [])], ways)
   const takesPin = withPin || ids.includes('PIN')
   return {
     explicit: { objects, expression: expression ?? null },
@@ -59,12 +64,22 @@ export function agreementOfOwner(
   }
 }
 
-/** @throws {CommandError} when codes of these kinds have nowhere to go */
+/** @throws {CommandError} when codes of these kinds have no way to go, or nowhere, or nobody is there to ask */
 function rejectUnreachable(
   { username, email, phone }: User,
   kinds: readonly (ApprovalFactor | ObjectId)[],
+  { mail, sms, identityProviders }: Ways,
 ): void {
-  const asksFor = (kind: 'email' | 'sms') => kinds.some((each) => each.toLowerCase() === kind)
+  const asksFor = (kind: 'email' | 'sms' | 'id-bb') =>
+    kinds.some((each) => each.toLowerCase() === kind)
+  const unset = [
+    ...(asksFor('email') && !mail ? ['mail'] : []),
+    ...(asksFor('sms') && !sms ? ['sms'] : []),
+    ...(asksFor('id-bb') && identityProviders.length === 0 ? ['identityProviders'] : []),
+  ]
+  if (unset.length > 0) {
+    throw new CommandError(`Nobody could approve yet; first configure ${unset.join(' and ')}.`)
+  }
   const missing = [
     ...(asksFor('email') && email === null ? ['--email'] : []),
     ...(asksFor('sms') && phone === null ? ['--phone'] : []),

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Argument, Option, type Command } from 'commander'
 import { parseCertificate } from '../certificates/certificate.js'
+import { readableNameText } from '../certificates/distinguished-name.js'
 import type { ServiceName } from '../certificates/embedded/authority-store.js'
 import { UnfitRequestError } from '../certificates/foreign-certificates.js'
 import { CertificateLintError } from '../certificates/lint.js'
@@ -51,7 +52,8 @@ export function authorityCommands(program: Command): void {
         const certificate = await serviceKeys.renew(service, options.revoke ?? null)
         if (!certificate) throw new CommandError('Somebody else renewed it at the same moment.')
         const { serialNumber, subject } = parseCertificate(certificate)
-        printFacts({ service, serialNumber, subject }, options.json)
+        const name = options.json ? subject : readableNameText(subject)
+        printFacts({ service, serialNumber, subject: name }, options.json)
       }),
     )
 
@@ -74,7 +76,9 @@ export function authorityCommands(program: Command): void {
         const issued = await foreignCertificates
           .issue(readRequest(csr), { subject, profile })
           .catch(rethrowUnfit)
-        const { serialNumber, subject: name } = parseCertificate(issued.certificate)
+        const certified = parseCertificate(issued.certificate)
+        const { serialNumber } = certified
+        const name = options.json ? certified.subject : readableNameText(certified.subject)
         const pem = [issued.certificate, ...issued.chain].map(certificatePem).join('')
         if (out !== undefined) writeFileSync(out, pem)
         const shown = options.json && out === undefined ? { certificates: pem } : {}

@@ -5,17 +5,19 @@ import {
   CommandError,
   configured,
   demandPlainText,
+  printable,
   printFacts,
   printRows,
   withRecords,
   type CommonOptions,
 } from './command-line.js'
+import { certificateHeader } from '../http/client-certificate.js'
 import { isPrivateUse } from '../oauth/redirect-uris.js'
 import { QUIRKS, type Client, type Quirk } from '../oauth/client.js'
 import type { Config } from '../config/schema.js'
 
 interface AddOptions extends CommonOptions {
-  readonly redirectUri: string[]
+  readonly redirectUri?: string[]
   readonly public?: true
   readonly jwks?: string
   readonly tlsSubject?: string
@@ -35,7 +37,7 @@ export function clientCommands(program: Command): void {
     .description('register an application; prints its secret once')
     .argument('<client_id>')
     .argument('<name>', 'name shown to signers')
-    .requiredOption(
+    .option(
       '--redirect-uri <uri...>',
       'exact redirect URIs; of a public app also com.example.app:/path, or a loopback address for any port',
     )
@@ -59,7 +61,8 @@ export function clientCommands(program: Command): void {
     )
     .action((id: string, name: string, options: AddOptions) =>
       withRecords(options, async ({ clients, config }) => {
-        for (const uri of options.redirectUri) rejectBadRedirectUri(uri, options)
+        const redirectUris = redirectUrisOf(options)
+        for (const uri of redirectUris) rejectBadRedirectUri(uri, options)
         for (const host of options.responseUriHost ?? []) rejectUnknownHost(host, config)
         if (!/^[\w.-]{1,64}$/.test(id)) {
           throw new CommandError(
@@ -67,13 +70,16 @@ export function clientCommands(program: Command): void {
           )
         }
         demandPlainText('name', name)
+        rejectUnfitBinding(options, config)
         const authMethod = authMethodOf(options)
         const secret = authMethod === 'client_secret' ? randomBytes(32).toString('base64url') : null
         const added = await clients.add({
           ...{ id, name, secret, authMethod },
-          redirectUris: options.redirectUri,
+          redirectUris,
           grantTypes: [
-            ...(['authorization_code', 'refresh_token'] as const),
+            ...(redirectUris.length === 0
+              ? []
+              : (['authorization_code', 'refresh_token'] as const)),
             ...(options.forItself ? (['client_credentials'] as const) : []),
           ],
           jwks: options.jwks === undefined ? null : readPublicKeys(options.jwks),
@@ -117,6 +123,12 @@ export function clientCommands(program: Command): void {
     )
 }
 
+/** Whoever acts for itself alone, or introspects alone, sends no signer here, and none comes back. */
+function redirectUrisOf({ redirectUri = [], forItself, introspectsAll }: AddOptions) {
+  if (redirectUri.length > 0 || forItself || introspectsAll) return [...new Set(redirectUri)]
+  throw new CommandError('Say where signers come back to: --redirect-uri.')
+}
+
 function rejectBadRedirectUri(uri: string, options: AddOptions): void {
   const url = URL.canParse(uri) ? new URL(uri) : null
   // Whoever else registers the scheme on the device gets the code, but not the verifier (RFC 8252, 8.1).
@@ -134,6 +146,31 @@ function rejectUnknownHost(host: string, { policy }: Config): void {
   if (policy.responseUriHosts.includes(host)) return
   throw new CommandError(`"${host}" is not in policy.responseUriHosts of the configuration.`)
 }
+
+/** Nobody would ever get a token that is bound in two ways, or to a certificate that does not get here. */
+function rejectUnfitBinding(options: AddOptions, { proxy }: Config): void {
+  const { bindToKey, bindToCertificate, tlsSubject } = options
+  if (bindToKey && (bindToCertificate || tlsSubject !== undefined)) {
+    throw new CommandError(
+      'A token is bound to a key or to a certificate: choose --bind-to-key, or --bind-to-certificate or --tls-subject.',
+    )
+  }
+  if (tlsSubject !== undefined && !DISTINGUISHED_NAME.test(tlsSubject)) {
+    throw new CommandError(
+      `"${printable(tlsSubject)}" is no name as RFC 4514 writes it, such as CN=app,O=Example,C=LT.`,
+    )
+  }
+  const takesCertificate = bindToCertificate === true || tlsSubject !== undefined
+  if (takesCertificate && certificateHeader(proxy) === null) {
+    throw new CommandError(
+      'No certificate of an application gets here yet; first configure proxy.clientCertificateHeader.',
+    )
+  }
+}
+
+/** Compared as text: white space around commas would make it another one. */
+const DISTINGUISHED_NAME =
+  /^(?:[A-Za-z][A-Za-z\d-]*|\d+(?:\.\d+)+)=(?:\\.|[^\\,+])*(?:[,+](?:[A-Za-z][A-Za-z\d-]*|\d+(?:\.\d+)+)=(?:\\.|[^\\,+])*)*$/
 
 function authMethodOf(options: AddOptions): Client['authMethod'] {
   const ways = [

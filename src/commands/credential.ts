@@ -61,8 +61,8 @@ export function credentialCommands(program: Command): void {
   creating(credential.command('create'), 'make a key and have it certified for a person')
     .addHelpText('after', EXAMPLES)
     .action((username: string, options: CreateOptions) =>
-      withServices(options, async ({ users, clients, credentials }) => {
-        const wanted = await wantedCredential(username, options, { users, clients })
+      withServices(options, async ({ users, clients, config, credentials }) => {
+        const wanted = await wantedCredential(username, options, { users, clients, config })
         const { id } = await credentials.create(wanted)
         printCreated(id, username, wanted, options)
       }),
@@ -74,8 +74,8 @@ export function credentialCommands(program: Command): void {
   )
     .option('-o, --out <file>', 'where to write the request, as PEM')
     .action((username: string, options: CreateOptions & { readonly out?: string }) =>
-      withServices(options, async ({ users, clients, certificateRequests }) => {
-        const wanted = await wantedCredential(username, options, { users, clients })
+      withServices(options, async ({ users, clients, config, certificateRequests }) => {
+        const wanted = await wantedCredential(username, options, { users, clients, config })
         const { id, csr } = await certificateRequests.begin(wanted)
         const request = requestPem(csr)
         if (options.out !== undefined) writeFileSync(options.out, request)
@@ -210,14 +210,15 @@ function creating(command: Command, description: string): Command {
 async function wantedCredential(
   username: string,
   options: CreateOptions,
-  { users, clients }: Pick<Services, 'users' | 'clients'>,
+  { users, clients, config }: Pick<Services, 'users' | 'clients' | 'config'>,
 ): Promise<NewCredential> {
   const user = await demandUser(users, username)
   if (user.disabledAt) throw new CommandError(`${username} is disabled.`)
   const { algorithm, description, multisign, approval, qualifier, custody } = options
   demandPlainText('description', description)
   if (qualifier !== undefined) demandPlainText('qualifier', qualifier)
-  const agreement = (await agreementOfSeal(options, clients)) ?? agreementOfOwner(user, options)
+  const agreement =
+    (await agreementOfSeal(options, clients)) ?? agreementOfOwner(user, options, config)
   return {
     ...{ user, algorithm, description, multisign, SCAL: options.scal, ...agreement },
     approvalFactor: approval,

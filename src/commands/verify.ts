@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { openValidation, type Validation } from '../certificates/open-validation.js'
+import { readableNameText } from '../certificates/distinguished-name.js'
 import { pemCertificates } from '../config/pem-certificates.js'
 import type { Config } from '../config/schema.js'
 import { IsolatedProcesses } from '../isolation/isolated-processes.js'
@@ -173,7 +174,7 @@ function printReport(report: Report, lang: ReportLanguage): void {
     const sub = subIndication === null ? '' : `, ${subIndication}`
     line(`${signatureName(each.id)}: ${verdicts[indication]} (${indication}${sub})`, 2)
     line(`${labels.level}: ${[format, level].filter(Boolean).join(' ')}`, 4)
-    if (signer) line(`${labels.signer}: ${signer.subject}`, 4)
+    if (signer) line(`${labels.signer}: ${readableNameText(signer.subject)}`, 4)
     if (proven !== null) line(`${labels.proven}: ${proven}`, 4)
     findings(each.findings, 4)
     if (advice !== null) line(`${labels.advice}: ${advice}`, 4)

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { checkConfig } from '../config/load.js'
 import { Secrets } from '../config/secrets.js'
@@ -51,7 +51,7 @@ export interface DataFolder {
 export function openDataFolder(options: SandboxOptions): DataFolder {
   const folder = resolve(options.dataDir)
   const at = (name: string) => join(folder, name)
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder)
   if (existsSync(at(UNFINISHED))) removeUnfinished(at)
   if (!existsSync(at('sandbox.json'))) writeFileSync(at(UNFINISHED), '')
   mkdirSync(at('tokens'), { recursive: true, mode: 0o700 })
@@ -72,6 +72,13 @@ export function openDataFolder(options: SandboxOptions): DataFolder {
     outbox: at('outbox'),
     conformanceFiles: { v1: at('conformance-v1.json'), v2: at('conformance.json') },
   }
+}
+
+/** One by one: where none may be made, as below /proc, Node goes on for ever to make them all at once. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return
+  makeFolder(dirname(folder))
+  mkdirSync(folder, { mode: 0o700 })
 }
 
 /** From now on what is missing in the folder is an error, not an invitation to make it. */

@@ -195,6 +195,21 @@ describe('Passkeys on the signer’s pages', () => {
     )
   })
 
+  it('lets a password alone change nothing where the account has a passkey (S29)', async () => {
+    await added()
+    const { browser } = await passwordOnly()
+    const { username, password } = user
+    const typed = { username, password, action: 'continue' }
+    const first = asPage(await browser.open('/account'))
+    assert.equal(pathOf(asPage(await browser.post(first.url, typed))), '/account')
+    for (const path of ['/account/notices', '/account/factors/change', ADD]) {
+      const signIn = asPage(await browser.open(path))
+      assert.match(pathOf(signIn), /^\/oauth2\/interaction\//, path)
+      const again = asPage(await browser.post(signIn.url, typed))
+      assert.match(problemOf(again), /A password is not enough for this/, path)
+    }
+  })
+
   it('takes no form from another site', async () => {
     const device = await added()
     const headers = { 'sec-fetch-site': 'cross-site' }

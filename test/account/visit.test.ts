@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { startRssp, type Rssp, type TestUser } from '../support/rssp.js'
+import { digestOf, SHA256, startRssp, type Rssp, type TestUser } from '../support/rssp.js'
 import { SignerBrowser, textOf } from '../support/signer-browser.js'
 import { asPage, authorizePath, serviceRequest } from '../oauth/application.js'
 import { pathOf, signedIn, Signer } from './signer.js'
@@ -36,6 +36,22 @@ describe('The signer’s own pages', () => {
     const page = await signer.open('/account?lang=de')
     assert.equal(pathOf(page), '/account?lang=de')
     assert.match(textOf(page.html), new RegExp(`Angemeldet als Test ${user.username}`))
+  })
+
+  it('says why it asks whoever is signed in to sign in again', async () => {
+    for (const [lang, words] of [
+      [
+        'en',
+        /can only be changed in the minutes after signing in\. So please sign in now, even if/,
+      ],
+      ['de', /lässt sich nur in den Minuten nach einer Anmeldung ändern\. Bitte melden Sie sich/],
+    ] as const) {
+      const signer = await signedIn(rssp, user)
+      const again = asPage(await signer.browser.open(`/account/notices?lang=${lang}`))
+      assert.match(textOf(again.html), words)
+      const stranger = new SignerBrowser(rssp.baseUrl)
+      assert.doesNotMatch(textOf(asPage(await stranger.open(`/account?lang=${lang}`)).html), words)
+    }
   })
 
   it('lets in who signed in for an application, without asking again', async () => {
@@ -104,6 +120,21 @@ describe('The signer’s own pages', () => {
     assert.match(asPage(await elsewhere.browser.open('/account')).url, /interaction/)
   })
 
+  it('is an application that asks for no signature and no credential', async () => {
+    const asked = {
+      credential: {
+        ...{ credentialID: 'x', numSignatures: '1', hashAlgorithmOID: SHA256 },
+        hashes: digestOf('contract').toString('base64url'),
+      },
+      'credential-creation': {},
+    }
+    for (const [scope, more] of Object.entries(asked)) {
+      const answer = await get(authorizePath(ownRequest({ scope, ...more })))
+      const location = answer.headers.get('location') ?? ''
+      assert.match(location, /\/account\/signed-in\?error=invalid_scope/, scope)
+    }
+  })
+
   it('takes no answer in the name of another server (S36)', async () => {
     const { headers } = await get('/account')
     const state = new URL(headers.get('location') ?? '', rssp.baseUrl).searchParams.get('state')
@@ -147,12 +178,8 @@ describe('The signer’s own pages', () => {
     assert.equal(((await answer.json()) as { error: string }).error, 'invalid_grant')
   })
 
-  it('is an application that signs nothing, and that nobody can register or change', async () => {
+  it('is an application that nobody can register or change', async () => {
     const signer = await signedIn(rssp, user)
-    const request = { scope: 'credential', credentialID: 'x', numSignatures: '1' }
-    const answer = await signer.browser.open(authorizePath(ownRequest(request)))
-    const page = asPage(answer)
-    assert.equal(page.status, 400)
     const { clients } = rssp.services
     const own = await clients.find('openrssp-account')
     assert.ok(own)

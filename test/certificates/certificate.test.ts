@@ -11,6 +11,7 @@ import {
   listedOids,
   parseCertificate,
 } from '../../src/certificates/certificate.js'
+import { readableNameText } from '../../src/certificates/distinguished-name.js'
 
 /** A certificate that shares no code with ours. */
 function opensslCertificate(subject: string, ...options: string[]): Buffer {
@@ -71,6 +72,28 @@ describe('A certificate', () => {
       const isPlain = !/[\\+#]/.test(expected)
       assert.equal(keyAndValidity(der).subject, isPlain ? expected : null)
     }
+  })
+
+  it('has names that people can read where machines get octets', () => {
+    const shown = (given: string) =>
+      readableNameText(parseCertificate(opensslCertificate(given)).subject)
+    assert.equal(
+      shown('/organizationIdentifier=NTRLT-1/title=Dr/CN=x'),
+      'CN=x,title=Dr,organizationIdentifier=NTRLT-1',
+    )
+    assert.equal(shown('/CN=x/emailAddress=a@b.c'), 'emailAddress=a@b.c,CN=x')
+    assert.equal(shown('/pseudonym=P/CN=x'), 'CN=x,2.5.4.65=P')
+    assert.equal(
+      shown('/organizationIdentifier=X,CN=Eva/CN=x'),
+      String.raw`CN=x,organizationIdentifier=X\,CN=Eva`,
+    )
+    for (const text of [
+      'CN=2.5.4.97=#0c0158',
+      String.raw`CN=x\,2.5.4.97=#0c0158`,
+      '1.2.3=#0500',
+      '1.2.3=#0c',
+    ])
+      assert.equal(readableNameText(text), text)
   })
 
   it('has its serial number in upper-case hex, without a leading zero byte', () => {

@@ -254,6 +254,27 @@ describe('Administration from the command line', () => {
       }
     })
 
+    it('add: binds tokens in one way, that works, and takes subjects as they are compared', async () => {
+      const add = ['client', 'add', 'bound', 'Bound', ...uri]
+      const oneWay =
+        'A token is bound to a key or to a certificate: choose --bind-to-key, or --bind-to-certificate or --tls-subject.'
+      await assertRefused([...add, '--bind-to-key', '--bind-to-certificate'], oneWay)
+      await assertRefused(
+        [...add, '--tls-subject', 'CN=app, O=Example'],
+        '"CN=app, O=Example" is no name as RFC 4514 writes it, such as CN=app,O=Example,C=LT.',
+      )
+      const first =
+        'No certificate of an application gets here yet; first configure proxy.clientCertificateHeader.'
+      const byName = [...add, '--tls-subject', String.raw`CN=a\, b+2.5.4.97=#0c0158,O=Example`]
+      await assertRefused(byName, first)
+      const addresses = ['127.0.0.1']
+      const clientCertificateHeader = 'client-cert'
+      installation.configure({ proxy: { trusted: true, addresses, clientCertificateHeader } })
+      const { client_secret } = await installation.json(...byName)
+      assert.equal(client_secret, null)
+      installation.configure({})
+    })
+
     it('disable: ends its access, once', async () => {
       await installation.json('client', 'add', 'old', 'Old', ...uri)
       const first = await installation.json('client', 'disable', 'old')

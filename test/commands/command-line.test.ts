@@ -59,10 +59,6 @@ describe('openrssp', () => {
       `error: required option '--surname <name>' not specified`,
     ],
     [
-      ['client', 'add', 'app', 'App'],
-      `error: required option '--redirect-uri <uri...>' not specified`,
-    ],
-    [
       ['credential', 'create', 'alice', '--algorithm', 'dsa'],
       `error: option '-a, --algorithm <name>' argument 'dsa' is invalid. Allowed choices are `,
     ],

@@ -21,6 +21,8 @@ describe('openrssp credential create', () => {
 
   before(async () => {
     installation = await Installation.make()
+    const sms = { transport: 'outbox', folder: join(installation.folder, 'outbox') }
+    installation.configure({ sms })
     const person = ['--given-name', 'Alice', '--surname', 'Archer']
     await installation.json('user', 'add', 'alice', ...person, '--phone', '+37060012345')
   })
@@ -122,7 +124,10 @@ describe('How signatures with a new credential are agreed to', () => {
   } as ClientStore
   type Given = Partial<AgreementOptions>
 
-  const ofOwner = (given: Given) => agreementOfOwner(alice, { approval: 'otp', ...given })
+  const transport = { transport: 'outbox', folder: '/outbox' } as const
+  const everyWay = { mail: transport, sms: transport, identityProviders: [] }
+  const ofOwner = (given: Given, ways = {}) =>
+    agreementOfOwner(alice, { approval: 'otp', ...given }, { ...everyWay, ...ways })
   const ofSeal = (given: Given) => agreementOfSeal({ approval: 'otp', ...given }, clients)
 
   it('is by one-time code on our pages when nothing is said, and without a PIN', () => {
@@ -185,6 +190,19 @@ describe('How signatures with a new credential are agreed to', () => {
         () => ofOwner(given),
         (error) => error instanceof CommandError && error.message === words,
       )
+    })
+  }
+
+  const unset: [Given, string][] = [
+    [{ approval: 'id-bb' }, 'identityProviders'],
+    [{ approval: 'sms' }, 'sms'],
+    [{ explicit: ['PIN', 'SMS'] }, 'sms'],
+    [{ explicit: ['PUSH', 'EMAIL'], approval: 'sms' }, 'mail and sms'],
+  ]
+  for (const [given, settings] of unset) {
+    it(`refuses ${JSON.stringify(given)} where ${settings} is not configured`, () => {
+      const message = `Nobody could approve yet; first configure ${settings}.`
+      assert.throws(() => ofOwner(given, { mail: undefined, sms: undefined }), { message })
     })
   }
 

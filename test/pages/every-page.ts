@@ -166,6 +166,7 @@ export function everyPage(lang: Language): Record<string, string> {
       ...{ ...form, scope: 'account', problem: 'too-many-attempts' },
       link: { id: 'l', label: LONG_NAME, person: LONG_NAME },
     }),
+    'sign-in-again': renderSignIn({ ...form, scope: 'account-changes' }),
     'second-factor': renderSecondFactor({ ...form, problem: 'wrong-code' }),
     'second-factor-recovery': renderSecondFactor({ ...form, problem: 'wrong-recovery-code' }),
     'second-factor-by-code': renderSecondFactor({ ...form, byCode: true }),

@@ -214,6 +214,15 @@ describe('openrssp sandbox start', function () {
     assert.ok(!existsSync(fresh))
   })
 
+  it('ends where no folder can be made', async () => {
+    const nowhere = '/proc/openrssp-sandbox'
+    const { code, stderr } = await openrssp(['sandbox', 'start', '--data-dir', nowhere], {
+      program,
+    })
+    const words = `openrssp: ENOENT: no such file or directory, mkdir '${nowhere}'\n`
+    assert.deepEqual([code, stderr], [1, words])
+  })
+
   it('refuses a database it cannot use', async () => {
     const fresh = join(folder, 'postgres')
     const { code, stderr } = await openrssp(['sandbox', 'start', '--data-dir', fresh], {
