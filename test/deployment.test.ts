@@ -15,6 +15,7 @@ import { parse, parseAllDocuments } from 'yaml'
 import { checkConfig } from '../src/config/load.js'
 import type { Config } from '../src/config/schema.js'
 import { Secrets } from '../src/config/secrets.js'
+import { largestBody } from '../src/http/overload.js'
 import { Installation, Running } from './commands/openrssp.js'
 import { builtProgram } from './support/program.js'
 
@@ -92,6 +93,20 @@ describe('The deployment files', () => {
     // nginx has to give up idle connections first.
     const [, seconds] = /^ +keepalive_timeout (\d+)s;/m.exec(read('nginx.conf')) ?? []
     assert.ok(Number(seconds) < listen.keepAliveSeconds)
+  })
+
+  it('let documents through that the server takes', () => {
+    const inFront = {
+      'openrssp.json': /^ +client_max_body_size (\d+)m;/m.exec(read('nginx.conf'))?.[1],
+      'kubernetes.yaml': /proxy-body-size: (\d+)m$/m.exec(read('kubernetes.yaml'))?.[1],
+    }
+    const { limits } = checked(read('openrssp.json'))
+    const other = checked(kubernetes('ConfigMap').data['openrssp.json']).limits
+    assert.deepEqual(limits, other)
+    const most = largestBody({ takesDocuments: true }, limits)
+    for (const [file, megabytes] of Object.entries(inFront)) {
+      assert.ok(Number(megabytes) * 1024 * 1024 >= most, file)
+    }
   })
 
   it('bind nothing to a replica, and take none away before another one serves', () => {
