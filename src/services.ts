@@ -22,7 +22,7 @@ import { EarlierCertificates } from './certificates/earlier-certificates.js'
 import { openValidation } from './certificates/open-validation.js'
 import { ServiceKeys } from './certificates/service-keys.js'
 import type { Config } from './config/schema.js'
-import { DOCUMENT_PATHS } from './csc/index.js'
+import { DOCUMENT_PATHS, POLL_PATHS } from './csc/index.js'
 import { CertificateRequests } from './credentials/certificate-requests.js'
 import { Credentials } from './credentials/credentials.js'
 import { ManagedCredentials } from './credentials/managed-credentials.js'
@@ -249,6 +249,7 @@ async function assemble(
       ...config.overload,
       ...limits,
       documentPaths: new Set([...DOCUMENT_PATHS, VERIFICATION_PATH]),
+      pollPaths: new Set(POLL_PATHS),
     },
     metrics,
   )
@@ -379,7 +380,10 @@ async function assemble(
     ...{ oauthRecords, notices },
     ...{ deposits, verification },
     expiredRows: new ExpiredRows(database),
-    choresLease: new Lease({ database, now, name: 'chores', seconds: CHORES_LEASE_SECONDS }),
+    choresLease: new Lease({
+      ...{ database, now, elapsed: elapsedBeside(overrides) },
+      ...{ name: 'chores', seconds: CHORES_LEASE_SECONDS },
+    }),
     ...{ departure, metrics, tracing, gates, register, keyPool, keys },
     async close() {
       await Promise.all([signingJobs.settled(), documentJobs.settled()])

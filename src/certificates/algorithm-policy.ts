@@ -40,7 +40,7 @@ export function weakHash(hash: string, time: Date): string | null {
   return until !== null && time >= until ? hash.toUpperCase() : null
 }
 
-export function weakKey(key: KeyObject, time: Date): string | null {
+function weakKey(key: KeyObject, time: Date): string | null {
   const { asymmetricKeyType: type = '', asymmetricKeyDetails: details = {} } = key
   switch (type) {
     case 'rsa':

@@ -38,10 +38,7 @@ function orNull<T>(read: (der: Buffer) => T): (der: Buffer) => T | null {
 }
 
 /** @throws {Error} saying why the statement proves nothing */
-export function answerOf(
-  statement: RevocationStatement,
-  question: RevocationQuestion,
-): RevocationAnswer {
+function answerOf(statement: RevocationStatement, question: RevocationQuestion): RevocationAnswer {
   return statement.kind === 'crl'
     ? answerOfCrl(statement, question)
     : answerOfOcsp(statement, question)

@@ -59,7 +59,7 @@ export function emptyFileProblem(file: string): string | null {
   return isEmpty ? `${file} is empty` : null
 }
 
-export function folderProblem(folder: string): string | null {
+function folderProblem(folder: string): string | null {
   const found = look(folder)
   if (typeof found === 'string') return found
   return found.isDirectory() ? null : `${folder} is not a folder`

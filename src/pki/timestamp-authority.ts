@@ -9,7 +9,7 @@ import type { Logger } from '../observability/logger.js'
 import type { TimestampAuthority } from '../timestamping/authority.js'
 import { MOST_REQUEST_BYTES } from '../timestamping/request.js'
 
-export const TSA_PATH = '/tsa'
+const TSA_PATH = '/tsa'
 const QUERY_TYPE = 'application/timestamp-query'
 const REPLY_TYPE = 'application/timestamp-reply'
 

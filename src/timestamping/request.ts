@@ -20,7 +20,7 @@ export interface TimestampRequest {
 /** Honest requests have about a hundred octets. */
 export const MOST_REQUEST_BYTES = 4_096
 /** Requesters use 8; more than the largest digest names nothing better. */
-export const MOST_NONCE_BYTES = 64
+const MOST_NONCE_BYTES = 64
 
 /** @throws {TimestampRefusal} saying which of the failures of RFC 3161 it is */
 export function parseTimestampRequest(der: Buffer): TimestampRequest {

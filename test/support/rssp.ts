@@ -236,7 +236,7 @@ export function quickHash(password: string): string {
 /** Whoever holds this does nothing. */
 class NobodysLease extends Lease {
   constructor({ database, now }: Services) {
-    super({ database, now, name: 'nobody', seconds: 1 })
+    super({ database, now, elapsed: () => 0, name: 'nobody', seconds: 1 })
   }
 
   override run(): Promise<boolean> {

@@ -78,6 +78,9 @@ describe('POST auth/revoke', () => {
       },
       token,
     )
+    const asOther = { token: body.SAD, token_type_hint: 'refresh_token' }
+    const refused = await revoke(asOther)
+    assertRefusal(refused, 400, 'invalid_request', 'Invalid string parameter token')
     assert.equal((await revoke({ token: body.SAD })).status, 204)
     assertRefusal(
       await sign(token, { SAD: body.SAD, credentialID: explicit.id }),

@@ -328,6 +328,17 @@ describe('Explicit credentials', () => {
       assert.equal((await sign(SAD)).status, 200)
     })
 
+    it('is of no use beside the credential token of another approval (S4)', async () => {
+      const SAD = await newSad()
+      const redirecting = await rssp.addCredential(user)
+      const bearer = await rssp.credentialToken({
+        ...{ user, client, credential: redirecting, digests: [digest] },
+      })
+      const answer = await sign(SAD, [digest], bearer)
+      assertRefusal(answer, 400, 'invalid_request', 'Invalid parameter SAD')
+      assert.equal((await sign(SAD)).status, 200)
+    })
+
     it('signs no other hash, and is not used up by the attempt (S1)', async () => {
       const SAD = await newSad()
       assertRefusal(
@@ -439,6 +450,11 @@ describe('Explicit credentials', () => {
         'invalid_request',
         'Invalid parameter hashAlgorithmOID',
       )
+    })
+
+    it('refuses a digest of another length than the hash algorithm has', async () => {
+      const answer = await extend(await twoSignatures(), [other.subarray(1)])
+      assertRefusal(answer, 400, 'invalid_request', 'Invalid digest value length')
     })
 
     it('refuses an unknown SAD, a stranger’s, and one of another credential', async () => {

@@ -369,6 +369,17 @@ describe('Making and ending credentials (CSC API v2.2, 11.4 and 11.5)', () => {
       assert.ok((await listed()).includes(other.id))
     })
 
+    it('refuses to end it otherwise than was agreed to', async () => {
+      const { id } = await rssp.addCredential(user)
+      const agreed = { credentialID: id, revoke: false }
+      const bearer = await token(deletion(id, { credentialDeletionRequest: agreed }))
+      assertRefusal(
+        await remove({ credentialID: id, revoke: true, revocationReason: 1 }, bearer),
+        ...([400, INVALID_REQUEST, 'Invalid parameter credentialDeletionRequest'] as const),
+      )
+      assert.equal((await remove(agreed, bearer)).status, 204)
+    })
+
     it('refuses a stranger’s credential like one that does not exist', async () => {
       const stranger = await rssp.addCredential(await rssp.addUser())
       for (const id of [stranger.id, 'none']) {

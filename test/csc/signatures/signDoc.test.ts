@@ -393,6 +393,8 @@ describe('POST signatures/signDoc', () => {
 
   describe('records', () => {
     it('the authorised digest and what was signed in its place, in the audit log and the ledger', async () => {
+      // The bytes to sign tell the second: in this one, nothing was signed before.
+      rssp.clock.advance(1)
       const body = await signDoc(request(await approved()))
       const [signed = ''] = body['DocumentWithSignature'] as string[]
       const toBeSigned = digestOf(readPlain(signed).toBeSigned).toString('base64')
