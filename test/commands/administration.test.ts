@@ -96,13 +96,13 @@ describe('Administration from the command line', () => {
       const changed = () => {
         const database = new Sqlite(installation.databaseFile)
         database.exec(
-          `UPDATE "User" SET "email" = 'mallory@example.org' WHERE "username" = 'carol'`,
+          `UPDATE "User" SET "email" = 'mallory@example.org' WHERE "username" = 'dora'`,
         )
         database.close()
       }
       before(async () => {
-        const name = ['--given-name', 'Carol', '--surname', 'Cole']
-        await installation.json('user', 'add', 'carol', ...name, '--email', 'carol@example.org')
+        const name = ['--given-name', 'Dora', '--surname', 'Dean']
+        await installation.json('user', 'add', 'dora', ...name, '--email', 'dora@example.org')
         changed()
       })
       const state = async () => {
@@ -110,7 +110,7 @@ describe('Administration from the command line', () => {
           'user',
           'list',
         )
-        return listed.find(({ username }) => username === 'carol')?.state
+        return listed.find(({ username }) => username === 'dora')?.state
       }
 
       it('list: says so', async () => {
@@ -119,24 +119,24 @@ describe('Administration from the command line', () => {
 
       it('set: refuses, and says what to do', () =>
         assertRefused(
-          ['user', 'set', 'carol', '--email', 'none'],
-          'What the database says of "carol" was changed by something else. See "openrssp user confirm carol".',
+          ['user', 'set', 'dora', '--email', 'none'],
+          'What the database says of "dora" was changed by something else. See "openrssp user confirm dora".',
         ))
 
       it('confirm: shows what there is, and takes it only when told to', async () => {
-        const shown = await installation.json('user', 'confirm', 'carol')
+        const shown = await installation.json('user', 'confirm', 'dora')
         assert.deepEqual([shown.email, shown.confirmed], ['mallory@example.org', false])
         assert.equal(await state(), 'changed by something else')
-        const { confirmed } = await installation.json('user', 'confirm', 'carol', '--yes')
+        const { confirmed } = await installation.json('user', 'confirm', 'dora', '--yes')
         assert.deepEqual([confirmed, await state()], [true, 'active'])
       })
 
       it('disable: works all the same', async () => {
         changed()
         const database = new Sqlite(installation.databaseFile)
-        database.exec(`UPDATE "User" SET "phone" = '+491701234567' WHERE "username" = 'carol'`)
+        database.exec(`UPDATE "User" SET "phone" = '+491701234567' WHERE "username" = 'dora'`)
         database.close()
-        const { disabled } = await installation.json('user', 'disable', 'carol')
+        const { disabled } = await installation.json('user', 'disable', 'dora')
         assert.equal(disabled, true)
       })
     })
