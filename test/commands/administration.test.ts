@@ -95,9 +95,7 @@ describe('Administration from the command line', () => {
     describe('with a person whom something else changed in the database (S17)', () => {
       const changed = () => {
         const database = new Sqlite(installation.databaseFile)
-        database.exec(
-          `UPDATE "User" SET "email" = 'mallory@example.org' WHERE "username" = 'dora'`,
-        )
+        database.exec(`UPDATE "User" SET "email" = 'mallory@example.org' WHERE "username" = 'dora'`)
         database.close()
       }
       before(async () => {
