@@ -25,7 +25,7 @@ const MODULES = [
 ]
 const PIN = '648219'
 /** SoftHSM sees the tokens that exist when it is initialised, so they are made beforehand. */
-const TOKENS_MADE_AHEAD = 20
+const TOKENS_MADE_AHEAD = 24
 
 const directories: string[] = []
 const openCustodies = new Set<ResidentKeyCustody>()
