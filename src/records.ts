@@ -7,7 +7,7 @@ import { DatabaseAuditLog } from './storage/audit-store.js'
 import { DatabaseClientStore } from './storage/client-store.js'
 import { DatabaseCredentialStore } from './storage/credential-store.js'
 import type { Database } from './storage/database.js'
-import { bindEarlierRows } from './storage/earlier-rows.js'
+import { bindEarlierRows, NEVER } from './storage/earlier-rows.js'
 import { DatabaseEnrolmentStore } from './storage/enrolment-store.js'
 import { FencedDatabase } from './storage/fenced-database.js'
 import { GuardedDatabase } from './storage/guarded-database.js'
@@ -49,7 +49,10 @@ export async function openRecords(config: Config, overrides: RecordsOverrides = 
   const guarded = observation ? new GuardedDatabase(fenced, { ...observation, mostWaiting }) : null
   const database: Database = guarded ?? fenced
   const installation = new InstallationStore(database)
-  const unboundUntil = await bindEarlierRows({ database, installation, secrets, now })
+  // A restored database is looked at first; whoever serves from it binds what is in it.
+  const unboundUntil = overrides.withoutHead
+    ? NEVER
+    : await bindEarlierRows({ database, installation, secrets, now })
   return {
     config,
     now,

@@ -9,7 +9,8 @@ import type { UserModel } from './prisma-client/models/User.js'
 const NAME = 'unbound until'
 /** Longer than any approval of a release before stands, and than rolling out a release takes. */
 const ROLLING_OUT_MS = 24 * 3600_000
-const NEVER = new Date(0)
+/** No approval without a MAC is good. */
+export const NEVER = new Date(0)
 const AT_ONCE = 500
 
 /**

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
+import { loadConfig } from '../../src/config/load.js'
+import { openRecords } from '../../src/records.js'
 import { Installation } from './openrssp.js'
 
 describe('openrssp database restored, on SQLite (S18, S77)', function () {
@@ -59,5 +61,17 @@ describe('openrssp database restored, on SQLite (S18, S77)', function () {
       [suspended, resumed].map((id) => now.get(id)),
       ['suspended', 'enabled'],
     )
+  })
+
+  it('puts nothing on record before it has looked: the lost log follows on what was restored', async () => {
+    const untouched = await Installation.make()
+    try {
+      const config = loadConfig(untouched.configFile, {})
+      const records = await openRecords(config, { withoutHead: true })
+      assert.equal(await records.database.read.auditRecord.count(), 0)
+      await records.close()
+    } finally {
+      untouched.remove()
+    }
   })
 })
