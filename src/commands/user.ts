@@ -178,7 +178,7 @@ export function userCommands(program: Command): void {
         printFacts(
           {
             ...{ id, username, displayName, givenName, surname, email, phone, country },
-            ...{ state: stateOf(found), confirmed },
+            ...{ state: stateOf({ ...found, isIntact: found.isIntact || confirmed }), confirmed },
           },
           options.json,
         )
