@@ -9,6 +9,7 @@ import { change, insert, sql, type Database, type Statement } from '../../src/st
 import { bindEarlierRows } from '../../src/storage/earlier-rows.js'
 import { InstallationStore } from '../../src/storage/installation-store.js'
 import { openDatabase } from '../../src/storage/open-database.js'
+import { userFacts, type BoundUser } from '../../src/storage/user-binding.js'
 import { DatabaseUserStore } from '../../src/storage/user-store.js'
 import { newPostgresDatabase, onPostgresql, type TestDatabase } from '../support/postgresql.js'
 import {
@@ -252,6 +253,14 @@ describe('What a release before put on record without a MAC', () => {
     assert.equal((await bind()).getTime(), NOW.getTime() + 24 * 3600_000)
     assert.equal((await users().find('alice'))?.username, 'alice')
     assert.equal(await events(), 1)
+  })
+
+  it('may lack it for that day, too, where another process has just bound everybody', async () => {
+    await addEarlier('alice')
+    const [alice] = await database.rows<BoundUser>(sql`SELECT * FROM "User"`)
+    const binding = secrets.bind(...userFacts(alice ?? assert.fail('nobody is there')))
+    await write(database, sql`UPDATE "User" SET "binding" = ${binding}`)
+    assert.equal((await bind()).getTime(), NOW.getTime() + 24 * 3600_000)
   })
 
   it('is nothing in a new database: no approval may lack it', async () => {
